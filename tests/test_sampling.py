@@ -1,0 +1,186 @@
+"""Laws of the sampling functions and of the loop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from tiny import networks, pipeline
+
+from var_core.pipeline import Request
+from var_core.plan import Plan
+from var_core.sampling import Sampling, certainty, draw, filter_logits, guide, uniforms
+
+PLAIN = Sampling(guidance=2.0, top_k=0, top_p=1.0)
+
+
+def tokens_of(request: Request) -> list[torch.Tensor]:
+    return pipeline().run(request).tokens
+
+
+def same(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_picture_does_not_depend_on_its_batch_mates(smooth):
+    sampling = dataclasses.replace(PLAIN, smooth=smooth)
+    together = pipeline().run(Request((1, 4, 2), (7, 8, 9), sampling))
+    for place, (label, seed) in enumerate(((1, 7), (4, 8), (2, 9))):
+        alone = pipeline().run(Request((label,), (seed,), sampling))
+        assert same(alone.tokens, [t[place : place + 1] for t in together.tokens])
+        pixels, wanted = (np.asarray(run.images[i], int) for run, i in ((alone, 0), (together, place)))
+        assert np.abs(pixels - wanted).max() <= (1 if smooth else 0)  # smooth codes are sums, rounded by batch size
+
+
+def test_another_seed_gives_another_picture():
+    assert not same(tokens_of(Request((1,), (7,), PLAIN)), tokens_of(Request((1,), (8,), PLAIN)))
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("scale", range(5))
+def test_resume_with_the_same_seed_repeats_the_picture(scale, smooth):
+    sampling = dataclasses.replace(PLAIN, smooth=smooth)
+    whole = pipeline().run(Request((3,), (5,), sampling))
+    again = pipeline().run(Request((3,), (5,), sampling, Plan.resume(whole.tokens, scale)))
+    if not smooth:
+        assert same(whole.tokens, again.tokens)
+        torch.testing.assert_close(whole.steps[-1].f_hat, again.steps[-1].f_hat)
+    elif scale == 0:
+        assert same(whole.tokens, again.tokens)
+
+
+def test_resume_with_a_new_seed_keeps_the_coarse_scales_and_varies_the_fine_ones():
+    whole = tokens_of(Request((3,), (5,), PLAIN))
+    varied = tokens_of(Request((3,), (6,), PLAIN, Plan.resume(whole, 2)))
+    assert same(whole[:2], varied[:2])
+    assert not same(whole[2:], varied[2:])
+
+
+def test_all_kept_is_the_reconstruction_of_those_tokens():
+    pipe = pipeline()
+    picture = pipe.run(Request((0,), (1,), PLAIN)).images[0]
+    tokens = pipe.encode(picture)
+    kept = pipe.run(Request((0,), (2,), PLAIN, Plan.resume(tokens, len(tokens))))
+    assert same(kept.tokens, tokens)
+    assert kept.images[0].tobytes() == pipe.reconstruct(tokens)[0].tobytes()
+
+
+def test_interleaved_and_abandoned_runs_do_not_disturb_each_other():
+    first, second = Request((1,), (7,), PLAIN), Request((4,), (8,), PLAIN)
+    wanted = tokens_of(first), tokens_of(second)
+    abandoned = pipeline().steps(first)
+    next(abandoned)
+    found = ([], [])
+    for a, b in zip(pipeline().steps(first), pipeline().steps(second), strict=True):
+        found[0].append(a.tokens)
+        found[1].append(b.tokens)
+    abandoned.close()
+    assert same(found[0], wanted[0]) and same(found[1], wanted[1])
+
+
+def test_steps_yielded_earlier_do_not_change_later():
+    seen = []
+    for step in pipeline().steps(Request((1,), (7,), PLAIN)):
+        seen.append((step, step.f_hat.clone(), step.tokens.clone()))
+    assert all(torch.equal(s.f_hat, f) and torch.equal(s.tokens, t) for s, f, t in seen)
+
+
+def test_guidance_0_is_the_conditional_branch_alone():
+    conditional, unconditional = torch.randn(2, 1, 3, 5)
+    torch.testing.assert_close(guide(conditional, unconditional, 0.0), conditional)
+    nearly = dataclasses.replace(PLAIN, guidance=1e-12)
+    off = dataclasses.replace(PLAIN, guidance=0.0)
+    assert same(tokens_of(Request((1,), (7,), nearly)), tokens_of(Request((1,), (7,), off)))
+
+
+@torch.no_grad()
+def test_cached_steps_equal_the_block_causal_full_pass():
+    tokenizer, _, var = networks()
+    labels = torch.tensor([2, 5])
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    tokens = tokenizer.encode(images)
+    full = var.schedule.split(var(labels, tokenizer.quantizer.teacher_input(tokens)))
+    condition, cache, f_hat = var.condition(labels), var.new_cache(2), tokenizer.quantizer.empty(2)
+    for scale, wanted in enumerate(full):
+        logits = var.step(condition, tokenizer.quantizer.next_input(f_hat, scale), scale, cache)
+        torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-5)
+        f_hat = tokenizer.quantizer.add(f_hat, tokenizer.quantizer.codes(tokens[scale]), scale)
+
+
+@torch.no_grad()
+def test_a_scale_does_not_see_finer_ones():
+    var = networks()[2]
+    first = torch.randn(1, var.schedule.total - 1, 8, generator=torch.Generator().manual_seed(1))
+    second = first.clone()
+    second[:, var.schedule.spans[3].start - 1 :] += 1.0
+    a, b = (var.schedule.split(var(torch.tensor([1]), given)) for given in (first, second))
+    assert same(a[:3], b[:3])
+    assert not torch.equal(a[3], b[3])
+
+
+def test_top_k_1_is_argmax():
+    logits = torch.randn(2, 9, 50)
+    drawn = draw(filter_logits(logits, 1, 1.0), torch.rand(2, 9))
+    assert torch.equal(drawn, logits.argmax(-1))
+
+
+def test_top_k_keeps_exactly_k():
+    kept = filter_logits(torch.randn(2, 3, 50), 7, 1.0)
+    assert torch.equal(kept.isfinite().sum(-1), torch.full((2, 3), 7))
+
+
+def test_top_p_keeps_at_least_one():
+    logits = torch.randn(2, 9, 50)
+    kept = filter_logits(logits, 0, 0.0).isfinite()
+    assert torch.equal(kept.sum(-1), torch.ones(2, 9, dtype=torch.int64))
+    assert torch.equal(kept.float().argmax(-1), logits.argmax(-1))
+
+
+def test_top_p_keeps_the_smallest_set_that_reaches_the_mass():
+    logits = torch.tensor([[[0.5, 0.3, 0.15, 0.05]]]).log()
+    assert filter_logits(logits, 0, 0.75).isfinite().tolist() == [[[True, True, False, False]]]
+
+
+def test_filters_leave_their_argument_alone():
+    logits = torch.randn(1, 2, 10)
+    before = logits.clone()
+    filter_logits(logits, 3, 0.5)
+    assert torch.equal(logits, before)
+
+
+def test_draws_follow_the_softmax():
+    count, logits = 20_000, torch.tensor([1.0, 0.0, -1.0, 2.0, -torch.inf, 0.5])
+    drawn = draw(logits.expand(1, count, -1), uniforms((3,), 0, count))
+    found = torch.bincount(drawn[0], minlength=6).double()
+    expected = logits.double().softmax(-1) * count
+    assert found[4] == 0
+    chi_square = ((found - expected).square() / expected)[expected > 0].sum()
+    assert chi_square < 18.5  # 99.9th percentile would be 18.47 at 4 degrees of freedom
+
+
+def test_the_largest_uniform_number_draws_a_possible_token():
+    logits = torch.tensor([[[0.1, 3.0, -torch.inf, -torch.inf]]])
+    largest = torch.tensor([[1 - 2**-24]])
+    assert draw(logits, largest).item() == 1
+
+
+def test_noise_of_a_token_does_not_depend_on_other_seeds_or_scales():
+    together = uniforms((1, 2), 3, 16)
+    assert torch.equal(together[1:], uniforms((2,), 3, 16))
+    assert not torch.equal(uniforms((2,), 2, 16), uniforms((2,), 3, 16))
+
+
+def test_certainty_is_probability_and_entropy_of_the_distribution():
+    logits = torch.tensor([[[0.5, 0.25, 0.25, 0.0]]]).log()
+    confidence, entropy = certainty(logits, torch.tensor([[1]]))
+    assert confidence.item() == pytest.approx(0.25)
+    assert entropy.item() == pytest.approx(1.5 * 0.6931472, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"guidance": -1.0}, {"temperature": 0.0}, {"top_k": -1}, {"top_p": 1.5}, {"guidance": float("nan")}]
+)
+def test_settings_out_of_range_are_refused_with_the_range(wrong):
+    with pytest.raises(ValueError, match="choose"):
+        Sampling(**wrong)

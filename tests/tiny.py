@@ -1,0 +1,44 @@
+"""A model small enough for every test: random weights, 32-pixel pictures, four scales, seven classes."""
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from var_core import checkpoints
+from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
+from var_core.pipeline import Pipeline
+from var_core.transformer import VAR, initialise
+from var_core.vqvae import Preview, Tokenizer
+
+SIDES = (1, 2, 3, 4)
+NAMES = ("Lotus", "Rose", "Sunflower", "Tulip", "Forest", "Mountain", "Sea")
+SPEC = ModelSpec(
+    "tiny",
+    TokenizerConfig(SIDES, vocabulary=64, code_width=8, channels=16, multipliers=(1, 2), norm_groups=4, stem=4),
+    TransformerConfig(SIDES, classes=len(NAMES), depth=2, width=32, heads=2, vocabulary=64, code_width=8),
+    NAMES,
+    ("flower",) * 4 + ("scene",) * 3,
+)
+
+
+def networks(seed: int = 0) -> tuple[Tokenizer, Preview, VAR]:
+    """The three networks, with logits far enough from uniform that guidance and filters matter."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tokenizer, preview, var = Tokenizer(SPEC.tokenizer), Preview(SPEC.tokenizer), initialise(VAR(SPEC.transformer))
+        torch.nn.init.normal_(var.head.weight, std=0.5)
+        torch.nn.init.normal_(var.class_embedding.weight, std=1.0)
+    return tokenizer.eval(), preview.eval(), var.eval()
+
+
+def write(folder: Path, seed: int = 0) -> Path:
+    """The model as a checkpoint file in `folder`."""
+    path = folder / "tiny.safetensors"
+    checkpoints.save(path, SPEC, *networks(seed))
+    return path
+
+
+@cache
+def pipeline() -> Pipeline:
+    return Pipeline(checkpoints.Loaded(SPEC, *networks(), digest="0123456789ab"))

@@ -1,0 +1,139 @@
+"""Sizes of every model, as frozen values. A checkpoint carries its own; `SPECS` names those known in advance."""
+
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+
+OFFICIAL_SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
+OFFICIAL_SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
+
+
+def _as_tuples(config: object, *fields: str) -> None:
+    """JSON gives lists; frozen values hold tuples."""
+    for field in fields:
+        object.__setattr__(config, field, tuple(getattr(config, field)))
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Sizes of the multi-scale VQ tokenizer. The defaults are those of the published `vae_ch160v4096z32`.
+
+    `stem` > 1 puts a pixel-unshuffle before the encoder and a pixel-shuffle after the decoder, so that no convolution
+    runs at full resolution; 1 is the published network.
+    """
+
+    sides: tuple[int, ...] = OFFICIAL_SIDES_256
+    vocabulary: int = 4096
+    code_width: int = 32
+    channels: int = 160
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    residual_blocks: int = 2
+    norm_groups: int = 32
+    stem: int = 1
+    phis: int = 4
+
+    def __post_init__(self):
+        _as_tuples(self, "sides", "multipliers")
+        if not self.sides or self.sides[0] != 1 or list(self.sides) != sorted(set(self.sides)):
+            raise ValueError(f"sides {self.sides}: they must start at 1 and grow strictly, for example (1, 2, 3, 4).")
+        for multiplier in self.multipliers:
+            if self.channels * multiplier % self.norm_groups:
+                raise ValueError(
+                    f"{self.channels * multiplier} channels do not divide into {self.norm_groups} groups: "
+                    "choose channels that are a multiple of norm_groups."
+                )
+
+    @property
+    def patch(self) -> int:
+        """Pixels along one side of a cell of the finest token map."""
+        return self.stem * 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def image_side(self) -> int:
+        """S, the side of the square pictures in pixels."""
+        return self.patch * self.sides[-1]
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of the VAR transformer. `classes` is also the id of the null label, "no class"."""
+
+    sides: tuple[int, ...]
+    classes: int
+    depth: int
+    width: int
+    heads: int
+    vocabulary: int = 4096
+    code_width: int = 32
+    mlp_ratio: int = 4
+    shared_adaln: bool = False
+
+    def __post_init__(self):
+        _as_tuples(self, "sides")
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} does not divide into {self.heads} heads: choose a multiple.")
+
+    @property
+    def null_label(self) -> int:
+        """The label that means "no class"."""
+        return self.classes
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A whole model: its name, its two networks, and the display name and group of each class."""
+
+    name: str
+    tokenizer: TokenizerConfig
+    transformer: TransformerConfig
+    class_names: tuple[str, ...] = ()
+    class_groups: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        _as_tuples(self, "class_names", "class_groups")
+        for field in ("sides", "vocabulary", "code_width"):
+            ours, theirs = getattr(self.tokenizer, field), getattr(self.transformer, field)
+            if ours != theirs:
+                raise ValueError(f"tokenizer and transformer disagree on {field}: {ours} and {theirs}.")
+
+    def class_name(self, label: int) -> str:
+        """The display name of a label; "no class" for the null label."""
+        if label == self.transformer.null_label:
+            return "no class"
+        return self.class_names[label] if self.class_names else str(label)
+
+    def label(self, text: str) -> int:
+        """The label of a class given by name (any case) or by number; ValueError names the nearest ones."""
+        names = [self.class_name(label) for label in range(self.transformer.classes + 1)]
+        wanted = text.strip().casefold()
+        folded = [name.casefold() for name in names]
+        if wanted in folded:
+            return folded.index(wanted)
+        if wanted.isdecimal() and int(wanted) < len(names):
+            return int(wanted)
+        near = get_close_matches(wanted, folded, n=3, cutoff=0.4) or [name for name in folded if wanted in name][:3]
+        hint = ", ".join(names[folded.index(name)] for name in near) or f"{names[0]}, {names[-2]}"
+        raise ValueError(f"There is no class '{text}'. Did you mean: {hint}?")
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "ModelSpec":
+        """The inverse of `to_dict`; unknown or missing fields raise TypeError."""
+        parts = {"tokenizer": TokenizerConfig(**values["tokenizer"])}
+        parts["transformer"] = TransformerConfig(**values["transformer"])
+        return cls(**{**values, **parts})
+
+
+def published(depth: int, sides: tuple[int, ...] = OFFICIAL_SIDES_256, shared_adaln: bool = False) -> ModelSpec:
+    """The ImageNet model of a given depth, by the published shape rules: heads = depth, width = 64 * depth."""
+    name = f"var-d{depth}" + ("-s" if shared_adaln else "")
+    transformer = TransformerConfig(sides, 1000, depth, 64 * depth, depth, shared_adaln=shared_adaln)
+    return ModelSpec(name, TokenizerConfig(sides=sides), transformer)
+
+
+SPECS = {
+    spec.name: spec
+    for spec in (*(published(depth) for depth in (16, 20, 24, 30)), published(36, OFFICIAL_SIDES_512, True))
+}

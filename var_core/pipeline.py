@@ -1,0 +1,122 @@
+"""A loaded model, and what one asks of it. The only place where pictures, devices and networks meet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from . import checkpoints, sampling
+from .config import ModelSpec
+from .images import from_pil, to_pil
+from .plan import Plan
+from .sampling import Sampling, Step
+from .schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Request:
+    """Pictures to make: one label and one seed each; `plan` None means that all tokens are free."""
+
+    labels: tuple[int, ...]
+    seeds: tuple[int, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    plan: Plan | None = None
+
+    def __post_init__(self):
+        if not self.labels or len(self.labels) != len(self.seeds):
+            raise ValueError(f"{len(self.labels)} labels and {len(self.seeds)} seeds: give one seed to each label.")
+        if self.plan is not None and self.plan.batch != len(self.labels):
+            raise ValueError(f"a plan for {self.plan.batch} pictures, but {len(self.labels)} labels.")
+        for seed in self.seeds:
+            if not 0 <= seed < 2**63:
+                raise ValueError(f"seed {seed} is out of range: choose 0 to {2**63 - 1}.")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Finished pictures and the steps that led to them."""
+
+    images: list[Image.Image]
+    steps: tuple[Step, ...]
+
+    @property
+    def tokens(self) -> list[Tensor]:
+        """The pyramid: K maps (B, L_k)."""
+        return [step.tokens for step in self.steps]
+
+
+class Pipeline:
+    """A model on a device, ready to use from several threads: a run keeps its state to itself."""
+
+    def __init__(self, loaded: checkpoints.Loaded, device: str = "cpu"):
+        self.spec: ModelSpec = loaded.spec
+        self.digest = loaded.digest
+        self.device = torch.device(device)
+        self.tokenizer = loaded.tokenizer.to(self.device, memory_format=torch.channels_last)
+        self.preview_map = loaded.preview.to(self.device)
+        self.var = loaded.var.to(self.device)
+        self.schedule = Schedule(self.spec.tokenizer.sides)
+
+    @classmethod
+    def load(cls, name: str = checkpoints.DEFAULT, *, device: str = "auto", folder: Path = checkpoints.FOLDER):
+        """A model by name or path, on "auto", "cpu", "cuda" or "mps". ValueError if either cannot be had."""
+        return cls(checkpoints.load(name, folder), pick_device(device))
+
+    @torch.inference_mode()
+    def encode(self, image: Image.Image) -> list[Tensor]:
+        """A square picture, resized to S -> its pyramid, K maps (1, L_k)."""
+        return self.tokenizer.encode(from_pil([image], self.spec.tokenizer.image_side).to(self.device))
+
+    @torch.inference_mode()
+    def decode(self, f_hat: Tensor) -> list[Image.Image]:
+        """f_hat (B, C, s_K, s_K) -> B pictures of side S; one at a time, so that none depends on its neighbours."""
+        return [to_pil(self.tokenizer.decode(one[None]))[0] for one in f_hat]
+
+    @torch.inference_mode()
+    def reconstruct(self, tokens: list[Tensor]) -> list[Image.Image]:
+        """A whole pyramid, K maps (B, L_k) -> B pictures, without the transformer."""
+        return self.decode(self.tokenizer.quantizer.features([t.to(self.device) for t in tokens]))
+
+    @torch.inference_mode()
+    def preview(self, f_hat: Tensor) -> list[Image.Image]:
+        """f_hat (B, C, s_K, s_K) -> B small pictures, at a hundredth of `decode`'s cost."""
+        return to_pil(self.preview_map(f_hat))
+
+    def steps(self, request: Request) -> Iterator[Step]:
+        """Make the request's pictures, scale by scale; closing the iterator stops within one scale."""
+        labels = torch.tensor(request.labels)
+        if not 0 <= int(labels.min()) <= int(labels.max()) <= self.spec.transformer.null_label:
+            raise ValueError(
+                f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
+                f"and {self.spec.transformer.null_label} for no class."
+            )
+        plan = request.plan or Plan.free(self.schedule, len(labels))
+        if (found := [t.shape[1] for t in plan.tokens]) != list(self.schedule.lengths):
+            raise ValueError(f"a plan for {found} tokens, but this model has {list(self.schedule.lengths)}.")
+        return sampling.steps(
+            self.var,
+            self.tokenizer.quantizer,
+            labels.to(self.device),
+            request.seeds,
+            request.sampling,
+            plan.to(self.device),
+        )
+
+    def run(self, request: Request) -> Result:
+        """All steps of a request, and its pictures."""
+        done = tuple(self.steps(request))
+        return Result(self.decode(done[-1].f_hat), done)
+
+
+def pick_device(name: str) -> str:
+    """ "auto" takes the best there is; a device that is not there raises ValueError."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, available in there.items() if available)
+    if not there.get(name, False):
+        usable = ", ".join(device for device, available in there.items() if available)
+        raise ValueError(f"Device '{name}' is not available here. Choose auto, or one of: {usable}.")
+    return name

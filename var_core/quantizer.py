@@ -1,0 +1,95 @@
+"""Multi-scale residual quantizer: features become K token maps over one codebook, and back (paper, algorithms 1, 2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import TokenizerConfig
+from .schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What quantizing at one scale found."""
+
+    tokens: Tensor  # (B, L_k) int64
+    residual: Tensor  # (B, L_k, C): the vectors that were quantized
+    f_hat: Tensor  # (B, C, s_K, s_K) after this scale
+
+
+class Quantizer(nn.Module):
+    """Codes and features. All scales share `codebook` (V, C); a few convolutions `phis` are shared out over them."""
+
+    def __init__(self, config: TokenizerConfig):
+        super().__init__()
+        self.schedule = Schedule(config.sides)
+        self.codebook = nn.Parameter(torch.randn(config.vocabulary, config.code_width))
+        width = config.code_width
+        self.phis = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(config.phis))
+
+    def phi(self, scale: int) -> nn.Module:
+        """The convolution of a scale: that whose tick is nearest to k / (K - 1)."""
+        count = len(self.phis)
+        ticks = torch.linspace(1 / 3 / count, 1 - 1 / 3 / count, count, dtype=torch.float64)
+        return self.phis[int((ticks - self.schedule.ratio(scale)).abs().argmin())]
+
+    def empty(self, batch: int) -> Tensor:
+        """f_hat before the first scale: zeros (B, C, s_K, s_K)."""
+        side = self.schedule.sides[-1]
+        return self.codebook.new_zeros(batch, self.codebook.shape[1], side, side)
+
+    def codes(self, tokens: Tensor) -> Tensor:
+        """tokens (B, L_k) -> their vectors (B, L_k, C)."""
+        return F.embedding(tokens, self.codebook)
+
+    def add(self, f_hat: Tensor, codes: Tensor, scale: int) -> Tensor:
+        """f_hat with one scale's codes (B, L_k, C) added: upsampled (bicubic), smoothed by phi, summed."""
+        side, full = self.schedule.sides[scale], self.schedule.sides[-1]
+        coarse = codes.transpose(1, 2).unflatten(-1, (side, side))  # (B, C, s_k, s_k)
+        h = coarse if side == full else F.interpolate(coarse, size=(full, full), mode="bicubic")
+        return f_hat + 0.5 * h + 0.5 * self.phi(scale)(h)
+
+    def pool(self, features: Tensor, scale: int) -> Tensor:
+        """Features (B, C, s_K, s_K) averaged down to the side of a scale, as a sequence (B, L_k, C)."""
+        side = self.schedule.sides[scale]
+        small = features if side == features.shape[-1] else F.interpolate(features, size=(side, side), mode="area")
+        return small.flatten(2).transpose(1, 2)
+
+    def next_input(self, f_hat: Tensor, scale: int) -> Tensor:
+        """What the transformer is shown before it predicts `scale`: f_hat of the coarser ones, (B, L_k, C)."""
+        return self.pool(f_hat, scale)
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Index of the nearest code by squared Euclidean distance; (B, n, C) -> int64 (B, n)."""
+        flat = vectors.flatten(0, 1)
+        # the squared length of the vector is the same for every code and drops out
+        distance = torch.addmm(self.codebook.square().sum(1), flat, self.codebook.T, alpha=-2)
+        return distance.argmin(1).view(vectors.shape[:2])
+
+    def quantize(self, f: Tensor) -> Iterator[Quantized]:
+        """Quantize features (B, C, s_K, s_K), coarse to fine; each scale takes what the coarser ones left over."""
+        f_hat = self.empty(len(f))
+        for scale in range(len(self.schedule)):
+            residual = self.pool(f - f_hat, scale)
+            tokens = self.nearest(residual.detach())
+            f_hat = self.add(f_hat, self.codes(tokens), scale)
+            yield Quantized(tokens, residual, f_hat)
+
+    def features(self, tokens: list[Tensor]) -> Tensor:
+        """f_hat (B, C, s_K, s_K) of a whole pyramid of tokens."""
+        f_hat = self.empty(len(tokens[0]))
+        for scale, drawn in enumerate(tokens):
+            f_hat = self.add(f_hat, self.codes(drawn), scale)
+        return f_hat
+
+    def teacher_input(self, tokens: list[Tensor]) -> Tensor:
+        """The transformer's inputs for scales 1..K-1 when all coarser tokens are the given ones, (B, L - L_0, C)."""
+        f_hat = self.empty(len(tokens[0]))
+        inputs = []
+        for scale in range(1, len(self.schedule)):
+            f_hat = self.add(f_hat, self.codes(tokens[scale - 1]), scale - 1)
+            inputs.append(self.next_input(f_hat, scale))
+        return torch.cat(inputs, dim=1)

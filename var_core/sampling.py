@@ -1,0 +1,165 @@
+"""From logits to tokens: guidance, filters, the draw; and the loop that makes every picture, one `Step` a scale."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .layers import KVCache
+from .plan import Plan
+from .quantizer import Quantizer
+from .schedule import Schedule
+from .transformer import VAR
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn.
+
+    `guidance` is the paper's cfg at the last scale, 0 = off; `top_k` 0 and `top_p` 1 filter nothing;
+    `smooth` mixes codes by probability instead of choosing one: pleasant to look at, worse in the metrics.
+    """
+
+    guidance: float = 4.0
+    temperature: float = 1.0
+    top_k: int = 900
+    top_p: float = 0.95
+    smooth: bool = False
+
+    def __post_init__(self):
+        _within("guidance", self.guidance, 0, 30)
+        _within("temperature", self.temperature, 0.05, 5)
+        _within("top_k", self.top_k, 0, 1_000_000)
+        _within("top_p", self.top_p, 0, 1)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} {value} is out of range: choose {low} to {high}.")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One scale of a run. Nothing in it changes later."""
+
+    scale: int
+    side: int
+    tokens: Tensor  # (B, L_k) int64; in smooth mode the code with the largest share
+    keep: Tensor  # (B, L_k) bool
+    confidence: Tensor  # (B, L_k): probability of the token in the distribution that was drawn from
+    entropy: Tensor  # (B, L_k): entropy of that distribution, in nats
+    f_hat: Tensor  # (B, C, s_K, s_K) after this scale
+
+
+def guide(conditional: Tensor, unconditional: Tensor, strength: float) -> Tensor:
+    """(1 + t) * conditional - t * unconditional, both (B, n, V)."""
+    return (1 + strength) * conditional - strength * unconditional
+
+
+def filter_logits(logits: Tensor, top_k: int, top_p: float) -> Tensor:
+    """Logits (B, n, V) with all but the `top_k` largest, then all outside the nucleus of mass `top_p`, at -inf.
+
+    The likeliest token always stays.
+    """
+    kept = logits
+    if 0 < top_k < logits.shape[-1]:
+        smallest = logits.topk(top_k, dim=-1).values[..., -1:]
+        kept = kept.masked_fill(logits < smallest, -torch.inf)
+    if top_p < 1:
+        ascending, order = kept.sort(dim=-1)
+        outside = ascending.softmax(-1).cumsum(-1) <= 1 - top_p
+        outside[..., -1] = False
+        kept = kept.masked_fill(outside.scatter(-1, order, outside), -torch.inf)
+    return kept
+
+
+def chance(seed: int, scale: int) -> np.random.Generator:
+    """The random numbers of one picture at one scale: they depend on nothing else."""
+    return np.random.Generator(np.random.Philox(key=[seed, scale]))
+
+
+def uniforms(seeds: tuple[int, ...], scale: int, count: int) -> Tensor:
+    """One uniform number in [0, 1) per token, float32 (B, count), made on the CPU so that every device draws alike."""
+    drawn = np.stack([chance(seed, scale).random(count, dtype=np.float32) for seed in seeds])
+    return torch.from_numpy(drawn)
+
+
+def gumbels(seeds: tuple[int, ...], scale: int, count: int, vocabulary: int) -> Tensor:
+    """Standard Gumbel noise, float32 (B, count, V)."""
+    drawn = np.stack([chance(seed, scale).gumbel(size=(count, vocabulary)) for seed in seeds])
+    return torch.from_numpy(drawn.astype(np.float32))
+
+
+def draw(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Tokens by the inverse of the cumulative distribution; logits (B, n, V), uniform (B, n) -> int64 (B, n)."""
+    cumulative = logits.softmax(-1).cumsum(-1)
+    total = cumulative[..., -1]
+    point = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(cumulative, point[..., None], right=True)[..., 0]
+
+
+def mixture(logits: Tensor, noise: Tensor, ratio: float) -> Tensor:
+    """Shares of the codes in smooth mode (B, n, V): Gumbel-softmax, hardening from coarse (ratio 0) to fine (1)."""
+    temperature = max(0.27 * (1 - 0.95 * ratio), 0.005)
+    return ((logits * (1 + ratio) + noise) / temperature).softmax(-1)
+
+
+def certainty(logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Probability of `tokens` (B, n) under `logits` (B, n, V), and the entropy in nats; each (B, n)."""
+    log_probability = logits.log_softmax(-1)
+    probability = log_probability.exp()
+    entropy = -(probability * log_probability.clamp_min(-1e9)).sum(-1)
+    return probability.gather(-1, tokens[..., None])[..., 0], entropy
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a scale's drawing needs besides logits."""
+
+    sampling: Sampling
+    seeds: tuple[int, ...]
+    schedule: Schedule
+
+    def choose(self, logits: Tensor, scale: int, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
+        """Tokens (B, L_k) and their codes (B, L_k, C) for filtered logits (B, L_k, V)."""
+        count, vocabulary = logits.shape[1:]
+        if not self.sampling.smooth:
+            tokens = draw(logits, uniforms(self.seeds, scale, count).to(logits.device))
+            return tokens, quantizer.codes(tokens)
+        noise = gumbels(self.seeds, scale, count, vocabulary).to(logits.device)
+        shares = mixture(logits, noise, self.schedule.ratio(scale))
+        return shares.argmax(-1), shares @ quantizer.codebook
+
+
+@torch.inference_mode()
+def steps(
+    var: VAR, quantizer: Quantizer, labels: Tensor, seeds: tuple[int, ...], sampling: Sampling, plan: Plan
+) -> Iterator[Step]:
+    """The loop: yields a `Step` for every scale, coarse to fine; labels int64 (B,), one seed a picture.
+
+    Nothing is shared between two runs, so they may interleave, and a run may be dropped half-way.
+    """
+    batch, guided = len(labels), sampling.guidance > 0
+    both = torch.cat((labels, torch.full_like(labels, var.config.null_label))) if guided else labels
+    condition, cache = var.condition(both), var.new_cache(len(both))
+    chooser = Draw(sampling, seeds, var.schedule)
+    f_hat = quantizer.empty(batch)
+    for scale, side in enumerate(var.schedule.sides):
+        predicted = predict(var, condition, quantizer.next_input(f_hat, scale), scale, cache)
+        if guided:
+            predicted = guide(*predicted.chunk(2), sampling.guidance * var.schedule.ratio(scale))
+        logits = filter_logits(predicted / sampling.temperature, sampling.top_k, sampling.top_p)
+        drawn, drawn_codes = chooser.choose(logits, scale, quantizer)
+        keep, given = plan.keep[scale], plan.tokens[scale]
+        tokens = torch.where(keep, given, drawn)
+        codes = torch.where(keep[..., None], quantizer.codes(given), drawn_codes)
+        f_hat = quantizer.add(f_hat, codes, scale)
+        yield Step(scale, side, tokens, keep, *certainty(logits, tokens), f_hat)
+
+
+def predict(var: VAR, condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
+    """`VAR.step` for as many rows as the condition has: the input (B, L_k, C) serves both branches of guidance."""
+    rows = len(condition.start)
+    return var.step(condition, scale_input.repeat(rows // len(scale_input), 1, 1), scale, cache)

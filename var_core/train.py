@@ -1,0 +1,289 @@
+"""Training of both networks. A run is a folder: `state.pt` (resumable), `log.jsonl`, `samples-*.png`.
+
+Every random choice is a function of (seed, step), so that a resumed run repeats an unbroken one exactly.
+"""
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from .config import TokenizerConfig
+from .data import Classes, Draws, PictureSet
+from .features import ImageFeatures, perceptual_distance
+from .images import grid, to_pil
+from .vqvae import Tokenizer
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train (minutes, or steps), and over which last part of that the learning rate falls to zero."""
+
+    minutes: float = math.inf
+    steps: float = math.inf
+    decay: float = 0.0
+
+    def used(self, seconds: float, steps: int) -> float:
+        """Fraction of the budget spent, 1 at its end."""
+        return max(seconds / 60 / self.minutes, steps / self.steps)
+
+    def gain(self, used: float) -> float:
+        """Factor on the learning rate, 1 and then falling to 0 (linearly over the tail)."""
+        return min(1.0, (1 - min(used, 1.0)) / self.decay) if self.decay else 1.0
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Settings that both trainings share."""
+
+    batch: int = 8
+    learning_rate: float = 5e-4
+    warmup: int = 200
+    weight_decay: float = 0.02
+    clip: float = 1.0
+    average: float = 0.999
+    seed: int = 0
+
+
+class Task(Protocol):
+    """What is trained: knows its model, its loss and its pictures, not the loop."""
+
+    model: nn.Module
+    optimisation: Optimisation
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]: ...
+    def after(self, step: int) -> None: ...
+    def report(self, average: nn.Module) -> tuple[dict, Image.Image]: ...
+    def extra_state(self) -> dict: ...
+    def load_extra_state(self, state: dict) -> None: ...
+
+
+class Trainer:
+    """The loop around a task: optimiser, average of the weights, state on disk."""
+
+    def __init__(self, task: Task, out: Path):
+        self.task, self.out = task, out
+        self.average = copy.deepcopy(task.model).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(
+            _decay_groups(task.model, task.optimisation.weight_decay), lr=0.0, betas=(0.9, 0.95), fused=True
+        )
+        self.step, self.seconds = 0, 0.0
+
+    def update(self, gain: float) -> dict[str, float]:
+        """One step at `gain` times the learning rate; returns what was measured."""
+        settings = self.task.optimisation
+        rate = settings.learning_rate * gain * min(1.0, (self.step + 1) / settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with autocast(self.task.model):
+            loss, measured = self.task.loss(self.step)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), settings.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.task.after(self.step)
+        self._follow(min(settings.average, (1 + self.step) / (10 + self.step)))
+        self.step += 1
+        return {"loss": loss.item(), **measured, "norm": norm.item(), "rate": rate}
+
+    @torch.no_grad()
+    def _follow(self, keep: float) -> None:
+        pairs = zip(self.average.parameters(), self.task.model.parameters(), strict=True)
+        ours, theirs = zip(*pairs, strict=True)
+        torch._foreach_lerp_(list(ours), [p.detach() for p in theirs], 1 - keep)
+
+    def save(self) -> None:
+        """Write the state so that a crash leaves the old or the new one, never half."""
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "model": self.task.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "extra": self.task.extra_state(),
+        }
+        partial = self.out / "state.pt.part"
+        torch.save(state, partial)
+        os.replace(partial, self.out / "state.pt")
+
+    def load(self) -> None:
+        """Continue from out/state.pt; ValueError if it is not there."""
+        state = load_state(self.out)
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.task.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.task.load_extra_state(state["extra"])
+
+    def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[dict]:
+        """Train, yielding the figures of every step; saves, logs and draws a sample sheet on the way and at the end."""
+        first, spent = self.step, 0.0
+        saved = reported = 0.0
+        while (used := budget.used(spent, self.step - first)) < 1:
+            began = time.monotonic()
+            measured = self.update(budget.gain(used))
+            elapsed = time.monotonic() - began
+            spent += elapsed
+            self.seconds += elapsed
+            row = {"step": self.step, "seconds": round(self.seconds, 1), "used": used, **measured}
+            if spent - reported > 60 * report_minutes:
+                reported, row = spent, {**row, **self.report()}
+            if spent - saved > 60 * save_minutes:
+                saved = spent
+                self.save()
+            if self.step % 20 == 0 or "sheet" in row:
+                self.log(row)
+            yield row
+        self.log({"step": self.step, "seconds": round(self.seconds, 1), **self.report()})
+        self.save()
+
+    def report(self) -> dict:
+        """Figures of the averaged weights on the val split, and a sheet of pictures in the run's folder."""
+        figures, sheet = self.task.report(self.average)
+        name = f"samples-{self.step:07d}.png"
+        sheet.save(self.out / name)
+        return {**figures, "sheet": name}
+
+    def log(self, row: dict) -> None:
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def load_state(run: Path) -> dict:
+    """The state of a training run's folder; ValueError if there is none."""
+    path = run / "state.pt"
+    if not path.is_file():
+        raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def autocast(model: nn.Module) -> torch.autocast:
+    """bfloat16 on a GPU, float32 as it is on a CPU."""
+    kind = next(model.parameters()).device.type
+    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
+
+
+def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+class CodebookMeans:
+    """The codebook as running means of the vectors assigned to each code (van den Oord et al. 2017, appendix A.1).
+
+    A code that nothing chooses any more is put onto a random vector of the batch.
+    """
+
+    def __init__(self, codebook: Tensor, keep: float = 0.99, dead_below: float = 0.1):
+        self.codebook, self.keep, self.dead_below = codebook, keep, dead_below
+        self.counts = torch.zeros(len(codebook), device=codebook.device)  # (V,)
+        self.sums = torch.zeros_like(codebook)  # (V, C)
+
+    @torch.no_grad()
+    def update(self, tokens: Tensor, vectors: Tensor, places: Tensor) -> int:
+        """tokens (n,) stood for vectors (n, C); dead codes move to vectors[places], int64 (V,). Returns how many."""
+        self.counts.mul_(self.keep).index_add_(0, tokens, torch.full_like(vectors[:, 0], 1 - self.keep))
+        self.sums.mul_(self.keep).index_add_(0, tokens, vectors * (1 - self.keep))
+        dead = self.counts < self.dead_below * (1 - self.keep)
+        self.counts[dead] = 1 - self.keep
+        self.sums[dead] = vectors[places[dead]] * (1 - self.keep)
+        self.codebook.copy_(self.sums / self.counts[:, None])
+        return int(dead.sum())
+
+
+class TokenizerTask:
+    """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors."""
+
+    def __init__(
+        self,
+        config: TokenizerConfig,
+        train: PictureSet,
+        val: PictureSet,
+        classes: Classes,
+        optimisation: Optimisation,
+        device: str = "cpu",
+        perceptual: float = 0.2,
+        commitment: float = 0.25,
+    ):
+        self.model = Tokenizer(config).to(device, memory_format=torch.channels_last)
+        self.model.quantizer.codebook.requires_grad_(False)
+        self.optimisation, self.device = optimisation, device
+        self.perceptual, self.commitment = perceptual, commitment
+        self.features = ImageFeatures().to(device, memory_format=torch.channels_last)
+        self.train, self.val = train, val
+        self.draws = Draws.over(train.labels, classes, optimisation.seed)
+        self.means = CodebookMeans(self.model.quantizer.codebook.data)
+        self.assigned: tuple[Tensor, Tensor] | None = None
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        chance = self.draws.generator(step)
+        rows = self.draws.batch(chance, self.optimisation.batch)
+        flips = torch.from_numpy(chance.random(len(rows)) < 0.5)
+        images = self.train.images(rows, flips).to(self.device, memory_format=torch.channels_last)
+        f = self.model.features(images).float()
+        with torch.autocast(f.device.type, enabled=False):
+            found = list(self.model.quantizer.quantize(f))
+        towards = [F.mse_loss(q.f_hat, f.detach()) + self.commitment * F.mse_loss(f, q.f_hat.detach()) for q in found]
+        quantizing = torch.stack(towards).mean()
+        decoded = self.model.decode_unclamped(f + (found[-1].f_hat - f).detach()).float()
+        error = decoded - images
+        pixels = error.abs().mean() + error.square().mean()
+        perceived = perceptual_distance(self.features, decoded, images)
+        tokens = torch.cat([q.tokens.flatten() for q in found])
+        self.assigned = tokens, torch.cat([q.residual.detach().flatten(0, 1) for q in found])
+        measured = {
+            "pixels": pixels.item(),
+            "perceptual": perceived.item(),
+            "quantizing": quantizing.item(),
+            "codes": len(tokens.unique()),
+        }
+        return pixels + self.perceptual * perceived + quantizing, measured
+
+    def after(self, step: int) -> None:
+        tokens, vectors = self.assigned
+        chance = self.draws.generator(step + 2**40)
+        places = torch.from_numpy(chance.integers(len(vectors), size=len(self.means.counts)))
+        self.means.update(tokens, vectors, places.to(vectors.device))
+
+    @torch.no_grad()
+    def report(self, average: nn.Module) -> tuple[dict, Image.Image]:
+        """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
+        average.quantizer.codebook.copy_(self.means.codebook)
+        rows = torch.linspace(0, len(self.val) - 1, min(256, len(self.val))).long()
+        decibels, maps, shown = [], [], []
+        for part in rows.split(32):
+            images = self.val.images(part).to(self.device)
+            tokens = average.encode(images)
+            maps.append(tokens)
+            decoded = average.decode(average.quantizer.features(tokens))
+            decibels.append(psnr(decoded, images))
+            shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
+        used = [len(torch.cat(scale).unique()) for scale in zip(*maps, strict=True)]
+        every = len(torch.cat([t.flatten() for tokens in maps for t in tokens]).unique())
+        figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": every}
+        return figures, grid(to_pil(torch.cat(shown)), columns=8)
+
+    def extra_state(self) -> dict:
+        return {"config": asdict(self.model.config), "counts": self.means.counts, "sums": self.means.sums}
+
+    def load_extra_state(self, state: dict) -> None:
+        self.means.counts.copy_(state["counts"])
+        self.means.sums.copy_(state["sums"])
+
+
+def psnr(images: Tensor, targets: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB of each picture, (B,); both (B, 3, S, S) in [-1, 1]."""
+    return 10 * torch.log10(4 / (images - targets).square().mean((1, 2, 3)).clamp_min(1e-12))

@@ -1,0 +1,119 @@
+"""The VAR transformer: all scales at once for training, one scale at a time for drawing."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import TransformerConfig
+from .layers import Block, KVCache, modulate
+from .schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a class contributes to the network; the same for every scale, so computed once a picture."""
+
+    start: Tensor  # (B, D)
+    blocks: tuple[Tensor, ...]  # depth times (B, 6, D)
+    head: Tensor  # (B, 2, D)
+
+
+class VAR(nn.Module):
+    """Next-scale prediction (Tian et al. 2024, section 3). Labels are class ids; `config.null_label` is "no class"."""
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        self.config = config
+        self.schedule = Schedule(config.sides)
+        width, scales = config.width, len(config.sides)
+        self.class_embedding = nn.Embedding(config.classes + 1, width)
+        self.start = nn.Parameter(torch.empty(1, self.schedule.lengths[0], width))
+        self.position_embedding = nn.Parameter(torch.empty(1, self.schedule.total, width))
+        self.level_embedding = nn.Embedding(scales, width)
+        self.code_embedding = nn.Linear(config.code_width, width)
+        if config.shared_adaln:
+            self.shared_modulation = nn.Linear(width, 6 * width)
+            self.block_modulations = nn.Parameter(torch.empty(config.depth, 1, 6, width))
+        else:
+            self.block_modulations = nn.ModuleList(nn.Linear(width, 6 * width) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth))
+        self.head_modulation = nn.Linear(width, 2 * width)
+        self.head = nn.Linear(width, config.vocabulary)
+
+    def condition(self, labels: Tensor) -> Condition:
+        """Modulations of every block for labels, int64 (B,)."""
+        start = self.class_embedding(labels)
+        active = F.silu(start)
+        if self.config.shared_adaln:
+            shared = self.shared_modulation(active).unflatten(-1, (6, -1))
+            blocks = tuple(own + shared for own in self.block_modulations)
+        else:
+            blocks = tuple(layer(active).unflatten(-1, (6, -1)) for layer in self.block_modulations)
+        return Condition(start, blocks, self.head_modulation(active).unflatten(-1, (2, -1)))
+
+    def new_cache(self, batch: int) -> KVCache:
+        """An empty cache for a run of `batch` rows; pass it to every step of that run and to no other."""
+        width = self.config.width // self.config.heads
+        return KVCache(self.config.depth, batch, self.config.heads, self.schedule.total, width, like=self.head.weight)
+
+    def forward(self, labels: Tensor, teacher_input: Tensor) -> Tensor:
+        """Logits (B, L, V) of all scales given the coarser ones; labels (B,), teacher_input (B, L - L_0, C)."""
+        condition = self.condition(labels)
+        x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1) + self._places(slice(None))
+        mask = self.schedule.mask().to(x.device)
+        for block, modulation in zip(self.blocks, condition.blocks, strict=True):
+            x = block(x, modulation, mask)
+        return self._logits(x, condition)
+
+    def step(self, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
+        """Logits (B, L_k, V) of one scale; scale_input (B, L_k, C) is `Quantizer.next_input`, unread at scale 0.
+
+        Scales must come in order, each once per cache.
+        """
+        span = self.schedule.spans[scale]
+        x = (self._first(condition) if scale == 0 else self.code_embedding(scale_input)) + self._places(span)
+        for number, (block, modulation) in enumerate(zip(self.blocks, condition.blocks, strict=True)):
+            x = block.step(x, modulation, cache, number, span.start)
+        return self._logits(x, condition)
+
+    def _first(self, condition: Condition) -> Tensor:
+        return condition.start[:, None] + self.start  # (B, L_0, D)
+
+    def _places(self, span: slice) -> Tensor:
+        levels = self.schedule.levels()[span].to(self.position_embedding.device)
+        return self.position_embedding[:, span] + self.level_embedding(levels)  # (1, n, D)
+
+    def _logits(self, x: Tensor, condition: Condition) -> Tensor:
+        scale, shift = condition.head.float().split(1, dim=1)  # each (B, 1, D)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head(modulate(x.float(), scale, shift))
+
+
+@torch.no_grad()
+def initialise(model: VAR) -> VAR:
+    """Starting weights for training: blocks begin close to the identity, so depth costs no stability."""
+    width, depth = model.config.width, model.config.depth
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.trunc_normal_(module.weight, std=width**-0.5 / 3**0.5)
+    for block in model.blocks:
+        for layer in (block.attention.project, block.feed_forward.fc2):
+            layer.weight.div_((2 * depth) ** 0.5)
+    for embedding in (model.start, model.position_embedding):
+        nn.init.trunc_normal_(embedding, std=width**-0.5 / 3**0.5)
+    model.head.weight.mul_(0.02)
+    model.head_modulation.weight.mul_(0.5)
+    if model.config.shared_adaln:
+        nn.init.trunc_normal_(model.block_modulations, std=width**-0.5)
+    else:
+        for layer in model.block_modulations:
+            layer.weight[2 * width :].mul_(0.5)
+            layer.weight[: 2 * width].mul_(1e-4 / 0.02)
+            layer.bias[: 2 * width].fill_(1.0)
+    return model
