@@ -47,6 +47,11 @@ class PictureSet:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def first(self, most: int) -> "PictureSet":
+        """At most so many of the pictures, evenly spread."""
+        rows = torch.linspace(0, len(self) - 1, min(most, len(self))).long()
+        return PictureSet(self.pixels[rows], self.labels[rows], self.unreadable)
+
     def images(self, index: Tensor, flips: Tensor | None = None) -> Tensor:
         """Pictures as floats (B, 3, S, S) in [-1, 1]; `flips` bool (B,) mirrors left and right."""
         batch = to_float(self.pixels[index])

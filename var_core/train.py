@@ -4,6 +4,7 @@ Every random choice is a function of (seed, step), so that a resumed run repeats
 """
 
 import copy
+import hashlib
 import json
 import math
 import os
@@ -13,16 +14,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .config import TokenizerConfig
+from .checkpoints import load_strict, save
+from .config import ModelSpec, TokenizerConfig, TransformerConfig
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
 from .images import grid, to_pil
-from .vqvae import Tokenizer
+from .plan import Plan
+from .sampling import Sampling, steps
+from .transformer import VAR, initialise
+from .vqvae import Preview, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -282,6 +288,169 @@ class TokenizerTask:
     def load_extra_state(self, state: dict) -> None:
         self.means.counts.copy_(state["counts"])
         self.means.sums.copy_(state["sums"])
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """The tokens of a split, computed once: of every picture and of its mirror image."""
+
+    tokens: Tensor  # int16 (2, N, L): as it is, mirrored
+    labels: Tensor  # int64 (N,)
+
+
+@torch.inference_mode()
+def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") -> Iterator[float | TokenSet]:
+    """Encode a split; yields the fraction done, and the `TokenSet` last."""
+    total = sum(side * side for side in tokenizer.config.sides)
+    tokens = torch.empty((2, len(pictures), total), dtype=torch.int16)
+    for rows in torch.arange(len(pictures)).split(64):
+        images = pictures.images(rows).to(device, memory_format=torch.channels_last)
+        for mirrored, batch in enumerate((images, images.flip(-1))):
+            tokens[mirrored, rows] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int16)
+        yield int(rows[-1] + 1) / len(pictures)
+    yield TokenSet(tokens, pictures.labels)
+
+
+class TransformerTask:
+    """Cross-entropy of all tokens of all scales at once, under the block-causal mask.
+
+    `most_per_scale` > 0 shows each step only that many random places of every larger map (0 = all): the fine maps hold
+    most tokens but the least about the picture, so early training is faster without them.
+    """
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        tokenizer: Tokenizer,
+        train: TokenSet,
+        val: TokenSet,
+        classes: Classes,
+        optimisation: Optimisation,
+        device: str = "cpu",
+        class_dropout: float = 0.1,
+        most_per_scale: int = 0,
+    ):
+        self.model = initialise(VAR(config)).to(device)
+        self.tokenizer = tokenizer.to(device).requires_grad_(False).eval()
+        self.optimisation, self.device, self.class_dropout = optimisation, device, class_dropout
+        self.most_per_scale = most_per_scale
+        self.train, self.val = train, val
+        self.draws = Draws.over(train.labels, classes, optimisation.seed)
+
+    def losses(self, model: VAR, tokens: Tensor, labels: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy in nats and whether the likeliest token is wrong, each (B, n), at `places` (n,) of all L.
+
+        tokens (B, L), labels (B,).
+        """
+        with torch.no_grad():
+            teacher_input = self.tokenizer.quantizer.teacher_input(model.schedule.split(tokens))
+        logits = model(labels, teacher_input, places)
+        wanted = tokens[:, places]
+        entropy = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(wanted)
+        return entropy, logits.detach().argmax(-1) != wanted
+
+    def places(self, chance: np.random.Generator) -> Tensor:
+        """The places in the sequence that a step trains on, ascending, int64 (n,)."""
+        chosen = []
+        for span, length in zip(self.model.schedule.spans, self.model.schedule.lengths, strict=True):
+            count = min(length, self.most_per_scale or length)
+            chosen.append(span.start + np.sort(chance.permutation(length)[:count]))
+        return torch.from_numpy(np.concatenate(chosen))
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        chance = self.draws.generator(step)
+        rows = self.draws.batch(chance, self.optimisation.batch)
+        mirrored = torch.from_numpy((chance.random(len(rows)) < 0.5).astype(np.int64))
+        dropped = torch.from_numpy(chance.random(len(rows)) < self.class_dropout)
+        labels = self.train.labels[rows].masked_fill(dropped, self.model.config.null_label)
+        tokens = self.train.tokens[mirrored, rows].long()
+        places = self.places(chance).to(self.device)
+        entropy, _ = self.losses(self.model, tokens.to(self.device), labels.to(self.device), places)
+        return entropy.mean(), {}
+
+    def after(self, step: int) -> None:
+        """Nothing besides the optimiser's step."""
+
+    @torch.no_grad()
+    def report(self, average: VAR) -> tuple[dict, Image.Image]:
+        """Loss in nats and token error on up to 512 val pictures, per scale and in all; a sheet of samples."""
+        rows = torch.linspace(0, len(self.val.labels) - 1, min(512, len(self.val.labels))).long()
+        everywhere = torch.arange(average.schedule.total, device=self.device)
+        parts = []
+        for part in rows.split(32):
+            tokens, labels = self.val.tokens[0, part].long().to(self.device), self.val.labels[part].to(self.device)
+            parts.append(self.losses(average, tokens, labels, everywhere))
+        entropy, wrong = (torch.cat(figures).float().mean(0).cpu() for figures in zip(*parts, strict=True))
+        figures = {"val_loss": entropy.mean().item(), "val_error": wrong.mean().item()}
+        for name, values in (("loss_by_scale", entropy), ("error_by_scale", wrong)):
+            figures[name] = [round(part.mean().item(), 4) for part in average.schedule.split(values[None])]
+        return figures, self.sheet(average)
+
+    def sheet(self, average: VAR, count: int = 32) -> Image.Image:
+        """Pictures of classes spread over all groups, seeds 0 to count - 1."""
+        per_group = count // len(self.draws.groups)
+        labels = torch.cat(
+            [self.train.labels[rows[torch.linspace(0, len(rows) - 1, per_group).long()]] for rows in self.draws.groups]
+        )
+        plan = Plan.free(average.schedule, len(labels)).to(torch.device(self.device))
+        seeds = tuple(range(len(labels)))
+        made = steps(average, self.tokenizer.quantizer, labels.to(self.device), seeds, Sampling(guidance=3.0), plan)
+        *_, last = made
+        return grid(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
+
+    def extra_state(self) -> dict:
+        return {"config": asdict(self.model.config)}
+
+    def load_extra_state(self, state: dict) -> None:
+        """Nothing is kept besides the model."""
+
+
+def load_tokenizer(run: Path) -> Tokenizer:
+    """The averaged weights of a tokenizer's training run; ValueError if it is not one."""
+    state = load_state(run)
+    if "counts" not in state["extra"]:
+        raise ValueError(f"{run} is not the run of a tokenizer.")
+    tokenizer = Tokenizer(TokenizerConfig(**state["extra"]["config"]))
+    load_strict(tokenizer, state["average"])
+    return tokenizer.eval()
+
+
+def load_transformer(run: Path) -> VAR:
+    """The averaged weights of a transformer's training run."""
+    state = load_state(run)
+    var = VAR(TransformerConfig(**state["extra"]["config"]))
+    load_strict(var, state["average"])
+    return var.eval()
+
+
+def fingerprint(module: nn.Module) -> str:
+    """SHA-256 of all weights, in hex."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode() + value.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@torch.inference_mode()
+def fitted_preview(tokenizer: Tokenizer, pictures: PictureSet, count: int = 512) -> Preview:
+    """The linear preview map, fitted to partial and whole reconstructions of `count` pictures."""
+    rows = torch.linspace(0, len(pictures) - 1, min(count, len(pictures))).long()
+    features, images = [], []
+    for part in rows.split(32):
+        batch = pictures.images(part)
+        for found in list(tokenizer.quantizer.quantize(tokenizer.features(batch)))[-3:]:
+            features.append(found.f_hat)
+            images.append(tokenizer.decode(found.f_hat))
+    preview = Preview(tokenizer.config)
+    preview.fit(torch.cat(features), torch.cat(images))
+    return preview
+
+
+def export(out: Path, name: str, tokenizer: Tokenizer, var: VAR, classes: Classes, train: PictureSet) -> None:
+    """Write a checkpoint for the app."""
+    spec = ModelSpec(name, tokenizer.config, var.config, classes.names, classes.groups)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save(out, spec, tokenizer, fitted_preview(tokenizer, train), var)
 
 
 def psnr(images: Tensor, targets: Tensor) -> Tensor:

@@ -58,11 +58,16 @@ class VAR(nn.Module):
         width = self.config.width // self.config.heads
         return KVCache(self.config.depth, batch, self.config.heads, self.schedule.total, width, like=self.head.weight)
 
-    def forward(self, labels: Tensor, teacher_input: Tensor) -> Tensor:
-        """Logits (B, L, V) of all scales given the coarser ones; labels (B,), teacher_input (B, L - L_0, C)."""
+    def forward(self, labels: Tensor, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
+        """Logits (B, L, V) of all scales given the coarser ones; labels (B,), teacher_input (B, L - L_0, C).
+
+        With `places`, int64 (n,) ascending, as if only those tokens of the sequence existed: logits (B, n, V).
+        """
         condition = self.condition(labels)
         x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1) + self._places(slice(None))
         mask = self.schedule.mask().to(x.device)
+        if places is not None:
+            x, mask = x[:, places], mask[places][:, places]
         for block, modulation in zip(self.blocks, condition.blocks, strict=True):
             x = block(x, modulation, mask)
         return self._logits(x, condition)

@@ -1,0 +1,356 @@
+"""`python -m var_core ...`: make pictures, train, export, evaluate, measure."""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from . import __version__, checkpoints
+from .config import TokenizerConfig, TransformerConfig
+from .pipeline import Pipeline, Request, pick_device
+from .recipe import Recipe
+from .sampling import Sampling
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 after one sentence about what was wrong."""
+    options = parser().parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        options.run(options)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+    return 0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def drain(work: Iterator[float | Any], label: str) -> Any:
+    """Show a bar for the fractions that `work` yields; returns what it yields last."""
+    last = None
+    with tqdm(total=100, desc=label, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}") as bar:
+        for last in work:
+            bar.n = 100 * last if isinstance(last, float) else 100
+            bar.refresh()
+    return last
+
+
+# ------------------------------------------------------------------------------------------------ pictures
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Pictures of one class, seeds counting up from --seed, each a PNG with its recipe."""
+    pipe = Pipeline.load(options.model, device=options.device)
+    label = pipe.spec.label(options.class_name)
+    sampling = sampling_of(options)
+    if not 1 <= options.count <= 1000:
+        raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture"):
+        request = Request((label,), (seed,), sampling)
+        name = f"{pipe.spec.class_name(label).lower().replace(' ', '-')}-{seed}.png"
+        Recipe.of(pipe, request, 0).save(pipe.run(request).images[0], options.out / name)
+    say(f"{options.count} pictures in {options.out}")
+
+
+def sampling_of(options: argparse.Namespace) -> Sampling:
+    """The sampling settings on the command line."""
+    return Sampling(options.guidance, options.temperature, options.top_k, options.top_p, options.smooth)
+
+
+def replay(options: argparse.Namespace) -> None:
+    """The picture of a PNG's recipe, made again."""
+    recipe = Recipe.read(options.picture)
+    pipe = Pipeline.load(options.model or recipe.model, device=options.device)
+    out = options.out or options.picture.with_name(options.picture.stem + "-again.png")
+    recipe.save(pipe.run(recipe.request(pipe)).images[0], out)
+    say(str(out))
+
+
+def list_classes(options: argparse.Namespace) -> None:
+    """Class ids, groups and names of a model."""
+    spec = checkpoints.load(options.model).spec
+    for label, (group, name) in enumerate(zip(spec.class_groups, spec.class_names, strict=True)):
+        say(f"{label:4d}  {group:10s} {name}")
+
+
+# ------------------------------------------------------------------------------------------------ training
+
+
+def read_pictures(options: argparse.Namespace, side: int) -> tuple:
+    """Classes, train and val split of --data, with a word on every file that could not be read."""
+    from .data import Classes, load_split
+
+    classes = Classes.of(options.data)
+    splits = [drain(load_split(options.data, split, classes, side), f"reading {split}") for split in ("train", "val")]
+    for split in splits:
+        for path in split.unreadable:
+            say(f"skipped (cannot be read): {path}")
+    say(
+        f"{len(splits[0])} train and {len(splits[1])} val pictures, {len(classes.names)} classes, "
+        f"{sum(len(split.unreadable) for split in splits)} skipped"
+    )
+    return classes, *splits
+
+
+def train_tokenizer(options: argparse.Namespace) -> None:
+    """Train a tokenizer, or go on with one."""
+    from .train import TokenizerTask, load_state
+
+    config = TokenizerConfig(
+        options.sides,
+        options.vocabulary,
+        options.code_width,
+        options.channels,
+        options.multipliers,
+        options.residual_blocks,
+        options.norm_groups,
+        options.stem,
+    )
+    if options.resume:
+        config = TokenizerConfig(**load_state(options.out)["extra"]["config"])
+    classes, train, val = read_pictures(options, config.image_side)
+    torch.manual_seed(options.seed)
+    task = TokenizerTask(config, train, val, classes, optimisation(options), pick_device(options.device))
+    run_training(task, options)
+
+
+def train_transformer(options: argparse.Namespace) -> None:
+    """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
+    from .data import Classes
+    from .train import TransformerTask, load_state, load_tokenizer
+
+    tokenizer = load_tokenizer(options.tokenizer)
+    classes = Classes.of(options.data)
+    sizes = tokenizer.config
+    config = TransformerConfig(
+        sizes.sides, len(classes.names), options.depth, options.width, options.heads, sizes.vocabulary, sizes.code_width
+    )
+    if options.resume:
+        config = TransformerConfig(**load_state(options.out)["extra"]["config"])
+    device = pick_device(options.device)
+    train, val = read_tokens(options, tokenizer.to(device), device)
+    torch.manual_seed(options.seed)
+    task = TransformerTask(
+        config, tokenizer, train, val, classes, optimisation(options), device, most_per_scale=options.most_per_scale
+    )
+    run_training(task, options)
+
+
+def read_tokens(options: argparse.Namespace, tokenizer: torch.nn.Module, device: str) -> tuple:
+    """Tokens of both splits: from the tokenizer run's tokens.pt if it fits the weights, else made and kept there."""
+    from .train import TokenSet, fingerprint, tokenise
+
+    path, print_ = options.tokenizer / "tokens.pt", fingerprint(tokenizer)
+    kept = torch.load(path, weights_only=True) if path.is_file() else {}
+    if kept.get("fingerprint") != print_:
+        _, *splits = read_pictures(options, tokenizer.config.image_side)
+        sets = [drain(tokenise(tokenizer, split, device), "tokenising") for split in splits]
+        kept = {"fingerprint": print_, "tokens": [s.tokens for s in sets], "labels": [s.labels for s in sets]}
+        torch.save(kept, path)
+    return tuple(TokenSet(*pair) for pair in zip(kept["tokens"], kept["labels"], strict=True))
+
+
+def optimisation(options: argparse.Namespace) -> Any:
+    from .train import Optimisation
+
+    return Optimisation(options.batch, options.rate, average=options.average, seed=options.seed)
+
+
+def run_training(task: Any, options: argparse.Namespace) -> None:
+    """Drive a trainer with a bar; Ctrl-C or a termination signal saves before it stops."""
+    from .train import Budget, Trainer
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(task, options.out)
+    if options.resume:
+        trainer.load()
+    elif (options.out / "state.pt").exists():
+        raise ValueError(f"{options.out} holds a run already: add --resume to go on with it, or choose another --out.")
+    budget = Budget(options.minutes, options.steps, options.decay)
+    first, seconds = trainer.step, trainer.seconds
+    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}") as bar:
+        try:
+            for row in trainer.run(budget, report_minutes=options.report_minutes):
+                rate = options.batch * (trainer.step - first) / (trainer.seconds - seconds)
+                bar.n = min(100, 100 * row["used"])
+                bar.set_postfix_str(f"step {row['step']}, loss {row['loss']:.3f}, {rate:.1f} pictures/s")
+                if "sheet" in row:
+                    bar.write(json.dumps({key: value for key, value in row.items() if key not in ("used", "rate")}))
+        except KeyboardInterrupt:
+            trainer.save()
+            raise
+
+
+def plot(options: argparse.Namespace) -> None:
+    """The curves of a training run."""
+    from .curves import plot as draw
+
+    say(str(draw(options.run_folder)))
+
+
+def export(options: argparse.Namespace) -> None:
+    """Both trained networks, averaged weights, as one checkpoint file for the app."""
+    from .train import export as write
+    from .train import load_tokenizer, load_transformer
+
+    out = options.out or checkpoints.FOLDER / f"{options.name}.safetensors"
+    tokenizer = load_tokenizer(options.tokenizer)
+    classes, train, _ = read_pictures(options, tokenizer.config.image_side)
+    write(out, options.name, tokenizer, load_transformer(options.transformer), classes, train)
+    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
+
+
+# ------------------------------------------------------------------------------------------------ measuring
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Measure a model on a data folder: reconstructions, generated pictures (labels as in val), copying, loss."""
+    from . import evaluate as measure
+    from .features import ImageFeatures
+
+    pipe = Pipeline.load(options.model, device=options.device)
+    classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
+    if len(classes.names) != pipe.spec.transformer.classes:
+        raise ValueError(f"{options.data} has {len(classes.names)} classes, the model {pipe.spec.transformer.classes}.")
+    val = val.first(options.count)
+    network = ImageFeatures()
+    found = drain(measure.reconstructed(pipe, val), "reconstructing")
+    made = drain(measure.generated(pipe, val.labels, sampling_of(options)), "generating")
+    seen = {
+        name: drain(measure.features_of(network, pixels), f"features of {name}")
+        for name, pixels in (("train", train.pixels), ("val", val.pixels), ("copies", found.pixels), ("made", made))
+    }
+    real = [measure.Measured(seen[name], split.labels) for name, split in (("train", train), ("val", val))]
+    figures = measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
+    figures = measure.compare(*real, seen["copies"], seen["made"], classes.groups) + figures
+    say(measure.table(figures))
+    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": len(val), **vars(sampling_of(options))}
+    report["figures"] = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    say(f"written to {options.out}")
+
+
+# ------------------------------------------------------------------------------------------------ parsing
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """ "1,2,3" -> (1, 2, 3)."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m var_core", description="VAR Studio on the command line.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _picture_commands(commands)
+    _training_commands(commands)
+    return top
+
+
+def _command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
+    made = commands.add_parser(
+        name, help=run.__doc__, description=run.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    made.set_defaults(run=run)
+    made.add_argument("--threads", type=int, default=0, help="CPU threads, 0 = all cores")
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    return made
+
+
+def _sampling_options(made: argparse.ArgumentParser) -> None:
+    defaults = Sampling()
+    made.add_argument("--guidance", type=float, default=defaults.guidance, help="how strictly to follow the class")
+    made.add_argument(
+        "--temperature", type=float, default=defaults.temperature, help="below 1 is safer, above 1 wilder"
+    )
+    made.add_argument("--top-k", type=int, default=defaults.top_k, help="draw from the k likeliest tokens, 0 = all")
+    made.add_argument(
+        "--top-p", type=float, default=defaults.top_p, help="draw from the likeliest of this mass, 1 = all"
+    )
+    made.add_argument("--smooth", action="store_true", help="mix codes instead of choosing one")
+
+
+def _picture_commands(commands: Any) -> None:
+    made = _command(commands, "generate", generate)
+    made.add_argument("--class", dest="class_name", required=True, help="name or number of the class, or 'no class'")
+    made.add_argument("--seed", type=int, default=0, help="seed of the first picture")
+    made.add_argument("--count", type=int, default=1, help="number of pictures")
+    made.add_argument("--out", type=Path, default=Path("outputs"), help="folder for the PNG files")
+    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    _sampling_options(made)
+    again = _command(commands, "replay", replay)
+    again.add_argument("picture", type=Path, help="a PNG made by this program")
+    again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
+    again.add_argument("--out", type=Path, default=None, help="file to write (default: beside it)")
+    classes = _command(commands, "classes", list_classes)
+    classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+
+
+def _training_commands(commands: Any) -> None:
+    train = commands.add_parser("train", help="Train a tokenizer or a transformer.").add_subparsers(required=True)
+    tokenizer = _command(train, "tokenizer", train_tokenizer)
+    _training_options(tokenizer, batch=8, rate=5e-4)
+    tokenizer.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
+    tokenizer.add_argument("--vocabulary", type=int, default=4096, help="codes in the codebook")
+    tokenizer.add_argument("--code-width", type=int, default=16, help="numbers in a code")
+    tokenizer.add_argument("--channels", type=int, default=64, help="channels at the finest level")
+    tokenizer.add_argument(
+        "--multipliers", type=integers, default=(1, 2), help="channels of each level, fine to coarse"
+    )
+    tokenizer.add_argument("--residual-blocks", type=int, default=1, help="blocks in each level")
+    tokenizer.add_argument("--norm-groups", type=int, default=16, help="groups of the normalisation layers")
+    tokenizer.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
+    transformer = _command(train, "transformer", train_transformer)
+    _training_options(transformer, batch=8, rate=8e-4)
+    transformer.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
+    transformer.add_argument("--depth", type=int, default=8, help="number of blocks")
+    transformer.add_argument("--width", type=int, default=192, help="model width")
+    transformer.add_argument("--heads", type=int, default=3, help="attention heads")
+    transformer.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
+    measured = _command(commands, "evaluate", evaluate)
+    measured.add_argument("model", help="name or path of a model")
+    measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
+    measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
+    _sampling_options(measured)
+    curves = _command(commands, "plot", plot)
+    curves.add_argument("run_folder", type=Path, help="folder of a training run")
+    pack = _command(commands, "export", export)
+    pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
+    pack.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
+    pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
+    pack.add_argument("--name", required=True, help="name of the model")
+    pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")
+
+
+def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) -> None:
+    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    made.add_argument("--out", type=Path, required=True, help="folder of the run")
+    made.add_argument("--minutes", type=float, default=float("inf"), help="how long to train")
+    made.add_argument("--steps", type=float, default=float("inf"), help="how many steps to train")
+    made.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    made.add_argument("--batch", type=int, default=batch, help="pictures in a step")
+    made.add_argument("--rate", type=float, default=rate, help="learning rate")
+    made.add_argument(
+        "--decay", type=float, default=0.0, help="last part of the time over which the rate falls to zero"
+    )
+    made.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")
+    made.add_argument("--seed", type=int, default=0, help="seed of all random choices")
+    made.add_argument("--report-minutes", type=float, default=10, help="minutes between sample sheets")

@@ -1,0 +1,55 @@
+"""Plots of a training run's log."""
+
+import json
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+# key in log.jsonl -> title and unit of its panel
+PANELS = {
+    "loss": "training loss",
+    "psnr": "val reconstruction, PSNR in dB",
+    "codes_by_scale": "codes in use on val, per scale",
+    "val_loss": "val loss, nats per token",
+    "loss_by_scale": "val loss per scale, nats per token",
+    "error_by_scale": "val token error per scale",
+}
+
+
+def read_log(run: Path) -> list[dict]:
+    """The rows of run/log.jsonl; ValueError if there is none."""
+    path = run / "log.jsonl"
+    if not path.is_file():
+        raise ValueError(f"{run}: no log.jsonl here; name the folder of a training run.")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def smoothed(values: list[float], keep: float = 0.9) -> list[float]:
+    """Running mean, so that the trend shows through the noise of single batches."""
+    out, mean = [], values[0]
+    for value in values:
+        mean = keep * mean + (1 - keep) * value
+        out.append(mean)
+    return out
+
+
+def plot(run: Path) -> Path:
+    """Draw a run's curves against hours of training into run/curves.png."""
+    rows = read_log(run)
+    shown = {key: [row for row in rows if key in row] for key in PANELS}
+    shown = {key: found for key, found in shown.items() if found}
+    figure = Figure(figsize=(5 * min(3, len(shown)), 3.5 * -(-len(shown) // 3)), layout="constrained")
+    for place, (key, found) in enumerate(shown.items(), 1):
+        axes = figure.add_subplot(-(-len(shown) // 3), min(3, len(shown)), place)
+        hours, values = [row["seconds"] / 3600 for row in found], [row[key] for row in found]
+        if isinstance(values[0], list):
+            for scale, series in enumerate(zip(*values, strict=True)):
+                axes.plot(hours, series, label=f"scale {scale + 1}")
+            axes.legend(fontsize=7)
+        else:
+            axes.plot(hours, smoothed(values) if key == "loss" else values)
+        axes.set(title=PANELS[key], xlabel="hours of training")
+        axes.grid(alpha=0.3)
+    path = run / "curves.png"
+    figure.savefig(path, dpi=110)
+    return path
