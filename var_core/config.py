@@ -94,6 +94,9 @@ class ModelSpec:
             ours, theirs = getattr(self.tokenizer, field), getattr(self.transformer, field)
             if ours != theirs:
                 raise ValueError(f"tokenizer and transformer disagree on {field}: {ours} and {theirs}.")
+        for field in ("class_names", "class_groups"):
+            if (count := len(getattr(self, field))) not in (0, self.transformer.classes):
+                raise ValueError(f"{count} {field} for {self.transformer.classes} classes: give one to each, or none.")
 
     def class_name(self, label: int) -> str:
         """The display name of a label; "no class" for the null label."""

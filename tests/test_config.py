@@ -1,0 +1,88 @@
+"""The published sizes, class names, and sizes that cannot be."""
+
+import dataclasses
+import json
+
+import pytest
+from tiny import SPEC
+
+from var_core.config import SPECS, ModelSpec, TokenizerConfig, TransformerConfig
+
+
+def test_specs_are_the_five_published_models():
+    assert list(SPECS) == ["var-d16", "var-d20", "var-d24", "var-d30", "var-d36-s"]
+    assert [spec.transformer.width for spec in SPECS.values()] == [1024, 1280, 1536, 1920, 2304]
+    assert [spec.tokenizer.image_side for spec in SPECS.values()] == [256, 256, 256, 256, 512]
+    assert [spec.transformer.shared_adaln for spec in SPECS.values()] == [False] * 4 + [True]
+    assert all(spec.transformer.null_label == 1000 for spec in SPECS.values())
+
+
+@pytest.mark.parametrize("spec", [SPEC, *SPECS.values()], ids=lambda spec: spec.name)
+def test_a_spec_survives_json(spec):
+    assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_an_unknown_field_is_refused():
+    with pytest.raises(TypeError, match="colour"):
+        ModelSpec.from_dict({**SPEC.to_dict(), "colour": 1})
+
+
+def test_the_picture_is_patch_times_last_side():
+    assert SPEC.tokenizer.patch == 4 * 2  # the stem, then one halving
+    assert SPEC.tokenizer.image_side == SPEC.tokenizer.patch * SPEC.tokenizer.sides[-1]
+
+
+@pytest.mark.parametrize("text", ["Rose", "rose", " ROSE ", "1"])
+def test_a_class_is_found_by_name_in_any_case_and_by_number(text):
+    assert SPEC.label(text) == 1
+
+
+def test_every_class_name_leads_back_to_its_label():
+    for label in range(SPEC.transformer.classes + 1):
+        assert SPEC.label(SPEC.class_name(label)) == label
+
+
+def test_no_class_is_the_null_label():
+    assert SPEC.label("no class") == SPEC.label("7") == SPEC.transformer.null_label
+
+
+def test_without_names_a_class_is_called_by_its_number():
+    nameless = SPECS["var-d16"]
+    assert nameless.class_name(207) == "207"
+    assert nameless.label("207") == 207
+
+
+@pytest.mark.parametrize(("text", "hint"), [("sunflour", "Sunflower"), ("8", "Lotus"), ("", "Lotus"), ("-1", "Lotus")])
+def test_an_unknown_class_is_named_with_a_hint(text, hint):
+    with pytest.raises(ValueError, match=f"no class '{text}'.*{hint}"):
+        SPEC.label(text)
+
+
+@pytest.mark.parametrize("sides", [(), (2, 3), (1, 3, 2), (1, 2, 2)])
+def test_sides_must_start_at_1_and_grow(sides):
+    with pytest.raises(ValueError, match="must start at 1 and grow"):
+        TokenizerConfig(sides)
+
+
+def test_channels_must_divide_into_groups():
+    with pytest.raises(ValueError, match=r"100 channels do not divide into 32 groups.*multiple"):
+        TokenizerConfig(channels=100)
+
+
+def test_width_must_divide_into_heads():
+    with pytest.raises(ValueError, match="width 64 does not divide into 5 heads"):
+        TransformerConfig((1, 2), classes=3, depth=1, width=64, heads=5)
+
+
+@pytest.mark.parametrize(("field", "value"), [("sides", (1, 2)), ("vocabulary", 65), ("code_width", 9)])
+def test_networks_that_do_not_fit_together_are_refused(field, value):
+    other = dataclasses.replace(SPEC.transformer, **{field: value})
+    with pytest.raises(ValueError, match=f"disagree on {field}"):
+        dataclasses.replace(SPEC, transformer=other)
+
+
+@pytest.mark.parametrize("field", ["class_names", "class_groups"])
+def test_names_and_groups_are_one_per_class_or_none(field):
+    with pytest.raises(ValueError, match=f"6 {field} for 7 classes"):
+        dataclasses.replace(SPEC, **{field: getattr(SPEC, field)[:-1]})
+    assert getattr(dataclasses.replace(SPEC, **{field: ()}), field) == ()
