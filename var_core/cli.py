@@ -108,10 +108,22 @@ def read_pictures(options: argparse.Namespace, side: int) -> tuple:
     return classes, *splits
 
 
+def sizes_of_run(options: argparse.Namespace) -> dict | None:
+    """The network's sizes if --resume asks to go on with a run; ValueError rather than overwrite one."""
+    from .train import load_state
+
+    if options.resume:
+        return load_state(options.out)["extra"]["config"]
+    if (options.out / "state.pt").exists():
+        raise ValueError(f"{options.out} holds a run already: add --resume to go on with it, or choose another --out.")
+    return None
+
+
 def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
-    from .train import TokenizerTask, load_state
+    from .train import TokenizerTask
 
+    sizes = sizes_of_run(options)
     config = TokenizerConfig(
         options.sides,
         options.vocabulary,
@@ -122,8 +134,8 @@ def train_tokenizer(options: argparse.Namespace) -> None:
         options.norm_groups,
         options.stem,
     )
-    if options.resume:
-        config = TokenizerConfig(**load_state(options.out)["extra"]["config"])
+    if sizes:
+        config = TokenizerConfig(**sizes)
     classes, train, val = read_pictures(options, config.image_side)
     torch.manual_seed(options.seed)
     task = TokenizerTask(config, train, val, classes, optimisation(options), pick_device(options.device))
@@ -133,16 +145,16 @@ def train_tokenizer(options: argparse.Namespace) -> None:
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
-    from .train import TransformerTask, load_state, load_tokenizer
+    from .train import TransformerTask, load_tokenizer
 
+    sizes = sizes_of_run(options)
     tokenizer = load_tokenizer(options.tokenizer)
-    classes = Classes.of(options.data)
-    sizes = tokenizer.config
+    classes, codes = Classes.of(options.data), tokenizer.config
     config = TransformerConfig(
-        sizes.sides, len(classes.names), options.depth, options.width, options.heads, sizes.vocabulary, sizes.code_width
+        codes.sides, len(classes.names), options.depth, options.width, options.heads, codes.vocabulary, codes.code_width
     )
-    if options.resume:
-        config = TransformerConfig(**load_state(options.out)["extra"]["config"])
+    if sizes:
+        config = TransformerConfig(**sizes)
     device = pick_device(options.device)
     train, val = read_tokens(options, tokenizer.to(device), device)
     torch.manual_seed(options.seed)
@@ -180,8 +192,6 @@ def run_training(task: Any, options: argparse.Namespace) -> None:
     trainer = Trainer(task, options.out)
     if options.resume:
         trainer.load()
-    elif (options.out / "state.pt").exists():
-        raise ValueError(f"{options.out} holds a run already: add --resume to go on with it, or choose another --out.")
     budget = Budget(options.minutes, options.steps, options.decay)
     first, seconds = trainer.step, trainer.seconds
     with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}") as bar:
@@ -245,6 +255,15 @@ def evaluate(options: argparse.Namespace) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     say(f"written to {options.out}")
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Time of one picture, scale by scale, beside large matrix products of as many operations."""
+    from . import bench as measure
+
+    pipe = Pipeline.load(options.model, device=options.device)
+    request = Request((0,), (0,), sampling_of(options))
+    say(measure.report(*measure.measure(pipe, request, options.repeats)))
 
 
 # ------------------------------------------------------------------------------------------------ parsing
@@ -330,6 +349,10 @@ def _training_commands(commands: Any) -> None:
     measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
     measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
     _sampling_options(measured)
+    speed = _command(commands, "bench", bench)
+    speed.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    speed.add_argument("--repeats", type=int, default=7, help="runs, of which the median counts")
+    _sampling_options(speed)
     curves = _command(commands, "plot", plot)
     curves.add_argument("run_folder", type=Path, help="folder of a training run")
     pack = _command(commands, "export", export)

@@ -11,7 +11,7 @@ from .layers import KVCache
 from .plan import Plan
 from .quantizer import Quantizer
 from .schedule import Schedule
-from .transformer import VAR
+from .transformer import VAR, Condition
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,19 @@ def guide(conditional: Tensor, unconditional: Tensor, strength: float) -> Tensor
 def filter_logits(logits: Tensor, top_k: int, top_p: float) -> Tensor:
     """Logits (B, n, V) with all but the `top_k` largest, then all outside the nucleus of mass `top_p`, at -inf.
 
-    The likeliest token always stays.
+    The likeliest token always stays, and so does any that ties with the last one kept.
     """
-    kept = logits
-    if 0 < top_k < logits.shape[-1]:
-        smallest = logits.topk(top_k, dim=-1).values[..., -1:]
-        kept = kept.masked_fill(logits < smallest, -torch.inf)
-    if top_p < 1:
-        ascending, order = kept.sort(dim=-1)
-        outside = ascending.softmax(-1).cumsum(-1) <= 1 - top_p
-        outside[..., -1] = False
-        kept = kept.masked_fill(outside.scatter(-1, order, outside), -torch.inf)
-    return kept
+    count = min(top_k, logits.shape[-1]) if top_k else logits.shape[-1]
+    if count == logits.shape[-1] and top_p >= 1:
+        return logits
+    largest = logits.topk(count, dim=-1).values  # (B, n, count), falling
+    shares = largest.softmax(-1)
+    before = shares.cumsum(-1) - shares  # mass of all likelier tokens
+    inside = (
+        (before < top_p).sum(-1, keepdim=True).clamp_min(1) if top_p < 1 else torch.full_like(before[..., :1], count)
+    )
+    smallest = largest.gather(-1, inside.long() - 1)
+    return logits.masked_fill(logits < smallest, -torch.inf)
 
 
 def chance(seed: int, scale: int) -> np.random.Generator:
@@ -159,7 +160,7 @@ def steps(
         yield Step(scale, side, tokens, keep, *certainty(logits, tokens), f_hat)
 
 
-def predict(var: VAR, condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
+def predict(var: VAR, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
     """`VAR.step` for as many rows as the condition has: the input (B, L_k, C) serves both branches of guidance."""
     rows = len(condition.start)
     return var.step(condition, scale_input.repeat(rows // len(scale_input), 1, 1), scale, cache)

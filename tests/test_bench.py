@@ -1,0 +1,40 @@
+"""The benchmark counts what it should."""
+
+import pytest
+import tiny
+import torch
+
+from var_core.bench import Row, matrix_speed, measure, report, scales
+from var_core.pipeline import Request
+from var_core.sampling import Sampling
+
+
+def test_every_scale_and_the_decoder_have_a_row():
+    rows, speed = measure(tiny.pipeline(), Request((1,), (0,)), repeats=1)
+    assert len(rows) == len(tiny.SIDES) + 1
+    assert all(row.seconds > 0 and row.operations > 0 for row in rows)
+    assert speed > 0
+
+
+def test_operations_of_the_largest_scale_are_those_of_its_matrix_products():
+    pipe = tiny.pipeline()
+    config, tokens, seen = pipe.spec.transformer, 16, 30
+    linear = config.depth * 12 * config.width**2 + config.code_width * config.width + config.width * config.vocabulary
+    attention = config.depth * 2 * seen * config.width
+    by_hand = 2 * 2 * tokens * (linear + attention)  # a product is two operations; two branches of guidance
+    assert scales(pipe, Request((1,), (0,)))[3].operations == pytest.approx(by_hand, rel=0.1)
+
+
+def test_one_branch_costs_half_of_two():
+    one = scales(tiny.pipeline(), Request((1,), (0,), Sampling(guidance=0.0)))[3].operations
+    two = scales(tiny.pipeline(), Request((1,), (0,)))[3].operations
+    assert one == pytest.approx(two / 2, rel=0.1)
+
+
+def test_the_report_adds_up():
+    text = report([Row("a", 1e9, 0.02), Row("b", 3e9, 0.04)], 1e11)
+    assert "| whole picture | 4.000 | 60.0 | 40.0 | 1.50 |" in text
+
+
+def test_matrix_speed_is_a_plausible_number():
+    assert 1e8 < matrix_speed(torch.device("cpu"), side=256, repeats=2) < 1e15

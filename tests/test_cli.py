@@ -1,0 +1,90 @@
+"""Every command, end to end, on the tiny model and a tiny data folder."""
+
+import json
+
+import pictures
+import pytest
+import tiny
+from PIL import Image
+
+from var_core import checkpoints
+from var_core.cli import main
+from var_core.recipe import Recipe
+
+SMALL = (
+    "--sides 1,2,3,4 --vocabulary 32 --code-width 8 --channels 16 --multipliers 1,2 --norm-groups 4 --stem 4 --batch 4"
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return tiny.write(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return pictures.write(tmp_path_factory.mktemp("data"))
+
+
+def run(*words) -> int:
+    return main([str(word) for word in words])
+
+
+def fails(capsys, *words) -> str:
+    assert run(*words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and "Traceback" not in error
+    return error
+
+
+def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_path):
+    assert run("generate", "--model", model, "--class", "lotus", "--seed", 7, "--count", 2, "--out", tmp_path) == 0
+    picture = tmp_path / "lotus-8.png"
+    assert Recipe.read(picture).seed == 8
+    assert run("replay", picture, "--model", model) == 0
+    with Image.open(picture) as first, Image.open(tmp_path / "lotus-8-again.png") as second:
+        assert first.tobytes() == second.tobytes()
+
+
+def test_classes_lists_every_class(model, capsys):
+    assert run("classes", "--model", model) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7 and "Sunflower" in lines[2]
+
+
+def test_wrong_input_is_one_sentence_and_status_2(model, tmp_path, capsys):
+    assert "Lotus" in fails(capsys, "generate", "--model", model, "--class", "lotos", "--out", tmp_path)
+    assert "choose" in fails(capsys, "generate", "--model", model, "--class", "lotus", "--top-p", 2, "--out", tmp_path)
+    assert "choose" in fails(capsys, "generate", "--model", model, "--class", "lotus", "--count", 0, "--out", tmp_path)
+    assert "no model" in fails(capsys, "generate", "--model", "nothing", "--class", "lotus", "--out", tmp_path)
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (8, 8)).save(plain)
+    assert "no recipe" in fails(capsys, "replay", plain)
+    assert "train" in fails(capsys, "train", "tokenizer", "--data", tmp_path, "--out", tmp_path / "run", "--steps", 1)
+    assert "log.jsonl" in fails(capsys, "plot", tmp_path)
+
+
+def test_bench_prints_a_row_for_every_scale(model, capsys):
+    assert run("bench", "--model", model, "--repeats", 1) == 0
+    text = capsys.readouterr().out
+    assert text.count("| scale ") == 4 and "whole picture" in text and "peak memory" in text
+
+
+def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
+    tokenizer, transformer, out = tmp_path / "tok", tmp_path / "var", tmp_path / "trained.safetensors"
+    shared = ("--data", data, "--steps", 3)
+    assert run("train", "tokenizer", *shared, "--out", tokenizer, *SMALL.split()) == 0
+    assert "--resume" in fails(capsys, "train", "tokenizer", *shared, "--out", tokenizer, *SMALL.split())
+    assert run("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4) == 0
+    sizes = ("--depth", 2, "--width", 32, "--heads", 2, "--batch", 4)
+    assert run("train", "transformer", *shared, "--out", transformer, "--tokenizer", tokenizer, *sizes) == 0
+    assert run("plot", transformer) == 0
+    assert (transformer / "curves.png").stat().st_size > 1000
+    exporting = ("--data", data, "--tokenizer", tokenizer, "--transformer", transformer)
+    assert run("export", *exporting, "--name", "trained", "--out", out) == 0
+    spec = checkpoints.load(str(out)).spec
+    assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
+    assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json") == 0
+    report = json.loads((tmp_path / "figures.json").read_text())
+    names = {figure["name"] for figure in report["figures"]}
+    assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names

@@ -1,0 +1,167 @@
+"""Laws of training: a resumed run repeats an unbroken one, codes follow their vectors, losses fall."""
+
+import json
+
+import pictures
+import pytest
+import tiny
+import torch
+
+from var_core.config import TransformerConfig
+from var_core.data import Classes, load_split
+from var_core.train import (
+    Budget,
+    CodebookMeans,
+    Optimisation,
+    TokenizerTask,
+    Trainer,
+    TransformerTask,
+    fitted_preview,
+    load_state,
+    load_tokenizer,
+    psnr,
+    tokenise,
+)
+
+SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
+
+
+def last(values):
+    *_, final = values
+    return final
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = pictures.write(tmp_path_factory.mktemp("data"))
+    classes = Classes.of(root)
+    return classes, last(load_split(root, "train", classes, 32)), last(load_split(root, "val", classes, 32))
+
+
+def tokenizer_task(folder) -> TokenizerTask:
+    classes, train, val = folder
+    torch.manual_seed(0)
+    return TokenizerTask(tiny.SPEC.tokenizer, train, val, classes, SETTINGS)
+
+
+def transformer_task(folder, most_per_scale: int = 0) -> TransformerTask:
+    classes, train, val = folder
+    tokenizer = tiny.networks()[0]
+    sets = [last(tokenise(tokenizer, split)) for split in (train, val)]
+    torch.manual_seed(0)
+    config = TransformerConfig(tiny.SIDES, 3, 2, 32, 2, vocabulary=64, code_width=8)
+    return TransformerTask(config, tokenizer, *sets, classes, SETTINGS, most_per_scale=most_per_scale)
+
+
+def trained(task, out, steps: int, resume: bool = False) -> dict:
+    out.mkdir(exist_ok=True)
+    trainer = Trainer(task, out)
+    if resume:
+        trainer.load()
+    list(trainer.run(Budget(steps=steps)))
+    return load_state(out)
+
+
+def assert_same(first, second, path: str = "") -> None:
+    if isinstance(first, torch.Tensor):
+        assert torch.equal(first, second), path
+    elif isinstance(first, dict):
+        assert first.keys() == second.keys(), path
+        for key in first:
+            if key != "seconds":
+                assert_same(first[key], second[key], f"{path}.{key}")
+    elif isinstance(first, (list, tuple)):
+        for place, pair in enumerate(zip(first, second, strict=True)):
+            assert_same(*pair, f"{path}[{place}]")
+    else:
+        assert first == second, path
+
+
+@pytest.mark.parametrize("make", [tokenizer_task, transformer_task])
+def test_a_resumed_run_repeats_an_unbroken_one_exactly(make, folder, tmp_path):
+    whole = trained(make(folder), tmp_path / "whole", steps=4)
+    trained(make(folder), tmp_path / "broken", steps=2)
+    assert_same(whole, trained(make(folder), tmp_path / "broken", steps=2, resume=True))
+
+
+def test_tokenizer_training_improves_reconstruction_and_logs_it(folder, tmp_path):
+    out = tmp_path / "run"
+    before = tokenizer_task(folder)
+    start, _ = before.report(before.model)
+    trained(tokenizer_task(folder), out, steps=40)
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["psnr"] > start["psnr"] + 2
+    assert len(rows[-1]["codes_by_scale"]) == len(tiny.SIDES)
+    assert (out / rows[-1]["sheet"]).is_file()
+    decoded = load_tokenizer(out)
+    images = folder[2].images(torch.arange(3))
+    back = decoded.decode(decoded.quantizer.features(decoded.encode(images)))
+    assert psnr(back, images).mean() > start["psnr"] + 2
+
+
+def test_transformer_training_lowers_the_loss_on_val(folder, tmp_path):
+    start, _ = transformer_task(folder).report(transformer_task(folder).model)
+    trained(transformer_task(folder), tmp_path / "run", steps=40)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["val_loss"] < start["val_loss"] - 0.3
+    assert len(rows[-1]["loss_by_scale"]) == len(tiny.SIDES)
+
+
+def test_training_on_a_part_of_the_places_sees_all_coarse_ones(folder):
+    task = transformer_task(folder, most_per_scale=5)
+    places = task.places(task.draws.generator(0))
+    assert places.tolist() == sorted(set(places.tolist()))
+    found = [sum(span.start <= p < span.stop for p in places.tolist()) for span in task.model.schedule.spans]
+    assert found == [1, 4, 5, 5]
+    assert not torch.equal(places, task.places(task.draws.generator(1)))
+
+
+def test_psnr_of_a_known_error():
+    images = torch.zeros(2, 3, 4, 4)
+    torch.testing.assert_close(psnr(images + 0.2, images), torch.full((2,), 20.0))
+
+
+def test_codes_become_the_means_of_their_vectors():
+    means = CodebookMeans(torch.zeros(2, 2), keep=0.5)
+    vectors = torch.tensor([[1.0, 1.0], [3.0, 3.0], [-1.0, 0.0]])
+    for _ in range(30):
+        means.update(torch.tensor([0, 0, 1]), vectors, torch.tensor([0, 0]))
+    torch.testing.assert_close(means.codebook, torch.tensor([[2.0, 2.0], [-1.0, 0.0]]))
+
+
+def test_a_code_that_nothing_chooses_moves_to_a_vector_of_the_batch():
+    means = CodebookMeans(torch.zeros(3, 2), keep=0.9)
+    vectors = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    revived = means.update(torch.tensor([0, 0]), vectors, torch.tensor([0, 1, 0]))
+    assert revived == 2
+    torch.testing.assert_close(means.codebook[1:], torch.tensor([[3.0, 4.0], [1.0, 2.0]]))
+
+
+def test_the_learning_rate_falls_to_zero_over_the_tail_only():
+    budget = Budget(steps=100, decay=0.2)
+    assert [round(budget.gain(used), 6) for used in (0.0, 0.8, 0.9, 1.0)] == [1.0, 1.0, 0.5, 0.0]
+    assert Budget(steps=100).gain(0.99) == 1.0
+
+
+def test_mirrored_tokens_are_those_of_the_mirrored_picture(folder):
+    tokenizer = tiny.networks()[0]
+    train = folder[1]
+    tokens = last(tokenise(tokenizer, train)).tokens
+    images = train.images(torch.arange(2), torch.tensor([True, True]))
+    assert torch.equal(tokens[1, :2].long(), torch.cat(tokenizer.encode(images), 1))
+
+
+@torch.no_grad()
+def test_the_fitted_preview_is_close_to_a_small_decode(folder):
+    tokenizer = tiny.networks()[0]
+    preview = fitted_preview(tokenizer, folder[1])
+    images = folder[2].images(torch.arange(4))
+    f_hat = tokenizer.quantizer.features(tokenizer.encode(images))
+    small = torch.nn.functional.interpolate(tokenizer.decode(f_hat), size=(16, 16), mode="area")
+    error = (preview(f_hat) - small).square().mean()
+    assert error < 0.5 * (small - small.mean()).square().mean()
+
+
+def test_no_state_is_a_clear_error(tmp_path):
+    with pytest.raises(ValueError, match=r"state\.pt"):
+        load_state(tmp_path)

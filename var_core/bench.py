@@ -1,0 +1,96 @@
+"""Speed, measured side by side in one run: every scale against large matrix products of as many operations."""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from .pipeline import Pipeline, Request
+from .sampling import Step
+
+
+@dataclass(frozen=True)
+class Row:
+    """One part of making a picture."""
+
+    name: str
+    operations: float  # floating-point operations
+    seconds: float  # median
+
+
+def matrix_speed(device: torch.device, side: int = 2048, repeats: int = 5) -> float:
+    """Operations per second of float32 matrix products (side x side), the best of some."""
+    a, b = torch.randn(2, side, side, device=device)
+    return 2 * side**3 / min(timed(lambda: a @ b, device) for _ in range(repeats))
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds that a call takes, a GPU's queue included."""
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+def scales(pipe: Pipeline, request: Request) -> list[Row]:
+    """One row a scale (step and preview), and one for the last decode, for one run of the request."""
+    rows: list[Row] = []
+    running = pipe.steps(request)
+    step: Step | None = None
+
+    def advance() -> None:
+        nonlocal step
+        step = next(running)
+        pipe.preview(step.f_hat)
+
+    for scale, side in enumerate(pipe.schedule.sides, 1):
+        with FlopCounterMode(display=False) as counter:
+            seconds = timed(advance, pipe.device)
+        rows.append(Row(f"scale {scale}, {side * side} tokens", counter.get_total_flops(), seconds))
+    with FlopCounterMode(display=False) as counter:
+        seconds = timed(lambda: pipe.decode(step.f_hat), pipe.device)
+    return [*rows, Row("decode", counter.get_total_flops(), seconds)]
+
+
+def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Row], float]:
+    """Median rows over `repeats` runs after one to warm up, and the speed of matrix products between those runs."""
+    scales(pipe, request)
+    runs, speeds = [], []
+    for _ in range(repeats):
+        speeds.append(matrix_speed(pipe.device))
+        runs.append(scales(pipe, request))
+    rows = [
+        Row(same[0].name, same[0].operations, statistics.median(row.seconds for row in same))
+        for same in zip(*runs, strict=True)
+    ]
+    return rows, statistics.median(speeds)
+
+
+def report(rows: list[Row], speed: float) -> str:
+    """The table as Markdown: time of every part, time of as many operations in large matrix products, the ratio."""
+    total = Row("whole picture", sum(row.operations for row in rows), sum(row.seconds for row in rows))
+    lines = ["| part | GFLOP | ms | ms as matrix products | ratio |", "|---|---|---|---|---|"]
+    for row in (*rows, total):
+        ideal = row.operations / speed
+        lines.append(
+            f"| {row.name} | {row.operations / 1e9:.3f} | {1e3 * row.seconds:.1f} | {1e3 * ideal:.1f} "
+            f"| {row.seconds / ideal:.2f} |"
+        )
+    lines.append("")
+    lines.append(f"matrix products: {speed / 1e9:.0f} GFLOP/s; peak memory of the process: {peak_memory()}")
+    return "\n".join(lines)
+
+
+def peak_memory() -> str:
+    """The most memory that this process held, in MiB."""
+    if sys.platform == "win32":
+        return "not measured on Windows"
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f} MiB"
