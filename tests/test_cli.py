@@ -31,6 +31,7 @@ def run(*words) -> int:
 
 
 def fails(capsys, *words) -> str:
+    capsys.readouterr()
     assert run(*words) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and "Traceback" not in error

@@ -43,7 +43,7 @@ def say(text: str) -> None:
 def drain(work: Iterator[float | Any], label: str) -> Any:
     """Show a bar for the fractions that `work` yields; returns what it yields last."""
     last = None
-    with tqdm(total=100, desc=label, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}") as bar:
+    with tqdm(total=100, desc=label, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
         for last in work:
             bar.n = 100 * last if isinstance(last, float) else 100
             bar.refresh()
@@ -61,7 +61,7 @@ def generate(options: argparse.Namespace) -> None:
     if not 1 <= options.count <= 1000:
         raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
     options.out.mkdir(parents=True, exist_ok=True)
-    for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture"):
+    for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
         request = Request((label,), (seed,), sampling)
         name = f"{pipe.spec.class_name(label).lower().replace(' ', '-')}-{seed}.png"
         Recipe.of(pipe, request, 0).save(pipe.run(request).images[0], options.out / name)
@@ -194,7 +194,7 @@ def run_training(task: Any, options: argparse.Namespace) -> None:
         trainer.load()
     budget = Budget(options.minutes, options.steps, options.decay)
     first, seconds = trainer.step, trainer.seconds
-    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}") as bar:
+    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}", disable=None) as bar:
         try:
             for row in trainer.run(budget, report_minutes=options.report_minutes):
                 rate = options.batch * (trainer.step - first) / (trainer.seconds - seconds)
