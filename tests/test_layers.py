@@ -139,3 +139,10 @@ def test_downsample_halves_and_upsample_doubles(side):
     x = torch.randn(1, 4, side, side)
     assert Downsample(4)(x).shape[-1] == side // 2
     assert Upsample(4)(x).shape[-1] == side * 2
+
+
+@torch.no_grad()
+def test_downsample_pads_on_the_right_and_below_only():
+    layer, x = Downsample(4), torch.randn(1, 4, 8, 8)
+    padded = torch.cat((torch.cat((x, torch.zeros(1, 4, 8, 1)), -1), torch.zeros(1, 4, 1, 9)), -2)
+    torch.testing.assert_close(layer(x), F.conv2d(padded, layer.conv.weight, layer.conv.bias, stride=2))

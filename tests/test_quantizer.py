@@ -1,0 +1,128 @@
+"""Features to tokens and back."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tiny import SPEC
+
+from var_core.config import OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, TokenizerConfig
+from var_core.quantizer import Quantizer
+
+CLOSE = {"rtol": 0, "atol": 1e-5}
+SCALES = range(len(SPEC.tokenizer.sides))
+
+
+@pytest.fixture
+def quantizer() -> Quantizer:
+    torch.manual_seed(0)
+    return Quantizer(SPEC.tokenizer).requires_grad_(False)
+
+
+@pytest.fixture
+def f() -> torch.Tensor:
+    return torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(1))
+
+
+def random_tokens(quantizer: Quantizer) -> list[torch.Tensor]:
+    return [torch.randint(64, (2, length)) for length in quantizer.schedule.lengths]
+
+
+@pytest.mark.parametrize("sides", [OFFICIAL_SIDES_256, OFFICIAL_SIDES_512])
+def test_ten_scales_share_four_phis_by_the_nearest_tick(sides):
+    quantizer = Quantizer(TokenizerConfig(sides, vocabulary=2, code_width=1))
+    shared = [list(quantizer.phis).index(quantizer.phi(scale)) for scale in range(10)]
+    ticks = np.linspace(1 / 12, 11 / 12, 4)
+    assert shared == [int(np.abs(ticks - scale / 9).argmin()) for scale in range(10)]
+    assert shared == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3]
+
+
+def test_nearest_is_the_brute_force_nearest(quantizer, f):
+    vectors = f.flatten(2).transpose(1, 2)  # (B, n, C)
+    assert torch.equal(quantizer.nearest(vectors), torch.cdist(vectors, quantizer.codebook[None]).argmin(-1))
+
+
+def test_a_code_is_nearest_to_itself(quantizer):
+    every = torch.arange(64)[None]
+    assert torch.equal(quantizer.nearest(quantizer.codes(every)), every)
+
+
+def test_codes_are_rows_of_the_codebook(quantizer):
+    assert torch.equal(quantizer.codes(torch.tensor([[5, 0]])), quantizer.codebook[[5, 0]][None])
+
+
+def test_features_of_the_tokens_are_the_last_f_hat_of_quantize(quantizer, f):
+    found = list(quantizer.quantize(f))
+    assert [q.tokens.shape for q in found] == [(2, length) for length in quantizer.schedule.lengths]
+    assert torch.equal(quantizer.features([q.tokens for q in found]), found[-1].f_hat)
+
+
+def test_each_scale_quantizes_what_the_coarser_ones_left_over(quantizer, f):
+    f_hat = quantizer.empty(2)
+    for scale, found in enumerate(quantizer.quantize(f)):
+        assert torch.equal(found.residual, quantizer.pool(f - f_hat, scale))
+        assert torch.equal(found.tokens, quantizer.nearest(found.residual))
+        f_hat = quantizer.add(f_hat, quantizer.codes(found.tokens), scale)
+        assert torch.equal(found.f_hat, f_hat)
+
+
+def test_teacher_input_is_the_f_hat_of_all_coarser_scales_pooled(quantizer):
+    tokens = random_tokens(quantizer)
+    pieces = quantizer.teacher_input(tokens).split(quantizer.schedule.lengths[1:], dim=1)
+    for scale, piece in enumerate(pieces, start=1):
+        f_hat = quantizer.empty(2)
+        for coarser in range(scale):
+            f_hat = quantizer.add(f_hat, quantizer.codes(tokens[coarser]), coarser)
+        assert torch.equal(piece, quantizer.next_input(f_hat, scale))
+
+
+def test_teacher_input_does_not_see_the_finest_tokens(quantizer):
+    first = random_tokens(quantizer)
+    second = [*first[:-1], 63 - first[-1]]
+    assert torch.equal(quantizer.teacher_input(first), quantizer.teacher_input(second))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_adding_zeros_adds_half_the_bias_of_phi(quantizer, scale):
+    zeros = torch.zeros(2, quantizer.schedule.lengths[scale], 8)
+    wanted = 0.5 * quantizer.phi(scale).bias.view(1, 8, 1, 1).expand(2, 8, 4, 4)
+    torch.testing.assert_close(quantizer.add(quantizer.empty(2), zeros, scale), wanted, **CLOSE)
+
+
+def test_without_phi_the_finest_scale_adds_half_its_codes(quantizer):
+    last = SCALES[-1]
+    for phi in quantizer.phis:
+        torch.nn.init.zeros_(phi.weight)
+        torch.nn.init.zeros_(phi.bias)
+    codes = torch.randn(2, 16, 8)
+    assert torch.equal(quantizer.add(quantizer.empty(2), codes, last), 0.5 * codes.transpose(1, 2).view(2, 8, 4, 4))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_add_leaves_its_arguments_alone(quantizer, f, scale):
+    codes = torch.randn(2, quantizer.schedule.lengths[scale], 8)
+    before = f.clone(), codes.clone()
+    quantizer.add(f, codes, scale)
+    assert torch.equal(f, before[0]) and torch.equal(codes, before[1])
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_pool_averages_areas(quantizer, f, scale):
+    side = quantizer.schedule.sides[scale]
+    wanted = F.adaptive_avg_pool2d(f, side).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(quantizer.pool(f, scale), wanted, **CLOSE)
+
+
+def test_a_picture_is_quantized_alike_alone_and_among_others(quantizer, f):
+    together, alone = list(quantizer.quantize(f)), list(quantizer.quantize(f[1:]))
+    assert all(torch.equal(a.tokens[1:], b.tokens) for a, b in zip(together, alone, strict=True))
+
+
+def test_quantizing_a_pyramid_of_one_scale_repeats_its_tokens():
+    torch.manual_seed(0)
+    quantizer = Quantizer(TokenizerConfig((1,), vocabulary=16, code_width=4)).requires_grad_(False)
+    for phi in quantizer.phis:  # 0.5 h + 0.5 phi(h) = h
+        torch.nn.init.dirac_(phi.weight)
+        torch.nn.init.zeros_(phi.bias)
+    tokens = [torch.arange(16)[:, None]]
+    assert torch.equal(next(quantizer.quantize(quantizer.features(tokens))).tokens, tokens[0])
