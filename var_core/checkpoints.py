@@ -138,10 +138,13 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
         spec = ModelSpec.from_dict(json.loads(metadata["spec"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a model of this program (its sizes are missing from the file).") from error
+    prefixes = ("tokenizer.", "preview.", "transformer.")
+    if extra := sorted(name for name in tensors if not name.startswith(prefixes)):
+        raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")
     with torch.device("meta"):
         modules = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), VAR(spec.transformer)
     filled = []
-    for prefix, module in zip(("tokenizer.", "preview.", "transformer."), modules, strict=True):
+    for prefix, module in zip(prefixes, modules, strict=True):
         load_strict(module, _part(tensors, prefix))
         filled.append(module.eval())
     return Loaded(spec, *filled, hashlib.sha256(path.read_bytes()).hexdigest()[:12])

@@ -27,13 +27,24 @@ class Classes:
         """From root/classes.json (a list of {id, folder, name, group}) if it is there, else from train's folders."""
         listing = root / "classes.json"
         if listing.is_file():
-            rows = sorted(json.loads(listing.read_text(encoding="utf-8")), key=lambda row: row["id"])
-        else:
-            folders = sorted(path.name for path in split_folder(root, "train").iterdir() if path.is_dir())
-            rows = [{"folder": name, "name": name.replace("-", " ").title(), "group": "all"} for name in folders]
-        if not rows:
+            return cls._listed(listing)
+        folders = tuple(sorted(path.name for path in split_folder(root, "train").iterdir() if path.is_dir()))
+        if not folders:
             raise ValueError(f"{root}: no class folders in train/; put pictures into train/<class>/.")
-        return cls(*(tuple(row[field] for row in rows) for field in ("folder", "name", "group")))
+        return cls(folders, tuple(name.replace("-", " ").title() for name in folders), ("all",) * len(folders))
+
+    @classmethod
+    def _listed(cls, listing: Path) -> "Classes":
+        try:
+            rows = sorted(json.loads(listing.read_text(encoding="utf-8")), key=lambda row: row["id"])
+            if not rows or [row["id"] for row in rows] != list(range(len(rows))):
+                raise ValueError("ids must count up from 0")
+            return cls(*(tuple(row[field] for row in rows) for field in ("folder", "name", "group")))
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(
+                f'{listing}: write a list of {{"id": 0, "folder": ..., "name": ..., "group": ...}}, '
+                "with ids that count up from 0."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ def read_picture(path: Path, side: int) -> np.ndarray | None:
     try:
         with Image.open(path) as opened:
             upright = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Pillow answers damage with errors of many kinds; one bad file must not end the reading
         return None
     return np.asarray(ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS))
 

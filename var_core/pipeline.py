@@ -87,23 +87,29 @@ class Pipeline:
 
     def steps(self, request: Request) -> Iterator[Step]:
         """Make the request's pictures, scale by scale; closing the iterator stops within one scale."""
-        labels = torch.tensor(request.labels)
-        if not 0 <= int(labels.min()) <= int(labels.max()) <= self.spec.transformer.null_label:
+        if not 0 <= min(request.labels) <= max(request.labels) <= self.spec.transformer.null_label:
             raise ValueError(
                 f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
                 f"and {self.spec.transformer.null_label} for no class."
             )
-        plan = request.plan or Plan.free(self.schedule, len(labels))
-        if (found := [t.shape[1] for t in plan.tokens]) != list(self.schedule.lengths):
-            raise ValueError(f"a plan for {found} tokens, but this model has {list(self.schedule.lengths)}.")
+        plan = request.plan or Plan.free(self.schedule, len(request.labels))
+        self._check(plan)
         return sampling.steps(
             self.var,
             self.tokenizer.quantizer,
-            labels.to(self.device),
+            torch.tensor(request.labels, device=self.device),
             request.seeds,
             request.sampling,
             plan.to(self.device),
         )
+
+    def _check(self, plan: Plan) -> None:
+        if (found := [t.shape[1] for t in plan.tokens]) != list(self.schedule.lengths):
+            raise ValueError(f"a plan for {found} tokens, but this model has {list(self.schedule.lengths)}.")
+        last = self.spec.tokenizer.vocabulary - 1
+        for scale, (tokens, keep) in enumerate(zip(plan.tokens, plan.keep, strict=True)):
+            for token in tokens[keep & ((tokens < 0) | (tokens > last))].tolist():
+                raise ValueError(f"token {token} at scale {scale} is not in the codebook: choose 0 to {last}.")
 
     def run(self, request: Request) -> Result:
         """All steps of a request, and its pictures."""

@@ -1,10 +1,11 @@
 """How a picture was made, as a value that travels inside its PNG file."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import __version__
@@ -12,6 +13,7 @@ from .pipeline import Pipeline, Request
 from .sampling import Sampling
 
 CHUNK = "var-studio"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Recipe:
         """The inverse of `to_json`; ValueError if the text is not a recipe."""
         try:
             values = json.loads(text)
-            return cls(**{**values, "sampling": Sampling(**values["sampling"])})
+            return _typed(cls(**{**values, "sampling": _typed(Sampling(**values["sampling"]))}))
         except (TypeError, KeyError, json.JSONDecodeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
@@ -68,10 +70,19 @@ class Recipe:
                 text = getattr(picture, "text", {}).get(CHUNK)
         except FileNotFoundError as error:
             raise ValueError(f"{path}: there is no such file.") from error
-        except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        except Exception as error:  # Pillow answers damage with errors of many kinds
             raise ValueError(f"{Path(path).name} is not a picture that can be read.") from error
         if text is None:
             raise ValueError(
                 f"{Path(path).name} carries no recipe: use a PNG downloaded here (other programs strip the recipe)."
             )
         return cls.from_json(text)
+
+
+def _typed(value: Value) -> Value:
+    """The frozen value itself; TypeError if a field holds another type than it says."""
+    for field in fields(value):
+        allowed = (float, int) if field.type is float else field.type
+        if not isinstance(getattr(value, field.name), allowed):
+            raise TypeError(f"{field.name} {getattr(value, field.name)!r} is not {field.type}")
+    return value

@@ -155,7 +155,7 @@ def steps(
         drawn, drawn_codes = chooser.choose(logits, scale, quantizer)
         keep, given = plan.keep[scale], plan.tokens[scale]
         tokens = torch.where(keep, given, drawn)
-        codes = torch.where(keep[..., None], quantizer.codes(given), drawn_codes)
+        codes = torch.where(keep[..., None], quantizer.codes(tokens), drawn_codes)
         f_hat = quantizer.add(f_hat, codes, scale)
         yield Step(scale, side, tokens, keep, *certainty(logits, tokens), f_hat)
 
