@@ -85,7 +85,7 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert run("export", *exporting, "--name", "trained", "--out", out) == 0
     spec = checkpoints.load(str(out)).spec
     assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
-    assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json") == 0
+    assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json", "--cache", tmp_path) == 0
     report = json.loads((tmp_path / "figures.json").read_text())
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names

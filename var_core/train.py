@@ -228,7 +228,7 @@ class TokenizerTask:
         self.model.quantizer.codebook.requires_grad_(False)
         self.optimisation, self.device = optimisation, device
         self.perceptual, self.commitment = perceptual, commitment
-        self.features = ImageFeatures().to(device, memory_format=torch.channels_last)
+        self.features = ImageFeatures().to(device)
         self.train, self.val = train, val
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
         self.means = CodebookMeans(self.model.quantizer.codebook.data)
