@@ -97,23 +97,25 @@ def test_a_photo_is_turned_upright(tmp_path):
 
 
 def test_unreadable_pictures_are_skipped_and_named(root):
+    all_of_them = loaded(root)
     cut, empty = root / "train" / "pine" / "1.jpg", root / "train" / "red-fox" / "0.png"
     cut.write_bytes(cut.read_bytes()[:-100])
     empty.write_bytes(b"")
     pictures = loaded(root)
     assert pictures.unreadable == (str(cut), str(empty))
-    assert pictures.labels.tolist() == [0, 0, 1, 1] and len(pictures.pixels) == 4
+    assert pictures.labels.tolist() == [0, 0, 1, 1]
+    assert torch.equal(pictures.pixels, all_of_them.pixels[[0, 2, 4, 5]])
 
 
 def test_a_picture_with_damaged_exif_does_not_end_the_reading(root):
-    """Its description is of a number type, which Pillow cannot write back when it turns the picture."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "description"
-    path = root / "train" / "pine" / "0.png"
+    path = root / "train" / "pine" / "1.jpg"
     Image.new("RGB", (8, 8)).save(path, exif=exif)
-    path.write_bytes(path.read_bytes().replace(b"\x01\x0e\x00\x02", b"\x01\x0e\x00\x0c"))
-    pictures = loaded(root)
-    assert len(pictures) + len(pictures.unreadable) == 6
+    sound = path.read_bytes()
+    path.write_bytes(sound.replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02"))  # a width that is a text
+    assert path.read_bytes() != sound
+    assert loaded(root).unreadable == (str(path),)
 
 
 def test_a_split_of_which_nothing_can_be_read_is_refused(root):
@@ -146,6 +148,13 @@ LABELS = torch.tensor([0] * 3 + [1] * 90 + [2] * 7)
 def drawn(seed: int, step: int, size: int = 16) -> list[int]:
     draws = Draws.over(LABELS, CLASSES, seed)
     return draws.batch(draws.generator(step), size).tolist()
+
+
+def test_groups_come_in_the_order_of_their_names_and_empty_ones_not_at_all():
+    names = [f"group {number}" for number in range(9, -1, -1)]
+    classes = Classes(tuple(names), tuple(names), tuple(names))
+    groups = Draws.over(torch.arange(9), classes, seed=0).groups  # no picture of the last class, "group 0"
+    assert [rows.tolist() for rows in groups] == [[row] for row in range(8, -1, -1)]
 
 
 def test_a_draw_depends_on_seed_and_step_alone():

@@ -76,13 +76,15 @@ def test_shared_adaln_equals_own_layers_with_the_same_weights_and_shifted_biases
     torch.testing.assert_close(own(labels, given), shared(labels, given), **CLOSE)
 
 
-def test_a_condition_computed_once_equals_one_computed_at_every_scale():
+def test_a_condition_computed_once_equals_one_computed_at_every_scale_and_the_full_pass():
     model, labels, given = made(), torch.tensor([2, 5]), inputs(2)
+    whole = model.schedule.split(model(labels, given))
     once, caches = model.condition(labels), (model.new_cache(2), model.new_cache(2))
     for scale, span in enumerate(model.schedule.spans):
         piece = given[:, max(span.start - 1, 0) : span.stop - 1]
         kept = model.step(once, piece, scale, caches[0])
         assert torch.equal(kept, model.step(model.condition(labels), piece, scale, caches[1]))
+        torch.testing.assert_close(kept, whole[scale], **CLOSE)
 
 
 def test_the_first_scale_does_not_read_its_input():
@@ -106,6 +108,16 @@ def test_the_places_of_the_coarse_scales_give_what_they_give_within_the_whole():
     model, labels, given = made(), torch.tensor([2, 5]), inputs(2)
     coarse = torch.arange(model.schedule.spans[2].stop)
     torch.testing.assert_close(model(labels, given, coarse), model(labels, given)[:, coarse], **CLOSE)
+
+
+def test_among_chosen_places_a_scale_still_does_not_see_finer_ones():
+    model, labels, given = made(), torch.tensor([2]), inputs(1)
+    places = torch.tensor([0, 2, 4, 20, 25])  # of scales 0, 1 and 3
+    first = model(labels, given, places)
+    given[:, 19:] += 1.0
+    second = model(labels, given, places)
+    assert torch.equal(first[:, :3], second[:, :3])
+    assert (first[:, 3:] - second[:, 3:]).abs().amax(-1).min() > 1e-3
 
 
 def test_within_a_scale_only_the_position_embedding_tells_places_apart():
