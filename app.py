@@ -1,0 +1,134 @@
+"""VAR Studio, the app: parse the flags, load a model, build the page, serve it."""
+
+import argparse
+import contextlib
+import io
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from var_core.pipeline import Pipeline
+
+FIRST_PORT, PORTS = 7860, 100
+HERE = Path(__file__).resolve().parent
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message[0].upper()}{message[1:]}. See --help.")
+
+
+def parser() -> argparse.ArgumentParser:
+    flags = Parser(prog="app.py", description="VAR Studio: play with, and look inside, next-scale prediction.")
+    flags.add_argument("--host", default="127.0.0.1", help="address to serve on; 0.0.0.0 for the whole network")
+    flags.add_argument("--port", type=int, help=f"port to serve on (default: the first free one from {FIRST_PORT})")
+    flags.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")
+    flags.add_argument("--threads", type=int, help="CPU threads to use (default: all cores)")
+    flags.add_argument("--share", action="store_true", help="also make a public link")
+    flags.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
+    return flags
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the app until it is interrupted; the exit status, 2 when something is wrong with what was asked."""
+    try:
+        flags = parser().parse_args(arguments)
+        login = credentials(flags.auth)
+        port = free_port(flags.host, flags.port)
+        page = build(load(flags.model, flags.device, flags.threads))
+        serve(page, flags.host, port, login, flags.share)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def credentials(text: str | None) -> tuple[str, str] | None:
+    """ "user:password" as a pair; ValueError if it is not one."""
+    if text is None:
+        return None
+    user, _, password = text.partition(":")
+    if not user or not password:
+        raise ValueError("--auth must be a user name and a password with a colon between them: USER:PASSWORD.")
+    return user, password
+
+
+def free_port(host: str, wanted: int | None) -> int:
+    """The wanted port, or the first free one; ValueError if it cannot be had."""
+    for port in range(FIRST_PORT, FIRST_PORT + PORTS) if wanted is None else (wanted,):
+        try:
+            with socket.create_server((host, port)):
+                return port
+        except OverflowError as error:
+            raise ValueError(f"Port {port} is out of range: choose 1 to 65535.") from error
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+    where = f"ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1}" if wanted is None else f"port {wanted}"
+    raise ValueError(f"Cannot serve on {host}, {where} ({reason}): choose another --host or --port.")
+
+
+def load(model: str | None, device: str, threads: int | None) -> "Pipeline":
+    """The model, ready to use; ValueError if it, the device or the number of threads cannot be had."""
+    import torch  # here, not above: wrong flags and --help are answered at once
+
+    from var_core import checkpoints
+    from var_core.pipeline import Pipeline
+
+    if threads is not None:
+        if threads < 1:
+            raise ValueError(f"--threads {threads} is out of range: choose 1 or more.")
+        torch.set_num_threads(threads)
+    return Pipeline.load(model or checkpoints.DEFAULT, device=device)
+
+
+def build(pipe: "Pipeline") -> "gr.Blocks":
+    """The page for a model: a header, then the tabs."""
+    import gradio as gr
+
+    from ui import create, look
+
+    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
+        gr.HTML(look.header(pipe), elem_id="header")
+        create.tab(pipe, page)
+    return page
+
+
+def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None, share: bool) -> None:
+    """Serve the page until interrupted."""
+    from ui import look
+
+    with contextlib.redirect_stdout(io.StringIO()):  # Gradio explains a failed link in a paragraph; we do below
+        page.launch(
+            server_name=host,
+            server_port=port,
+            auth=login,
+            share=share,
+            prevent_thread_lock=True,
+            quiet=True,
+            ssr_mode=False,
+            run_history=False,
+            footer_links=[],
+            allowed_paths=[],
+            max_file_size="20mb",
+            **look.dress(),
+        )
+    sys.stdout.write(f"VAR Studio is at {page.local_url}\n")
+    if share:
+        public = (
+            f"Public link: {page.share_url}" if page.share_url else "No public link could be made; it runs here only."
+        )
+        sys.stdout.write(f"{public}\n")
+    sys.stdout.flush()
+    page.block_thread()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

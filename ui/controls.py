@@ -1,0 +1,115 @@
+"""What the controls say, as a `Request`, and a `Request` as what the controls should say. Pure functions."""
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from var_core.config import ModelSpec
+from var_core.pipeline import Request
+from var_core.sampling import Sampling
+
+# The order of the control values wherever they travel together: into `read`, out of `show`, in a link.
+NAMES = ("class", "count", "seed", "guidance", "temperature", "top_k", "top_p", "smooth")
+MOST_PICTURES = 16
+MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
+TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+
+Values = tuple[str, int, str, float, float, int, float, bool]
+
+
+def read(spec: ModelSpec, *values: object) -> Request:
+    """The request that the control values (in the order of `NAMES`) ask for: picture i has the seed + i.
+
+    Values may be text. Anything unusable raises ValueError that says which control, and what it takes.
+    """
+    given = dict(zip(NAMES, values, strict=True))
+    label = spec.label(complete(spec, str(given["class"] or "")))
+    count, seed = _whole("pictures", given["count"]), _whole("seed", given["seed"])
+    if not 1 <= count <= MOST_PICTURES:
+        raise ValueError(f"pictures {count} is out of range: choose 1 to {MOST_PICTURES}.")
+    sampling = Sampling(
+        guidance=_number("guidance", given["guidance"]),
+        temperature=_number("temperature", given["temperature"]),
+        top_k=_whole("top-k", given["top_k"]),
+        top_p=_number("top-p", given["top_p"]),
+        smooth=_switch("smooth", given["smooth"]),
+    )
+    return Request((label,) * count, tuple(range(seed, seed + count)), sampling)
+
+
+def show(spec: ModelSpec, request: Request) -> Values:
+    """The control values that ask for a request: the inverse of `read`."""
+    s = request.sampling
+    seed = str(request.seeds[0])  # text: a browser's numbers end at 2^53
+    name = spec.class_name(request.labels[0])
+    return (name, len(request.labels), seed, s.guidance, s.temperature, s.top_k, s.top_p, s.smooth)
+
+
+def defaults(spec: ModelSpec) -> Values:
+    """What the controls say when the page opens."""
+    return show(spec, Request((0,), (0,)))
+
+
+def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:
+    """The request of a link's query; what it leaves out is at its default. ValueError as in `read`."""
+    return read(spec, *(query.get(name, usual) for name, usual in zip(NAMES, defaults(spec), strict=True)))
+
+
+def link(spec: ModelSpec, request: Request) -> str:
+    """The query of a link that brings these settings back."""
+    return "?" + urlencode(dict(zip(NAMES, show(spec, request), strict=True)))
+
+
+def roll() -> str:
+    """A fresh seed, as the seed box shows it."""
+    return str(secrets.randbelow(MOST_SEED + 1))
+
+
+def groups(spec: ModelSpec) -> list[str]:
+    """The groups that the classes fall into, in the order of their first class."""
+    return list(dict.fromkeys(spec.class_groups))
+
+
+def classes(spec: ModelSpec, group: str | None) -> list[str]:
+    """The names to choose from in a group; None: all, and "no class"."""
+    labels = range(spec.transformer.classes)
+    if group is None:
+        return [*map(spec.class_name, labels), spec.class_name(spec.transformer.null_label)]
+    return [spec.class_name(label) for label in labels if spec.class_groups[label] == group]
+
+
+def surprise(spec: ModelSpec, group: str | None) -> str:
+    """Any class of a group."""
+    return secrets.choice([name for name in classes(spec, group) if name != "no class"])
+
+
+def complete(spec: ModelSpec, text: str) -> str:
+    """The only class that has the text in its name; the text itself if there is none, or several."""
+    wanted = text.strip().casefold()
+    found = [name for name in classes(spec, None) if wanted in name.casefold()]
+    return found[0] if len(found) == 1 else text
+
+
+def _number(name: str, value: object) -> float:
+    if value is None or value == "":
+        raise ValueError(f"{name} is empty: type a number.")
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} '{value}' is not a number.") from error
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)  # not through float: seeds have up to 19 digits
+    number = _number(name, value)
+    if not number.is_integer():
+        raise ValueError(f"{name} {value} is not a whole number.")
+    return int(number)
+
+
+def _switch(name: str, value: object) -> bool:
+    word = str(value).lower()
+    if word not in TRUE + FALSE:
+        raise ValueError(f"{name} '{value}' is neither on nor off.")
+    return word in TRUE

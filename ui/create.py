@@ -1,0 +1,292 @@
+"""The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+
+from var_core.config import ModelSpec
+from var_core.pipeline import Pipeline, Request
+from var_core.recipe import Recipe
+from var_core.sampling import Sampling
+
+from . import controls, runs
+from .runs import Run
+
+ALL = "All"
+READY = runs.bar("Ready")
+COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
+
+# Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+AT_ONCE = {**QUIET, "concurrency_limit": None}
+# One run at a time: two would only slow each other down.
+ON_MODEL = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
+
+
+class Settings(NamedTuple):
+    """The widgets whose values make a request, in the order of `controls.NAMES`."""
+
+    class_name: gr.Dropdown
+    count: gr.Slider
+    seed: gr.Textbox
+    guidance: gr.Slider
+    temperature: gr.Slider
+    top_k: gr.Number
+    top_p: gr.Slider
+    smooth: gr.Checkbox
+
+
+class Helpers(NamedTuple):
+    """The widgets that change the settings, or how they are chosen."""
+
+    group: gr.Radio
+    surprise: gr.Button
+    lock: gr.Checkbox
+    dice: gr.Button
+    reset: gr.Button
+    restore: gr.UploadButton
+
+
+class Actions(NamedTuple):
+    """Only one of the two shows at a time."""
+
+    run: gr.Button
+    stop: gr.Button
+
+
+class Stage(NamedTuple):
+    """The widgets that show a run, then the run itself and the place of the picture chosen in it."""
+
+    gallery: gr.Gallery
+    bar: gr.HTML
+    strip: gr.HTML
+    after: gr.Row
+    download: gr.DownloadButton
+    again: gr.Button
+    run: gr.State
+    chosen: gr.State
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """A ValueError from the core, whose text is written for the user, becomes a message on the page."""
+    try:
+        yield
+    except ValueError as error:
+        raise gr.Error(escape(str(error), quote=False), title="Please check", print_exception=False) from error
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
+
+    pipe: Pipeline
+    cache: str  # where Gradio serves files from
+
+    def prepare(self, lock: bool, *values: object) -> tuple:
+        """Before a run: its request, the class and the seed it takes, and the buttons of a run under way."""
+        class_name, count, seed, *rest = values
+        with in_words():
+            request = controls.read(self.pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
+        name, _, seed_used, *_ = controls.show(self.pipe.spec, request)
+        return request, name, seed_used, runs.bar("Waiting for the model …"), *_buttons(running=True)
+
+    def watch(self, request: Request) -> Iterator[tuple]:
+        """Make a request's pictures; the stage after each scale, and at the end."""
+        for run in runs.grow(self.pipe, request):
+            yield self._growing(run)
+        yield self._over(run)
+
+    def halt(self, run: Run | None) -> tuple:
+        """After Stop: keep what is there."""
+        if run is None or run.files:  # stopped before the first scale: what shows is of an earlier run
+            return *_unchanged(Stage), *_buttons(running=False)
+        return *self._over(run), *_buttons(running=False)
+
+    def choose(self, run: Run, event: gr.SelectData) -> tuple:
+        """Another picture of the run: its strip, its file, its place."""
+        return runs.strip(self.pipe, run, event.index), run.files[event.index], event.index
+
+    def repeat(self, run: Run, chosen: int) -> tuple:
+        """The settings that make the chosen picture again, with the seed locked."""
+        return *controls.show(self.pipe.spec, runs.alone(run, chosen)), True
+
+    def restore(self, path: str) -> tuple:
+        """The settings in the recipe of a picture, with the seed locked."""
+        with in_words():
+            recipe = Recipe.read(Path(path))
+            values = controls.show(self.pipe.spec, recipe.request(self.pipe))
+        gr.Info(f"Restored: {escape(values[0])}, seed {values[2]}. Run makes the same picture again.")
+        return *values, True, None
+
+    def visit(self, visitor: gr.Request) -> tuple:
+        """The settings that the page's address asks for."""
+        query = dict(visitor.query_params)
+        if query.keys().isdisjoint(controls.NAMES):  # a plain visit: do not undo what is being typed already
+            return (*_unchanged(Settings), gr.skip())
+        with in_words():
+            request = controls.from_link(self.pipe.spec, query)
+        return *controls.show(self.pipe.spec, request), "seed" in query
+
+    def _growing(self, run: Run) -> tuple:
+        """The stage of a run under way."""
+        shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
+        return shown, runs.progress(run), "", gr.Row(visible=False), gr.skip(), gr.skip(), run, 0
+
+    def _over(self, run: Run) -> tuple:
+        """The stage of a run that has ended, by itself or by Stop."""
+        folder = Path(tempfile.mkdtemp(dir=self.cache))
+        done = runs.finish(self.pipe, run, folder)
+        shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
+        strip = runs.strip(self.pipe, done, 0)
+        return shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], gr.skip(), done, 0
+
+
+def tab(pipe: Pipeline, page: gr.Blocks) -> None:
+    """Lay out the tab and wire it; `page` is the Blocks it stands in."""
+    with gr.Row(elem_id="create"):
+        with gr.Column(scale=3, min_width=320, elem_id="settings"):
+            settings, helpers, actions = _settings(pipe.spec)
+        with gr.Column(scale=7, min_width=320, elem_id="stage"):
+            stage = _stage()
+    Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
+    handlers = Handlers(pipe, stage.gallery.GRADIO_CACHE)
+    _wire_settings(pipe.spec, handlers, settings, helpers, page)
+    _wire_runs(handlers, settings, helpers, actions, stage)
+
+
+def _settings(spec: ModelSpec) -> tuple[Settings, Helpers, Actions]:
+    """The left column."""
+    name, count, seed, *_ = controls.defaults(spec)
+    group, class_name, surprise = _subject(spec, name)
+    with gr.Group():
+        many = _slider("Pictures", "How many at once.", (1, controls.MOST_PICTURES), count, 1)
+        with gr.Row(elem_id="seeds"):
+            start = gr.Textbox(
+                seed, max_lines=1, label="Seed", info="Where chance starts. Picture i takes seed + i.", elem_id="seed"
+            )
+            dice = gr.Button("Roll", size="sm", min_width=64, elem_id="dice")
+        lock = gr.Checkbox(label="Keep this seed", info="Off: every run rolls a new one.", elem_id="lock")
+    with gr.Row(elem_id="actions"):
+        run = gr.Button("Run", variant="primary", size="lg", elem_id="run")
+        stop = gr.Button("Stop", variant="stop", size="lg", elem_id="stop", visible=False)
+    drawing, reset = _drawing(Sampling())
+    upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
+    helpers = Helpers(group, surprise, lock, dice, reset, upload)
+    return Settings(class_name, many, start, *drawing), helpers, Actions(run, stop)
+
+
+def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Button]:
+    """What to draw."""
+    names = controls.groups(spec)
+    with gr.Group(elem_id="subject"):
+        group = gr.Radio(
+            [ALL, *map(str.capitalize, names)], value=ALL, show_label=False, visible=len(names) > 1, elem_id="group"
+        )
+        class_name = gr.Dropdown(
+            controls.classes(spec, None),
+            value=name,
+            allow_custom_value=True,  # so that a misspelt class is answered with the nearest ones
+            label="Class",
+            info="What to draw. Type to search.",
+            elem_id="class",
+        )
+        surprise = gr.Button("Surprise me", size="sm", elem_id="surprise")
+    return group, class_name, surprise
+
+
+def _drawing(usual: Sampling) -> tuple[tuple, gr.Button]:
+    """How to draw it, folded away, and the way back to what is usual."""
+    with gr.Accordion("How it draws", open=False, elem_id="drawing"):
+        guidance = _slider("Guidance", "How strongly the class pulls; 0 is off.", (0, 30), usual.guidance, 0.1)
+        temperature = _slider("Temperature", "Below 1 safer, above 1 bolder.", (0.05, 5), usual.temperature, 0.05)
+        top_k = gr.Number(usual.top_k, label="Top-k", info="Only the k likeliest codes; 0 is off.", elem_id="top_k")
+        top_p = _slider("Top-p", "Only the likeliest codes up to this share; 1 is off.", (0, 1), usual.top_p, 0.01)
+        smooth = gr.Checkbox(
+            usual.smooth, label="Smooth", info="Blends codes by probability: softer, less varied.", elem_id="smooth"
+        )
+        reset = gr.Button("Reset to defaults", size="sm", elem_id="reset")
+    return (guidance, temperature, top_k, top_p, smooth), reset
+
+
+def _slider(label: str, info: str, ends: tuple[float, float], value: float, step: float) -> gr.Slider:
+    return gr.Slider(*ends, value, step=step, label=label, info=info, elem_id=label.lower().replace("-", "_"))
+
+
+def _stage() -> Stage:
+    """The right column."""
+    bar = gr.HTML(READY, elem_id="bar")
+    gallery = gr.Gallery(
+        format="png",  # the default, webp, would lose pixels and recipes
+        show_label=False,
+        interactive=False,
+        object_fit="contain",
+        columns=1,
+        height="auto",
+        buttons=["download", "download_all", "fullscreen"],
+        elem_id="gallery",
+    )
+    with gr.Row(visible=False, elem_id="after") as after:
+        download = gr.DownloadButton("Download PNG", size="sm", elem_id="download")
+        again = gr.Button("Same again", size="sm", elem_id="again")
+    strip = gr.HTML(elem_id="strip")
+    return Stage(gallery, bar, strip, after, download, again, gr.State(), gr.State(0))
+
+
+def _wire_settings(spec: ModelSpec, handlers: Handlers, settings: Settings, helpers: Helpers, page: gr.Blocks) -> None:
+    locked = [*settings, helpers.lock]
+    helpers.group.change(partial(_in_group, spec), [helpers.group, settings.class_name], settings.class_name, **AT_ONCE)
+    helpers.surprise.click(partial(_surprise, spec), helpers.group, settings.class_name, **AT_ONCE)
+    helpers.dice.click(lambda: (controls.roll(), True), None, [settings.seed, helpers.lock], **AT_ONCE)
+    settings.seed.input(lambda: True, None, helpers.lock, **AT_ONCE)  # who types a seed wants that one
+    helpers.reset.click(lambda: controls.defaults(spec)[3:], None, list(settings[3:]), **AT_ONCE)
+    helpers.restore.upload(handlers.restore, helpers.restore, [*locked, helpers.restore], **AT_ONCE)
+    page.load(handlers.visit, None, locked, **AT_ONCE)
+
+
+def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions: Actions, stage: Stage) -> None:
+    request = gr.State()
+
+    def begin(trigger: Callable) -> gr.events.Dependency:
+        shown = [settings.class_name, settings.seed, stage.bar, *actions]
+        ready = trigger(handlers.prepare, [helpers.lock, *settings], [request, *shown], **AT_ONCE)
+        running = ready.success(handlers.watch, request, list(stage), **ON_MODEL)
+        running.then(partial(_buttons, running=False), None, list(actions), **AT_ONCE)
+        return running
+
+    repeated = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
+    running = [begin(actions.run.click), begin(repeated.then)]
+    actions.stop.click(handlers.halt, stage.run, [*stage, *actions], cancels=running, **AT_ONCE)
+    stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **QUIET)
+
+
+def _buttons(running: bool) -> tuple[gr.Button, gr.Button]:
+    return gr.Button(visible=not running), gr.Button(visible=running)
+
+
+def _unchanged(kind: type[NamedTuple]) -> list:
+    return [gr.skip()] * len(kind._fields)
+
+
+def _columns(run: Run) -> int:
+    return COLUMNS.get(len(run.request.seeds), 4)
+
+
+def _in_group(spec: ModelSpec, group: str, current: str) -> gr.Dropdown:
+    names = controls.classes(spec, _group(group))
+    return gr.Dropdown(choices=names, value=current if current in names else names[0])
+
+
+def _surprise(spec: ModelSpec, group: str) -> str:
+    return controls.surprise(spec, _group(group))
+
+
+def _group(shown: str) -> str | None:
+    return None if shown == ALL else shown.lower()

@@ -1,0 +1,49 @@
+"""How the app looks: theme, style sheet, keys, and the header."""
+
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from var_core.pipeline import Pipeline
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def header(pipe: Pipeline) -> str:
+    """The line on top of every page."""
+    return (
+        "<h1>VAR Studio</h1><p>Pick a class, press Run, watch it sharpen scale by scale.</p>"
+        f'<span title="the model, and where it runs">{escape(pipe.spec.name)} · {pipe.device.type}</span>'
+    )
+
+
+def dress() -> dict:
+    """The arguments of `launch` that make the look. Nothing in them comes from the network."""
+    return {"theme": theme(), "css_paths": [FOLDER / "style.css"], "head_paths": [FOLDER / "head.html"]}
+
+
+def theme() -> gr.themes.Base:
+    """Calm and system-native: the fonts are the reader's own."""
+    base = gr.themes.Base(
+        primary_hue="teal",
+        neutral_hue="stone",
+        radius_size="lg",
+        font=("ui-sans-serif", "system-ui", "sans-serif"),
+        font_mono=("ui-monospace", "monospace"),
+    )
+    subdued = {"light": "*neutral_500", "dark": "*neutral_400"}  # dark enough to read: 4.5 to 1 at least
+    return base.set(
+        body_background_fill="*neutral_50",
+        body_text_color_subdued=subdued["light"],
+        body_text_color_subdued_dark=subdued["dark"],
+        block_info_text_color=subdued["light"],
+        block_info_text_color_dark=subdued["dark"],
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_cancel_background_fill="*neutral_700",
+        button_cancel_background_fill_hover="*neutral_800",
+        button_cancel_text_color="white",
+    )

@@ -1,0 +1,127 @@
+"""A run as it grows, its pictures, its files, and how to tell about it. No widgets here."""
+
+import base64
+import io
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from var_core.pipeline import Pipeline, Request
+from var_core.recipe import Recipe
+from var_core.sampling import Step
+
+from . import controls
+
+# Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
+LIVE_PIXELS = 3 * 128 * 128
+
+
+@dataclass(frozen=True)
+class Run:
+    """A request, and how far it has come: one step per scale made, in `seconds`; `files` once it is over."""
+
+    request: Request
+    scales: int
+    steps: tuple[Step, ...] = ()
+    seconds: float = 0.0
+    files: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return len(self.steps) == self.scales
+
+
+def grow(pipe: Pipeline, request: Request) -> Iterator[Run]:
+    """The run after each of its scales."""
+    started = time.perf_counter()
+    run = Run(request, len(pipe.schedule.sides))
+    for step in pipe.steps(request):
+        run = replace(run, steps=(*run.steps, step), seconds=time.perf_counter() - started)
+        yield run
+
+
+def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
+    """The run's pictures as far as it has come, decoded; or cheap small ones where decoding would hold it up."""
+    f_hat = run.steps[-1].f_hat
+    live = len(f_hat) * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
+    return pipe.decode(f_hat) if live else pipe.preview(f_hat)
+
+
+def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
+    """Decode a run and write its pictures into a folder, each with its recipe if all scales are there."""
+    started = time.perf_counter()
+    images = pipe.decode(run.steps[-1].f_hat)
+    files = [folder / f"{_stem(pipe, run, place)}.png" for place in range(len(images))]
+    for place, (image, file) in enumerate(zip(images, files, strict=True)):
+        if run.complete:
+            Recipe.of(pipe, run.request, place).save(image, file)
+        else:  # a recipe would promise pixels that only the whole run has
+            image.save(file)
+    seconds = run.seconds + time.perf_counter() - started
+    return replace(run, files=tuple(map(str, files)), seconds=seconds)
+
+
+def _stem(pipe: Pipeline, run: Run, place: int) -> str:
+    name = pipe.spec.class_name(run.request.labels[place])
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    part = "" if run.complete else f"-scale-{len(run.steps)}-of-{run.scales}"
+    return f"{slug}-seed-{run.request.seeds[place]}{part}"
+
+
+def alone(run: Run, place: int) -> Request:
+    """The request that repeats one picture of a run."""
+    return Request((run.request.labels[place],), (run.request.seeds[place],), run.request.sampling)
+
+
+def bar(text: str, share: float = 0.0) -> str:
+    """A line of text over a bar that is filled to a share of 0 to 1."""
+    return (
+        f'<div class="bar" role="status"><span>{escape(text)}</span>'
+        f'<div class="track"><div class="fill" style="width:{share:.1%}"></div></div></div>'
+    )
+
+
+def progress(run: Run) -> str:
+    """The bar of a run under way."""
+    tokens, side = run.steps[-1].side ** 2, len(run.steps)
+    noun = "token" if tokens == 1 else "tokens"
+    return bar(f"scale {side} of {run.scales}, {tokens} {noun} · {run.seconds:.1f} s", side / run.scales)
+
+
+def summary(run: Run) -> str:
+    """The bar of a run that is over."""
+    noun = "picture" if len(run.files) == 1 else "pictures"
+    if run.complete:
+        return bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s", 1.0)
+    share = len(run.steps) / run.scales
+    return bar(f"stopped after scale {len(run.steps)} of {run.scales} · {run.seconds:.1f} s", share)
+
+
+def strip(pipe: Pipeline, run: Run, place: int) -> str:
+    """One picture of a run at every scale, side by side, under a line that says what it is."""
+    one = slice(place, place + 1)
+    small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
+    look = pipe.decode if small else pipe.preview
+    frames = "".join(_frame(look(step.f_hat[one])[0], step.side) for step in run.steps)
+    request = alone(run, place)
+    name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)
+    title = f'{escape(name)} <span>seed {request.seeds[0]}</span> <a href="{escape(link)}">link</a>'
+    return f'<section class="strip"><h2>{title}</h2><div class="frames">{frames}</div></section>'
+
+
+def _frame(image: Image.Image, side: int) -> str:
+    caption = f"{side}×{side}"  # noqa: RUF001 - a multiplication sign is meant
+    return (
+        f'<figure><img src="{_data_uri(image)}" alt="after scale {caption}"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def _data_uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
