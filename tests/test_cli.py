@@ -39,9 +39,14 @@ def fails(capsys, *words) -> str:
 
 
 def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_path):
-    assert run("generate", "--model", model, "--class", "lotus", "--seed", 7, "--count", 2, "--out", tmp_path) == 0
+    assert (
+        run("generate", "--model", model, "--class", "lotus", "--seed", 7, "--count", 2, "--out", tmp_path, "--scales")
+        == 0
+    )
     picture = tmp_path / "lotus-8.png"
     assert Recipe.read(picture).seed == 8
+    with Image.open(tmp_path / "lotus-8-scales.png") as strip:
+        assert strip.size == (4 * 34 - 2, 32)
     assert run("replay", picture, "--model", model) == 0
     with Image.open(picture) as first, Image.open(tmp_path / "lotus-8-again.png") as second:
         assert first.tobytes() == second.tobytes()

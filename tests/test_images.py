@@ -64,3 +64,12 @@ def test_a_grid_fills_rows_first_with_gaps_between():
 def test_a_grid_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no pictures"):
         grid([], columns=2)
+
+
+def test_a_picture_that_its_camera_held_sideways_is_turned_upright():
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:, :4] = 255
+    sideways = Image.fromarray(pixels)
+    sideways.getexif()[0x0112] = 6  # "rotate by 90 degrees clockwise to see it upright"
+    upright = from_pil([sideways], 8)[0]
+    assert (upright[:, :4] == 1).all() and (upright[:, 4:] == -1).all()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
 def find(name: str, folder: Path = FOLDER) -> Path:
     """The file of a model given by path or by name."""
     for path in (Path(name), folder / f"{name}.safetensors"):
-        if path.is_file():
+        if os.path.isfile(path):  # unlike Path.is_file, also answers for names that no file system takes
             return path
     known = ", ".join(available(folder)) or "none"
     raise ValueError(f"There is no model '{name}'. Give the path of a .safetensors file, or one of: {known}.")

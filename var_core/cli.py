@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from . import __version__, checkpoints
 from .config import TokenizerConfig, TransformerConfig
+from .images import grid
 from .pipeline import Pipeline, Request, pick_device
 from .recipe import Recipe
 from .sampling import Sampling
@@ -64,8 +65,12 @@ def generate(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
         request = Request((label,), (seed,), sampling)
-        name = f"{pipe.spec.class_name(label).lower().replace(' ', '-')}-{seed}.png"
-        Recipe.of(pipe, request, 0).save(pipe.run(request).images[0], options.out / name)
+        name = f"{pipe.spec.class_name(label).lower().replace(' ', '-')}-{seed}"
+        result = pipe.run(request)
+        Recipe.of(pipe, request, 0).save(result.images[0], options.out / f"{name}.png")
+        if options.scales:
+            frames = [pipe.decode(step.f_hat)[0] for step in result.steps]
+            grid(frames, columns=len(frames)).save(options.out / f"{name}-scales.png")
     say(f"{options.count} pictures in {options.out}")
 
 
@@ -322,6 +327,7 @@ def _picture_commands(commands: Any) -> None:
     made.add_argument("--seed", type=int, default=0, help="seed of the first picture")
     made.add_argument("--count", type=int, default=1, help="number of pictures")
     made.add_argument("--out", type=Path, default=Path("outputs"), help="folder for the PNG files")
+    made.add_argument("--scales", action="store_true", help="also a strip of each picture at every scale")
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     _sampling_options(made)
     again = _command(commands, "replay", replay)

@@ -15,8 +15,9 @@ def to_pil(images: Tensor) -> list[Image.Image]:
 
 
 def from_pil(pictures: list[Image.Image], side: int) -> Tensor:
-    """Pictures, each cut to its centre square and resized to side x side -> (B, 3, side, side) in [-1, 1]."""
-    fitted = [ImageOps.fit(p.convert("RGB"), (side, side), Image.Resampling.LANCZOS) for p in pictures]
+    """Pictures, turned upright and cut to their centre squares -> (B, 3, side, side) in [-1, 1]."""
+    upright = [ImageOps.exif_transpose(p).convert("RGB") for p in pictures]
+    fitted = [ImageOps.fit(p, (side, side), Image.Resampling.LANCZOS) for p in upright]
     pixels = torch.from_numpy(np.stack([np.asarray(p) for p in fitted]))
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 

@@ -33,7 +33,8 @@ class Quantizer(nn.Module):
     def phi(self, scale: int) -> nn.Module:
         """The convolution of a scale: that whose tick is nearest to k / (K - 1)."""
         count = len(self.phis)
-        ticks = torch.linspace(1 / 3 / count, 1 - 1 / 3 / count, count, dtype=torch.float64)
+        margin = (1 / 3 if count == 4 else 1 / 2) / count
+        ticks = torch.linspace(margin, 1 - margin, count, dtype=torch.float64)
         return self.phis[int((ticks - self.schedule.ratio(scale)).abs().argmin())]
 
     def empty(self, batch: int) -> Tensor:

@@ -143,7 +143,7 @@ class Preview(nn.Module):
         )  # (n, 3 * CELL^2)
         seen = F.unfold(features, 3, padding=1).transpose(1, 2).flatten(0, 1).double()  # (n, 9 * C)
         design = torch.cat((seen, torch.ones_like(seen[:, :1])), 1)
-        gram = design.T @ design + 1e-3 * len(design) * torch.eye(design.shape[1], dtype=design.dtype)
+        gram = design.T @ design + 1e-3 * len(design) * torch.eye(design.shape[1]).to(design)
         solution = torch.linalg.solve(gram, design.T @ wanted)  # (9 * C + 1, 3 * CELL^2)
         self.conv.weight.copy_(solution[:-1].T.reshape(self.conv.weight.shape))
         self.conv.bias.copy_(solution[-1])
