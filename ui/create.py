@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import gradio as gr
 
@@ -17,7 +17,9 @@ from var_core.recipe import Recipe
 from var_core.sampling import Sampling
 
 from . import controls, runs
-from .runs import Run
+from .runs import Brake, Run
+
+Kind = TypeVar("Kind", bound=NamedTuple)
 
 ALL = "All"
 READY = runs.bar("Ready")
@@ -62,7 +64,10 @@ class Actions(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """The widgets that show a run, then the run itself and the place of the picture chosen in it."""
+    """The widgets that show a run, then the run itself and the place of the picture chosen in it.
+
+    As values, in this order, it is also what a handler returns to change them.
+    """
 
     gallery: gr.Gallery
     bar: gr.HTML
@@ -91,24 +96,23 @@ class Handlers:
     cache: str  # where Gradio serves files from
 
     def prepare(self, lock: bool, *values: object) -> tuple:
-        """Before a run: its request, the class and the seed it takes, and the buttons of a run under way."""
+        """Before a run: its request and its brake, the class and seed it takes, the buttons of a run under way."""
         class_name, count, seed, *rest = values
         with in_words():
             request = controls.read(self.pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
         name, _, seed_used, *_ = controls.show(self.pipe.spec, request)
-        return request, name, seed_used, runs.bar("Waiting for the model …"), *_buttons(running=True)
+        return request, Brake(), name, seed_used, runs.bar("Waiting for the model …"), *_buttons(running=True)
 
-    def watch(self, request: Request) -> Iterator[tuple]:
-        """Make a request's pictures; the stage after each scale, and at the end."""
+    def watch(self, request: Request, brake: Brake) -> Iterator[Stage]:
+        """Make a request's pictures; the stage after each scale, and at the end. The brake ends it within a scale."""
+        if brake.pulled:  # while it waited for its turn
+            yield _unchanged(Stage)._replace(bar=READY)
+            return
         for run in runs.grow(self.pipe, request):
             yield self._growing(run)
+            if brake.pulled:
+                break
         yield self._over(run)
-
-    def halt(self, run: Run | None) -> tuple:
-        """After Stop: keep what is there."""
-        if run is None or run.files:  # stopped before the first scale: what shows is of an earlier run
-            return *_unchanged(Stage), *_buttons(running=False)
-        return *self._over(run), *_buttons(running=False)
 
     def choose(self, run: Run, event: gr.SelectData) -> tuple:
         """Another picture of the run: its strip, its file, its place."""
@@ -135,18 +139,18 @@ class Handlers:
             request = controls.from_link(self.pipe.spec, query)
         return *controls.show(self.pipe.spec, request), "seed" in query
 
-    def _growing(self, run: Run) -> tuple:
+    def _growing(self, run: Run) -> Stage:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
-        return shown, runs.progress(run), "", gr.Row(visible=False), gr.skip(), gr.skip(), run, 0
+        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), gr.skip(), gr.skip(), run, 0)
 
-    def _over(self, run: Run) -> tuple:
+    def _over(self, run: Run) -> Stage:
         """The stage of a run that has ended, by itself or by Stop."""
         folder = Path(tempfile.mkdtemp(dir=self.cache))
         done = runs.finish(self.pipe, run, folder)
         shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
         strip = runs.strip(self.pipe, done, 0)
-        return shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], gr.skip(), done, 0
+        return Stage(shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], gr.skip(), done, 0)
 
 
 def tab(pipe: Pipeline, page: gr.Blocks) -> None:
@@ -252,27 +256,32 @@ def _wire_settings(spec: ModelSpec, handlers: Handlers, settings: Settings, help
 
 
 def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions: Actions, stage: Stage) -> None:
-    request = gr.State()
+    request, brake = gr.State(), gr.State()
 
-    def begin(trigger: Callable) -> gr.events.Dependency:
+    def begin(trigger: Callable) -> None:
         shown = [settings.class_name, settings.seed, stage.bar, *actions]
-        ready = trigger(handlers.prepare, [helpers.lock, *settings], [request, *shown], **AT_ONCE)
-        running = ready.success(handlers.watch, request, list(stage), **ON_MODEL)
+        ready = trigger(handlers.prepare, [helpers.lock, *settings], [request, brake, *shown], **AT_ONCE)
+        running = ready.success(handlers.watch, [request, brake], list(stage), **ON_MODEL)
         running.then(partial(_buttons, running=False), None, list(actions), **AT_ONCE)
-        return running
 
-    repeated = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
-    running = [begin(actions.run.click), begin(repeated.then)]
-    actions.stop.click(handlers.halt, stage.run, [*stage, *actions], cancels=running, **AT_ONCE)
-    stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **QUIET)
+    again = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
+    begin(actions.run.click)
+    begin(again.then)
+    actions.stop.click(_halt, brake, stage.bar, **AT_ONCE)
+    stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **AT_ONCE)
+
+
+def _halt(brake: Brake) -> str:
+    brake.pull()
+    return runs.bar("Stopping after this scale …")
 
 
 def _buttons(running: bool) -> tuple[gr.Button, gr.Button]:
     return gr.Button(visible=not running), gr.Button(visible=running)
 
 
-def _unchanged(kind: type[NamedTuple]) -> list:
-    return [gr.skip()] * len(kind._fields)
+def _unchanged(kind: type[Kind]) -> Kind:
+    return kind(*[gr.skip()] * len(kind._fields))
 
 
 def _columns(run: Run) -> int:

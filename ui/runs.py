@@ -36,6 +36,16 @@ class Run:
         return len(self.steps) == self.scales
 
 
+class Brake:
+    """Lets one event end the run that another is making: one for each run, kept with its visitor."""
+
+    def __init__(self):
+        self.pulled = False
+
+    def pull(self) -> None:
+        self.pulled = True
+
+
 def grow(pipe: Pipeline, request: Request) -> Iterator[Run]:
     """The run after each of its scales."""
     started = time.perf_counter()

@@ -1,0 +1,197 @@
+"""The Create tab as its user meets it."""
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from var_core.recipe import Recipe
+
+SCALES = [(1, 1), (2, 4), (3, 9), (4, 16), (5, 36), (6, 100), (7, 256)]
+# Everything that the bar says, also what it says for less than a frame.
+LISTEN = """() => {
+  window.told = [];
+  const note = () => told.push(document.querySelector("#bar span")?.textContent);
+  const all = {subtree: true, childList: true, characterData: true};
+  new MutationObserver(note).observe(document.querySelector("#bar"), all);
+}"""
+DROP = """([name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name, {type: "image/png"}));
+  const drop = new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true});
+  document.querySelector("#stage").dispatchEvent(drop);
+}"""
+
+
+def set_number(page, name: str, value: float) -> None:
+    page.fill(f"#{name} input[type=number]", str(value))
+    page.keyboard.press("Tab")
+
+
+def pick(page, name: str) -> None:
+    page.click("#class input")
+    page.keyboard.type(name)
+    page.get_by_role("option", name=name).click()
+
+
+def unfold(page) -> None:
+    """The settings of the draw are not in the page until they are unfolded."""
+    if not page.locator("#guidance").is_visible():
+        page.click("#drawing button.label-wrap")
+
+
+def controls(page) -> dict[str, object]:
+    """What all controls say."""
+    unfold(page)
+    numbers = ("pictures", "guidance", "temperature", "top_k", "top_p")
+    said = {name: float(page.input_value(f"#{name} input[type=number]")) for name in numbers}
+    said |= {"class": page.input_value("#class input"), "seed": page.input_value("#seed input")}
+    return said | {name: page.is_checked(f"#{name} input") for name in ("smooth", "lock")}
+
+
+def run(page, count: int) -> None:
+    page.click("#run")
+    finished(page, count)
+
+
+def finished(page, count: int) -> None:
+    page.get_by_text(re.compile(rf"^{count} pictures? in ")).wait_for()
+    page.locator("#run").wait_for()
+
+
+def download(page, button: str) -> bytes:
+    with page.expect_download() as caught:
+        page.click(button)
+    return Path(caught.value.path()).read_bytes()
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def recipe(png: bytes, folder: Path) -> Recipe:
+    (folder / "downloaded.png").write_bytes(png)
+    return Recipe.read(folder / "downloaded.png")
+
+
+def test_every_scale_arrives_on_the_stage(page):
+    page.evaluate(LISTEN)
+    set_number(page, "pictures", 4)
+    run(page, 4)
+    told = page.evaluate("told")
+    seen = [
+        (int(found[1]), int(found[2])) for text in told if (found := re.match(r"scale (\d) of 7, (\d+) token", text))
+    ]
+    assert sorted(set(seen)) == SCALES
+    assert page.locator("#gallery .thumbnail-lg img").count() == 4
+    assert page.locator("#strip figure").count() == 7
+    assert page.locator("#gallery .thumbnail-lg").first.bounding_box()["width"] >= 256
+
+
+def test_a_downloaded_picture_brings_back_its_settings_and_its_pixels(page, tmp_path: Path):
+    pick(page, "Tulip")
+    page.click("#seed input", click_count=3)
+    page.keyboard.type("77")
+    unfold(page)
+    set_number(page, "guidance", 2.35)
+    set_number(page, "top_k", 123)
+    page.check("#smooth input")
+    page.wait_for_function("document.querySelector('#lock input').checked")  # typing a seed locks it
+    before = controls(page)
+    run(page, 1)
+    first = download(page, "#download")
+    made = recipe(first, tmp_path)
+    assert (made.class_name, made.seed, made.sampling.guidance, made.sampling.top_k) == ("Tulip", 77, 2.35, 123)
+
+    page.click("#reset")
+    page.wait_for_function("document.querySelector('#top_k input').value === '900'")
+    pick(page, "Sea")
+    page.click("#dice")
+    page.wait_for_function("document.querySelector('#seed input').value !== '77'")
+    page.uncheck("#lock input")
+    page.evaluate(DROP, [f"{made.seed}.png", base64.b64encode(first).decode()])
+    page.get_by_text("Restored: Tulip").wait_for()
+    assert controls(page) == before
+
+    run(page, 1)
+    assert np.array_equal(pixels(download(page, "#download")), pixels(first))
+
+
+def test_same_again_and_the_large_view_give_the_same_file(page, tmp_path: Path):
+    set_number(page, "pictures", 3)
+    run(page, 3)
+    page.locator("#gallery .thumbnail-lg").nth(1).click()
+    page.get_by_text(re.compile(r"^seed ")).wait_for()
+    seen = download(page, "#gallery button[title=Download]")
+    seed = recipe(seen, tmp_path).seed
+    page.get_by_text(f"seed {seed}").wait_for()
+    assert download(page, "#download") == seen
+    page.click("#again")
+    finished(page, 1)
+    assert controls(page)["seed"] == str(seed)
+    assert np.array_equal(pixels(download(page, "#download")), pixels(seen))
+
+
+def test_stop_keeps_what_is_there(page):
+    set_number(page, "pictures", 16)
+    page.keyboard.press("Control+Enter")
+    page.get_by_text(re.compile("^scale [2345] of 7")).first.wait_for()
+    page.click("#stop")
+    page.get_by_text(re.compile("^stopped after scale [23456] of 7")).wait_for()
+    page.locator("#run").wait_for()
+    assert page.locator("#gallery .thumbnail-lg img").count() == 16
+    made = page.locator("#strip figure").count()
+    assert page.inner_text("#bar span").startswith(f"stopped after scale {made} of 7")
+    set_number(page, "pictures", 1)
+    run(page, 1)
+
+
+def test_an_unknown_class_is_answered_and_nothing_is_lost(page):
+    run(page, 1)
+    before = page.get_attribute("#gallery .thumbnail-lg img", "src")
+    page.click("#class input")
+    page.keyboard.type("Sunflour")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("There is no class 'Sunflour'. Did you mean: Sunflower").wait_for()
+    assert page.get_attribute("#gallery .thumbnail-lg img", "src") == before
+    assert controls(page)["class"] == "Sunflour"
+    assert page.is_visible("#run")
+
+
+def test_a_picture_without_a_recipe_changes_nothing(page, tmp_path: Path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    before = controls(page)
+    page.set_input_files("input[type=file]", tmp_path / "plain.png")
+    page.get_by_text("carries no recipe").wait_for()
+    assert controls(page) == before
+
+
+def test_a_link_opens_with_its_settings(visit: Callable):
+    page = visit("?class=lotus&seed=7&count=2&guidance=1.5")
+    page.wait_for_function("document.querySelector('#lock input').checked")
+    said = controls(page)
+    assert (said["class"], said["seed"], said["pictures"], said["guidance"]) == ("Lotus", "7", 2, 1.5)
+
+
+def test_surprise_keeps_to_the_group(page):
+    page.get_by_text("Scene", exact=True).click()
+    page.wait_for_function("document.querySelector('#class input').value === 'Forest'")
+    page.click("#class input")
+    page.keyboard.type("Tulip")
+    page.keyboard.press("Tab")
+    page.click("#surprise")
+    page.wait_for_function("document.querySelector('#class input').value !== 'Tulip'")
+    assert controls(page)["class"] in ("Forest", "Mountain", "Sea")
+
+
+def test_on_a_phone_run_is_in_reach_and_nothing_sticks_out(visit: Callable):
+    page = visit(width=390, height=844)
+    run(page, 1)
+    box = page.locator("#run").bounding_box()
+    assert 0 <= box["y"] <= 844 - box["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,272 @@
+"""Controls to requests and back, and what each handler returns. No browser here."""
+
+import dataclasses
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+import app
+from ui import controls, create, runs
+from ui.create import Handlers
+from ui.runs import Brake
+from var_core.config import published
+from var_core.pipeline import Request
+from var_core.recipe import Recipe
+from var_core.sampling import Sampling
+
+SPEC = tiny.SPEC
+USUAL = dict(zip(controls.NAMES, controls.defaults(SPEC), strict=True))
+
+
+def read(**changes: object) -> Request:
+    return controls.read(SPEC, *{**USUAL, **changes}.values())
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> Handlers:
+    return Handlers(tiny.pipeline(), str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def page() -> gr.Blocks:
+    return app.build(tiny.pipeline())
+
+
+def last(handlers: Handlers, request: Request) -> runs.Run:
+    *_, stage = handlers.watch(request, Brake())
+    return stage.run
+
+
+def test_the_controls_as_they_open_ask_for_the_defaults():
+    assert controls.read(SPEC, *controls.defaults(SPEC)) == Request((0,), (0,), Sampling())
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "sampling"),
+    [
+        ("guidance", 2.5, Sampling(guidance=2.5)),
+        ("temperature", 0.7, Sampling(temperature=0.7)),
+        ("top_k", 5, Sampling(top_k=5)),
+        ("top_p", 0.5, Sampling(top_p=0.5)),
+        ("smooth", True, Sampling(smooth=True)),
+    ],
+)
+def test_each_drawing_control_changes_its_own_setting(control: str, value: object, sampling: Sampling):
+    assert read(**{control: value}) == Request((0,), (0,), sampling)
+
+
+def test_class_count_and_seed_make_the_labels_and_the_seeds():
+    assert read(**{"class": "Sea", "count": 3, "seed": "41"}) == Request((6, 6, 6), (41, 42, 43))
+
+
+def test_no_class_can_be_asked_for():
+    assert read(**{"class": "no class"}).labels == (SPEC.transformer.null_label,)
+
+
+def test_part_of_a_name_is_enough_when_only_one_class_has_it():
+    assert read(**{"class": "sunf"}).labels == (2,)
+
+
+def test_seeds_beyond_a_browsers_numbers_survive():
+    assert read(seed=str(2**62 + 1)).seeds == (2**62 + 1,)
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "sentence"),
+    [
+        ("class", "Sunflour", "no class 'Sunflour'. Did you mean: Sunflower"),
+        ("class", None, "no class ''"),
+        ("count", 0, "pictures 0 is out of range: choose 1 to 16"),
+        ("count", 17, "pictures 17 is out of range"),
+        ("count", 1.5, "pictures 1.5 is not a whole number"),
+        ("count", float("inf"), "pictures inf is not a whole number"),
+        ("seed", "", "seed is empty"),
+        ("seed", "lucky", "seed 'lucky' is not a number"),
+        ("seed", "-1", "seed -1 is out of range"),
+        ("seed", str(2**63), "is out of range"),
+        ("guidance", 31, "guidance 31.0 is out of range: choose 0 to 30"),
+        ("guidance", None, "guidance is empty"),
+        ("guidance", float("nan"), "guidance nan is out of range"),
+        ("temperature", 0, "temperature 0.0 is out of range"),
+        ("top_k", -1, "top_k -1 is out of range"),
+        ("top_k", None, "top-k is empty"),
+        ("top_p", 1.1, "top_p 1.1 is out of range"),
+        ("smooth", "perhaps", "smooth 'perhaps' is neither on nor off"),
+    ],
+)
+def test_bad_input_is_answered_with_what_it_takes(control: str, value: object, sentence: str):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        read(**{control: value})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request((3,), (7,)),
+        Request((1,) * 16, tuple(range(5, 21)), Sampling(0.0, 0.05, 0, 1.0, True)),
+        Request((7, 7), (2**62, 2**62 + 1), Sampling(guidance=3.14159)),
+    ],
+)
+def test_showing_a_request_and_reading_it_back_changes_nothing(request_: Request):
+    assert controls.read(SPEC, *controls.show(SPEC, request_)) == request_
+
+
+def test_a_link_brings_all_settings_back():
+    wanted = Request((2, 2), (8, 9), Sampling(1.5, 0.8, 12, 0.9, True))
+    query = dict(pair.split("=") for pair in controls.link(SPEC, wanted).removeprefix("?").split("&"))
+    assert controls.from_link(SPEC, query) == wanted
+
+
+def test_a_short_link_leaves_the_rest_at_its_default():
+    assert controls.from_link(SPEC, {"class": "lotus", "seed": "7"}) == Request((0,), (7,))
+
+
+def test_groups_split_the_classes():
+    assert controls.groups(SPEC) == ["flower", "scene"]
+    assert controls.classes(SPEC, "scene") == ["Forest", "Mountain", "Sea"]
+    assert controls.classes(SPEC, None) == [*tiny.NAMES, "no class"]
+
+
+def test_a_surprise_is_a_class_of_the_group():
+    assert {controls.surprise(SPEC, "scene") for _ in range(50)} <= {"Forest", "Mountain", "Sea"}
+
+
+def test_a_model_without_class_names_has_controls_too():
+    spec = published(16)
+    assert controls.groups(spec) == []
+    assert controls.read(spec, *controls.defaults(spec)).labels == (0,)
+
+
+def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: Handlers):
+    kept, _, _, shown, *_ = handlers.prepare(True, *{**USUAL, "seed": "5"}.values())
+    assert (kept.seeds, shown) == ((5,), "5")
+    rolled, _, _, shown, *_ = handlers.prepare(False, *{**USUAL, "seed": "5"}.values())
+    assert rolled.seeds == (int(shown),) != (5,)
+
+
+def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: Handlers):
+    with pytest.raises(gr.Error, match="out of range") as caught:
+        handlers.prepare(True, *{**USUAL, "count": 99}.values())
+    assert not caught.value.print_exception
+
+
+def test_what_a_visitor_types_is_shown_as_text(handlers: Handlers):
+    with pytest.raises(gr.Error) as caught:
+        handlers.prepare(True, *{**USUAL, "class": "<img src=x onerror=alert(1)>"}.values())
+    assert "<img" not in caught.value.message
+
+
+def test_the_stage_tells_of_every_scale(handlers: Handlers):
+    stages = list(handlers.watch(read(count=2), Brake()))
+    told = [re.search(r"<span>(.*?) ·", stage.bar)[1] for stage in stages[:-1]]
+    assert told == [f"scale {k} of 4, {n} token{'s' * (n > 1)}" for k, n in ((1, 1), (2, 4), (3, 9), (4, 16))]
+    assert "2 pictures in" in stages[-1].bar
+
+
+def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: Handlers):
+    request = read(**{"class": "Rose", "count": 3, "seed": "11"})
+    run = last(handlers, request)
+    expected = tiny.pipeline().run(request).images
+    assert [Path(file).name for file in run.files] == [f"rose-seed-{seed}.png" for seed in (11, 12, 13)]
+    for place, (file, picture) in enumerate(zip(run.files, expected, strict=True)):
+        assert np.array_equal(np.asarray(Image.open(file)), np.asarray(picture))
+        assert Recipe.read(Path(file)) == Recipe.of(tiny.pipeline(), request, place)
+
+
+def test_two_runs_never_share_a_file(handlers: Handlers):
+    assert not set(last(handlers, read()).files) & set(last(handlers, read()).files)
+
+
+def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
+    run = last(handlers, read(count=3, seed="20"))
+    *values, locked = handlers.repeat(run, 2)
+    assert locked
+    again = last(handlers, controls.read(SPEC, *values))
+    assert Path(again.files[0]).read_bytes() == Path(run.files[2]).read_bytes()
+
+
+def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.Stage]:
+    """All stages of a run that is stopped while it shows its n-th scale."""
+    brake, stages = Brake(), []
+    for stage in handlers.watch(request, brake):
+        stages.append(stage)
+        if len(stages) == scales:
+            brake.pull()
+    return stages
+
+
+def test_stop_keeps_the_scales_that_are_there(handlers: Handlers):
+    *growing, stage = stopped(handlers, read(count=2), 2)
+    assert len(growing) == 2
+    assert "stopped after scale 2 of 4" in stage.bar
+    assert stage.strip.count("<figure>") == 2
+    assert len(stage.run.files) == 2
+
+
+def test_a_stopped_picture_carries_no_recipe(handlers: Handlers):
+    with pytest.raises(ValueError, match="no recipe"):
+        Recipe.read(Path(stopped(handlers, read(), 1)[-1].run.files[0]))
+
+
+def test_stop_after_the_last_scale_changes_nothing(handlers: Handlers):
+    assert stopped(handlers, read(), 4)[-1].run.complete
+
+
+def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):
+    brake = Brake()
+    brake.pull()
+    (stage,) = handlers.watch(read(), brake)
+    assert stage == (gr.skip(), create.READY, *[gr.skip()] * 6)
+
+
+def test_a_dropped_picture_restores_every_control(handlers: Handlers):
+    request = read(**{"class": "Sea", "seed": "3", "guidance": 1.25, "top_k": 7, "smooth": True})
+    restored = handlers.restore(last(handlers, request).files[0])
+    *values, locked, emptied = restored
+    assert controls.read(SPEC, *values) == request
+    assert locked and emptied is None
+
+
+def test_a_picture_of_another_model_is_refused_by_name(handlers: Handlers, tmp_path: Path):
+    recipe = replace(Recipe.of(tiny.pipeline(), read(), 0), model="other", digest="f" * 12)
+    recipe.save(Image.new("RGB", (8, 8)), tmp_path / "other.png")
+    with pytest.raises(gr.Error, match="made by the model other"):
+        handlers.restore(str(tmp_path / "other.png"))
+
+
+def test_a_picture_without_a_recipe_is_refused(handlers: Handlers, tmp_path: Path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    with pytest.raises(gr.Error, match="carries no recipe"):
+        handlers.restore(str(tmp_path / "plain.png"))
+
+
+def test_every_setting_is_wired_into_a_run_in_the_order_it_is_read(page: gr.Blocks):
+    inputs = [fn.inputs for fn in page.fns.values() if fn.name == "prepare"]
+    labels = ["Keep this seed", "Class", "Pictures", "Seed", "Guidance", "Temperature", "Top-k", "Top-p", "Smooth"]
+    assert inputs and all([widget.label for widget in given] == labels for given in inputs)
+
+
+def test_every_button_does_something(page: gr.Blocks):
+    heard = {target for fn in page.fns.values() for target, _ in fn.targets}
+    kinds = (gr.Button, gr.UploadButton)
+    deaf = [block.elem_id for block in page.blocks.values() if isinstance(block, kinds) and block._id not in heard]
+    assert deaf == []
+
+
+def test_the_sliders_reach_as_far_as_the_core_allows(page: gr.Blocks):
+    sliders = {block.elem_id: block for block in page.blocks.values() if isinstance(block, gr.Slider)}
+    for name in ("guidance", "temperature", "top_p"):
+        for end, beyond in ((sliders[name].minimum, -0.01), (sliders[name].maximum, 0.01)):
+            assert getattr(Sampling(**{name: end}), name) == end
+            with pytest.raises(ValueError, match="out of range"):
+                Sampling(**{name: end + beyond})
+
+
+def test_every_sampling_setting_has_a_control():
+    assert {field.name for field in dataclasses.fields(Sampling)} <= set(controls.NAMES)
