@@ -77,15 +77,11 @@ def free_port(host: str, wanted: int | None) -> int:
 
 def load(model: str | None, device: str, threads: int | None) -> "Pipeline":
     """The model, ready to use; ValueError if it, the device or the number of threads cannot be had."""
-    import torch  # here, not above: wrong flags and --help are answered at once
-
-    from var_core import checkpoints
-    from var_core.pipeline import Pipeline
+    from var_core import checkpoints  # here, not above: wrong flags and --help are answered at once
+    from var_core.pipeline import Pipeline, use_threads
 
     if threads is not None:
-        if threads < 1:
-            raise ValueError(f"--threads {threads} is out of range: choose 1 or more.")
-        torch.set_num_threads(threads)
+        use_threads(threads)
     return Pipeline.load(model or checkpoints.DEFAULT, device=device)
 
 

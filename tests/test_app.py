@@ -19,7 +19,7 @@ import app
         (["--port", "99999"], "Port 99999 is out of range: choose 1 to 65535."),
         (["--port", "http"], "invalid int value: 'http'"),
         (["--host", "256.0.0.1"], "Cannot serve on 256.0.0.1"),
-        (["--threads", "0"], "--threads 0 is out of range: choose 1 or more."),
+        (["--threads", "0"], "threads 0 is out of range: choose 1 or more."),
         (["--model", "no-such-model"], "There is no model 'no-such-model'."),
         (["--colour"], "Unrecognized arguments: --colour"),
     ],

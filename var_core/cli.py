@@ -15,7 +15,7 @@ from tqdm import tqdm
 from . import __version__, checkpoints
 from .config import TokenizerConfig, TransformerConfig
 from .images import grid
-from .pipeline import Pipeline, Request, pick_device
+from .pipeline import Pipeline, Request, pick_device, use_threads
 from .recipe import Recipe
 from .sampling import Sampling
 
@@ -23,10 +23,10 @@ from .sampling import Sampling
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, or 2 after one sentence about what was wrong."""
     options = parser().parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if options.threads is not None:
+            use_threads(options.threads)
         options.run(options)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
@@ -303,7 +303,7 @@ def _command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
         name, help=run.__doc__, description=run.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     made.set_defaults(run=run)
-    made.add_argument("--threads", type=int, default=0, help="CPU threads, 0 = all cores")
+    made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     return made
 

@@ -117,6 +117,13 @@ class Pipeline:
         return Result(self.decode(done[-1].f_hat), done)
 
 
+def use_threads(count: int) -> None:
+    """Let the CPU's work use so many threads; ValueError unless that is 1 or more."""
+    if count < 1:
+        raise ValueError(f"threads {count} is out of range: choose 1 or more.")
+    torch.set_num_threads(count)
+
+
 def pick_device(name: str) -> str:
     """ "auto" takes the best there is; a device that is not there raises ValueError."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

@@ -1,5 +1,6 @@
 """Multi-scale residual quantizer: features become K token maps over one codebook, and back (paper, algorithms 1, 2)."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,8 +27,9 @@ class Quantizer(nn.Module):
     def __init__(self, config: TokenizerConfig):
         super().__init__()
         self.schedule = Schedule(config.sides)
-        self.codebook = nn.Parameter(torch.randn(config.vocabulary, config.code_width))
         width = config.code_width
+        # not normal_: on the meta device that imports a compiler, seconds before the app can start
+        self.codebook = nn.Parameter(torch.empty(config.vocabulary, width).uniform_(-math.sqrt(3), math.sqrt(3)))
         self.phis = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(config.phis))
 
     def phi(self, scale: int) -> nn.Module:

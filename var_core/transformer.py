@@ -28,10 +28,10 @@ class VAR(nn.Module):
         self.config = config
         self.schedule = Schedule(config.sides)
         width, scales = config.width, len(config.sides)
-        self.class_embedding = nn.Embedding(config.classes + 1, width)
+        self.class_embedding = embedding(config.classes + 1, width)
         self.start = nn.Parameter(torch.empty(1, self.schedule.lengths[0], width))
         self.position_embedding = nn.Parameter(torch.empty(1, self.schedule.total, width))
-        self.level_embedding = nn.Embedding(scales, width)
+        self.level_embedding = embedding(scales, width)
         self.code_embedding = nn.Linear(config.code_width, width)
         if config.shared_adaln:
             self.shared_modulation = nn.Linear(width, 6 * width)
@@ -94,6 +94,11 @@ class VAR(nn.Module):
         scale, shift = condition.head.float().split(1, dim=1)  # each (B, 1, D)
         with torch.autocast(x.device.type, enabled=False):
             return self.head(modulate(x.float(), scale, shift))
+
+
+def embedding(count: int, width: int) -> nn.Embedding:
+    """An embedding that waits for its weights: to draw normal numbers on the meta device takes seconds of imports."""
+    return nn.Embedding(count, width, _weight=torch.empty(count, width))
 
 
 @torch.no_grad()

@@ -1,0 +1,83 @@
+"""What ships with the project: the bundled model, its card, and a README whose words are true."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+
+from var_core import checkpoints
+from var_core.cli import parser
+from var_core.pipeline import Pipeline, Request
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODELS = checkpoints.available()
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def pipe() -> Pipeline:
+    return Pipeline.load(device="cpu")
+
+
+def test_the_default_model_ships():
+    assert checkpoints.DEFAULT in MODELS
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_has_a_card_and_is_small_enough(name):
+    assert checkpoints.find(name).stat().st_size <= 40 * 2**20
+    card = (checkpoints.FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    assert checkpoints.load(name).digest in card
+
+
+def test_the_bundled_model_tells_classes_apart(pipe):
+    """A strong law of a trained model: given a picture's own class, its tokens are likelier than given another."""
+    lotus, sea = pipe.spec.label("lotus"), pipe.spec.label("sea")
+    with torch.no_grad():
+        for own, other in ((lotus, sea), (sea, lotus)):
+            tokens = pipe.run(Request((own,), (1,))).tokens
+            teacher_input = pipe.tokenizer.quantizer.teacher_input(tokens)
+            log_likelihood = [
+                pipe.var(torch.tensor([label]), teacher_input)
+                .log_softmax(-1)
+                .gather(-1, torch.cat(tokens, 1)[..., None])
+                .sum()
+                for label in (own, other)
+            ]
+            assert log_likelihood[0] > log_likelihood[1] + 10
+
+
+def test_previews_look_like_the_decoded_picture(pipe):
+    step = list(pipe.steps(Request((pipe.spec.label("sunflower"),), (0,))))[-1]
+    small, full = pipe.preview(step.f_hat)[0], pipe.decode(step.f_hat)[0]
+    a, b = (torch.tensor(list(p.resize((32, 32)).getdata())).float() for p in (small, full))
+    assert torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1] > 0.9
+
+
+def test_the_python_in_the_readme_runs(tmp_path, monkeypatch):
+    blocks = code_blocks("python")
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {"print": lambda *_: None})
+    assert (tmp_path / "lotus.png").is_file()
+
+
+def test_the_commands_in_the_readme_are_commands():
+    lines = re.findall(r"^python -m var_core (.*)$", README, re.MULTILINE)
+    assert len(lines) >= 7
+    for line in lines:
+        parser().parse_args(shlex.split(line, comments=True))
+
+
+def test_the_pictures_in_the_readme_are_there():
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert pictures
+    for picture in pictures:
+        assert (ROOT / picture).is_file()
