@@ -1,4 +1,4 @@
-# make demo: sets up by itself and opens the app.   make test: sets up by itself and runs all tests.
+# make demo: sets up by itself and opens the app.   make test: sets up by itself and runs the checks and tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,8 +26,8 @@ $(VENV)/.app: requirements.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: requirements-test.txt requirements-train.txt $(VENV)/.app
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-train.txt -r requirements-test.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) outputs
+	rm -rf $(VENV)

@@ -4,7 +4,7 @@ import pytest
 import tiny
 import torch
 
-from var_core.bench import Row, matrix_speed, measure, report, scales
+from var_core.bench import Row, counted, matrix_speed, measure, report, scales
 from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
@@ -22,12 +22,12 @@ def test_operations_of_the_largest_scale_are_those_of_its_matrix_products():
     linear = config.depth * 12 * config.width**2 + config.code_width * config.width + config.width * config.vocabulary
     attention = config.depth * 2 * seen * config.width
     by_hand = 2 * 2 * tokens * (linear + attention)  # a product is two operations; two branches of guidance
-    assert scales(pipe, Request((1,), (0,)))[3].operations == pytest.approx(by_hand, rel=0.1)
+    assert scales(pipe, Request((1,), (0,)), counted)[3].operations == pytest.approx(by_hand, rel=0.1)
 
 
 def test_one_branch_costs_half_of_two():
-    one = scales(tiny.pipeline(), Request((1,), (0,), Sampling(guidance=0.0)))[3].operations
-    two = scales(tiny.pipeline(), Request((1,), (0,)))[3].operations
+    one = scales(tiny.pipeline(), Request((1,), (0,), Sampling(guidance=0.0)), counted)[3].operations
+    two = scales(tiny.pipeline(), Request((1,), (0,)), counted)[3].operations
     assert one == pytest.approx(two / 2, rel=0.1)
 
 

@@ -1,6 +1,11 @@
 """Every command, end to end, on the tiny model and a tiny data folder."""
 
 import json
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pictures
 import pytest
@@ -10,6 +15,9 @@ from PIL import Image
 from var_core import checkpoints
 from var_core.cli import main
 from var_core.recipe import Recipe
+from var_core.train import load_state
+
+ROOT = Path(__file__).parent.parent
 
 SMALL = (
     "--sides 1,2,3,4 --vocabulary 32 --code-width 8 --channels 16 --multipliers 1,2 --norm-groups 4 --stem 4 --batch 4"
@@ -43,12 +51,12 @@ def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_
         run("generate", "--model", model, "--class", "lotus", "--seed", 7, "--count", 2, "--out", tmp_path, "--scales")
         == 0
     )
-    picture = tmp_path / "lotus-8.png"
+    picture = tmp_path / "lotus-seed-8.png"
     assert Recipe.read(picture).seed == 8
-    with Image.open(tmp_path / "lotus-8-scales.png") as strip:
+    with Image.open(tmp_path / "lotus-seed-8-scales.png") as strip:
         assert strip.size == (4 * 34 - 2, 32)
     assert run("replay", picture, "--model", model) == 0
-    with Image.open(picture) as first, Image.open(tmp_path / "lotus-8-again.png") as second:
+    with Image.open(picture) as first, Image.open(tmp_path / "lotus-seed-8-again.png") as second:
         assert first.tobytes() == second.tobytes()
 
 
@@ -84,13 +92,41 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert run("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4) == 0
     sizes = ("--depth", 2, "--width", 32, "--heads", 2, "--batch", 4)
     assert run("train", "transformer", *shared, "--out", transformer, "--tokenizer", tokenizer, *sizes) == 0
+    assert "run of a transformer" in fails(capsys, "train", "tokenizer", *shared, "--out", transformer, "--resume")
     assert run("plot", transformer) == 0
     assert (transformer / "curves.png").stat().st_size > 1000
     exporting = ("--data", data, "--tokenizer", tokenizer, "--transformer", transformer)
     assert run("export", *exporting, "--name", "trained", "--out", out) == 0
+    further = ("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4)
     spec = checkpoints.load(str(out)).spec
     assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
     assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json", "--cache", tmp_path) == 0
     report = json.loads((tmp_path / "figures.json").read_text())
+    assert run(*further) == 0  # its tokens are now others than those that the transformer has learned
+    assert "another tokenizer" in fails(capsys, "export", *exporting, "--name", "mixed", "--out", out)
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
+
+
+def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
+    words = ["train", "tokenizer", "--data", data, "--out", tmp_path / "run", "--minutes", 5, *SMALL.split()]
+    process = subprocess.Popen([sys.executable, "-m", "var_core", *map(str, words)], cwd=ROOT)
+    log = tmp_path / "run" / "log.jsonl"
+    while not (log.is_file() and log.read_text()):
+        assert process.poll() is None
+        select.select([], [], [], 0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    steps = load_state(tmp_path / "run", "tokenizer")["step"]
+    assert steps >= 20
+    words[6:8] = ["--steps", 1]
+    assert run(*words, "--resume") == 0
+    assert load_state(tmp_path / "run", "tokenizer")["step"] == steps + 1
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--steps 0", "--minutes -1", "--decay 2", "--batch 0", "--rate 0", "--norm-groups 0", "--channels 6"]
+)
+def test_training_settings_out_of_range_are_refused(wrong, data, tmp_path, capsys):
+    words = f"{SMALL} --steps 1 {wrong}".split()
+    assert "choose" in fails(capsys, "train", "tokenizer", "--data", data, "--out", tmp_path / "run", *words)

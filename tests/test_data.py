@@ -137,8 +137,8 @@ def test_images_are_floats_and_flips_mirror_left_and_right(root):
 
 def test_the_first_pictures_are_spread_over_the_classes(root):
     pictures = loaded(root)
-    assert pictures.first(2).labels.tolist() == [0, 1]
-    assert torch.equal(pictures.first(100).pixels, pictures.pixels)
+    assert pictures.spread(2).labels.tolist() == [0, 1]
+    assert torch.equal(pictures.spread(100).pixels, pictures.pixels)
 
 
 CLASSES = Classes(("a", "b", "c", "d"), ("A", "B", "C", "D"), ("small", "large", "small", "absent"))

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tiny import networks, pipeline
+from tiny import SPEC, networks, pipeline
 
 from var_core.pipeline import Request
 from var_core.plan import Plan
@@ -92,6 +92,19 @@ def test_guidance_0_is_the_conditional_branch_alone():
     nearly = dataclasses.replace(PLAIN, guidance=1e-12)
     off = dataclasses.replace(PLAIN, guidance=0.0)
     assert same(tokens_of(Request((1,), (7,), nearly)), tokens_of(Request((1,), (7,), off)))
+
+
+@torch.no_grad()
+def test_no_class_runs_one_branch_and_draws_what_two_would():
+    pipe, null = pipeline(), SPEC.transformer.null_label
+    calls = []
+    hook = pipe.var.head.register_forward_hook(lambda _module, inputs, _output: calls.append(len(inputs[0])))
+    alone = tokens_of(Request((null,), (7,), PLAIN))
+    assert calls == [1] * len(alone)
+    beside_a_class = tokens_of(Request((null, 1), (7, 8), PLAIN))
+    hook.remove()
+    assert calls[len(alone) :] == [4] * len(alone)
+    assert same(alone, [t[:1] for t in beside_a_class])
 
 
 @torch.no_grad()

@@ -59,7 +59,7 @@ def trained(task, out, steps: int, resume: bool = False) -> dict:
     if resume:
         trainer.load()
     list(trainer.run(Budget(steps=steps)))
-    return load_state(out)
+    return load_state(out, task.KIND)
 
 
 def assert_same(first, second, path: str = "") -> None:
@@ -164,4 +164,4 @@ def test_the_fitted_preview_is_close_to_a_small_decode(folder):
 
 def test_no_state_is_a_clear_error(tmp_path):
     with pytest.raises(ValueError, match=r"state\.pt"):
-        load_state(tmp_path)
+        load_state(tmp_path, "tokenizer")

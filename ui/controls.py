@@ -80,7 +80,7 @@ def classes(spec: ModelSpec, group: str | None) -> list[str]:
 
 def surprise(spec: ModelSpec, group: str | None) -> str:
     """Any class of a group."""
-    return secrets.choice([name for name in classes(spec, group) if name != "no class"])
+    return secrets.choice(classes(spec, group)[: spec.transformer.classes])
 
 
 def complete(spec: ModelSpec, text: str) -> str:

@@ -21,7 +21,6 @@ from .runs import Brake, Run
 
 Kind = TypeVar("Kind", bound=NamedTuple)
 
-ALL = "All"
 READY = runs.bar("Ready")
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
 
@@ -115,7 +114,9 @@ class Handlers:
         yield self._over(run)
 
     def choose(self, run: Run, event: gr.SelectData) -> tuple:
-        """Another picture of the run: its strip, its file, its place."""
+        """Another picture of the run: its strip, its file, its place. While a run is under way there is none yet."""
+        if run is None or event.index >= len(run.files):
+            return (gr.skip(),) * 3
         return runs.strip(self.pipe, run, event.index), run.files[event.index], event.index
 
     def repeat(self, run: Run, chosen: int) -> tuple:
@@ -142,7 +143,7 @@ class Handlers:
     def _growing(self, run: Run) -> Stage:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
-        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), gr.skip(), gr.skip(), run, 0)
+        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), gr.skip(), gr.skip(), gr.skip(), 0)
 
     def _over(self, run: Run) -> Stage:
         """The stage of a run that has ended, by itself or by Stop."""
@@ -192,7 +193,11 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Butt
     names = controls.groups(spec)
     with gr.Group(elem_id="subject"):
         group = gr.Radio(
-            [ALL, *map(str.capitalize, names)], value=ALL, show_label=False, visible=len(names) > 1, elem_id="group"
+            [("All", ""), *((name.capitalize(), name) for name in names)],
+            value="",
+            show_label=False,
+            visible=len(names) > 1,
+            elem_id="group",
         )
         class_name = gr.Dropdown(
             controls.classes(spec, None),
@@ -268,10 +273,12 @@ def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions
     begin(actions.run.click)
     begin(again.then)
     actions.stop.click(_halt, brake, stage.bar, **AT_ONCE)
-    stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **AT_ONCE)
+    stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
 
 
-def _halt(brake: Brake) -> str:
+def _halt(brake: Brake | None) -> str:
+    if brake is None:
+        return READY
     brake.pull()
     return runs.bar("Stopping after this scale …")
 
@@ -289,13 +296,9 @@ def _columns(run: Run) -> int:
 
 
 def _in_group(spec: ModelSpec, group: str, current: str) -> gr.Dropdown:
-    names = controls.classes(spec, _group(group))
+    names = controls.classes(spec, group or None)
     return gr.Dropdown(choices=names, value=current if current in names else names[0])
 
 
 def _surprise(spec: ModelSpec, group: str) -> str:
-    return controls.surprise(spec, _group(group))
-
-
-def _group(shown: str) -> str | None:
-    return None if shown == ALL else shown.lower()
+    return controls.surprise(spec, group or None)

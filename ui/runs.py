@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -77,10 +76,8 @@ def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
 
 
 def _stem(pipe: Pipeline, run: Run, place: int) -> str:
-    name = pipe.spec.class_name(run.request.labels[place])
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     part = "" if run.complete else f"-scale-{len(run.steps)}-of-{run.scales}"
-    return f"{slug}-seed-{run.request.seeds[place]}{part}"
+    return Recipe.of(pipe, run.request, place).stem + part
 
 
 def alone(run: Run, place: int) -> Request:

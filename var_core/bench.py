@@ -12,6 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from .pipeline import Pipeline, Request
 from .sampling import Step
 
+# (work, device) -> operations, seconds
+Gauge = Callable[[Callable[[], object], torch.device], tuple[float, float]]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -34,10 +37,12 @@ def timed(work: Callable[[], object], device: torch.device) -> float:
     work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
     return time.perf_counter() - began
 
 
-def scales(pipe: Pipeline, request: Request) -> list[Row]:
+def scales(pipe: Pipeline, request: Request, gauge: Gauge) -> list[Row]:
     """One row a scale (step and preview), and one for the last decode, for one run of the request."""
     rows: list[Row] = []
     running = pipe.steps(request)
@@ -48,25 +53,36 @@ def scales(pipe: Pipeline, request: Request) -> list[Row]:
         step = next(running)
         pipe.preview(step.f_hat)
 
-    for scale, side in enumerate(pipe.schedule.sides, 1):
-        with FlopCounterMode(display=False) as counter:
-            seconds = timed(advance, pipe.device)
-        rows.append(Row(f"scale {scale}, {side * side} tokens", counter.get_total_flops(), seconds))
+    for number, side in enumerate(pipe.schedule.sides, 1):
+        rows.append(Row(f"scale {number}, {side * side} tokens", *gauge(advance, pipe.device)))
+    return [*rows, Row("decode", *gauge(lambda: pipe.decode(step.f_hat), pipe.device))]
+
+
+def counted(work: Callable[[], object], _device: torch.device) -> tuple[float, float]:
+    """Operations of a call; its time is not told, since counting slows it."""
     with FlopCounterMode(display=False) as counter:
-        seconds = timed(lambda: pipe.decode(step.f_hat), pipe.device)
-    return [*rows, Row("decode", counter.get_total_flops(), seconds)]
+        work()
+    return counter.get_total_flops(), 0.0
+
+
+def clocked(work: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    """Time of a call; its operations are not counted."""
+    return 0.0, timed(work, device)
 
 
 def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Row], float]:
-    """Median rows over `repeats` runs after one to warm up, and the speed of matrix products between those runs."""
-    scales(pipe, request)
+    """Rows with the median time over `repeats` runs, and the speed of matrix products between those runs.
+
+    A first run counts the operations, and warms up.
+    """
+    counts = scales(pipe, request, counted)
     runs, speeds = [], []
     for _ in range(repeats):
         speeds.append(matrix_speed(pipe.device))
-        runs.append(scales(pipe, request))
+        runs.append(scales(pipe, request, clocked))
     rows = [
-        Row(same[0].name, same[0].operations, statistics.median(row.seconds for row in same))
-        for same in zip(*runs, strict=True)
+        Row(count.name, count.operations, statistics.median(row.seconds for row in same))
+        for count, *same in zip(counts, *runs, strict=True)
     ]
     return rows, statistics.median(speeds)
 

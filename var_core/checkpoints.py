@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,21 +107,33 @@ class Loaded:
     digest: str  # first 12 hex digits of the file's SHA-256
 
 
-def save(
-    path: Path,
-    spec: ModelSpec,
-    tokenizer: Tokenizer,
-    preview: Preview,
-    var: VAR,
-    notes: Mapping[str, str] | None = None,
-) -> None:
-    """Write all networks as float16 into one safetensors file, with the sizes (and free-text notes) in its metadata."""
+def save(path: Path, spec: ModelSpec, tokenizer: Tokenizer, preview: Preview, var: VAR) -> None:
+    """Write all networks as float16 into one safetensors file, with the sizes in its metadata."""
     tensors = {
         f"{part}.{name}": value.detach().to("cpu", torch.float16).contiguous()
         for part, module in (("tokenizer", tokenizer), ("preview", preview), ("transformer", var))
         for name, value in module.state_dict().items()
     }
-    save_file(tensors, path, {"spec": json.dumps(spec.to_dict()), **(notes or {})})
+    save_file(tensors, path, {"spec": json.dumps(spec.to_dict())})
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[safe_open]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: this file is damaged ({error}). Get it again.") from error
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The sizes and classes of the model in a file, without its weights; ValueError as in `load`."""
+    with _reading(path) as file:
+        metadata = file.metadata() or {}
+    try:
+        return ModelSpec.from_dict(json.loads(metadata["spec"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a model of this program (its sizes are missing from the file).") from error
 
 
 def load(name: str, folder: Path = FOLDER) -> Loaded:
@@ -129,16 +142,9 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
     Raises ValueError, with what to do, if it is not there, damaged, or not one of ours.
     """
     path = find(name, folder)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: this file is damaged ({error}). Get it again.") from error
-    try:
-        spec = ModelSpec.from_dict(json.loads(metadata["spec"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: not a model of this program (its sizes are missing from the file).") from error
+    spec = read_spec(path)
+    with _reading(path) as file:
+        tensors = {key: file.get_tensor(key).float() for key in file.keys()}
     prefixes = ("tokenizer.", "preview.", "transformer.")
     if extra := sorted(name for name in tensors if not name.startswith(prefixes)):
         raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from .sampling import Sampling
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, or 2 after one sentence about what was wrong."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.threads is not None:
             use_threads(options.threads)
@@ -65,12 +65,11 @@ def generate(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
         request = Request((label,), (seed,), sampling)
-        name = f"{pipe.spec.class_name(label).lower().replace(' ', '-')}-{seed}"
-        result = pipe.run(request)
-        Recipe.of(pipe, request, 0).save(result.images[0], options.out / f"{name}.png")
+        recipe, result = Recipe.of(pipe, request, 0), pipe.run(request)
+        recipe.save(result.images[0], options.out / f"{recipe.stem}.png")
         if options.scales:
             frames = [pipe.decode(step.f_hat)[0] for step in result.steps]
-            grid(frames, columns=len(frames)).save(options.out / f"{name}-scales.png")
+            grid(frames, columns=len(frames)).save(options.out / f"{recipe.stem}-scales.png")
     say(f"{options.count} pictures in {options.out}")
 
 
@@ -90,7 +89,7 @@ def replay(options: argparse.Namespace) -> None:
 
 def list_classes(options: argparse.Namespace) -> None:
     """Class ids, groups and names of a model."""
-    spec = checkpoints.load(options.model).spec
+    spec = checkpoints.read_spec(checkpoints.find(options.model))
     for label, (group, name) in enumerate(zip(spec.class_groups, spec.class_names, strict=True)):
         say(f"{label:4d}  {group:10s} {name}")
 
@@ -114,12 +113,12 @@ def read_pictures(options: argparse.Namespace, side: int) -> tuple:
     return classes, *splits
 
 
-def sizes_of_run(options: argparse.Namespace) -> dict | None:
+def sizes_of_run(options: argparse.Namespace, kind: str) -> dict | None:
     """The network's sizes if --resume asks to go on with a run; ValueError rather than overwrite one."""
     from .train import load_state
 
     if options.resume:
-        return load_state(options.out)["extra"]["config"]
+        return load_state(options.out, kind)["extra"]["config"]
     if (options.out / "state.pt").exists():
         raise ValueError(f"{options.out} holds a run already: add --resume to go on with it, or choose another --out.")
     return None
@@ -129,7 +128,7 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
     from .train import TokenizerTask
 
-    sizes = sizes_of_run(options)
+    sizes = sizes_of_run(options, TokenizerTask.KIND)
     config = TokenizerConfig(
         options.sides,
         options.vocabulary,
@@ -153,7 +152,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     from .data import Classes
     from .train import TransformerTask, load_tokenizer
 
-    sizes = sizes_of_run(options)
+    sizes = sizes_of_run(options, TransformerTask.KIND)
     tokenizer = load_tokenizer(options.tokenizer)
     classes, codes = Classes.of(options.data), tokenizer.config
     config = TransformerConfig(
@@ -172,15 +171,17 @@ def train_transformer(options: argparse.Namespace) -> None:
 
 def read_tokens(options: argparse.Namespace, tokenizer: torch.nn.Module, device: str) -> tuple:
     """Tokens of both splits: from the tokenizer run's tokens.pt if it fits the weights, else made and kept there."""
-    from .train import TokenSet, fingerprint, tokenise
+    from .data import Classes, digest
+    from .train import TokenSet, fingerprint, tokenise, write_whole
 
-    path, print_ = options.tokenizer / "tokens.pt", fingerprint(tokenizer)
+    path = options.tokenizer / "tokens.pt"
+    made_of = [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))]
     kept = torch.load(path, weights_only=True) if path.is_file() else {}
-    if kept.get("fingerprint") != print_:
+    if kept.get("made_of") != made_of:
         _, *splits = read_pictures(options, tokenizer.config.image_side)
         sets = [drain(tokenise(tokenizer, split, device), "tokenising") for split in splits]
-        kept = {"fingerprint": print_, "tokens": [s.tokens for s in sets], "labels": [s.labels for s in sets]}
-        torch.save(kept, path)
+        kept = {"made_of": made_of, "tokens": [s.tokens for s in sets], "labels": [s.labels for s in sets]}
+        write_whole(kept, path)
     return tuple(TokenSet(*pair) for pair in zip(kept["tokens"], kept["labels"], strict=True))
 
 
@@ -191,7 +192,7 @@ def optimisation(options: argparse.Namespace) -> Any:
 
 
 def run_training(task: Any, options: argparse.Namespace) -> None:
-    """Drive a trainer with a bar; Ctrl-C or a termination signal saves before it stops."""
+    """Drive a trainer with a bar; after Ctrl-C or a termination signal it ends its step, saves and stops."""
     from .train import Budget, Trainer
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -199,18 +200,21 @@ def run_training(task: Any, options: argparse.Namespace) -> None:
     if options.resume:
         trainer.load()
     budget = Budget(options.minutes, options.steps, options.decay)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     first, seconds = trainer.step, trainer.seconds
     with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}", disable=None) as bar:
-        try:
-            for row in trainer.run(budget, report_minutes=options.report_minutes):
-                rate = options.batch * (trainer.step - first) / (trainer.seconds - seconds)
-                bar.n = min(100, 100 * row["used"])
-                bar.set_postfix_str(f"step {row['step']}, loss {row['loss']:.3f}, {rate:.1f} pictures/s")
-                if "sheet" in row:
-                    bar.write(json.dumps({key: value for key, value in row.items() if key not in ("used", "rate")}))
-        except KeyboardInterrupt:
-            trainer.save()
-            raise
+        for row in trainer.run(budget, report_minutes=options.report_minutes):
+            rate = options.batch * (trainer.step - first) / max(trainer.seconds - seconds, 1e-9)
+            bar.n = min(100, 100 * row["used"])
+            bar.set_postfix_str(f"step {row['step']}, loss {row['loss']:.3f}, {rate:.1f} pictures/s")
+            if "sheet" in row:
+                bar.write(json.dumps({key: value for key, value in row.items() if key not in ("used", "rate")}))
+            if stopping.is_set():
+                trainer.save()
+                bar.write(f"stopped and saved at step {trainer.step}")
+                break
 
 
 def plot(options: argparse.Namespace) -> None:
@@ -228,7 +232,7 @@ def export(options: argparse.Namespace) -> None:
     out = options.out or checkpoints.FOLDER / f"{options.name}.safetensors"
     tokenizer = load_tokenizer(options.tokenizer)
     classes, train, _ = read_pictures(options, tokenizer.config.image_side)
-    write(out, options.name, tokenizer, load_transformer(options.transformer), classes, train)
+    write(out, options.name, tokenizer, load_transformer(options.transformer, tokenizer), classes, train)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
@@ -244,7 +248,7 @@ def evaluate(options: argparse.Namespace) -> None:
     classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(classes.names) != pipe.spec.transformer.classes:
         raise ValueError(f"{options.data} has {len(classes.names)} classes, the model {pipe.spec.transformer.classes}.")
-    val = val.first(options.count)
+    val = val.spread(options.count)
     network = ImageFeatures()
     found = drain(measure.reconstructed(pipe, val), "reconstructing")
     made = drain(measure.generated(pipe, val.labels, sampling_of(options)), "generating")
@@ -304,8 +308,12 @@ def _command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
     )
     made.set_defaults(run=run)
     made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     return made
+
+
+def _device_option(*commands: argparse.ArgumentParser) -> None:
+    for made in commands:
+        made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 def _sampling_options(made: argparse.ArgumentParser) -> None:
@@ -334,6 +342,7 @@ def _picture_commands(commands: Any) -> None:
     again.add_argument("picture", type=Path, help="a PNG made by this program")
     again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
     again.add_argument("--out", type=Path, default=None, help="file to write (default: beside it)")
+    _device_option(made, again)
     classes = _command(commands, "classes", list_classes)
     classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
 
@@ -372,6 +381,7 @@ def _training_commands(commands: Any) -> None:
     _sampling_options(speed)
     curves = _command(commands, "plot", plot)
     curves.add_argument("run_folder", type=Path, help="folder of a training run")
+    _device_option(tokenizer, transformer, measured, speed)
     pack = _command(commands, "export", export)
     pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
     pack.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
@@ -385,7 +395,7 @@ def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) ->
     made.add_argument("--out", type=Path, required=True, help="folder of the run")
     made.add_argument("--minutes", type=float, default=float("inf"), help="how long to train")
     made.add_argument("--steps", type=float, default=float("inf"), help="how many steps to train")
-    made.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    made.add_argument("--resume", action="store_true", help="go on with the run in --out, for so long again")
     made.add_argument("--batch", type=int, default=batch, help="pictures in a step")
     made.add_argument("--rate", type=float, default=rate, help="learning rate")
     made.add_argument(

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 
+NO_CLASS = "no class"  # display name of the null label
 OFFICIAL_SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 OFFICIAL_SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
 
@@ -11,6 +12,12 @@ def _as_tuples(config: object, *fields: str) -> None:
     """JSON gives lists; frozen values hold tuples."""
     for field in fields:
         object.__setattr__(config, field, tuple(getattr(config, field)))
+
+
+def _at_least_one(config: object, *fields: str) -> None:
+    for field in fields:
+        if getattr(config, field) < 1:
+            raise ValueError(f"{field} {getattr(config, field)} is out of range: choose 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class TokenizerConfig:
 
     def __post_init__(self):
         _as_tuples(self, "sides", "multipliers")
+        _at_least_one(self, "vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis")
         if not self.sides or self.sides[0] != 1 or list(self.sides) != sorted(set(self.sides)):
             raise ValueError(f"sides {self.sides}: they must start at 1 and grow strictly, for example (1, 2, 3, 4).")
         for multiplier in self.multipliers:
@@ -69,6 +77,7 @@ class TransformerConfig:
 
     def __post_init__(self):
         _as_tuples(self, "sides")
+        _at_least_one(self, "classes", "depth", "width", "heads", "vocabulary", "code_width", "mlp_ratio")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads: choose a multiple.")
 
@@ -90,6 +99,9 @@ class ModelSpec:
 
     def __post_init__(self):
         _as_tuples(self, "class_names", "class_groups")
+        folded = [name.casefold() for name in (*self.class_names, NO_CLASS)]
+        if twice := sorted({name for name in folded if folded.count(name) > 1}):
+            raise ValueError(f"several classes are called '{twice[0]}': give each a name of its own.")
         for field in ("sides", "vocabulary", "code_width"):
             ours, theirs = getattr(self.tokenizer, field), getattr(self.transformer, field)
             if ours != theirs:
@@ -101,7 +113,7 @@ class ModelSpec:
     def class_name(self, label: int) -> str:
         """The display name of a label; "no class" for the null label."""
         if label == self.transformer.null_label:
-            return "no class"
+            return NO_CLASS
         return self.class_names[label] if self.class_names else str(label)
 
     def label(self, text: str) -> int:

@@ -1,5 +1,6 @@
 """Folders of pictures for training: DIR/{train,val}/<class>/*.{jpg,jpeg,png,webp}, perhaps with a DIR/classes.json."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+from .images import square, to_float
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -58,8 +61,10 @@ class PictureSet:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def first(self, most: int) -> "PictureSet":
-        """At most so many of the pictures, evenly spread."""
+    def spread(self, most: int) -> "PictureSet":
+        """At most so many of the pictures, evenly spread over the set; ValueError unless that is 2 or more."""
+        if most < 2:
+            raise ValueError(f"{most} pictures are too few: choose 2 or more.")
         rows = torch.linspace(0, len(self) - 1, min(most, len(self))).long()
         return PictureSet(self.pixels[rows], self.labels[rows], self.unreadable)
 
@@ -67,11 +72,6 @@ class PictureSet:
         """Pictures as floats (B, 3, S, S) in [-1, 1]; `flips` bool (B,) mirrors left and right."""
         batch = to_float(self.pixels[index])
         return batch if flips is None else torch.where(flips[:, None, None, None], batch.flip(-1), batch)
-
-
-def to_float(pixels: Tensor) -> Tensor:
-    """uint8 (B, S, S, 3) -> float32 (B, 3, S, S) in [-1, 1]."""
-    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def split_folder(root: Path, split: str) -> Path:
@@ -95,14 +95,23 @@ def listing(root: Path, split: str, classes: Classes) -> list[tuple[Path, int]]:
     return rows
 
 
+def digest(root: Path, classes: Classes) -> str:
+    """SHA-256, in hex, of what a data folder holds: every file's place, label, size and time of change."""
+    rows = [(split, row) for split in ("train", "val") for row in listing(root, split, classes)]
+    words = [
+        f"{split} {path.relative_to(root)} {label} {path.stat().st_size} {path.stat().st_mtime_ns}"
+        for split, (path, label) in rows
+    ]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
 def read_picture(path: Path, side: int) -> np.ndarray | None:
     """The centre square of a picture as uint8 (side, side, 3); None if the file cannot be read."""
     try:
         with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
+            return square(opened, side)
     except Exception:  # Pillow answers damage with errors of many kinds; one bad file must not end the reading
         return None
-    return np.asarray(ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS))
 
 
 def load_split(root: Path, split: str, classes: Classes, side: int) -> Iterator[float | PictureSet]:
@@ -120,7 +129,7 @@ def load_split(root: Path, split: str, classes: Classes, side: int) -> Iterator[
             if picture is None:
                 unreadable.append(str(path))
             else:
-                pixels[len(labels)] = torch.from_numpy(picture.copy())
+                pixels[len(labels)] = torch.from_numpy(picture)
                 labels.append(label)
             if done % 200 == 0:
                 yield done / len(rows)

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data import PictureSet, to_float
+from .data import PictureSet
 from .features import ImageFeatures
+from .images import to_float, to_uint8
 from .pipeline import Pipeline, Request
 from .sampling import Sampling
 from .train import psnr
@@ -127,7 +128,7 @@ def reconstructed(pipe: Pipeline, val: PictureSet) -> Iterator[float | Reconstru
         back = pipe.tokenizer.decode(pipe.tokenizer.quantizer.features(tokens))
         logits = pipe.var(val.labels[rows].to(pipe.device), pipe.tokenizer.quantizer.teacher_input(tokens))
         losses.append(F.cross_entropy(logits.transpose(1, 2), torch.cat(tokens, 1), reduction="none").cpu())
-        pixels.append(((back.cpu() + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1))
+        pixels.append(to_uint8(back))
         decibels.append(psnr(back, images).cpu())
         maps.append([t.cpu() for t in tokens])
         yield int(rows[-1] + 1) / len(val)

@@ -11,8 +11,6 @@ STAGES = (0, 2, 4, 10)  # blocks whose outputs the perceptual loss compares: sid
 class ImageFeatures(nn.Module):
     """Frozen EfficientNet-lite0. Pictures come in as (B, 3, S, S) in [-1, 1]."""
 
-    WIDTH = 1280
-
     def __init__(self):
         super().__init__()
         try:

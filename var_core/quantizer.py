@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,17 @@ class Quantized:
     tokens: Tensor  # (B, L_k) int64
     residual: Tensor  # (B, L_k, C): the vectors that were quantized
     f_hat: Tensor  # (B, C, s_K, s_K) after this scale
+
+
+@cache
+def averaging(full: int, side: int) -> Tensor:
+    """Weights (side, full) of area resizing along one axis. Not every device has it for sides that do not divide."""
+    with torch.inference_mode(False):  # kept for later calls, also for those that train
+        weights = torch.zeros(side, full)
+        for row in range(side):
+            first, last = row * full // side, -(-(row + 1) * full // side)
+            weights[row, first:last] = 1 / (last - first)
+    return weights
 
 
 class Quantizer(nn.Module):
@@ -57,8 +69,9 @@ class Quantizer(nn.Module):
 
     def pool(self, features: Tensor, scale: int) -> Tensor:
         """Features (B, C, s_K, s_K) averaged down to the side of a scale, as a sequence (B, L_k, C)."""
-        side = self.schedule.sides[scale]
-        small = features if side == features.shape[-1] else F.interpolate(features, size=(side, side), mode="area")
+        side, full = self.schedule.sides[scale], features.shape[-1]
+        weights = averaging(full, side).to(features)
+        small = features if side == full else weights @ features @ weights.T  # (B, C, s_k, s_k)
         return small.flatten(2).transpose(1, 2)
 
     def next_input(self, f_hat: Tensor, scale: int) -> Tensor:

@@ -1,6 +1,7 @@
 """How a picture was made, as a value that travels inside its PNG file."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +19,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that is needed to make one picture again, pixel for pixel."""
+    """All that is needed to make one picture again: pixel for pixel on the same kind of device."""
 
     model: str
     digest: str
@@ -34,6 +35,12 @@ class Recipe:
         label = request.labels[place]
         name = pipe.spec.class_name(label)
         return cls(pipe.spec.name, pipe.digest, label, name, request.seeds[place], request.sampling)
+
+    @property
+    def stem(self) -> str:
+        """A name for the picture's file that every file system takes."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.class_name.lower()).strip("-") or f"class-{self.label}"
+        return f"{slug}-seed-{self.seed}"
 
     def request(self, pipe: Pipeline) -> Request:
         """The request that repeats the picture; ValueError if another model made it."""
@@ -53,7 +60,7 @@ class Recipe:
         try:
             values = json.loads(text)
             return _typed(cls(**{**values, "sampling": _typed(Sampling(**values["sampling"]))}))
-        except (TypeError, KeyError, json.JSONDecodeError) as error:
+        except (TypeError, KeyError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
     def save(self, picture: Image.Image, path: Path) -> None:

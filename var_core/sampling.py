@@ -142,8 +142,9 @@ def steps(
 
     Nothing is shared between two runs, so they may interleave, and a run may be dropped half-way.
     """
-    batch, guided = len(labels), sampling.guidance > 0
-    both = torch.cat((labels, torch.full_like(labels, var.config.null_label))) if guided else labels
+    batch, nothing = len(labels), torch.full_like(labels, var.config.null_label)
+    guided = sampling.guidance > 0 and not torch.equal(labels, nothing)  # else both branches would be equal
+    both = torch.cat((labels, nothing)) if guided else labels
     condition, cache = var.condition(both), var.new_cache(len(both))
     chooser = Draw(sampling, seeds, var.schedule)
     f_hat = quantizer.empty(batch)

@@ -39,6 +39,13 @@ class Budget:
     steps: float = math.inf
     decay: float = 0.0
 
+    def __post_init__(self):
+        if not (self.minutes > 0 and self.steps > 0 and 0 <= self.decay <= 1):
+            raise ValueError(
+                f"minutes {self.minutes}, steps {self.steps}, decay {self.decay}: choose minutes and steps above 0, "
+                "and a decay of 0 to 1."
+            )
+
     def used(self, seconds: float, steps: int) -> float:
         """Fraction of the budget spent, 1 at its end."""
         return max(seconds / 60 / self.minutes, steps / self.steps)
@@ -60,10 +67,18 @@ class Optimisation:
     average: float = 0.999
     seed: int = 0
 
+    def __post_init__(self):
+        if not (self.batch >= 1 and self.learning_rate > 0 and 0 <= self.average < 1 and self.seed >= 0):
+            raise ValueError(
+                f"batch {self.batch}, rate {self.learning_rate}, average {self.average}, seed {self.seed}: choose "
+                "a batch of 1 or more, a rate above 0, an average of 0 to below 1, a seed of 0 or more."
+            )
+
 
 class Task(Protocol):
     """What is trained: knows its model, its loss and its pictures, not the loop."""
 
+    KIND: str
     model: nn.Module
     optimisation: Optimisation
 
@@ -104,9 +119,13 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self, keep: float) -> None:
-        pairs = zip(self.average.parameters(), self.task.model.parameters(), strict=True)
-        ours, theirs = zip(*pairs, strict=True)
+        """Move the average towards the trained weights; what no gradient trains is taken as it is."""
+        pairs = list(zip(self.average.parameters(), self.task.model.parameters(), strict=True))
+        ours, theirs = zip(*[pair for pair in pairs if pair[1].requires_grad], strict=True)
         torch._foreach_lerp_(list(ours), [p.detach() for p in theirs], 1 - keep)
+        for mine, given in pairs:
+            if not given.requires_grad:
+                mine.copy_(given)
 
     def save(self) -> None:
         """Write the state so that a crash leaves the old or the new one, never half."""
@@ -116,20 +135,22 @@ class Trainer:
             "model": self.task.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "kind": self.task.KIND,
             "extra": self.task.extra_state(),
         }
-        partial = self.out / "state.pt.part"
-        torch.save(state, partial)
-        os.replace(partial, self.out / "state.pt")
+        write_whole(state, self.out / "state.pt")
 
     def load(self) -> None:
-        """Continue from out/state.pt; ValueError if it is not there."""
-        state = load_state(self.out)
+        """Continue from out/state.pt, and drop what the log says of later steps; ValueError if it is not there."""
+        state = load_state(self.out, self.task.KIND)
         self.step, self.seconds = state["step"], state["seconds"]
         self.task.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.task.load_extra_state(state["extra"])
+        log = self.out / "log.jsonl"
+        rows = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.is_file() else []
+        log.write_text("".join(row for row in rows if json.loads(row)["step"] <= self.step), encoding="utf-8")
 
     def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[dict]:
         """Train, yielding the figures of every step; saves, logs and draws a sample sheet on the way and at the end."""
@@ -142,16 +163,16 @@ class Trainer:
             spent += elapsed
             self.seconds += elapsed
             row = {"step": self.step, "seconds": round(self.seconds, 1), "used": used, **measured}
-            if spent - reported > 60 * report_minutes:
-                reported, row = spent, {**row, **self.report()}
             if spent - saved > 60 * save_minutes:
                 saved = spent
                 self.save()
+            if spent - reported > 60 * report_minutes:
+                reported, row = spent, {**row, **self.report()}
             if self.step % 20 == 0 or "sheet" in row:
                 self.log(row)
             yield row
-        self.log({"step": self.step, "seconds": round(self.seconds, 1), **self.report()})
         self.save()
+        self.log({"step": self.step, "seconds": round(self.seconds, 1), **self.report()})
 
     def report(self) -> dict:
         """Figures of the averaged weights on the val split, and a sheet of pictures in the run's folder."""
@@ -165,12 +186,22 @@ class Trainer:
             file.write(json.dumps(row) + "\n")
 
 
-def load_state(run: Path) -> dict:
-    """The state of a training run's folder; ValueError if there is none."""
+def write_whole(values: dict, path: Path) -> None:
+    """Save so that a crash leaves the old file or the new one, never half of one."""
+    partial = path.with_name(path.name + ".part")
+    torch.save(values, partial)
+    os.replace(partial, path)
+
+
+def load_state(run: Path, kind: str) -> dict:
+    """The state of the training run of a "tokenizer" or "transformer" in a folder; ValueError if there is none."""
     path = run / "state.pt"
     if not path.is_file():
         raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["kind"] != kind:
+        raise ValueError(f"{run} is the run of a {state['kind']}; name that of a {kind}.")
+    return state
 
 
 def autocast(model: nn.Module) -> torch.autocast:
@@ -212,6 +243,8 @@ class CodebookMeans:
 
 class TokenizerTask:
     """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors."""
+
+    KIND = "tokenizer"
 
     def __init__(
         self,
@@ -267,7 +300,6 @@ class TokenizerTask:
     @torch.no_grad()
     def report(self, average: nn.Module) -> tuple[dict, Image.Image]:
         """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
-        average.quantizer.codebook.copy_(self.means.codebook)
         rows = torch.linspace(0, len(self.val) - 1, min(256, len(self.val))).long()
         decibels, maps, shown = [], [], []
         for part in rows.split(32):
@@ -294,7 +326,7 @@ class TokenizerTask:
 class TokenSet:
     """The tokens of a split, computed once: of every picture and of its mirror image."""
 
-    tokens: Tensor  # int16 (2, N, L): as it is, mirrored
+    tokens: Tensor  # int32 (2, N, L): as it is, mirrored
     labels: Tensor  # int64 (N,)
 
 
@@ -302,11 +334,11 @@ class TokenSet:
 def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") -> Iterator[float | TokenSet]:
     """Encode a split; yields the fraction done, and the `TokenSet` last."""
     total = sum(side * side for side in tokenizer.config.sides)
-    tokens = torch.empty((2, len(pictures), total), dtype=torch.int16)
+    tokens = torch.empty((2, len(pictures), total), dtype=torch.int32)
     for rows in torch.arange(len(pictures)).split(64):
         images = pictures.images(rows).to(device, memory_format=torch.channels_last)
         for mirrored, batch in enumerate((images, images.flip(-1))):
-            tokens[mirrored, rows] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int16)
+            tokens[mirrored, rows] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int32)
         yield int(rows[-1] + 1) / len(pictures)
     yield TokenSet(tokens, pictures.labels)
 
@@ -317,6 +349,8 @@ class TransformerTask:
     `most_per_scale` > 0 shows each step only that many random places of every larger map (0 = all): the fine maps hold
     most tokens but the least about the picture, so early training is faster without them.
     """
+
+    KIND = "transformer"
 
     def __init__(
         self,
@@ -342,7 +376,7 @@ class TransformerTask:
 
         tokens (B, L), labels (B,).
         """
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):  # as sampling does it
             teacher_input = self.tokenizer.quantizer.teacher_input(model.schedule.split(tokens))
         logits = model(labels, teacher_input, places)
         wanted = tokens[:, places]
@@ -388,7 +422,7 @@ class TransformerTask:
 
     def sheet(self, average: VAR, count: int = 32) -> Image.Image:
         """Pictures of classes spread over all groups, seeds 0 to count - 1."""
-        per_group = count // len(self.draws.groups)
+        per_group = max(1, count // len(self.draws.groups))
         labels = torch.cat(
             [self.train.labels[rows[torch.linspace(0, len(rows) - 1, per_group).long()]] for rows in self.draws.groups]
         )
@@ -399,28 +433,37 @@ class TransformerTask:
         return grid(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
 
     def extra_state(self) -> dict:
-        return {"config": asdict(self.model.config)}
+        return {"config": asdict(self.model.config), "tokenizer": fingerprint(self.tokenizer)}
 
     def load_extra_state(self, state: dict) -> None:
-        """Nothing is kept besides the model."""
+        """Only checks that the run has learned the tokens of this tokenizer."""
+        same_tokenizer(state, self.tokenizer)
 
 
 def load_tokenizer(run: Path) -> Tokenizer:
     """The averaged weights of a tokenizer's training run; ValueError if it is not one."""
-    state = load_state(run)
-    if "counts" not in state["extra"]:
-        raise ValueError(f"{run} is not the run of a tokenizer.")
+    state = load_state(run, TokenizerTask.KIND)
     tokenizer = Tokenizer(TokenizerConfig(**state["extra"]["config"]))
     load_strict(tokenizer, state["average"])
     return tokenizer.eval()
 
 
-def load_transformer(run: Path) -> VAR:
-    """The averaged weights of a transformer's training run."""
-    state = load_state(run)
+def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
+    """The averaged weights of a transformer's training run; ValueError if it learned another tokenizer's tokens."""
+    state = load_state(run, TransformerTask.KIND)
+    same_tokenizer(state["extra"], tokenizer)
     var = VAR(TransformerConfig(**state["extra"]["config"]))
     load_strict(var, state["average"])
     return var.eval()
+
+
+def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
+    """ValueError unless a transformer's state belongs to these very weights of the tokenizer."""
+    if extra["tokenizer"] != fingerprint(tokenizer):
+        raise ValueError(
+            "The transformer has learned the tokens of another tokenizer. Name the run it was trained with, "
+            "or train a new transformer."
+        )
 
 
 def fingerprint(module: nn.Module) -> str:
