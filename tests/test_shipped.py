@@ -56,7 +56,7 @@ def test_the_bundled_model_tells_classes_apart(pipe):
 def test_previews_look_like_the_decoded_picture(pipe):
     step = list(pipe.steps(Request((pipe.spec.label("sunflower"),), (0,))))[-1]
     small, full = pipe.preview(step.f_hat)[0], pipe.decode(step.f_hat)[0]
-    a, b = (torch.tensor(list(p.resize((32, 32)).getdata())).float() for p in (small, full))
+    a, b = (torch.tensor(list(p.resize((32, 32)).get_flattened_data())).float() for p in (small, full))
     assert torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1] > 0.9
 
 

@@ -109,10 +109,8 @@ def mixture(logits: Tensor, noise: Tensor, ratio: float) -> Tensor:
 
 def certainty(logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Probability of `tokens` (B, n) under `logits` (B, n, V), and the entropy in nats; each (B, n)."""
-    log_probability = logits.log_softmax(-1)
-    probability = log_probability.exp()
-    entropy = -(probability * log_probability.clamp_min(-1e9)).sum(-1)
-    return probability.gather(-1, tokens[..., None])[..., 0], entropy
+    probability = logits.softmax(-1)
+    return probability.gather(-1, tokens[..., None])[..., 0], torch.special.entr(probability).sum(-1)
 
 
 @dataclass(frozen=True)
