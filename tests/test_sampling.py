@@ -9,7 +9,7 @@ from tiny import SPEC, networks, pipeline
 
 from var_core.pipeline import Request
 from var_core.plan import Plan
-from var_core.sampling import Sampling, certainty, draw, filter_logits, guide, uniforms
+from var_core.sampling import Sampling, certainty, draw, filter_logits, guide, largest, uniforms
 
 PLAIN = Sampling(guidance=2.0, top_k=0, top_p=1.0)
 
@@ -98,7 +98,9 @@ def test_guidance_0_is_the_conditional_branch_alone():
 def test_no_class_runs_one_branch_and_draws_what_two_would():
     pipe, null = pipeline(), SPEC.transformer.null_label
     calls = []
-    hook = pipe.var.head.register_forward_hook(lambda _module, inputs, _output: calls.append(len(inputs[0])))
+    hook = pipe.var.blocks[0].feed_forward.register_forward_hook(
+        lambda _module, inputs, _output: calls.append(len(inputs[0]))
+    )
     alone = tokens_of(Request((null,), (7,), PLAIN))
     assert calls == [1] * len(alone)
     beside_a_class = tokens_of(Request((null, 1), (7, 8), PLAIN))
@@ -116,8 +118,8 @@ def test_cached_steps_equal_the_block_causal_full_pass():
     full = var.schedule.split(var(labels, tokenizer.quantizer.teacher_input(tokens)))
     condition, cache, f_hat = var.condition(labels), var.new_cache(2), tokenizer.quantizer.empty(2)
     for scale, wanted in enumerate(full):
-        logits = var.step(condition, tokenizer.quantizer.next_input(f_hat, scale), scale, cache)
-        torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-5)
+        hidden = var.step(condition, tokenizer.quantizer.next_input(f_hat, scale), scale, cache)
+        torch.testing.assert_close(var.logits(hidden), wanted, rtol=0, atol=1e-5)
         f_hat = tokenizer.quantizer.add(f_hat, tokenizer.quantizer.codes(tokens[scale]), scale)
 
 
@@ -134,8 +136,23 @@ def test_a_scale_does_not_see_finer_ones():
 
 def test_top_k_1_is_argmax():
     logits = torch.randn(2, 9, 50)
-    drawn = draw(filter_logits(logits, 1, 1.0), torch.rand(2, 9))
+    drawn = draw(filter_logits(logits, 1, 1.0).softmax(-1), torch.rand(2, 9))
     assert torch.equal(drawn, logits.argmax(-1))
+
+
+def test_the_largest_values_are_those_of_a_full_sort():
+    values = torch.randn(2, 9, 50)
+    assert torch.equal(largest(values, 7), values.sort(-1, descending=True).values[..., :7])
+    assert torch.equal(largest(values, 50), values.sort(-1, descending=True).values)
+
+
+@torch.no_grad()
+def test_guiding_what_the_head_reads_guides_its_logits():
+    var, hidden = networks()[2], torch.randn(2, 5, networks()[2].config.width)
+    a, b = hidden.chunk(2)
+    torch.testing.assert_close(
+        var.logits(guide(a, b, 2.5)), guide(var.logits(a), var.logits(b), 2.5), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_top_k_keeps_exactly_k():
@@ -164,7 +181,7 @@ def test_filters_leave_their_argument_alone():
 
 def test_draws_follow_the_softmax():
     count, logits = 20_000, torch.tensor([1.0, 0.0, -1.0, 2.0, -torch.inf, 0.5])
-    drawn = draw(logits.expand(1, count, -1), uniforms((3,), 0, count))
+    drawn = draw(logits.softmax(-1).expand(1, count, -1), uniforms((3,), 0, count))
     found = torch.bincount(drawn[0], minlength=6).double()
     expected = logits.double().softmax(-1) * count
     assert found[4] == 0
@@ -173,9 +190,9 @@ def test_draws_follow_the_softmax():
 
 
 def test_the_largest_uniform_number_draws_a_possible_token():
-    logits = torch.tensor([[[0.1, 3.0, -torch.inf, -torch.inf]]])
+    probability = torch.tensor([[[0.1, 3.0, -torch.inf, -torch.inf]]]).softmax(-1)
     largest = torch.tensor([[1 - 2**-24]])
-    assert draw(logits, largest).item() == 1
+    assert draw(probability, largest).item() == 1
 
 
 def test_noise_of_a_token_does_not_depend_on_other_seeds_or_scales():
@@ -185,8 +202,8 @@ def test_noise_of_a_token_does_not_depend_on_other_seeds_or_scales():
 
 
 def test_certainty_is_probability_and_entropy_of_the_distribution():
-    logits = torch.tensor([[[0.5, 0.25, 0.25, 0.0]]]).log()
-    confidence, entropy = certainty(logits, torch.tensor([[1]]))
+    probability = torch.tensor([[[0.5, 0.25, 0.25, 0.0]]])
+    confidence, entropy = certainty(probability, torch.tensor([[1]]))
     assert confidence.item() == pytest.approx(0.25)
     assert entropy.item() == pytest.approx(1.5 * 0.6931472, abs=1e-5)
 

@@ -96,13 +96,13 @@ def listing(root: Path, split: str, classes: Classes) -> list[tuple[Path, int]]:
 
 
 def digest(root: Path, classes: Classes) -> str:
-    """SHA-256, in hex, of what a data folder holds: every file's place, label, size and time of change."""
-    rows = [(split, row) for split in ("train", "val") for row in listing(root, split, classes)]
-    words = [
-        f"{split} {path.relative_to(root)} {label} {path.stat().st_size} {path.stat().st_mtime_ns}"
-        for split, (path, label) in rows
-    ]
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+    """SHA-256, in hex, of what a data folder holds: every file's place, label and content."""
+    whole = hashlib.sha256()
+    for split in ("train", "val"):
+        for path, label in listing(root, split, classes):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            whole.update(f"{split} {path.relative_to(root)} {label} {content}\n".encode())
+    return whole.hexdigest()
 
 
 def read_picture(path: Path, side: int) -> np.ndarray | None:

@@ -93,10 +93,11 @@ class Attention(nn.Module):
     def queries_keys_values(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x (B, n, D) -> scaled queries, keys, values, each (B, H, n, D/H)."""
         bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias))
-        qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.heads, -1))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         scale = self.log_scale.clamp_max(math.log(100.0)).exp()
-        return F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1), v
+        lengths = torch.linalg.vector_norm(qkv[:2], dim=-1, keepdim=True).clamp_min(1e-12)
+        q, k = qkv[:2] * (torch.stack((scale, torch.ones_like(scale)))[:, None] / lengths)
+        return q, k, qkv[2]
 
     def mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attend and project; q (B, H, n, D/H), k and v (B, H, m, D/H), mask bool (n, m) -> (B, n, D)."""
@@ -143,11 +144,11 @@ class Block(nn.Module):
         return self.after_attention(x, self.attention.mix(q, keys, values), modulation)
 
     def after_attention(self, x: Tensor, attended: Tensor, modulation: Tensor) -> Tensor:
-        middle = x + modulation[:, 0:1] * attended
+        middle = torch.addcmul(x, modulation[:, 0:1], attended)
         fed = self.feed_forward(modulate(middle, modulation[:, 3:4], modulation[:, 5:6]))
-        return middle + modulation[:, 1:2] * fed
+        return torch.addcmul(middle, modulation[:, 1:2], fed)
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """LayerNorm(x) * (1 + scale) + shift; x (B, n, D), scale and shift (B, 1, D)."""
-    return F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)

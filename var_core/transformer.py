@@ -70,18 +70,24 @@ class VAR(nn.Module):
             x, mask = x[:, places], mask[places][:, places]
         for block, modulation in zip(self.blocks, condition.blocks, strict=True):
             x = block(x, modulation, mask)
-        return self._logits(x, condition)
+        return self.logits(self._hidden(x, condition))
 
     def step(self, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
-        """Logits (B, L_k, V) of one scale; scale_input (B, L_k, C) is `Quantizer.next_input`, unread at scale 0.
+        """What the head reads at one scale, float32 (B, L_k, D): `logits` makes logits of it.
 
-        Scales must come in order, each once per cache.
+        scale_input (B, L_k, C) is `Quantizer.next_input`, unread at scale 0. Scales must come in order, each once per
+        cache.
         """
         span = self.schedule.spans[scale]
         x = (self._first(condition) if scale == 0 else self.code_embedding(scale_input)) + self._places(span)
         for number, (block, modulation) in enumerate(zip(self.blocks, condition.blocks, strict=True)):
             x = block.step(x, modulation, cache, number, span.start)
-        return self._logits(x, condition)
+        return self._hidden(x, condition)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits, float32 (B, n, V), for what the head reads, float32 (B, n, D)."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.head(hidden)
 
     def _first(self, condition: Condition) -> Tensor:
         return condition.start[:, None] + self.start  # (B, L_0, D)
@@ -90,10 +96,9 @@ class VAR(nn.Module):
         levels = self.schedule.levels()[span].to(self.position_embedding.device)
         return self.position_embedding[:, span] + self.level_embedding(levels)  # (1, n, D)
 
-    def _logits(self, x: Tensor, condition: Condition) -> Tensor:
+    def _hidden(self, x: Tensor, condition: Condition) -> Tensor:
         scale, shift = condition.head.float().split(1, dim=1)  # each (B, 1, D)
-        with torch.autocast(x.device.type, enabled=False):
-            return self.head(modulate(x.float(), scale, shift))
+        return modulate(x.float(), scale, shift)
 
 
 def embedding(count: int, width: int) -> nn.Embedding:
