@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from var_core.images import from_pil, grid, to_pil
+from var_core.images import flat, from_pil, grid, open_mask, open_photo, to_pil
 
 
 def noise(side: int = 16, seed: int = 0) -> Image.Image:
@@ -73,3 +73,93 @@ def test_a_picture_that_its_camera_held_sideways_is_turned_upright():
     sideways.getexif()[0x0112] = 6  # "rotate by 90 degrees clockwise to see it upright"
     upright = from_pil([sideways], 8)[0]
     assert (upright[:, :4] == 1).all() and (upright[:, 4:] == -1).all()
+
+
+def test_transparency_lies_on_white():
+    for mode, colour in (("RGBA", (255, 0, 0, 128)), ("LA", (0, 0))):
+        pixel = flat(Image.new(mode, (2, 2), colour)).getpixel((0, 0))
+        assert pixel == ((255, 127, 127) if mode == "RGBA" else (255, 255, 255))
+    palette = Image.new("P", (2, 2))
+    palette.putpalette([10, 20, 30])
+    palette.info["transparency"] = 0
+    assert flat(palette).getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path, suffix):
+    levels = np.array([[0, 257 * 100, 65535]], np.uint16)
+    Image.fromarray(levels).save(tmp_path / f"deep.{suffix}")
+    assert open_photo(tmp_path / f"deep.{suffix}")[0, :, 1].tolist() == [0, 100, 255]
+
+
+@pytest.mark.parametrize(("values", "levels"), [([0.0, 0.5, 1.0], [0, 128, 255]), ([0.0, 50.0, 255.0], [0, 50, 255])])
+def test_floats_are_scaled_by_their_range(values, levels):
+    assert [flat(Image.fromarray(np.array([values], np.float32))).getpixel((x, 0))[0] for x in range(3)] == levels
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
+def test_a_photo_of_any_mode_opens_in_its_own_size(tmp_path, mode):
+    file = tmp_path / ("photo.jpg" if mode in ("CMYK", "YCbCr") else "photo.png")
+    Image.new("RGB", (30, 20), (40, 80, 120)).convert(mode).save(file)
+    opened = open_photo(file)
+    assert opened.shape == (20, 30, 3) and opened.dtype == np.uint8
+    if mode not in ("1", "L"):
+        assert np.abs(opened.astype(int) - (40, 80, 120)).max() <= (40 if mode == "P" else 4)
+
+
+def test_a_photo_that_its_camera_held_sideways_opens_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (30, 20)).save(tmp_path / "turned.jpg", exif=exif)
+    assert open_photo(tmp_path / "turned.jpg").shape == (30, 20, 3)
+
+
+def test_files_that_are_no_photos_are_refused_with_the_remedy(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"text\.png is not a picture that can be read: choose a PNG"):
+        open_photo(tmp_path / "text.png")
+    noise(64).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
+    with pytest.raises(ValueError, match=r"cut\.png is not a picture that can be read"):
+        open_photo(tmp_path / "cut.png")
+    with pytest.raises(ValueError, match=r"gone\.png: there is no such file"):
+        open_photo(tmp_path / "gone.png")
+    noise().save(tmp_path / "film.gif", save_all=True, append_images=[noise(seed=1), noise(seed=2)])
+    with pytest.raises(ValueError, match=r"film\.gif has 3 frames: save the one you want as a PNG"):
+        open_photo(tmp_path / "film.gif")
+
+
+@pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 20_000)])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_photo_of_too_many_pixels_is_refused_with_the_remedy(tmp_path, size):
+    Image.new("1", size).save(tmp_path / "huge.png")
+    with pytest.raises(ValueError, match=r"at most 50.*Make it smaller first"):
+        open_photo(tmp_path / "huge.png")
+
+
+def test_a_mask_paints_where_it_is_white(tmp_path):
+    levels = np.array([[0, 127, 128, 255]], np.uint8)
+    Image.fromarray(levels).save(tmp_path / "mask.png")
+    mask, found = open_mask(tmp_path / "mask.png", (4, 1))
+    assert mask.tolist() == [[False, False, True, True]] and mask.dtype == bool and found is None
+
+
+def test_a_mask_with_transparency_paints_where_it_is_not_transparent(tmp_path):
+    drawing = Image.new("RGBA", (3, 1))
+    drawing.putpixel((1, 0), (10, 0, 0, 255))
+    drawing.save(tmp_path / "mask.png")
+    assert open_mask(tmp_path / "mask.png", (3, 1))[0].tolist() == [[False, True, False]]
+
+
+def test_a_mask_of_another_size_is_resized_to_the_nearest_pixel_and_says_so(tmp_path):
+    Image.fromarray(np.array([[0, 255], [0, 0]], np.uint8)).save(tmp_path / "small.png")
+    mask, found = open_mask(tmp_path / "small.png", (6, 4))
+    assert found == (2, 2) and mask[:2, 3:].all() and mask.sum() == 6
+
+
+def test_files_that_are_no_masks_are_refused(tmp_path):
+    (tmp_path / "mask.png").write_bytes(b"\x89PNG nothing")
+    with pytest.raises(ValueError, match=r"mask\.png is not a mask that can be read: choose a black and white PNG"):
+        open_mask(tmp_path / "mask.png", (4, 4))
+    with pytest.raises(ValueError, match="there is no such file"):
+        open_mask(tmp_path / "gone.png", (4, 4))

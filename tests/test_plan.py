@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import SIDES
+from tiny import SIDES, networks
 
 from var_core.plan import Plan
 from var_core.schedule import Schedule
@@ -85,3 +85,69 @@ def test_tokens_and_keep_of_different_shapes_are_refused():
 def test_a_plan_moves_to_a_device_whole():
     plan = Plan.free(SCHEDULE, 1).to(torch.device("meta"))
     assert all(t.is_meta for t in plan.tokens + plan.keep)
+
+
+def test_resampling_frees_the_named_tokens_and_all_later_scales():
+    plan = Plan.resample(pyramid(), 2, torch.tensor([0, 8]))
+    assert plan.keep[0].all() and plan.keep[1].all() and not plan.keep[3].any()
+    assert (~plan.keep[2]).nonzero().tolist() == [[0, 0], [0, 8], [1, 0], [1, 8]]
+
+
+def test_resampling_may_keep_later_scales():
+    plan = Plan.resample(pyramid(), 1, torch.tensor([3]), later="keep")
+    assert [int((~keep[0]).sum()) for keep in plan.keep] == [0, 1, 0, 0]
+    with pytest.raises(ValueError, match="later 'no': choose free or keep"):
+        Plan.resample(pyramid(), 1, torch.tensor([3]), later="no")
+
+
+@pytest.mark.parametrize(("scale", "position"), [(4, 0), (-1, 0), (2, 9), (2, -1)])
+def test_resampling_what_is_not_there_is_refused(scale, position):
+    with pytest.raises(ValueError, match=r"choose 0 to 3|scale 2 has 0 to 8"):
+        Plan.resample(pyramid(), scale, torch.tensor([position]))
+
+
+def cover(*spans: tuple[slice, slice]) -> torch.Tensor:
+    painted = torch.zeros(12, 12)  # cells of 12, 6, 4 and 3 pixels
+    for span in spans:
+        painted[span] = 1
+    return painted
+
+
+def inpainted(painted: torch.Tensor, min_cover: float = 0.5, first_free_scale: int = 0) -> list[list[int]]:
+    """The free positions of each scale."""
+    plan = Plan.inpaint(pyramid(), painted, SCHEDULE, min_cover=min_cover, first_free_scale=first_free_scale)
+    assert all((keep == keep[:1]).all() for keep in plan.keep)
+    return [(~keep[0]).nonzero()[:, 0].tolist() for keep in plan.keep]
+
+
+def test_a_token_is_free_if_more_than_the_share_of_its_cell_is_covered():
+    left = cover((slice(None), slice(0, 5)))  # of 12 columns
+    assert inpainted(left, 0.5) == [[], [0, 2], [0, 3, 6], [0, 1, 4, 5, 8, 9, 12, 13]]
+    assert inpainted(left, 0.7) == [[], [0, 2], [0, 3, 6], [0, 4, 8, 12]]
+    assert inpainted(left, 0.0)[:2] == [[0], [0, 2]]
+
+
+def test_before_the_first_free_scale_only_what_is_wholly_covered_is_free():
+    left = cover((slice(None), slice(0, 7)))
+    assert inpainted(left, 0.0, 0)[:3] == [[0], [0, 1, 2, 3], [0, 1, 3, 4, 6, 7]]
+    assert inpainted(left, 0.0, 2)[:3] == [[], [0, 2], [0, 1, 3, 4, 6, 7]]
+    assert inpainted(left, 0.0, 3)[:3] == [[], [0, 2], [0, 3, 6]]
+
+
+@pytest.mark.parametrize("min_cover", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("first", [0, 4])
+def test_a_full_cover_frees_all_and_an_empty_one_nothing(min_cover, first):
+    assert inpainted(torch.ones(12, 12), min_cover, first) == [list(range(side * side)) for side in SIDES]
+    assert inpainted(torch.zeros(12, 12), min_cover, first) == [[], [], [], []]
+
+
+def test_a_plan_with_a_target_quantizes_what_is_left_of_it():
+    quantizer = networks()[0].quantizer
+    f, f_hat = torch.randn(2, 8, 4, 4), torch.randn(2, 8, 4, 4)
+    plan = Plan.inpaint(pyramid(), cover(), SCHEDULE, min_cover=0.5, first_free_scale=0, target=f)
+    wanted = quantizer.nearest(quantizer.pool(f - f_hat, 2))
+    assert torch.equal(plan.given(quantizer, f_hat, 2), wanted)
+    fixed = Plan.resume(pyramid(), 4)
+    assert torch.equal(fixed.given(quantizer, f_hat, 2), pyramid()[2])
+    assert plan.to(torch.device("meta")).target.is_meta
+    assert plan.replace(0, torch.tensor([0]), torch.tensor([5])).target is None

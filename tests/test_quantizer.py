@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from tiny import SPEC
 
 from var_core.config import OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, TokenizerConfig
-from var_core.quantizer import Quantizer, averaging
+from var_core.quantizer import Quantizer
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 SCALES = range(len(SPEC.tokenizer.sides))
@@ -126,20 +126,3 @@ def test_quantizing_a_pyramid_of_one_scale_repeats_its_tokens():
         torch.nn.init.zeros_(phi.bias)
     tokens = [torch.arange(16)[:, None]]
     assert torch.equal(next(quantizer.quantize(quantizer.features(tokens))).tokens, tokens[0])
-
-
-@pytest.mark.parametrize(("full", "side"), [(16, 1), (16, 3), (16, 6), (16, 10), (16, 16), (5, 3)])
-def test_averaging_along_both_axes_is_area_resizing(full, side):
-    features = torch.randn(2, 3, full, full)
-    weights = averaging(full, side)
-    wanted = torch.nn.functional.interpolate(features, size=(side, side), mode="area")
-    torch.testing.assert_close(weights @ features @ weights.T, wanted)
-
-
-def test_averaging_first_used_while_drawing_still_serves_training():
-    averaging.cache_clear()
-    with torch.inference_mode():
-        averaging(16, 3)
-    features = torch.randn(1, 1, 16, 16, requires_grad=True)
-    (averaging(16, 3) @ features).sum().backward()
-    assert features.grad is not None

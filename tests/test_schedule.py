@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from var_core.config import OFFICIAL_SIDES_256, OFFICIAL_SIDES_512
-from var_core.schedule import Schedule
+from var_core.schedule import Schedule, averaging
 
 SIDES = [(1,), (1, 2), (1, 2, 3, 5), OFFICIAL_SIDES_256, OFFICIAL_SIDES_512]
 
@@ -50,3 +50,20 @@ def test_split_and_cat_are_inverse():
     pieces = schedule.split(sequence)
     assert [piece.shape[1] for piece in pieces] == [1, 4, 9]
     assert torch.equal(torch.cat(pieces, dim=1), sequence)
+
+
+@pytest.mark.parametrize(("full", "side"), [(16, 1), (16, 3), (16, 6), (16, 10), (16, 16), (5, 3)])
+def test_averaging_along_both_axes_is_area_resizing(full, side):
+    features = torch.randn(2, 3, full, full)
+    weights = averaging(full, side)
+    wanted = torch.nn.functional.interpolate(features, size=(side, side), mode="area")
+    torch.testing.assert_close(weights @ features @ weights.T, wanted)
+
+
+def test_averaging_first_used_while_drawing_still_serves_training():
+    averaging.cache_clear()
+    with torch.inference_mode():
+        averaging(16, 3)
+    features = torch.randn(1, 1, 16, 16, requires_grad=True)
+    (averaging(16, 3) @ features).sum().backward()
+    assert features.grad is not None

@@ -1,11 +1,15 @@
 """The border between PIL pictures and tensors."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+
+MOST_MEGAPIXELS = 50
+SMALLER = "Make it smaller first, for example 6000 pixels on its longer side."
 
 
 def to_float(pixels: Tensor) -> Tensor:
@@ -24,10 +28,78 @@ def to_pil(images: Tensor) -> list[Image.Image]:
     return [Image.fromarray(picture) for picture in to_uint8(images).numpy()]
 
 
+def flat(picture: Image.Image) -> Image.Image:
+    """A picture of any mode turned upright, in RGB: transparency over white, 16 bits and floats scaled to 8."""
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return Image.fromarray(_eight_bits(np.asarray(upright))).convert("RGB")
+    if upright.has_transparency_data:
+        under = Image.new("RGBA", upright.size, "white")
+        return Image.alpha_composite(under, upright.convert("RGBA")).convert("RGB")
+    return upright.convert("RGB")
+
+
+def _eight_bits(levels: np.ndarray) -> np.ndarray:
+    """Grey levels of a wider type (H, W) as uint8: whole numbers have 16 bits, floats go to 1, or else to 255."""
+    if levels.dtype.kind == "f":
+        finite = np.nan_to_num(levels)
+        return (finite * (255 if finite.max() <= 1 else 1)).clip(0, 255).round().astype(np.uint8)
+    return (levels.astype(np.float64).clip(0, 65535) / 257).round().astype(np.uint8)
+
+
+def open_photo(path: Path | str) -> np.ndarray:
+    """A photo from a file as uint8 (H, W, 3), upright; ValueError with the remedy if it cannot be used."""
+    name = Path(path).name
+    try:
+        with Image.open(path) as opened:
+            _check_size(name, *opened.size)
+            if getattr(opened, "n_frames", 1) > 1:
+                raise ValueError(f"{name} has {opened.n_frames} frames: save the one you want as a PNG.")
+            return np.array(flat(opened))
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except ValueError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name} has too many pixels: at most {MOST_MEGAPIXELS} megapixels. {SMALLER}") from error
+    except Exception as error:  # Pillow answers damage with errors of many kinds
+        raise ValueError(f"{name} is not a picture that can be read: choose a PNG, JPEG or WebP file.") from error
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    megapixels = width * height / 1e6
+    if megapixels > MOST_MEGAPIXELS:
+        raise ValueError(
+            f"{name} has {width} x {height} pixels, {megapixels:.0f} megapixels: at most {MOST_MEGAPIXELS}. {SMALLER}"
+        )
+
+
+def open_mask(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
+    """A mask from a file as bool (H, W), True = repaint, for a photo of (width, height).
+
+    White is painted; in a file with transparency, whatever is not transparent. Another size is resized to the nearest
+    pixel, and returned beside the mask (None: it fitted). ValueError if the file cannot be used.
+    """
+    name = Path(path).name
+    try:
+        with Image.open(path) as opened:
+            _check_size(name, *opened.size)
+            upright = ImageOps.exif_transpose(opened)
+            clear = upright.has_transparency_data
+            levels = upright.convert("RGBA").getchannel("A") if clear else flat(upright).convert("L")
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except ValueError:
+        raise
+    except Exception as error:  # Pillow answers damage with errors of many kinds
+        raise ValueError(f"{name} is not a mask that can be read: choose a black and white PNG file.") from error
+    found = None if levels.size == size else levels.size
+    return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 127, found
+
+
 def square(picture: Image.Image, side: int) -> np.ndarray:
     """A picture turned upright, its centre square as uint8 (side, side, 3)."""
-    upright = ImageOps.exif_transpose(picture).convert("RGB")
-    return np.array(ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS))
+    return np.array(ImageOps.fit(flat(picture), (side, side), Image.Resampling.LANCZOS))
 
 
 def from_pil(pictures: list[Image.Image], side: int) -> Tensor:

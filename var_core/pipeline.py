@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import checkpoints, sampling
 from .config import ModelSpec
-from .images import from_pil, to_pil
+from .images import from_pil, to_float, to_pil
 from .plan import Plan
 from .sampling import Sampling, Step
 from .schedule import Schedule
@@ -69,6 +69,22 @@ class Pipeline:
     def encode(self, image: Image.Image) -> list[Tensor]:
         """A square picture, resized to S -> its pyramid, K maps (1, L_k)."""
         return self.tokenizer.encode(from_pil([image], self.spec.tokenizer.image_side).to(self.device))
+
+    @torch.inference_mode()
+    def inpainting(
+        self, pictures: Tensor, cover: Tensor, min_cover: float, first_free_scale: int, follow: bool
+    ) -> Plan:
+        """The plan that repaints what `cover` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`."""
+        f = self.tokenizer.features(to_float(pictures.to(self.device)))
+        tokens = [found.tokens for found in self.tokenizer.quantizer.quantize(f)]
+        return Plan.inpaint(
+            tokens,
+            cover.to(self.device),
+            self.schedule,
+            min_cover=min_cover,
+            first_free_scale=first_free_scale,
+            target=f if follow else None,
+        )
 
     @torch.inference_mode()
     def decode(self, f_hat: Tensor) -> list[Image.Image]:

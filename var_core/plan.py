@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
-from .schedule import Schedule
+from .schedule import Schedule, averaging
+
+if TYPE_CHECKING:
+    from .quantizer import Quantizer
 
 
 @dataclass(frozen=True)
 class Plan:
-    """K maps of tokens (B, L_k) int64, and of `keep` (B, L_k) bool: True = given. Other tokens are not read."""
+    """K maps of tokens (B, L_k) int64, and of `keep` (B, L_k) bool: True = given. Other tokens are not read.
+
+    With a `target`, features f (B, C, s_K, s_K), given tokens follow it: at each scale they are quantized anew from
+    what the run has left of it, so that they correct what drawn neighbours have spilt over them. `tokens` then only say
+    what they would be if nothing were drawn.
+    """
 
     tokens: tuple[Tensor, ...]
     keep: tuple[Tensor, ...]
+    target: Tensor | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "tokens", tuple(self.tokens))
@@ -30,7 +41,14 @@ class Plan:
 
     def to(self, device: torch.device) -> Plan:
         """The same plan on a device."""
-        return Plan([t.to(device) for t in self.tokens], [k.to(device) for k in self.keep])
+        target = None if self.target is None else self.target.to(device)
+        return Plan([t.to(device) for t in self.tokens], [k.to(device) for k in self.keep], target)
+
+    def given(self, quantizer: Quantizer, f_hat: Tensor, scale: int) -> Tensor:
+        """Tokens (B, L_k) to use at a scale where `keep` says so; f_hat (B, C, s_K, s_K) of the coarser scales."""
+        if self.target is None:
+            return self.tokens[scale]
+        return quantizer.nearest(quantizer.pool(self.target - f_hat, scale))
 
     @classmethod
     def free(cls, schedule: Schedule, batch: int) -> Plan:
@@ -45,15 +63,66 @@ class Plan:
             raise ValueError(f"resume at scale {scale}: choose 0 (draw all) to {len(tokens)} (keep all).")
         return cls(tokens, [torch.full_like(t, k < scale, dtype=torch.bool) for k, t in enumerate(tokens)])
 
+    @classmethod
+    def resample(
+        cls, tokens: list[Tensor], scale: int, positions: Tensor, later: Literal["free", "keep"] = "free"
+    ) -> Plan:
+        """Draw one scale's tokens at `positions` (n,) anew; later scales are drawn anew too ("free"), or kept."""
+        if later not in ("free", "keep"):
+            raise ValueError(f"later '{later}': choose free or keep.")
+        _check(scale, positions, tokens)
+        keep = [torch.full_like(t, k <= scale or later == "keep", dtype=torch.bool) for k, t in enumerate(tokens)]
+        keep[scale][:, positions] = False
+        return cls(tokens, keep)
+
+    @classmethod
+    def inpaint(
+        cls,
+        tokens: list[Tensor],
+        cover: Tensor,
+        schedule: Schedule,
+        *,
+        min_cover: float,
+        first_free_scale: int,
+        target: Tensor | None = None,
+    ) -> Plan:
+        """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
+
+        `cover` (S, S) in [0, 1] is the share of each pixel that is to be repainted. A token is free if more than
+        `min_cover` of its cell is covered; before `first_free_scale` only if all of it is.
+        """
+        if not (0 <= min_cover <= 1 and 0 <= first_free_scale <= len(schedule)):
+            raise ValueError(
+                f"min_cover {min_cover}, first_free_scale {first_free_scale}: choose a cover of 0 to 1 and a scale of "
+                f"0 to {len(schedule)}."
+            )
+        keep = []
+        for scale, side in enumerate(schedule.sides):
+            weights = averaging(len(cover), side).to(cover)
+            share = (weights @ cover @ weights.T).flatten()  # (L_k,)
+            most = min_cover if scale >= first_free_scale else 1.0
+            free = (share > most) | (share > 1 - 1e-6)  # rounding must not keep what is covered wholly
+            keep.append((~free).to(tokens[scale].device).expand_as(tokens[scale]))
+        return cls(tokens, keep, target)
+
     def replace(self, scale: int, positions: Tensor, values: Tensor) -> Plan:
-        """This plan with the tokens of one scale at `positions` (n,) given as `values` (n,) in every picture."""
-        if not 0 <= scale < len(self.tokens):
-            raise ValueError(f"scale {scale}: choose 0 to {len(self.tokens) - 1}.")
+        """This plan with the tokens of one scale at `positions` (n,) given as `values` (n,) in every picture.
+
+        A plan that followed a target keeps the tokens that it holds from then on.
+        """
+        _check(scale, positions, self.tokens)
         tokens, keep = self.tokens[scale].clone(), self.keep[scale].clone()
-        if len(positions) and not 0 <= int(positions.min()) <= int(positions.max()) < tokens.shape[1]:
-            raise ValueError(f"positions {positions.tolist()}: scale {scale} has 0 to {tokens.shape[1] - 1}.")
         tokens[:, positions], keep[:, positions] = values, True
         return Plan(_with(self.tokens, scale, tokens), _with(self.keep, scale, keep))
+
+
+def _check(scale: int, positions: Tensor, tokens: Sequence[Tensor]) -> None:
+    """ValueError unless a scale and positions (n,) in it are there."""
+    if not 0 <= scale < len(tokens):
+        raise ValueError(f"scale {scale}: choose 0 to {len(tokens) - 1}.")
+    last = tokens[scale].shape[1] - 1
+    if len(positions) and not 0 <= int(positions.min()) <= int(positions.max()) <= last:
+        raise ValueError(f"positions {positions.tolist()}: scale {scale} has 0 to {last}.")
 
 
 def _with(values: tuple[Tensor, ...], place: int, value: Tensor) -> tuple[Tensor, ...]:

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import TokenizerConfig
-from .schedule import Schedule
+from .schedule import Schedule, averaging
 
 
 @dataclass(frozen=True)
@@ -20,17 +19,6 @@ class Quantized:
     tokens: Tensor  # (B, L_k) int64
     residual: Tensor  # (B, L_k, C): the vectors that were quantized
     f_hat: Tensor  # (B, C, s_K, s_K) after this scale
-
-
-@cache
-def averaging(full: int, side: int) -> Tensor:
-    """Weights (side, full) of area resizing along one axis. Not every device has it for sides that do not divide."""
-    with torch.inference_mode(False):  # kept for later calls, also for those that train
-        weights = torch.zeros(side, full)
-        for row in range(side):
-            first, last = row * full // side, -(-(row + 1) * full // side)
-            weights[row, first:last] = 1 / (last - first)
-    return weights
 
 
 class Quantizer(nn.Module):

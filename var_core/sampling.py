@@ -161,8 +161,8 @@ def steps(
         logits = filter_logits(var.logits(hidden) / sampling.temperature, sampling.top_k, sampling.top_p)
         probability = logits.softmax(-1)
         drawn, drawn_codes = chooser.choose(probability, scale, quantizer)
-        keep, given = plan.keep[scale], plan.tokens[scale]
-        tokens = torch.where(keep, given, drawn)
+        keep = plan.keep[scale]
+        tokens = torch.where(keep, plan.given(quantizer, f_hat, scale), drawn)
         codes = torch.where(keep[..., None], quantizer.codes(tokens), drawn_codes)
         f_hat = quantizer.add(f_hat, codes, scale)
         yield Step(scale, side, tokens, keep, *certainty(probability, tokens), f_hat)

@@ -1,6 +1,7 @@
 """Where each scale lies in the sequence of tokens, and who may look at whom."""
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
 import torch
@@ -48,3 +49,14 @@ class Schedule:
     def split(self, sequence: Tensor) -> list[Tensor]:
         """A sequence (B, L, ...) as K pieces (B, L_k, ...)."""
         return list(sequence.split(self.lengths, dim=1))
+
+
+@cache
+def averaging(full: int, side: int) -> Tensor:
+    """Weights (side, full) of area resizing along one axis. Not every device has it for sides that do not divide."""
+    with torch.inference_mode(False):  # kept for later calls, also for those that train
+        weights = torch.zeros(side, full)
+        for row in range(side):
+            first, last = row * full // side, -(-(row + 1) * full // side)
+            weights[row, first:last] = 1 / (last - first)
+    return weights

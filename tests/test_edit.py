@@ -1,0 +1,209 @@
+"""Editing: what is painted changes, by what lies around it; nothing else does."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from tiny import SPEC, pipeline
+
+from var_core.canvas import FILLS, Box, extended, grow, tiles
+from var_core.edit import Edit, Settings, run, stages
+from var_core.pipeline import Request
+from var_core.sampling import Sampling
+
+SIDE = SPEC.tokenizer.image_side  # 32
+NULL = SPEC.transformer.null_label
+WAYS = [Settings(), Settings(follow=False), Settings(match=False, fill="telea", first_free_scale=2, min_cover=0.0)]
+
+
+@cache
+def photo(height: int = 40, width: int = 56, seed: int = 0) -> np.ndarray:
+    smooth = np.random.default_rng(seed).normal(size=(height, width, 3)).cumsum(0).cumsum(1)
+    levels = (smooth - smooth.min()) / np.ptp(smooth) * 255
+    return levels.astype(np.uint8)
+
+
+def painted(height: int, width: int, *spans: tuple[slice, slice]) -> np.ndarray:
+    mask = np.zeros((height, width), bool)
+    for span in spans:
+        mask[span] = True
+    return mask
+
+
+MASKS = {
+    "box": painted(40, 56, (slice(10, 22), slice(20, 35))),
+    "one pixel": painted(40, 56, (slice(7, 8), slice(50, 51))),
+    "on the border": painted(40, 56, (slice(0, 9), slice(0, 56))),
+    "islands": painted(40, 56, *[(slice(y, y + 3), slice(x, x + 4)) for y in (0, 18, 37) for x in (1, 25, 52)]),
+    "line": painted(40, 56, (slice(20, 21), slice(3, 50))),
+    "all but a corner": ~painted(40, 56, (slice(0, 5), slice(0, 5))),
+    "everything": painted(40, 56, (slice(None), slice(None))),
+}
+
+
+@pytest.mark.parametrize("settings", WAYS)
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_every_pixel_outside_the_grown_and_feathered_mask_stays(mask, settings):
+    results = run(pipeline(), Edit(photo(), mask, (1, NULL), (3, 4), settings=settings))
+    reached = grow(grow(mask, settings.grow), settings.feather)
+    assert len(results) == 2
+    for result in results:
+        assert result.shape == photo().shape and result.dtype == np.uint8
+        assert np.array_equal(result[~reached], photo()[~reached])
+        assert not np.array_equal(result[mask], photo()[mask])
+
+
+def test_growing_lets_more_pixels_change():
+    settings = Settings(grow=5, feather=0)
+    (result,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))
+    changed, reached = (result != photo()).any(-1), grow(MASKS["box"], 5)
+    assert (changed & ~MASKS["box"]).any() and not (changed & ~reached).any()
+
+
+@pytest.mark.parametrize("settings", [*WAYS, *(Settings(fill=kind) for kind in FILLS)])
+def test_pixels_under_the_mask_never_reach_the_result(settings):
+    mask = MASKS["islands"] | MASKS["box"]
+    other = photo().copy()
+    other[mask] = 255 - other[mask]
+    edits = [Edit(pixels, mask, (2, NULL), (3, 4), settings=settings) for pixels in (photo(), other)]
+    first, second = ([*stages(pipeline(), edit)] for edit in edits)
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a.step.tokens, b.step.tokens)
+        assert all(torch.equal(x, y) for x, y in zip(a.work.plan.tokens, b.work.plan.tokens, strict=True))
+    reached = grow(mask, settings.feather)
+    for a, b in zip(first[-1].photos, second[-1].photos, strict=True):
+        assert np.array_equal(a[mask], b[mask]) and np.array_equal(a[~reached], b[~reached])
+        assert np.array_equal(a, b)
+
+
+def test_an_empty_mask_gives_the_photo_itself_without_work():
+    edit = Edit(photo(), np.zeros((40, 56), bool), (1, 2), (3, 4))
+    assert not [*stages(pipeline(), edit)]
+    assert all(np.array_equal(result, photo()) for result in run(pipeline(), edit))
+
+
+@pytest.mark.parametrize("settings", WAYS)
+def test_a_full_mask_is_generation(settings):
+    square = photo(SIDE, SIDE)
+    edit = Edit(square, np.ones((SIDE, SIDE), bool), (1, NULL), (3, 4), settings=settings)
+    wanted = pipeline().run(Request((1, NULL), (3, 4)))
+    for result, image in zip(run(pipeline(), edit), wanted.images, strict=True):
+        assert np.array_equal(result, np.array(image))
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_variation_does_not_depend_on_its_neighbours_nor_no_class_on_the_second_branch(follow):
+    settings = Settings(follow=follow)
+    (alone,) = run(pipeline(), Edit(photo(), MASKS["box"], (NULL,), (7,), settings=settings))  # one branch
+    beside = run(pipeline(), Edit(photo(), MASKS["box"], (1, NULL), (5, 7), settings=settings))  # two branches
+    assert np.array_equal(alone, beside[1])
+
+
+def test_seed_and_class_change_what_is_painted():
+    results = run(pipeline(), Edit(photo(), MASKS["box"], (1, 1, 4), (5, 8, 5)))
+    assert len({result.tobytes() for result in results}) == 3
+
+
+def test_kept_tokens_are_the_photo_s_where_they_are_fixed():
+    settings = Settings(follow=False)
+    for stage in stages(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings)):
+        keep = stage.step.keep
+        assert torch.equal(stage.step.tokens[keep], stage.work.plan.tokens[stage.step.scale][keep])
+
+
+def test_following_with_everything_kept_is_encoding():
+    mask = MASKS["one pixel"]  # too small to free any token
+    edit = Edit(photo(), mask, (1,), (3,), settings=Settings(follow=True, min_cover=0.9))
+    for stage in stages(pipeline(), edit):
+        assert stage.step.keep.all()
+        assert torch.equal(stage.step.tokens, stage.work.plan.tokens[stage.step.scale])
+
+
+def test_following_comes_nearer_to_the_kept_features_than_fixed_tokens():
+    mask = painted(SIDE, SIDE, (slice(8, 20), slice(8, 20)))
+    missed = {}
+    for follow in (True, False):
+        edit = Edit(photo(SIDE, SIDE), mask, (1,) * 8, tuple(range(8)), settings=Settings(follow=follow, context=9.0))
+        *_, last = stages(pipeline(), edit)
+        f = pipeline().inpainting(torch.from_numpy(last.work.views), torch.from_numpy(last.work.cover), 0, 0, True)
+        keep = last.step.keep[:, None].unflatten(-1, last.step.f_hat.shape[-2:]).expand_as(last.step.f_hat)
+        missed[follow] = (last.step.f_hat - f.target)[keep].square().mean()
+    assert missed[True] < missed[False]
+
+
+def test_stages_come_scale_by_scale_and_only_the_last_holds_the_photos():
+    found = [*stages(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,)))]
+    assert [stage.step.scale for stage in found] == [0, 1, 2, 3]
+    assert [len(stage.photos) for stage in found] == [0, 0, 0, 1]
+    assert found[-1].drawn.shape == (1, SIDE, SIDE, 3)
+    (early,) = found[1].work.pasted(np.zeros((1, 8, 8, 3), np.uint8))  # a preview of another size
+    assert early.shape == photo().shape
+
+
+@pytest.mark.parametrize("sides", [(4, 4, 4, 4), (70, 0, 0, 0), (0, 33, 10, 0)])
+def test_extending_paints_the_new_part_alone(sides):
+    canvas, mask = extended(photo(), *sides)
+    edit = Edit(canvas, mask, (NULL,), (1,), settings=Settings(feather=0), boxes=tuple(tiles((56, 40), *sides)))
+    found = [*stages(pipeline(), edit)]
+    (result,) = found[-1].photos
+    assert np.array_equal(result[~mask].reshape(40, 56, 3), photo())
+    assert found[-1].square + 1 == found[-1].squares == len(edit.boxes)
+    assert (result[mask].reshape(-1, 3).std(0) > 0).all()
+
+
+def test_neighbouring_squares_draw_from_different_seeds():
+    canvas, mask = extended(np.full((SIDE, SIDE, 3), 128, np.uint8), 0, 0, SIDE, 0)
+    edit = Edit(canvas, mask, (1,), (1,), boxes=tuple(tiles((SIDE, SIDE), 0, 0, SIDE, 0)))
+    halves = [stage.drawn for stage in stages(pipeline(), edit) if stage.photos]
+    assert len(halves) == 2 and not np.array_equal(*halves)
+
+
+def test_a_box_of_one_s_own_is_worked_on_and_nothing_outside_it():
+    box = Box(20, 5, 12)
+    (result,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(feather=0), boxes=(box,)))
+    changed = (result != photo()).any(-1)
+    changed[box.inside(changed.shape)] = False
+    assert not changed.any()
+
+
+def test_the_photo_and_the_mask_are_left_alone():
+    pixels, mask = photo().copy(), MASKS["islands"].copy()
+    run(pipeline(), Edit(pixels, mask, (1,), (3,)))
+    assert np.array_equal(pixels, photo()) and np.array_equal(mask, MASKS["islands"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"fill": "magic"}, "choose one of spread"),
+        ({"min_cover": 1.5}, "choose a cover of 0 to 1"),
+        ({"context": 0.5}, "a context of 1 to 100"),
+        ({"feather": -1}, "choose 0 to 4096 pixels"),
+        ({"grow": 5000}, "a growth of -4096 to 4096"),
+        ({"first_free_scale": -1}, "a scale of 0 or more"),
+    ],
+)
+def test_settings_out_of_range_are_refused_with_the_range(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        Settings(**wrong)
+
+
+def test_what_does_not_fit_together_is_refused():
+    mask = MASKS["box"]
+    with pytest.raises(ValueError, match=r"give uint8 \(H, W, 3\)"):
+        Edit(photo()[..., 0], mask, (1,), (1,))
+    with pytest.raises(ValueError, match="give bool of the same height and width"):
+        Edit(photo(), mask[:-1], (1,), (1,))
+    with pytest.raises(ValueError, match="give one seed to each label"):
+        Edit(photo(), mask, (1,), (1, 2))
+    with pytest.raises(ValueError, match="choose a cover of 0 to 1 and a scale of 0 to 4"):
+        run(pipeline(), Edit(photo(), mask, (1,), (1,), settings=Settings(first_free_scale=5)))
+
+
+def test_guidance_and_smooth_reach_the_model():
+    plain, guided, smooth = (
+        run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), sampling))[0]
+        for sampling in (Sampling(guidance=0), Sampling(guidance=8), Sampling(smooth=True))
+    )
+    assert not np.array_equal(plain, guided) and not np.array_equal(guided, smooth)
