@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pictures
 import pytest
 import tiny
@@ -60,6 +61,51 @@ def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_
         assert first.tobytes() == second.tobytes()
 
 
+def test_edits_are_written_with_recipes_that_repeat_them(model, tmp_path, capsys):
+    photo, mask, out = tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out"
+    Image.linear_gradient("L").resize((60, 40)).convert("RGB").save(photo)
+    painted = Image.new("L", (30, 20))
+    painted.paste(255, (10, 5, 20, 15))
+    painted.save(mask)
+    task = ("edit", photo, "--model", model, "--mask", mask, "--into", "rose", "--seed", 3, "--count", 2, "--out", out)
+    assert run(*task, "--extend", "4,0,0,9") == 0
+    assert "mask.png has 30 x 20 pixels, the photo 60 x 40: mask resized" in capsys.readouterr().out
+    first, second = (out / f"photo-rose-edit-seed-{seed}.png" for seed in (3, 4))
+    with Image.open(first) as opened:
+        assert opened.size == (64, 49)
+    kept = out / "photo-mask.png"
+    again = ("edit", photo, "--model", model, "--mask", kept, "--out", tmp_path / "again")
+    assert run(*again, "--like", second) == 0
+    with Image.open(second) as a, Image.open(tmp_path / "again" / second.name) as b:
+        assert a.tobytes() == b.tobytes()
+    assert "not the mask that the picture was made of" in fails(
+        capsys, "edit", photo, "--model", model, "--like", second
+    )
+    assert "is an edit of a photo" in fails(capsys, "replay", second, "--model", model)
+    with Image.open(kept) as saved:
+        assert np.asarray(saved).sum() == 20 * 20
+
+
+def test_an_edit_without_a_class_extends_alone(model, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.linear_gradient("L").resize((40, 40)).convert("RGB").save(photo)
+    assert run("edit", photo, "--model", model, "--extend", "0,0,50,0", "--no-follow", "--out", tmp_path) == 0
+    with Image.open(tmp_path / "photo-no-class-edit-seed-0.png") as opened:
+        assert opened.size == (90, 40)
+    assert not (tmp_path / "photo-mask.png").exists()
+
+
+def test_edits_that_cannot_be_are_refused(model, tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 40)).save(photo)
+    task = ("edit", photo, "--model", model, "--out", tmp_path)
+    assert "Nothing to do: give a --mask" in fails(capsys, *task)
+    assert "choose 0 or more for each side" in fails(capsys, *task, "--extend=-5,0,0,3")
+    assert "choose a cover of 0 to 1" in fails(capsys, *task, "--extend", "5,0,0,3", "--min-cover", 3)
+    assert "there is no such file" in fails(capsys, "edit", tmp_path / "gone.png", "--model", model)
+    assert "four" in fails(capsys, *task, "--extend", "5,0")
+
+
 def test_classes_lists_every_class(model, capsys):
     assert run("classes", "--model", model) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -104,6 +150,11 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     report = json.loads((tmp_path / "figures.json").read_text())
     assert run(*further) == 0  # its tokens are now others than those that the transformer has learned
     assert "another tokenizer" in fails(capsys, "export", *exporting, "--name", "mixed", "--out", out)
+    edits = ("evaluate", out, "--edit", "--rows", "^ours$|^mean", "--data", data, "--cache", tmp_path, "--count", 4)
+    assert run(*edits, "--out", tmp_path / "edits.json") == 0
+    scores = json.loads((tmp_path / "edits.json").read_text())["scores"]
+    assert {row["method"] for row in scores} == {"untouched", "mean fill", "ours"} and len(scores) == 6 * 3
+    assert all(row["seam"] == pytest.approx(1) for row in scores if row["method"] == "untouched")
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
 

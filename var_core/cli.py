@@ -3,19 +3,25 @@
 import argparse
 import hashlib
 import json
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from tqdm import tqdm
 
 from . import __version__, checkpoints
+from .canvas import FILLS
 from .config import TokenizerConfig, TransformerConfig
-from .images import grid
+from .edit import Edit, Settings, onward, run
+from .images import grid, open_mask, open_photo
 from .pipeline import Pipeline, Request, pick_device, use_threads
 from .recipe import Recipe
 from .sampling import Sampling
@@ -71,6 +77,48 @@ def generate(options: argparse.Namespace) -> None:
             frames = [pipe.decode(step.f_hat)[0] for step in result.steps]
             grid(frames, columns=len(frames)).save(options.out / f"{recipe.stem}-scales.png")
     say(f"{options.count} pictures in {options.out}")
+
+
+def edit(options: argparse.Namespace) -> None:
+    """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe."""
+    pipe = Pipeline.load(options.model, device=options.device)
+    job = asked_edit(options, pipe)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if job.painted.any():
+        Image.fromarray(job.painted).save(options.out / f"{options.photo.stem}-mask.png")
+    for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
+        recipe = Recipe.of_edit(pipe, job, place)
+        one = replace(job, labels=(job.labels[place],), seeds=(seed,))
+        recipe.save(Image.fromarray(run(pipe, one)[0]), options.out / f"{options.photo.stem}-{recipe.stem}.png")
+    say(f"{len(job.seeds)} photos in {options.out}")
+
+
+def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
+    """The edit that the command line asks for; ValueError if there is nothing to do."""
+    if len(options.extend) != 4:
+        raise ValueError(f"extend {options.extend}: give four numbers of pixels, for left, top, right and bottom.")
+    photo = open_photo(options.photo)
+    size = photo.shape[1::-1]
+    painted, found = np.zeros(photo.shape[:2], bool), None
+    if options.mask:
+        painted, found = open_mask(options.mask, size)
+    if found:
+        say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
+    if options.like:
+        return Recipe.read(options.like).edit(pipe, photo, painted)
+    if not (painted.any() or any(options.extend)):
+        raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
+    if not 1 <= options.count <= 1000:
+        raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
+    label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
+    seeds = tuple(range(options.seed, options.seed + options.count))
+    job = Edit(photo, painted, (label,) * options.count, seeds, sampling_of(options), settings_of(options))
+    return onward(job, *options.extend) if any(options.extend) else job
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The edit settings on the command line."""
+    return Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})
 
 
 def sampling_of(options: argparse.Namespace) -> Sampling:
@@ -248,6 +296,8 @@ def evaluate(options: argparse.Namespace) -> None:
     classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(classes.names) != pipe.spec.transformer.classes:
         raise ValueError(f"{options.data} has {len(classes.names)} classes, the model {pipe.spec.transformer.classes}.")
+    if options.edit:
+        return evaluate_edits(options, pipe, classes, train, val)
     val = val.spread(options.count)
     network = ImageFeatures()
     found = drain(measure.reconstructed(pipe, val), "reconstructing")
@@ -260,6 +310,35 @@ def evaluate(options: argparse.Namespace) -> None:
     say(measure.table(figures))
     report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": len(val), **vars(sampling_of(options))}
     report["figures"] = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    say(f"written to {options.out}")
+
+
+def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, train: Any, val: Any) -> None:
+    """Every way to edit on every kind of mask, as a table."""
+    from . import edit_benchmark as measure
+    from .evaluate import Gaussian, Probe
+    from .features import ImageFeatures
+
+    network = ImageFeatures()
+    seen = kept_features(network, train.pixels, options.cache, "train")
+    judge = measure.Judge(network, Gaussian.of(seen), Probe.fit(seen, train.labels, len(classes.names)))
+    rows, scores = measure.methods(pipe, sampling_of(options)), []
+    wanted = [name for name in rows if options.rows is None or re.search(options.rows, name)]
+    work = measure.measure(
+        {name: rows[name] for name in wanted}, judge, val.spread(options.count), measure.other_classes(classes.groups)
+    )
+    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
+        for item in work:
+            if isinstance(item, float):
+                bar.n = 100 * item
+                bar.refresh()
+            else:
+                scores.append(item)
+    say(measure.table(scores))
+    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": min(options.count, len(val))}
+    report |= {**vars(sampling_of(options)), "scores": [vars(row) for row in scores]}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     say(f"written to {options.out}")
@@ -298,6 +377,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _picture_commands(commands)
+    _edit_command(commands)
     _training_commands(commands)
     return top
 
@@ -347,6 +427,33 @@ def _picture_commands(commands: Any) -> None:
     classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
 
 
+def _edit_command(commands: Any) -> None:
+    made = _command(commands, "edit", edit)
+    made.add_argument("photo", type=Path, help="the photo: PNG, JPEG or WebP")
+    made.add_argument("--mask", type=Path, help="a picture that is white where to repaint")
+    made.add_argument("--into", metavar="CLASS", help="name or number of the class to paint (default: no class)")
+    made.add_argument("--extend", type=integers, default=(0, 0, 0, 0), metavar="L,T,R,B", help="pixels to add a side")
+    made.add_argument("--like", type=Path, metavar="PNG", help="repeat the edit of this PNG, on its photo and mask")
+    made.add_argument("--seed", type=int, default=0, help="seed of the first result")
+    made.add_argument("--count", type=int, default=1, help="number of results")
+    made.add_argument("--out", type=Path, default=Path("outputs"), help="folder for the PNG files")
+    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    usual = Settings()
+    made.add_argument("--fill", choices=FILLS, default=usual.fill, help="how the hole is filled before encoding")
+    made.add_argument("--first-free-scale", type=int, default=usual.first_free_scale, help="keep scales before it")
+    made.add_argument("--min-cover", type=float, default=usual.min_cover, help="a token is free above this share")
+    for name, words in (
+        ("follow", "let kept tokens correct what their neighbours spill over them"),
+        ("match", "shift the colours smoothly so that the seam has no step"),
+    ):
+        made.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=getattr(usual, name), help=words)
+    made.add_argument("--grow", type=int, default=usual.grow, help="pixels to grow the mask by, below 0 to shrink")
+    made.add_argument("--feather", type=int, default=usual.feather, help="pixels over which the edge is blended")
+    made.add_argument("--context", type=float, default=usual.context, help="side of the square, in extents of the mask")
+    _sampling_options(made)
+    _device_option(made)
+
+
 def _training_commands(commands: Any) -> None:
     train = commands.add_parser("train", help="Train a tokenizer or a transformer.").add_subparsers(required=True)
     tokenizer = _command(train, "tokenizer", train_tokenizer)
@@ -372,6 +479,8 @@ def _training_commands(commands: Any) -> None:
     measured.add_argument("model", help="name or path of a model")
     measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
+    measured.add_argument("--edit", action="store_true", help="measure edits instead of generation")
+    measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
     measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
     measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
     _sampling_options(measured)

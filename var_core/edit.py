@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from .canvas import FILLS, Box, fill, grow, matched, opacity, paste, view, window
+from .canvas import FILLS, Box, extended, fill, grow, matched, opacity, paste, tiles, view, window
 from .images import to_uint8
 from .pipeline import Pipeline, Request
 from .plan import Plan
@@ -48,6 +48,7 @@ class Edit:
     """A photo uint8 (H, W, 3), a mask bool (H, W) (True = repaint), and one label and seed for each variation.
 
     `boxes` are the squares to work on, in order; None: one around the mask. What no square reaches stays as it is.
+    `extend` says how many pixels of the photo's left, top, right and bottom are new; `onward` makes such an edit.
     """
 
     photo: np.ndarray
@@ -57,6 +58,7 @@ class Edit:
     sampling: Sampling = field(default_factory=Sampling)
     settings: Settings = field(default_factory=Settings)
     boxes: tuple[Box, ...] | None = None
+    extend: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def __post_init__(self):
         if self.photo.dtype != np.uint8 or self.photo.ndim != 3 or self.photo.shape[2] != 3:
@@ -67,6 +69,22 @@ class Edit:
                 "give bool of the same height and width."
             )
         Request(self.labels, self.seeds, self.sampling)  # refuses what it would refuse later
+
+    @property
+    def painted(self) -> np.ndarray:
+        """The mask on the photo as it was before it was extended."""
+        left, top, right, bottom = self.extend
+        height, width = self.mask.shape
+        return self.mask[top : height - bottom, left : width - right]
+
+
+def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:
+    """The edit that also draws the photo beyond its edges, by so many pixels."""
+    canvas, mask = extended(edit.photo, left, top, right, bottom)
+    height, width = edit.mask.shape
+    mask[top : top + height, left : left + width] = edit.mask
+    boxes = tuple(tiles((width, height), left, top, right, bottom))
+    return replace(edit, photo=canvas, mask=mask, boxes=boxes, extend=(left, top, right, bottom))
 
 
 @dataclass(frozen=True)
@@ -130,13 +148,16 @@ def drawn_by(pipe: Pipeline, step: Step) -> np.ndarray:
     return np.stack([to_uint8(pipe.tokenizer.decode(one[None]))[0].numpy() for one in step.f_hat])
 
 
+def around(pipe: Pipeline, mask: np.ndarray, settings: Settings) -> tuple[Box, ...]:
+    """The square to work on for a mask; none if nothing is painted."""
+    box = window(mask, settings.context, pipe.spec.tokenizer.image_side)
+    return () if box is None else (box,)
+
+
 def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
     """Do an edit, scale by scale, square by square; nothing if nothing is painted."""
     unknown = grow(edit.mask, edit.settings.grow)
-    boxes = edit.boxes
-    if boxes is None:
-        box = window(unknown, edit.settings.context, pipe.spec.tokenizer.image_side)
-        boxes = () if box is None else (box,)
+    boxes = edit.boxes if edit.boxes is not None else around(pipe, unknown, edit.settings)
     photos = (edit.photo,) * len(edit.labels)
     for number, box in enumerate(boxes):
         work = prepare(pipe, photos, unknown, box, edit.settings)

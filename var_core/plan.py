@@ -51,6 +51,16 @@ class Plan:
         return quantizer.nearest(quantizer.pool(self.target - f_hat, scale))
 
     @classmethod
+    def joined(cls, plans: Sequence[Plan]) -> Plan:
+        """Plans of one schedule as one batch, in order; all must have a target, or none."""
+        targets = [plan.target for plan in plans if plan.target is not None]
+        if len(targets) not in (0, len(plans)):
+            raise ValueError(f"{len(targets)} of {len(plans)} plans have a target: join those with and those without.")
+        tokens = [torch.cat(maps) for maps in zip(*(plan.tokens for plan in plans), strict=True)]
+        keep = [torch.cat(maps) for maps in zip(*(plan.keep for plan in plans), strict=True)]
+        return cls(tokens, keep, torch.cat(targets) if targets else None)
+
+    @classmethod
     def free(cls, schedule: Schedule, batch: int) -> Plan:
         """Nothing is given: generation."""
         tokens = [torch.zeros((batch, length), dtype=torch.int64) for length in schedule.lengths]

@@ -1,20 +1,59 @@
 """How a picture was made, as a value that travels inside its PNG file."""
 
+import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_origin
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import __version__
+from .canvas import Box
+from .edit import Edit, Settings, onward
 from .pipeline import Pipeline, Request
 from .sampling import Sampling
 
 CHUNK = "var-studio"
 Value = TypeVar("Value")
+
+
+def fingerprint(pixels: np.ndarray) -> str:
+    """What tells a photo or a mask from others: 16 hex digits over its shape and its values."""
+    return hashlib.sha256(f"{pixels.shape} {pixels.dtype} ".encode() + pixels.tobytes()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What an edit started from: fingerprints of the photo and of what was painted on it, and how it was done."""
+
+    photo: str
+    mask: str
+    settings: Settings
+    extend: tuple[int, ...] = (0, 0, 0, 0)  # pixels to the left, top, right, bottom
+    boxes: tuple[tuple[int, int, int], ...] = ()  # left, top, side of the squares that the user chose
+
+    @classmethod
+    def of(cls, edit: Edit) -> "Edited":
+        """Of an edit, extended or not."""
+        left, top, right, bottom = edit.extend
+        height, width = edit.mask.shape
+        photo = edit.photo[top : height - bottom, left : width - right]
+        chosen = () if edit.boxes is None or any(edit.extend) else edit.boxes
+        boxes = tuple((box.left, box.top, box.side) for box in chosen)
+        return cls(fingerprint(photo), fingerprint(edit.painted), edit.settings, edit.extend, boxes)
+
+    @classmethod
+    def from_values(cls, values: dict) -> "Edited":
+        """The inverse of `asdict`, after a way through JSON."""
+        boxes = tuple(tuple(map(int, box)) for box in values["boxes"])
+        extend = tuple(map(int, values["extend"]))
+        return _typed(
+            cls(**{**values, "settings": _typed(Settings(**values["settings"])), "extend": extend, "boxes": boxes})
+        )
 
 
 @dataclass(frozen=True)
@@ -28,6 +67,7 @@ class Recipe:
     seed: int
     sampling: Sampling
     version: str = __version__
+    edited: Edited | None = None  # None: made from nothing
 
     @classmethod
     def of(cls, pipe: Pipeline, request: Request, place: int) -> "Recipe":
@@ -36,20 +76,44 @@ class Recipe:
         name = pipe.spec.class_name(label)
         return cls(pipe.spec.name, pipe.digest, label, name, request.seeds[place], request.sampling)
 
+    @classmethod
+    def of_edit(cls, pipe: Pipeline, edit: Edit, place: int) -> "Recipe":
+        """The recipe of the photo at `place` of an edit's results."""
+        plain = cls.of(pipe, Request(edit.labels, edit.seeds, edit.sampling), place)
+        return replace(plain, edited=Edited.of(edit))
+
     @property
     def stem(self) -> str:
         """A name for the picture's file that every file system takes."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.class_name.lower()).strip("-") or f"class-{self.label}"
-        return f"{slug}-seed-{self.seed}"
+        return f"{slug}-{'edit-' if self.edited else ''}seed-{self.seed}"
 
     def request(self, pipe: Pipeline) -> Request:
-        """The request that repeats the picture; ValueError if another model made it."""
+        """The request that repeats the picture; ValueError if another model made it, or it is an edit."""
+        self.check(pipe)
+        if self.edited:
+            raise ValueError("This picture is an edit of a photo: repeat it where photos are edited, with that photo.")
+        return Request((self.label,), (self.seed,), self.sampling)
+
+    def edit(self, pipe: Pipeline, photo: np.ndarray, painted: np.ndarray) -> Edit:
+        """The edit that repeats the picture; ValueError if photo, mask or model are not those that it was made of."""
+        self.check(pipe)
+        if self.edited is None:
+            raise ValueError("This picture is no edit: it was made from nothing, where pictures are created.")
+        for name, pixels, wanted in (("photo", photo, self.edited.photo), ("mask", painted, self.edited.mask)):
+            if fingerprint(pixels) != wanted:
+                raise ValueError(f"This is not the {name} that the picture was made of. Open that {name} to repeat it.")
+        boxes = tuple(Box(*box) for box in self.edited.boxes) or None
+        plain = Edit(photo, painted, (self.label,), (self.seed,), self.sampling, self.edited.settings, boxes)
+        return onward(plain, *self.edited.extend) if any(self.edited.extend) else plain
+
+    def check(self, pipe: Pipeline) -> None:
+        """ValueError unless this model made the picture."""
         if self.digest != pipe.digest:
             raise ValueError(
                 f"This picture was made by the model {self.model} ({self.digest}); the model loaded now is "
                 f"{pipe.spec.name} ({pipe.digest}). Load that one to make the same picture again."
             )
-        return Request((self.label,), (self.seed,), self.sampling)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -59,8 +123,10 @@ class Recipe:
         """The inverse of `to_json`; ValueError if the text is not a recipe."""
         try:
             values = json.loads(text)
-            return _typed(cls(**{**values, "sampling": _typed(Sampling(**values["sampling"]))}))
-        except (TypeError, KeyError, RecursionError, json.JSONDecodeError) as error:
+            edited = Edited.from_values(values["edited"]) if values.get("edited") else None
+            sampling = _typed(Sampling(**values["sampling"]))
+            return _typed(cls(**{**values, "sampling": sampling, "edited": edited}))
+        except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
     def save(self, picture: Image.Image, path: Path) -> None:
@@ -89,7 +155,7 @@ class Recipe:
 def _typed(value: Value) -> Value:
     """The frozen value itself; TypeError if a field holds another type than it says."""
     for field in fields(value):
-        allowed = (float, int) if field.type is float else field.type
+        allowed = {float: (float, int)}.get(field.type, tuple if get_origin(field.type) is tuple else field.type)
         if not isinstance(getattr(value, field.name), allowed):
             raise TypeError(f"{field.name} {getattr(value, field.name)!r} is not {field.type}")
     return value
