@@ -89,11 +89,15 @@ def build(pipe: "Pipeline") -> "gr.Blocks":
     """The page for a model: a header, then the tabs."""
     import gradio as gr
 
-    from ui import create, look
+    from ui import create, edit, look
 
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
         gr.HTML(look.header(pipe), elem_id="header")
-        create.tab(pipe, page)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Create", id="create"):
+                made = create.tab(pipe, page)
+            with gr.Tab("Edit", id="edit"):
+                edit.tab(pipe, tabs, made)
     return page
 
 

@@ -65,7 +65,18 @@ def test_the_library_does_not_know_gradio(module):
 @pytest.mark.parametrize("path", SCREENS, ids=lambda path: path.name)
 def test_screens_hold_no_tensors(path):
     assert "torch" not in packages(path)
-    assert ours(path) <= {"pipeline", "plan", "viz", "images", "checkpoints", "recipe", "sampling", "config"}
+    assert ours(path) <= {
+        "pipeline",
+        "plan",
+        "viz",
+        "images",
+        "checkpoints",
+        "recipe",
+        "sampling",
+        "config",
+        "edit",
+        "canvas",
+    }
 
 
 def test_importing_the_library_prints_nothing_and_makes_no_files_connections_or_processes(tmp_path):

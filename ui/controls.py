@@ -9,7 +9,8 @@ from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
 # The order of the control values wherever they travel together: into `read`, out of `show`, in a link.
-NAMES = ("class", "count", "seed", "guidance", "temperature", "top_k", "top_p", "smooth")
+DRAWING = ("guidance", "temperature", "top_k", "top_p", "smooth")
+NAMES = ("class", "count", "seed", *DRAWING)
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
@@ -24,25 +25,35 @@ def read(spec: ModelSpec, *values: object) -> Request:
     """
     given = dict(zip(NAMES, values, strict=True))
     label = spec.label(complete(spec, str(given["class"] or "")))
-    count, seed = _whole("pictures", given["count"]), _whole("seed", given["seed"])
+    count, seed = whole("pictures", given["count"]), whole("seed", given["seed"])
     if not 1 <= count <= MOST_PICTURES:
         raise ValueError(f"pictures {count} is out of range: choose 1 to {MOST_PICTURES}.")
-    sampling = Sampling(
-        guidance=_number("guidance", given["guidance"]),
-        temperature=_number("temperature", given["temperature"]),
-        top_k=_whole("top-k", given["top_k"]),
-        top_p=_number("top-p", given["top_p"]),
+    sampling = read_drawing(*(given[name] for name in DRAWING))
+    return Request((label,) * count, tuple(range(seed, seed + count)), sampling)
+
+
+def read_drawing(*values: object) -> Sampling:
+    """The `Sampling` that values in the order of `DRAWING` ask for; ValueError as in `read`."""
+    given = dict(zip(DRAWING, values, strict=True))
+    return Sampling(
+        guidance=number("guidance", given["guidance"]),
+        temperature=number("temperature", given["temperature"]),
+        top_k=whole("top-k", given["top_k"]),
+        top_p=number("top-p", given["top_p"]),
         smooth=_switch("smooth", given["smooth"]),
     )
-    return Request((label,) * count, tuple(range(seed, seed + count)), sampling)
+
+
+def shown_drawing(sampling: Sampling) -> tuple[float, float, int, float, bool]:
+    """The inverse of `read_drawing`."""
+    return sampling.guidance, sampling.temperature, sampling.top_k, sampling.top_p, sampling.smooth
 
 
 def show(spec: ModelSpec, request: Request) -> Values:
     """The control values that ask for a request: the inverse of `read`."""
-    s = request.sampling
     seed = str(request.seeds[0])  # text: a browser's numbers end at 2^53
     name = spec.class_name(request.labels[0])
-    return (name, len(request.labels), seed, s.guidance, s.temperature, s.top_k, s.top_p, s.smooth)
+    return (name, len(request.labels), seed, *shown_drawing(request.sampling))
 
 
 def defaults(spec: ModelSpec) -> Values:
@@ -90,7 +101,8 @@ def complete(spec: ModelSpec, text: str) -> str:
     return found[0] if len(found) == 1 else text
 
 
-def _number(name: str, value: object) -> float:
+def number(name: str, value: object) -> float:
+    """What a number box says; ValueError, in words, if it is none."""
     if value is None or value == "":
         raise ValueError(f"{name} is empty: type a number.")
     try:
@@ -99,13 +111,14 @@ def _number(name: str, value: object) -> float:
         raise ValueError(f"{name} '{value}' is not a number.") from error
 
 
-def _whole(name: str, value: object) -> int:
+def whole(name: str, value: object) -> int:
+    """The same of a whole number, also as text."""
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)  # not through float: seeds have up to 19 digits
-    number = _number(name, value)
-    if not number.is_integer():
+    found = number(name, value)
+    if not found.is_integer():
         raise ValueError(f"{name} {value} is not a whole number.")
-    return int(number)
+    return int(found)
 
 
 def _switch(name: str, value: object) -> bool:

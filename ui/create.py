@@ -1,13 +1,11 @@
 """The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
 
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -16,19 +14,11 @@ from var_core.pipeline import Pipeline, Request
 from var_core.recipe import Recipe
 from var_core.sampling import Sampling
 
-from . import controls, runs
+from . import controls, parts, runs
+from .parts import AT_ONCE, ON_MODEL, READY, Actions, buttons, halt, in_words, unchanged
 from .runs import Brake, Run
 
-Kind = TypeVar("Kind", bound=NamedTuple)
-
-READY = runs.bar("Ready")
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
-
-# Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-AT_ONCE = {**QUIET, "concurrency_limit": None}
-# One run at a time: two would only slow each other down.
-ON_MODEL = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 
 
 class Settings(NamedTuple):
@@ -50,16 +40,7 @@ class Helpers(NamedTuple):
     group: gr.Radio
     surprise: gr.Button
     lock: gr.Checkbox
-    dice: gr.Button
-    reset: gr.Button
     restore: gr.UploadButton
-
-
-class Actions(NamedTuple):
-    """Only one of the two shows at a time."""
-
-    run: gr.Button
-    stop: gr.Button
 
 
 class Stage(NamedTuple):
@@ -74,17 +55,9 @@ class Stage(NamedTuple):
     after: gr.Row
     download: gr.DownloadButton
     again: gr.Button
+    send: gr.Button
     run: gr.State
     chosen: gr.State
-
-
-@contextmanager
-def in_words() -> Iterator[None]:
-    """A ValueError from the core, whose text is written for the user, becomes a message on the page."""
-    try:
-        yield
-    except ValueError as error:
-        raise gr.Error(escape(str(error), quote=False), title="Please check", print_exception=False) from error
 
 
 @dataclass(frozen=True)
@@ -100,12 +73,12 @@ class Handlers:
         with in_words():
             request = controls.read(self.pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
         name, _, seed_used, *_ = controls.show(self.pipe.spec, request)
-        return request, Brake(), name, seed_used, runs.bar("Waiting for the model …"), *_buttons(running=True)
+        return request, Brake(), name, seed_used, runs.bar("Waiting for the model …"), *buttons(running=True)
 
     def watch(self, request: Request, brake: Brake) -> Iterator[Stage]:
         """Make a request's pictures; the stage after each scale, and at the end. The brake ends it within a scale."""
         if brake.pulled:  # while it waited for its turn
-            yield _unchanged(Stage)._replace(bar=READY)
+            yield unchanged(Stage)._replace(bar=READY)
             return
         for run in runs.grow(self.pipe, request):
             yield self._growing(run)
@@ -135,7 +108,7 @@ class Handlers:
         """The settings that the page's address asks for."""
         query = dict(visitor.query_params)
         if query.keys().isdisjoint(controls.NAMES):  # a plain visit: do not undo what is being typed already
-            return (*_unchanged(Settings), gr.skip())
+            return (*unchanged(Settings), gr.skip())
         with in_words():
             request = controls.from_link(self.pipe.spec, query)
         return *controls.show(self.pipe.spec, request), "seed" in query
@@ -143,49 +116,43 @@ class Handlers:
     def _growing(self, run: Run) -> Stage:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
-        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), gr.skip(), gr.skip(), gr.skip(), 0)
+        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), *(gr.skip(),) * 4, 0)
 
     def _over(self, run: Run) -> Stage:
         """The stage of a run that has ended, by itself or by Stop."""
-        folder = Path(tempfile.mkdtemp(dir=self.cache))
-        done = runs.finish(self.pipe, run, folder)
+        done = runs.finish(self.pipe, run, runs.folder(self.cache))
         shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
         strip = runs.strip(self.pipe, done, 0)
-        return Stage(shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], gr.skip(), done, 0)
+        return Stage(
+            shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], gr.skip(), gr.skip(), done, 0
+        )
 
 
-def tab(pipe: Pipeline, page: gr.Blocks) -> None:
-    """Lay out the tab and wire it; `page` is the Blocks it stands in."""
-    with gr.Row(elem_id="create"):
-        with gr.Column(scale=3, min_width=320, elem_id="settings"):
+def tab(pipe: Pipeline, page: gr.Blocks) -> Stage:
+    """Lay out the tab and wire it; `page` is the Blocks it stands in. Returns the widgets that show its runs."""
+    with gr.Row(elem_id="create", elem_classes="tab"):
+        with gr.Column(scale=3, min_width=320, elem_classes="settings"):
             settings, helpers, actions = _settings(pipe.spec)
-        with gr.Column(scale=7, min_width=320, elem_id="stage"):
+        with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
             stage = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     handlers = Handlers(pipe, stage.gallery.GRADIO_CACHE)
     _wire_settings(pipe.spec, handlers, settings, helpers, page)
     _wire_runs(handlers, settings, helpers, actions, stage)
+    return stage
 
 
 def _settings(spec: ModelSpec) -> tuple[Settings, Helpers, Actions]:
     """The left column."""
-    name, count, seed, *_ = controls.defaults(spec)
+    name, count, *_ = controls.defaults(spec)
     group, class_name, surprise = _subject(spec, name)
-    with gr.Group():
-        many = _slider("Pictures", "How many at once.", (1, controls.MOST_PICTURES), count, 1)
-        with gr.Row(elem_id="seeds"):
-            start = gr.Textbox(
-                seed, max_lines=1, label="Seed", info="Where chance starts. Picture i takes seed + i.", elem_id="seed"
-            )
-            dice = gr.Button("Roll", size="sm", min_width=64, elem_id="dice")
-        lock = gr.Checkbox(label="Keep this seed", info="Off: every run rolls a new one.", elem_id="lock")
-    with gr.Row(elem_id="actions"):
-        run = gr.Button("Run", variant="primary", size="lg", elem_id="run")
-        stop = gr.Button("Stop", variant="stop", size="lg", elem_id="stop", visible=False)
-    drawing, reset = _drawing(Sampling())
+    seeding = parts.seeding("Pictures", controls.MOST_PICTURES, count)
+    actions = parts.actions()
+    with gr.Accordion("How it draws", open=False, elem_id="drawing"):
+        drawing = parts.drawing(Sampling())
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
-    helpers = Helpers(group, surprise, lock, dice, reset, upload)
-    return Settings(class_name, many, start, *drawing), helpers, Actions(run, stop)
+    helpers = Helpers(group, surprise, seeding.lock, upload)
+    return Settings(class_name, seeding.count, seeding.seed, *drawing), helpers, actions
 
 
 def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Button]:
@@ -198,6 +165,7 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Butt
             show_label=False,
             visible=len(names) > 1,
             elem_id="group",
+            elem_classes="pills",
         )
         class_name = gr.Dropdown(
             controls.classes(spec, None),
@@ -209,24 +177,6 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Butt
         )
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise")
     return group, class_name, surprise
-
-
-def _drawing(usual: Sampling) -> tuple[tuple, gr.Button]:
-    """How to draw it, folded away, and the way back to what is usual."""
-    with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        guidance = _slider("Guidance", "How strongly the class pulls; 0 is off.", (0, 30), usual.guidance, 0.1)
-        temperature = _slider("Temperature", "Below 1 safer, above 1 bolder.", (0.05, 5), usual.temperature, 0.05)
-        top_k = gr.Number(usual.top_k, label="Top-k", info="Only the k likeliest codes; 0 is off.", elem_id="top_k")
-        top_p = _slider("Top-p", "Only the likeliest codes up to this share; 1 is off.", (0, 1), usual.top_p, 0.01)
-        smooth = gr.Checkbox(
-            usual.smooth, label="Smooth", info="Blends codes by probability: softer, less varied.", elem_id="smooth"
-        )
-        reset = gr.Button("Reset to defaults", size="sm", elem_id="reset")
-    return (guidance, temperature, top_k, top_p, smooth), reset
-
-
-def _slider(label: str, info: str, ends: tuple[float, float], value: float, step: float) -> gr.Slider:
-    return gr.Slider(*ends, value, step=step, label=label, info=info, elem_id=label.lower().replace("-", "_"))
 
 
 def _stage() -> Stage:
@@ -242,20 +192,18 @@ def _stage() -> Stage:
         buttons=["download", "download_all", "fullscreen"],
         elem_id="gallery",
     )
-    with gr.Row(visible=False, elem_id="after") as after:
+    with gr.Row(visible=False, elem_classes="after") as after:
         download = gr.DownloadButton("Download PNG", size="sm", elem_id="download")
         again = gr.Button("Same again", size="sm", elem_id="again")
+        send = gr.Button("Edit this", size="sm", elem_id="send")
     strip = gr.HTML(elem_id="strip")
-    return Stage(gallery, bar, strip, after, download, again, gr.State(), gr.State(0))
+    return Stage(gallery, bar, strip, after, download, again, send, gr.State(), gr.State(0))
 
 
 def _wire_settings(spec: ModelSpec, handlers: Handlers, settings: Settings, helpers: Helpers, page: gr.Blocks) -> None:
     locked = [*settings, helpers.lock]
     helpers.group.change(partial(_in_group, spec), [helpers.group, settings.class_name], settings.class_name, **AT_ONCE)
     helpers.surprise.click(partial(_surprise, spec), helpers.group, settings.class_name, **AT_ONCE)
-    helpers.dice.click(lambda: (controls.roll(), True), None, [settings.seed, helpers.lock], **AT_ONCE)
-    settings.seed.input(lambda: True, None, helpers.lock, **AT_ONCE)  # who types a seed wants that one
-    helpers.reset.click(lambda: controls.defaults(spec)[3:], None, list(settings[3:]), **AT_ONCE)
     helpers.restore.upload(handlers.restore, helpers.restore, [*locked, helpers.restore], **AT_ONCE)
     page.load(handlers.visit, None, locked, **AT_ONCE)
 
@@ -267,28 +215,13 @@ def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions
         shown = [settings.class_name, settings.seed, stage.bar, *actions]
         ready = trigger(handlers.prepare, [helpers.lock, *settings], [request, brake, *shown], **AT_ONCE)
         running = ready.success(handlers.watch, [request, brake], list(stage), **ON_MODEL)
-        running.then(partial(_buttons, running=False), None, list(actions), **AT_ONCE)
+        running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
     again = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
     begin(actions.run.click)
     begin(again.then)
-    actions.stop.click(_halt, brake, stage.bar, **AT_ONCE)
+    actions.stop.click(halt, brake, stage.bar, **AT_ONCE)
     stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
-
-
-def _halt(brake: Brake | None) -> str:
-    if brake is None:
-        return READY
-    brake.pull()
-    return runs.bar("Stopping after this scale …")
-
-
-def _buttons(running: bool) -> tuple[gr.Button, gr.Button]:
-    return gr.Button(visible=not running), gr.Button(visible=running)
-
-
-def _unchanged(kind: type[Kind]) -> Kind:
-    return kind(*[gr.skip()] * len(kind._fields))
 
 
 def _columns(run: Run) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -85,6 +86,11 @@ def alone(run: Run, place: int) -> Request:
     return Request((run.request.labels[place],), (run.request.seeds[place],), run.request.sampling)
 
 
+def folder(cache: str) -> Path:
+    """A fresh folder for files, where they are served from."""
+    return Path(tempfile.mkdtemp(dir=cache))
+
+
 def bar(text: str, share: float = 0.0) -> str:
     """A line of text over a bar that is filled to a share of 0 to 1."""
     return (
@@ -114,21 +120,22 @@ def strip(pipe: Pipeline, run: Run, place: int) -> str:
     one = slice(place, place + 1)
     small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
     look = pipe.decode if small else pipe.preview
-    frames = "".join(_frame(look(step.f_hat[one])[0], step.side) for step in run.steps)
+    shown = ((look(step.f_hat[one])[0], f"{step.side}×{step.side}") for step in run.steps)  # noqa: RUF001
+    frames = "".join(frame(image, caption) for image, caption in shown)
     request = alone(run, place)
     name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)
     title = f'{escape(name)} <span>seed {request.seeds[0]}</span> <a href="{escape(link)}">link</a>'
     return f'<section class="strip"><h2>{title}</h2><div class="frames">{frames}</div></section>'
 
 
-def _frame(image: Image.Image, side: int) -> str:
-    caption = f"{side}×{side}"  # noqa: RUF001 - a multiplication sign is meant
-    return (
-        f'<figure><img src="{_data_uri(image)}" alt="after scale {caption}"><figcaption>{caption}</figcaption></figure>'
-    )
+def frame(image: Image.Image, caption: str) -> str:
+    """A small picture with a line of text under it."""
+    text = escape(caption)
+    return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
-def _data_uri(image: Image.Image) -> str:
+def data_uri(image: Image.Image) -> str:
+    """A picture as an address that holds it."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

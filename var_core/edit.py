@@ -43,7 +43,7 @@ class Settings:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edit:
     """A photo uint8 (H, W, 3), a mask bool (H, W) (True = repaint), and one label and seed for each variation.
 
@@ -87,7 +87,7 @@ def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:
     return replace(edit, photo=canvas, mask=mask, boxes=boxes, extend=(left, top, right, bottom))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Work:
     """One square of all variations, made ready for the model."""
 
@@ -112,7 +112,7 @@ class Work:
         return matched(picture.astype(np.float32), seen.astype(np.float32), self.cover)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
     """One scale of one square. `photos` holds the B results once the square is done, and is empty until then."""
 
