@@ -157,7 +157,7 @@ def test_a_class_that_is_not_there_is_answered_with_the_nearest():
 
 
 def test_settings_survive_the_way_to_the_controls_and_back():
-    settings = Settings("telea", 3, 0.45, False, False, 7, 9, 3.25)
+    settings = Settings("telea", 3, 0.45, False, False, 7, 9, 3.25, 6)
     assert screen.read_settings(*screen.shown_settings(settings)) == settings
 
 
@@ -304,8 +304,8 @@ def test_a_result_restores_every_control(handlers):
     *_, last = handlers.watch(plain, Brake(), DESK)
     task, name, unit, *rest = handlers.restore(last.done.files[0])
     assert (task, name, unit, rest[:4]) == (CHANGE, "Rose", "pixels", [0, 0, 0, 0])
-    assert screen.read_settings(*rest[4:12]) == settings
-    assert rest[12:] == [2.5, 1.0, 900, 0.95, True, 1, "77", True]
+    assert screen.read_settings(*rest[4:13]) == settings
+    assert rest[13:] == [2.5, 1.0, 900, 0.95, True, 1, "77", True]
 
 
 def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):
@@ -318,7 +318,17 @@ def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):
 def test_every_control_is_wired_into_a_run_in_the_order_it_is_read(page):
     (given,) = [fn.inputs for fn in page.fns.values() if fn.name == "ready"]
     labels = [getattr(widget, "label", None) for widget in given[2:]]
-    how = ["Fill", "First free scale", "Free above", "Follow", "Match colours", "Grow", "Feather", "Context"]
+    how = [
+        "Fill",
+        "First free scale",
+        "Free above",
+        "Follow",
+        "Match colours",
+        "Grow",
+        "Feather",
+        "Context",
+        "Harmonise",
+    ]
     drawing = ["Guidance", "Temperature", "Top-k", "Top-p", "Smooth"]
     sides = ["Left", "Top", "Right", "Bottom"]
     assert labels == [

@@ -14,7 +14,12 @@ from var_core.sampling import Sampling
 
 SIDE = SPEC.tokenizer.image_side  # 32
 NULL = SPEC.transformer.null_label
-WAYS = [Settings(), Settings(follow=False), Settings(match=False, fill="telea", first_free_scale=2, min_cover=0.0)]
+WAYS = [
+    Settings(),
+    Settings(follow=False),
+    Settings(match=False, fill="telea", first_free_scale=2, min_cover=0.0),
+    Settings(harmonise=4),
+]
 
 
 @cache
@@ -152,6 +157,18 @@ def test_extending_paints_the_new_part_alone(sides):
     assert (result[mask].reshape(-1, 3).std(0) > 0).all()
 
 
+def test_a_second_pass_draws_anew_along_the_seam_alone():
+    settings = Settings(harmonise=2, feather=0)
+    found = [*stages(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))]
+    assert [stage.square for stage in found] == [0] * 4 + [1] * 4 and found[0].squares == 2
+    first, second = found[3], found[7]
+    free = ~second.work.plan.keep[3][0]
+    assert all(keep.all() for keep in second.work.plan.keep[:2]) and 0 < free.sum() < 16
+    assert not np.array_equal(first.photos[0], second.photos[0])
+    (plain,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(feather=0)))
+    assert np.array_equal(first.photos[0], plain)
+
+
 def test_neighbouring_squares_draw_from_different_seeds():
     canvas, mask = extended(np.full((SIDE, SIDE, 3), 128, np.uint8), 0, 0, SIDE, 0)
     edit = Edit(canvas, mask, (1,), (1,), boxes=tuple(tiles((SIDE, SIDE), 0, 0, SIDE, 0)))
@@ -180,6 +197,7 @@ def test_the_photo_and_the_mask_are_left_alone():
         ({"min_cover": 1.5}, "choose a cover of 0 to 1"),
         ({"context": 0.5}, "a context of 1 to 100"),
         ({"feather": -1}, "choose 0 to 4096 pixels"),
+        ({"harmonise": 257}, "0 to 256 pixels"),
         ({"grow": 5000}, "a growth of -4096 to 4096"),
         ({"first_free_scale": -1}, "a scale of 0 or more"),
     ],

@@ -1,7 +1,7 @@
 """The Edit tab: paint over a photo, and have that part repainted, drawn onward, or turned into something else."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -52,6 +52,7 @@ class How(NamedTuple):
     grow: gr.Number
     feather: gr.Number
     context: gr.Slider
+    harmonise: gr.Slider
 
 
 class Masking(NamedTuple):
@@ -178,8 +179,9 @@ class Handlers:
 
     def ready(self, now: Desk | None, canvas: Mapping | None, lock: bool, *values: object) -> tuple:
         """Before a run: the edit and its brake, the seed it takes, the buttons of a run under way."""
-        choice, rest = Choice(*values[:7]), values[7:]
-        how, drawing, count, seed = rest[:8], rest[8:13], rest[13], rest[14]
+        parts_of = (len(Choice._fields), len(How._fields), len(Drawing._fields))
+        choice, how, drawing, (count, seed) = _split(values, *parts_of)
+        choice = Choice(*choice)
         seed_used = seed if lock else controls.roll()
         with in_words():
             wish = Wish(
@@ -271,7 +273,7 @@ def needed(now: Desk | None) -> Desk:
 
 def read_settings(*values: object) -> Settings:
     """The `Settings` that values in the order of `How` ask for."""
-    fill, first, cover, follow, match, grow, feather, context = values
+    fill, first, cover, follow, match, grow, feather, context, harmonise = values
     return Settings(
         str(fill),
         controls.whole("first free scale", first) - 1,
@@ -281,13 +283,24 @@ def read_settings(*values: object) -> Settings:
         controls.whole("grow", grow),
         controls.whole("feather", feather),
         controls.number("context", context),
+        controls.whole("harmonise", harmonise),
     )
 
 
 def shown_settings(settings: Settings) -> tuple:
     """The inverse of `read_settings`."""
     s = settings
-    return s.fill, s.first_free_scale + 1, s.min_cover, s.follow, s.match, s.grow, s.feather, s.context
+    seam = (s.match, s.grow, s.feather)
+    return s.fill, s.first_free_scale + 1, s.min_cover, s.follow, *seam, s.context, s.harmonise
+
+
+def _split(values: Sequence, *lengths: int) -> Iterator[Sequence]:
+    """Values cut into pieces of these lengths, and the rest."""
+    start = 0
+    for length in lengths:
+        yield values[start : start + length]
+        start += length
+    yield values[start:]
 
 
 def columns(edit: object) -> int:
@@ -427,7 +440,10 @@ def _how(spec: ModelSpec) -> How:
     context = parts.slider(
         "Context", "How much around the mask the model sees, in its size.", (1, 6), usual.context, 0.25
     )
-    return How(fill, first, cover, follow, match, grow, feather, context)
+    harmonise = parts.slider(
+        "Harmonise", "A second pass along the seam, so wide; 0 is off.", (0, 32), usual.harmonise, 1
+    )
+    return How(fill, first, cover, follow, match, grow, feather, context, harmonise)
 
 
 def _stage() -> tuple[Table, Sheet, gr.Button, gr.State]:

@@ -449,6 +449,7 @@ def _edit_command(commands: Any) -> None:
         made.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=getattr(usual, name), help=words)
     made.add_argument("--grow", type=int, default=usual.grow, help="pixels to grow the mask by, below 0 to shrink")
     made.add_argument("--feather", type=int, default=usual.feather, help="pixels over which the edge is blended")
+    made.add_argument("--harmonise", type=int, default=usual.harmonise, help="a second pass so wide along the seam")
     made.add_argument("--context", type=float, default=usual.context, help="side of the square, in extents of the mask")
     _sampling_options(made)
     _device_option(made)

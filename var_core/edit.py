@@ -27,6 +27,7 @@ class Settings:
     grow: int = 0
     feather: int = 2
     context: float = 2.0  # side of the square, in extents of what is painted
+    harmonise: int = 0  # a second pass draws the finest scales anew within so many of the model's pixels of the seam
 
     def __post_init__(self):
         if self.fill not in FILLS:
@@ -36,10 +37,10 @@ class Settings:
                 f"min_cover {self.min_cover}, context {self.context}, grow {self.grow}: choose a cover of 0 to 1, "
                 "a context of 1 to 100, a growth of -4096 to 4096 pixels."
             )
-        if not (0 <= self.feather <= 4096 and self.first_free_scale >= 0):
+        if not (0 <= self.feather <= 4096 and 0 <= self.harmonise <= 256 and self.first_free_scale >= 0):
             raise ValueError(
-                f"feather {self.feather}, first_free_scale {self.first_free_scale}: choose 0 to 4096 pixels, and a "
-                "scale of 0 or more."
+                f"feather {self.feather}, harmonise {self.harmonise}, first_free_scale {self.first_free_scale}: choose "
+                "0 to 4096 pixels, 0 to 256 pixels, and a scale of 0 or more."
             )
 
 
@@ -106,6 +107,13 @@ class Work:
             for canvas, picture, seen in zip(self.canvases, drawn, self.views, strict=True)
         )
 
+    def composites(self, drawn: np.ndarray) -> np.ndarray:
+        """The views with pictures, uint8 (B, S, S, 3), in their holes: uint8 (B, S, S, 3)."""
+        pairs = zip(drawn, self.views, strict=True)
+        fitted = np.stack([self._fitted(picture, seen) for picture, seen in pairs])
+        mixed = np.where((self.cover > 0.5)[..., None], fitted, self.views)
+        return mixed.round().clip(0, 255).astype(np.uint8)
+
     def _fitted(self, picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
         if not self.match or picture.shape != seen.shape:  # a small preview is shown as it is
             return picture.astype(np.float32)
@@ -142,6 +150,17 @@ def prepare(
     return Work(canvases, box, views, cover, opacity(here, settings.feather), plan, settings.match)
 
 
+def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: Settings) -> Work:
+    """The same square with what was drawn in it, its two finest scales free along the seam."""
+    hole = work.cover > 0.5
+    seam = (grow(hole, settings.harmonise) & ~grow(hole, -settings.harmonise)).astype(np.float32)
+    views, first = work.composites(drawn), len(pipe.schedule) - 2
+    plan = pipe.inpainting(
+        torch.from_numpy(views), torch.from_numpy(seam), settings.min_cover, max(0, first), settings.follow
+    )
+    return replace(work, views=views, plan=plan)
+
+
 @torch.inference_mode()
 def drawn_by(pipe: Pipeline, step: Step) -> np.ndarray:
     """What the model has drawn after a step, uint8 (B, S, S, 3)."""
@@ -158,17 +177,24 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
     """Do an edit, scale by scale, square by square; nothing if nothing is painted."""
     unknown = grow(edit.mask, edit.settings.grow)
     boxes = edit.boxes if edit.boxes is not None else around(pipe, unknown, edit.settings)
+    most = 2 if edit.settings.harmonise else 1
     photos = (edit.photo,) * len(edit.labels)
     for number, box in enumerate(boxes):
         work = prepare(pipe, photos, unknown, box, edit.settings)
-        seeds = tuple((seed + number * SEED_STRIDE) % 2**63 for seed in edit.seeds)
-        for step in pipe.steps(Request(edit.labels, seeds, edit.sampling, work.plan)):
-            stage = Stage(number, len(boxes), work, step)
-            if step.scale < len(pipe.schedule) - 1:
-                yield stage
-        drawn = drawn_by(pipe, stage.step)
-        photos = work.pasted(drawn)
-        yield replace(stage, drawn=drawn, photos=photos)
+        passes = most if (work.cover <= 0.5).any() else 1  # without anything known there is no seam
+        for turn in range(passes):
+            place = number * most + turn
+            seeds = tuple((seed + place * SEED_STRIDE) % 2**63 for seed in edit.seeds)
+            for step in pipe.steps(Request(edit.labels, seeds, edit.sampling, work.plan)):
+                stage = Stage(place, len(boxes) * most, work, step)
+                if step.scale < len(pipe.schedule) - 1:
+                    yield stage
+            drawn = drawn_by(pipe, stage.step)
+            results = work.pasted(drawn)
+            yield replace(stage, drawn=drawn, photos=results)
+            if turn + 1 < passes:
+                work = second_pass(pipe, work, drawn, edit.settings)
+        photos = results
         unknown = unknown.copy()
         unknown[box.inside(unknown.shape)] = False
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from .canvas import Box, fill, grow
 from .data import PictureSet
-from .edit import Settings, Work, drawn_by, prepare
+from .edit import Settings, Work, drawn_by, prepare, second_pass
 from .evaluate import Gaussian, Probe, features_of, frechet
 from .features import ImageFeatures
 from .images import to_float
@@ -91,6 +91,10 @@ def ours(pipe: Pipeline, settings: Settings, sampling: Sampling, null: bool, bat
             part = given[start : start + batch]
             works = [work(case) for case in part]
             drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null)
+            if settings.harmonise:
+                pairs = zip(works, drawn, strict=True)
+                works = [second_pass(pipe, w, picture[None], settings) for w, picture in pairs]
+                drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null)
             results += [w.pasted(picture[None])[0] for w, picture in zip(works, drawn, strict=True)]
         return results
 
@@ -148,6 +152,7 @@ def methods(pipe: Pipeline, sampling: Sampling) -> dict[str, Method]:
         **{f"fill {kind}": {"fill": kind} for kind in ("spread", "telea", "mean", "none") if kind != usual.fill},
         **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 2, 4) if k != usual.first_free_scale},
         **{f"free above cover {c}": {"min_cover": c} for c in (0.0, 0.3, 0.6) if c != usual.min_cover},
+        **{f"harmonised within {n} pixels": {"harmonise": n} for n in (0, 6, 12) if n != usual.harmonise},
         **{f"feather {n}": {"feather": n} for n in (0, 2, 6) if n != usual.feather},
     }
     return rows | {
