@@ -117,7 +117,7 @@ def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None
             run_history=False,
             footer_links=[],
             allowed_paths=[],
-            max_file_size="20mb",
+            max_file_size="200mb",
             **look.dress(),
         )
     sys.stdout.write(f"VAR Studio is at {page.local_url}\n")

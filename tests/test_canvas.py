@@ -39,12 +39,26 @@ def test_the_window_holds_what_is_painted_and_stays_on_the_photo_if_it_fits(shap
     box = window(mask, 2.0, 16)
     assert box.cut(mask).sum() == mask.sum()
     assert box.side >= min(16, *shape)
-    assert min(box.left, box.top) >= 0 and box.left + box.side <= shape[1] and box.top + box.side <= shape[0]
+    if box.side <= min(shape):
+        assert min(box.left, box.top) >= 0 and box.left + box.side <= shape[1] and box.top + box.side <= shape[0]
 
 
 def test_a_window_around_a_strip_wider_than_the_photo_is_high_reaches_beyond_it_evenly():
     box = window(rectangle(40, 90, slice(10, 20), slice(0, 90)), 2.0, 16)
     assert box == Box(0, -25, 90)
+
+
+def test_a_window_around_a_wide_mask_shows_what_lies_left_and_right_of_it():
+    mask = rectangle(400, 600, slice(100, 300), slice(75, 525))
+    box = window(mask, 2.0, 16)
+    assert box.left < 75 - 20 and box.left + box.side > 525 + 20
+
+
+@pytest.mark.parametrize("full", [301, 999])
+def test_rounding_covers_no_pixel_that_is_known(full):
+    unknown = rectangle(full, full, slice(0, 30), slice(0, 30))
+    _, cover = view(noise(full, full), unknown, Box(0, 0, full), 32)
+    assert not cover[10:].any() and not cover[:, 10:].any() and cover.max() <= 1
 
 
 def test_there_is_no_window_around_nothing():

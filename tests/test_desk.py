@@ -27,25 +27,25 @@ SPEC = tiny.SPEC
 WISH = Wish(INPAINT, "", 1, "5", Sampling(), Settings(), (0, 0, 0, 0))
 NUMBERS = ("pixels", 0, 0, 0, 0)
 HOW = screen.shown_settings(Settings())
-DRAWING = (4.0, 1.0, 900, 0.95, False)
+DRAWING = screen.controls.shown_drawing(Sampling())
 
 
 def photo(height: int = 40, width: int = 60) -> np.ndarray:
     return np.random.default_rng(0).integers(256, size=(height, width, 3), dtype=np.uint8)
 
 
-DESK = Desk("garden", photo())
+DESK = desk.fresh("garden", photo())
 
 
 def painted(now: Desk = DESK) -> np.ndarray:
-    mask = desk.blank(now)
+    mask = np.zeros_like(now.mask)
     mask[10:20, 15:30] = True
     return mask
 
 
 def drawn_on(now: Desk, mask: np.ndarray) -> dict:
     """What the image editor sends back for what `on_canvas` showed it."""
-    value = desk.on_canvas(now, mask)
+    value = desk.on_canvas(replace(now, mask=mask))
     return {"layers": [np.asarray(layer) for layer in value["layers"]], "background": None, "composite": None}
 
 
@@ -68,12 +68,23 @@ def test_a_mask_survives_the_way_to_the_canvas_and_back():
 
 
 def test_on_a_canvas_smaller_than_the_photo_a_mask_keeps_its_place():
-    large = Desk("large", photo(1500, 3000))
-    mask = desk.blank(large)
+    large = desk.fresh("large", photo(1500, 3000))
+    mask = np.zeros_like(large.mask)
     mask[300:600, 900:1500] = True
-    value = desk.on_canvas(large, mask)
-    assert value["background"].size == (1024, 512)
+    assert desk.on_canvas(large)["background"].size == (1024, 512)
     assert np.mean(desk.painted_on(large, drawn_on(large, mask)) != mask) < 0.002
+
+
+def test_a_laid_mask_stays_as_fine_as_it_was_and_strokes_change_only_what_they_touch():
+    fine = np.zeros((1500, 3000), bool)
+    fine[::7, 11] = True  # lines that a smaller canvas cannot show
+    large = desk.fresh("large", photo(1500, 3000), fine)
+    canvas = drawn_on(large, fine)
+    assert np.array_equal(desk.painted_on(large, canvas), fine)
+    canvas["layers"][0] = canvas["layers"][0].copy()
+    canvas["layers"][0][100:200, 500:600, 3] = 99
+    after = desk.painted_on(large, canvas)
+    assert after[300:580, 1480:1750].all() and np.array_equal(after[:, :1000], fine[:, :1000])
 
 
 def test_strokes_of_all_layers_count_and_an_empty_canvas_is_an_empty_mask():
@@ -84,6 +95,26 @@ def test_strokes_of_all_layers_count_and_an_empty_canvas_is_an_empty_mask():
     assert not desk.painted_on(DESK, None).any() and not desk.painted_on(DESK, {"layers": []}).any()
 
 
+def test_changes_of_the_mask_are_taken_back_one_by_one(handlers):
+    canvas = drawn_on(DESK, painted())
+    _, once = handlers.change_mask("grow", DESK, canvas, 3)
+    shown, twice = handlers.change_mask("clear", once, drawn_on(once, once.mask), 0)
+    assert not twice.mask.any() and not np.asarray(shown["layers"][0]).any()
+    _, back = handlers.undo_mask(twice)
+    assert np.array_equal(back.mask, grow(painted(), 3))
+    _, back = handlers.undo_mask(back)
+    assert np.array_equal(back.mask, painted())
+    with pytest.raises(gr.Error, match="There is no earlier mask"):
+        handlers.undo_mask(back)
+
+
+def test_the_editor_s_bin_leaves_the_photo(handlers):
+    shown, now = handlers.cleared(replace(DESK, mask=painted()))
+    assert now.photo is DESK.photo and not now.mask.any() and shown["background"].size == DESK.size
+    assert np.array_equal(handlers.undo_mask(now)[1].mask, painted())
+    assert handlers.cleared(None) == (gr.skip(), gr.skip())
+
+
 @pytest.mark.parametrize("corners", [((30, 5), (40, 9)), ((40, 9), (30, 5)), ((30, 9), (40, 5))])
 def test_a_rectangle_joins_what_is_painted_whichever_corner_comes_first(corners):
     mask = desk.with_rectangle(painted(), corners)
@@ -91,7 +122,7 @@ def test_a_rectangle_joins_what_is_painted_whichever_corner_comes_first(corners)
 
 
 def test_a_rectangle_is_cut_at_the_border_and_refused_beyond_it():
-    assert desk.with_rectangle(desk.blank(DESK), ((-5, -5), (2, 1))).sum() == 3 * 2
+    assert desk.with_rectangle(DESK.mask, ((-5, -5), (2, 1))).sum() == 3 * 2
     with pytest.raises(ValueError, match="misses the photo of 60 x 40 pixels"):
         desk.with_rectangle(painted(), ((100, 0), (120, 10)))
 
@@ -129,7 +160,7 @@ def test_each_task_asks_for_its_own_edit():
     assert inpaint.labels == (null,) * 3 and inpaint.seeds == (5, 6, 7) and inpaint.extend == (0, 0, 0, 0)
     change = desk.asked(SPEC, DESK, painted(), replace(WISH, task=CHANGE, class_name="sunf"))
     assert change.labels == (2,) and np.array_equal(change.mask, painted())
-    extend = desk.asked(SPEC, DESK, desk.blank(DESK), replace(WISH, task=EXTEND, extend=(0, 0, 8, 0)))
+    extend = desk.asked(SPEC, DESK, DESK.mask, replace(WISH, task=EXTEND, extend=(0, 0, 8, 0)))
     assert extend.photo.shape == (40, 68, 3) and extend.mask.sum() == 40 * 8
     inpaint = desk.asked(SPEC, DESK, painted(), replace(WISH, extend=(0, 0, 8, 0)))  # left over from another task
     assert inpaint.photo.shape == (40, 60, 3)
@@ -148,7 +179,7 @@ def test_each_task_asks_for_its_own_edit():
 )
 def test_what_is_missing_is_said(now, change, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        desk.asked(SPEC, now, desk.blank(now) if now else None, replace(WISH, **change))
+        desk.asked(SPEC, now, now.mask if now else None, replace(WISH, **change))
 
 
 def test_a_class_that_is_not_there_is_answered_with_the_nearest():
@@ -231,7 +262,7 @@ def test_a_result_becomes_the_photo_and_one_can_step_back(handlers):
     shown, now, _ = handlers.take(DESK, canvas, last.done, 1)
     assert np.array_equal(now.photo, last.done.photos[1])
     assert np.array_equal(desk.painted_on(now, {"layers": [np.asarray(shown["layers"][0])]}), painted())
-    shown, before, past = handlers.step_back(now, drawn_on(now, desk.blank(now)), at(0))
+    shown, before, past = handlers.step_back(now, drawn_on(now, np.zeros_like(now.mask)), at(0))
     assert np.array_equal(before.photo, DESK.photo) and len(before.past) == 1 and past.visible
     assert np.array_equal(desk.painted_on(before, {"layers": [np.asarray(shown["layers"][0])]}), painted())
 
@@ -246,7 +277,7 @@ def test_opening_another_photo_keeps_the_first_with_its_mask(handlers, tmp_path)
     Image.fromarray(photo(20, 30)).save(tmp_path / "small.png")
     _, now, past = handlers.open_file(str(tmp_path / "small.png"), DESK, drawn_on(DESK, painted()))
     assert now.name == "small" and now.size == (30, 20) and past.visible
-    assert np.array_equal(now.past[0][0], DESK.photo) and np.array_equal(now.past[0][1], painted())
+    assert now.past[0][0] == "garden" and now.past[0][1] is DESK.photo and np.array_equal(now.past[0][2], painted())
 
 
 def test_a_file_that_is_no_photo_leaves_everything_as_it_is(handlers, tmp_path):
@@ -258,18 +289,18 @@ def test_a_file_that_is_no_photo_leaves_everything_as_it_is(handlers, tmp_path):
 def test_masks_are_saved_and_loaded(handlers):
     file = handlers.save_mask(DESK, drawn_on(DESK, painted()))
     assert Path(file).name == "garden-mask.png"
-    loaded = handlers.load_mask(DESK, file)
+    loaded = handlers.load_mask(DESK, None, file)[0]
     assert np.array_equal(desk.painted_on(DESK, {"layers": [np.asarray(loaded["layers"][0])]}), painted())
 
 
 def test_two_clicks_paint_a_rectangle(handlers):
-    canvas = drawn_on(DESK, desk.blank(DESK))
-    shown, first, said = handlers.click(DESK, canvas, None, at(5, 6))
+    canvas = drawn_on(DESK, DESK.mask)
+    shown, _, first, said = handlers.click(DESK, canvas, None, at(5, 6))
     assert (shown, first) == (gr.skip(), (5, 6)) and "opposite corner" in said
-    shown, first, said = handlers.click(DESK, canvas, first, at(14, 9))
+    shown, _, first, said = handlers.click(DESK, canvas, first, at(14, 9))
     assert first is None and said == "5, 6, 14, 9"
     assert desk.painted_on(DESK, {"layers": [np.asarray(shown["layers"][0])]}).sum() == 10 * 4
-    typed = handlers.add_rectangle(DESK, canvas, "5, 6, 14, 9")
+    typed, _ = handlers.add_rectangle(DESK, canvas, "5, 6, 14, 9")
     assert np.array_equal(np.asarray(typed["layers"][0]), np.asarray(shown["layers"][0]))
 
 
@@ -284,7 +315,7 @@ def test_without_a_photo_every_tool_says_so(handlers, tmp_path):
         lambda: handlers.change_mask("invert", None, None, 3),
         lambda: handlers.add_rectangle(None, None, "1,2,3,4"),
         lambda: handlers.click(None, None, None, at(1, 2)),
-        lambda: handlers.load_mask(None, str(tmp_path / "mask.png")),
+        lambda: handlers.load_mask(None, None, str(tmp_path / "mask.png")),
         lambda: handlers.save_mask(None, None),
     ):
         with pytest.raises(gr.Error, match="There is no photo yet"):
@@ -305,7 +336,7 @@ def test_a_result_restores_every_control(handlers):
     task, name, unit, *rest = handlers.restore(last.done.files[0])
     assert (task, name, unit, rest[:4]) == (CHANGE, "Rose", "pixels", [0, 0, 0, 0])
     assert screen.read_settings(*rest[4:13]) == settings
-    assert rest[13:] == [2.5, 1.0, 900, 0.95, True, 1, "77", True]
+    assert rest[13:] == [2.5, 1.0, Sampling().top_k, 0.95, True, 1, "77", True]
 
 
 def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny import SPEC, pipeline
 
-from var_core.canvas import FILLS, Box, extended, grow, tiles
-from var_core.edit import Edit, Settings, run, stages
+from var_core.canvas import FILLS, Box, extended, grow
+from var_core.edit import MOST_SQUARES, Edit, Settings, onward, run, squares, stages
 from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
@@ -117,12 +117,53 @@ def test_kept_tokens_are_the_photo_s_where_they_are_fixed():
         assert torch.equal(stage.step.tokens[keep], stage.work.plan.tokens[stage.step.scale][keep])
 
 
+@torch.no_grad()
 def test_following_with_everything_kept_is_encoding():
-    mask = MASKS["one pixel"]  # too small to free any token
-    edit = Edit(photo(), mask, (1,), (3,), settings=Settings(follow=True, min_cover=0.9))
-    for stage in stages(pipeline(), edit):
-        assert stage.step.keep.all()
-        assert torch.equal(stage.step.tokens, stage.work.plan.tokens[stage.step.scale])
+    views = torch.from_numpy(np.stack([photo(SIDE, SIDE, seed) for seed in (0, 1)]))
+    plan = pipeline().inpainting(views, torch.zeros(SIDE, SIDE), 0.0, 0, True)
+    for step in pipeline().steps(Request((1, NULL), (3, 4), plan=plan)):
+        assert step.keep.all() and torch.equal(step.tokens, plan.tokens[step.scale])
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_however_small_what_is_painted_two_seeds_draw_it_differently(mask):
+    edit = Edit(photo(), mask, (1,) * 4, (3, 4, 5, 6))
+    drawn = [stage.drawn for stage in stages(pipeline(), edit) if stage.photos]
+    assert len({picture.tobytes() for picture in drawn[-1]}) > 1
+
+
+def test_a_variation_alone_is_what_it_is_among_others():
+    together = run(pipeline(), Edit(photo(), MASKS["box"], (1,) * 4, (3, 4, 5, 6)))
+    assert np.array_equal(together[2], run(pipeline(), Edit(photo(), MASKS["box"], (1,), (5,)))[0])
+
+
+@pytest.mark.parametrize("sides", [(4, 4, 4, 4), (70, 0, 0, 0), (0, 0, 3, 0)])
+@pytest.mark.parametrize("growth", [0, 3])
+def test_extending_never_sees_what_is_painted_and_redraws_all_of_it(sides, growth):
+    mask = MASKS["islands"]
+    other = photo().copy()
+    other[mask] = 255 - other[mask]
+    settings = Settings(grow=growth)
+    edits = [onward(Edit(pixels, mask, (1,), (3,), settings=settings), *sides) for pixels in (photo(), other)]
+    first, second = (run(pipeline(), edit)[0] for edit in edits)
+    assert np.array_equal(first, second)
+    reached = np.zeros(edits[0].mask.shape, bool)
+    for box in squares(pipeline(), edits[0], edits[0].unknown()):
+        reached[box.inside(reached.shape)] = True
+    assert reached[edits[0].unknown()].all()
+
+
+def test_shrinking_leaves_the_new_border_as_it_is_and_is_refused_where_nothing_remains():
+    edit = onward(Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(grow=-4)), 0, 0, 9, 0)
+    assert edit.unknown()[:, 56:].all() and edit.unknown()[:, :56].sum() < MASKS["box"].sum()
+    with pytest.raises(ValueError, match="grow -20 leaves nothing of the mask: shrink it by less"):
+        run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(grow=-20)))
+
+
+def test_an_extension_of_too_many_squares_is_refused():
+    edit = onward(Edit(photo(), MASKS["box"], (1,), (3,)), 3000, 0, 0, 3000)
+    with pytest.raises(ValueError, match=f"squares: at most {MOST_SQUARES}. Extend by less"):
+        run(pipeline(), edit)
 
 
 def test_following_comes_nearer_to_the_kept_features_than_fixed_tokens():
@@ -149,18 +190,18 @@ def test_stages_come_scale_by_scale_and_only_the_last_holds_the_photos():
 @pytest.mark.parametrize("sides", [(4, 4, 4, 4), (70, 0, 0, 0), (0, 33, 10, 0)])
 def test_extending_paints_the_new_part_alone(sides):
     canvas, mask = extended(photo(), *sides)
-    edit = Edit(canvas, mask, (NULL,), (1,), settings=Settings(feather=0), boxes=tuple(tiles((56, 40), *sides)))
+    edit = Edit(canvas, mask, (NULL,), (1,), settings=Settings(feather=0), extend=sides)
     found = [*stages(pipeline(), edit)]
     (result,) = found[-1].photos
     assert np.array_equal(result[~mask].reshape(40, 56, 3), photo())
-    assert found[-1].square + 1 == found[-1].squares == len(edit.boxes)
+    assert found[-1].turn + 1 == found[-1].turns == len(squares(pipeline(), edit, edit.unknown()))
     assert (result[mask].reshape(-1, 3).std(0) > 0).all()
 
 
 def test_a_second_pass_draws_anew_along_the_seam_alone():
     settings = Settings(harmonise=2, feather=0)
     found = [*stages(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))]
-    assert [stage.square for stage in found] == [0] * 4 + [1] * 4 and found[0].squares == 2
+    assert [stage.turn for stage in found] == [0] * 4 + [1] * 4 and found[0].turns == 2
     first, second = found[3], found[7]
     free = ~second.work.plan.keep[3][0]
     assert all(keep.all() for keep in second.work.plan.keep[:2]) and 0 < free.sum() < 16
@@ -171,7 +212,7 @@ def test_a_second_pass_draws_anew_along_the_seam_alone():
 
 def test_neighbouring_squares_draw_from_different_seeds():
     canvas, mask = extended(np.full((SIDE, SIDE, 3), 128, np.uint8), 0, 0, SIDE, 0)
-    edit = Edit(canvas, mask, (1,), (1,), boxes=tuple(tiles((SIDE, SIDE), 0, 0, SIDE, 0)))
+    edit = Edit(canvas, mask, (1,), (1,), extend=(0, 0, SIDE, 0))
     halves = [stage.drawn for stage in stages(pipeline(), edit) if stage.photos]
     assert len(halves) == 2 and not np.array_equal(*halves)
 

@@ -151,6 +151,18 @@ def test_a_mask_with_transparency_paints_where_it_is_not_transparent(tmp_path):
     assert open_mask(tmp_path / "mask.png", (3, 1))[0].tolist() == [[False, True, False]]
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_an_opaque_mask_with_an_alpha_channel_paints_where_it_is_white(tmp_path, mode):
+    drawing = Image.fromarray(np.array([[0, 255, 0]], np.uint8)).convert(mode)
+    drawing.save(tmp_path / "mask.png")
+    assert open_mask(tmp_path / "mask.png", (3, 1))[0].tolist() == [[False, True, False]]
+
+
+def test_a_camera_s_photo_with_a_preview_behind_it_opens(tmp_path):
+    noise(64).save(tmp_path / "camera.jpg", format="MPO", save_all=True, append_images=[noise(16)])
+    assert open_photo(tmp_path / "camera.jpg").shape == (64, 64, 3)
+
+
 def test_a_mask_of_another_size_is_resized_to_the_nearest_pixel_and_says_so(tmp_path):
     Image.fromarray(np.array([[0, 255], [0, 0]], np.uint8)).save(tmp_path / "small.png")
     mask, found = open_mask(tmp_path / "small.png", (6, 4))
@@ -159,7 +171,7 @@ def test_a_mask_of_another_size_is_resized_to_the_nearest_pixel_and_says_so(tmp_
 
 def test_files_that_are_no_masks_are_refused(tmp_path):
     (tmp_path / "mask.png").write_bytes(b"\x89PNG nothing")
-    with pytest.raises(ValueError, match=r"mask\.png is not a mask that can be read: choose a black and white PNG"):
+    with pytest.raises(ValueError, match=r"mask\.png is not a mask that can be read: choose a PNG"):
         open_mask(tmp_path / "mask.png", (4, 4))
     with pytest.raises(ValueError, match="there is no such file"):
         open_mask(tmp_path / "gone.png", (4, 4))

@@ -11,7 +11,7 @@ from PIL import Image
 from var_core.canvas import grow
 from var_core.config import ModelSpec
 from var_core.edit import Edit, Settings, Stage, onward
-from var_core.images import MOST_MEGAPIXELS
+from var_core.images import check_size
 from var_core.pipeline import Pipeline
 from var_core.recipe import Recipe
 from var_core.sampling import Sampling
@@ -22,6 +22,7 @@ INPAINT, EXTEND, CHANGE = TASKS = ("Inpaint", "Extend", "Change into …")
 SIDES = ("left", "top", "right", "bottom")
 PIXELS, PER_CENT = UNITS = ("pixels", "per cent")
 MOST_VARIATIONS = 8
+MOST_PAST = 8  # photos to step back to
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
 TINT, VEIL = (255, 45, 120), 140  # colour of what is painted, and how dense
 HINTS = {
@@ -33,11 +34,17 @@ HINTS = {
 
 @dataclass(frozen=True, eq=False)
 class Desk:
-    """A photo uint8 (H, W, 3) under its file's name, and what lay here before it, oldest first."""
+    """A photo uint8 (H, W, 3) under its file's name, the mask last laid on it, and what was here before.
+
+    Strokes of the brush are on the canvas alone until `painted_on` reads them. It may be smaller than the photo, so
+    that the mask itself stays here, as fine as it was laid.
+    """
 
     name: str
     photo: np.ndarray
-    past: tuple[tuple[np.ndarray, np.ndarray], ...] = ()  # photos, each with the mask painted on it
+    mask: np.ndarray  # bool (H, W)
+    masks: tuple[np.ndarray, ...] = ()  # earlier ones of this photo, oldest first
+    past: tuple[tuple[str, np.ndarray, np.ndarray], ...] = ()  # earlier photos: name, photo, mask; oldest first
 
     @property
     def size(self) -> tuple[int, int]:
@@ -45,16 +52,28 @@ class Desk:
         return self.photo.shape[1], self.photo.shape[0]
 
 
-def blank(desk: Desk) -> np.ndarray:
-    """A mask with nothing painted."""
-    return np.zeros(desk.photo.shape[:2], bool)
+def fresh(name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tuple = ()) -> Desk:
+    """A desk with a photo; None: nothing is painted."""
+    return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, (), past[-MOST_PAST:])
 
 
-def on_canvas(desk: Desk, mask: np.ndarray) -> dict:
-    """The value of the image editor that shows a photo with its mask."""
+def with_mask(desk: Desk, canvas: Mapping | None, mask: np.ndarray) -> Desk:
+    """The desk with another mask; the one that is there, strokes and all, can be had again."""
+    return replace(desk, mask=mask, masks=(*desk.masks, painted_on(desk, canvas))[-MOST_PAST:])
+
+
+def undone(desk: Desk) -> Desk:
+    """The desk with its mask before the last change; ValueError if there is none."""
+    if not desk.masks:
+        raise ValueError("There is no earlier mask. Strokes are taken back by Ctrl-Z.")
+    return replace(desk, mask=desk.masks[-1], masks=desk.masks[:-1])
+
+
+def on_canvas(desk: Desk) -> dict:
+    """The value of the image editor that shows the photo with its mask."""
     background = Image.fromarray(desk.photo)
     background.thumbnail((MOST_SHOWN, MOST_SHOWN), Image.Resampling.LANCZOS)
-    painted = np.asarray(Image.fromarray(mask).resize(background.size, Image.Resampling.NEAREST))
+    painted = _resized(desk.mask, background.size)
     layer = np.zeros((*painted.shape, 4), np.uint8)
     layer[painted] = (*TINT, VEIL)
     veil = Image.fromarray(layer)
@@ -63,12 +82,19 @@ def on_canvas(desk: Desk, mask: np.ndarray) -> dict:
 
 
 def painted_on(desk: Desk, canvas: Mapping | None) -> np.ndarray:
-    """The mask, bool (H, W), that the image editor's value says: whatever is not transparent in any layer."""
-    mask = blank(desk)
-    for layer in (canvas or {}).get("layers") or ():
-        alpha = Image.fromarray(np.ascontiguousarray(layer[..., 3]))
-        mask |= np.asarray(alpha.resize(desk.size, Image.Resampling.NEAREST)) > 0
-    return mask
+    """The mask, bool (H, W): that of the desk, changed where the image editor's layers show other than it."""
+    layers = [layer[..., 3] > 0 for layer in (canvas or {}).get("layers") or ()]
+    if not layers:
+        return desk.mask
+    seen = np.logical_or.reduce(layers)
+    touched = seen != _resized(desk.mask, seen.shape[::-1])
+    return np.where(_resized(touched, desk.size), _resized(seen, desk.size), desk.mask)
+
+
+def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask at another width and height, by the nearest pixel."""
+    levels = Image.fromarray(mask.astype(np.uint8))
+    return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 0
 
 
 def with_rectangle(mask: np.ndarray, corners: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -102,9 +128,7 @@ def extension(desk: Desk, unit: str, *amounts: object) -> tuple[int, int, int, i
             raise ValueError(f"{name} {amount}: choose 0 or more.")
         found.append(pixels)
     left, top, right, bottom = found
-    megapixels = (desk.size[0] + left + right) * (desk.size[1] + top + bottom) / 1e6
-    if megapixels > MOST_MEGAPIXELS:
-        raise ValueError(f"the new canvas would have {megapixels:.0f} megapixels: at most {MOST_MEGAPIXELS}.")
+    check_size("the new canvas", desk.size[0] + left + right, desk.size[1] + top + bottom)
     return left, top, right, bottom
 
 
@@ -145,6 +169,7 @@ def asked(spec: ModelSpec, desk: Desk | None, mask: np.ndarray | None, wish: Wis
 class Done:
     """A finished edit: its photos, and the files that hold them."""
 
+    name: str  # of the photo
     edit: Edit
     photos: tuple[np.ndarray, ...]
     stages: tuple[Stage, ...]  # the last one of each square
@@ -172,7 +197,7 @@ def write(pipe: Pipeline, name: str, edit: Edit, stages: Sequence[Stage], second
         recipe = Recipe.of_edit(pipe, edit, place)
         files.append(str(folder / f"{name}-{recipe.stem}.png"))
         recipe.save(Image.fromarray(photo), Path(files[-1]))
-    return Done(edit, photos, tuple(stages), tuple(files), write_mask(name, edit.painted, folder), seconds)
+    return Done(name, edit, photos, tuple(stages), tuple(files), write_mask(name, edit.painted, folder), seconds)
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
@@ -190,9 +215,9 @@ def before_and_after(done: Done, place: int) -> tuple[Image.Image, Image.Image]:
 def progress(stage: Stage, scales: int, seconds: float) -> str:
     """The bar of an edit under way."""
     step = stage.step
-    square = f"square {stage.square + 1} of {stage.squares}, " if stage.squares > 1 else ""
-    share = (stage.square + (step.scale + 1) / scales) / stage.squares
-    return runs.bar(f"{square}scale {step.scale + 1} of {scales} · {seconds:.1f} s", share)
+    turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
+    share = (stage.turn + (step.scale + 1) / scales) / stage.turns
+    return runs.bar(f"{turn}scale {step.scale + 1} of {scales} · {seconds:.1f} s", share)
 
 
 def summary(done: Done) -> str:
@@ -242,29 +267,33 @@ def outline(desk: Desk | None, extend: Sequence[int]) -> str:
     place = (100 * left / width, 100 * top / height, 100 * desk.size[0] / width)
     style = "left:{:.2f}%;top:{:.2f}%;width:{:.2f}%".format(*place)
     return (
-        f'<div class="outline" style="aspect-ratio:{width}/{height}">'
+        f'<div class="outline" style="aspect-ratio:{width}/{height};max-width:{220 * width / height:.0f}px">'
         f'<img src="{runs.data_uri(small)}" alt="the photo" style="{style}"></div>'
         f'<p class="outline-size">{desk.size[0]} × {desk.size[1]} becomes {width} × {height} pixels</p>'  # noqa: RUF001
     )
 
 
-def taken(desk: Desk, mask: np.ndarray, photo: np.ndarray) -> tuple[Desk, np.ndarray]:
-    """The desk with a result on it as the photo, and its mask: the old one where it still fits."""
-    past = (*desk.past, (desk.photo, mask))
-    after = replace(desk, photo=photo, past=past)
-    return after, mask if photo.shape == desk.photo.shape else blank(after)
+def taken(desk: Desk, canvas: Mapping | None, done: Done, place: int) -> Desk:
+    """The desk with a result on it as the photo, and the mask it was made with, unless it was extended."""
+    mask = None if any(done.edit.extend) else done.edit.painted
+    return fresh(done.name, done.photos[place], mask, past(desk, canvas))
 
 
-def back(desk: Desk, mask: np.ndarray, place: int) -> tuple[Desk, np.ndarray]:
+def back(desk: Desk, canvas: Mapping | None, place: int) -> Desk:
     """The desk with an earlier photo on it again, with its own mask; what lay on it joins the past."""
-    photo, painted = desk.past[place]
-    rest = (*desk.past[:place], *desk.past[place + 1 :], (desk.photo, mask))
-    return replace(desk, photo=photo, past=rest), painted
+    name, photo, mask = desk.past[place]
+    everything = past(desk, canvas)
+    return fresh(name, photo, mask, (*everything[:place], *everything[place + 1 :]))
+
+
+def past(desk: Desk | None, canvas: Mapping | None) -> tuple:
+    """The past once another photo is laid on the desk."""
+    return (*desk.past, (desk.name, desk.photo, painted_on(desk, canvas))) if desk else ()
 
 
 def thumbnails(desk: Desk | None) -> list[Image.Image]:
     """The past, small, oldest first."""
-    shown = [Image.fromarray(photo) for photo, _ in desk.past] if desk else []
+    shown = [Image.fromarray(photo) for _, photo, _ in desk.past] if desk else []
     for picture in shown:
         picture.thumbnail((160, 160))
     return shown

@@ -14,7 +14,7 @@ from PIL import Image
 
 from var_core.canvas import FILLS
 from var_core.config import ModelSpec
-from var_core.edit import Settings, drawn_by, stages
+from var_core.edit import Edit, Settings, Stage, stages
 from var_core.images import open_mask, open_photo
 from var_core.pipeline import Pipeline
 from var_core.recipe import Recipe
@@ -60,6 +60,7 @@ class Masking(NamedTuple):
 
     invert: gr.Button
     clear: gr.Button
+    undo: gr.Button
     pixels: gr.Number
     grow: gr.Button
     shrink: gr.Button
@@ -107,34 +108,43 @@ class Handlers:
         """A photo from a file, onto the canvas."""
         with in_words():
             photo = open_photo(path)
-        return self.lay(photo, Path(path).stem, old, canvas)
+        return self.shown(desk.fresh(Path(path).stem, photo, None, desk.past(old, canvas)))
 
-    def lay(
-        self, photo: np.ndarray, name: str, old: Desk | None, canvas: Mapping | None, mask: np.ndarray | None = None
-    ) -> tuple:
-        """A photo onto the canvas; what lay there joins the past, with its mask."""
-        past = (*old.past, (old.photo, desk.painted_on(old, canvas))) if old else ()
-        fresh = Desk(name, photo, past)
-        return self.shown(fresh, desk.blank(fresh) if mask is None else mask)
-
-    def shown(self, now: Desk, mask: np.ndarray) -> tuple:
-        """The values of the `Table` for a desk and its mask."""
-        return desk.on_canvas(now, mask), now, gr.Gallery(desk.thumbnails(now), visible=bool(now.past))
+    def shown(self, now: Desk) -> tuple:
+        """The values of the `Table` for a desk."""
+        return desk.on_canvas(now), now, gr.Gallery(desk.thumbnails(now), visible=bool(now.past))
 
     def example(self, old: Desk | None, canvas: Mapping | None, event: gr.SelectData) -> tuple:
         """An example with its mask."""
         photo = examples()[event.index]
         pixels = open_photo(photo)
         mask, _ = open_mask(mask_file(photo), pixels.shape[1::-1])
-        return self.lay(pixels, photo.stem, old, canvas, mask)
+        return self.shown(desk.fresh(photo.stem, pixels, mask, desk.past(old, canvas)))
 
-    def change_mask(self, act: str, now: Desk | None, canvas: Mapping | None, pixels: object) -> dict:
+    def change_mask(self, act: str, now: Desk | None, canvas: Mapping | None, pixels: object) -> tuple:
         """Invert, clear, grow or shrink what is painted."""
         with in_words():
             here = needed(now)
-            return desk.on_canvas(here, desk.changed(desk.painted_on(here, canvas), act, pixels))
+            return self._masked(here, canvas, desk.changed(desk.painted_on(here, canvas), act, pixels))
 
-    def add_rectangle(self, now: Desk | None, canvas: Mapping | None, text: str) -> dict:
+    def _masked(self, now: Desk, canvas: Mapping | None, mask: np.ndarray) -> tuple:
+        """The canvas and the desk with another mask."""
+        after = desk.with_mask(now, canvas, mask)
+        return desk.on_canvas(after), after
+
+    def undo_mask(self, now: Desk | None) -> tuple:
+        """The mask before the last change."""
+        with in_words():
+            before = desk.undone(needed(now))
+        return desk.on_canvas(before), before
+
+    def cleared(self, now: Desk | None) -> tuple:
+        """After the editor's own bin, which also takes the photo: the photo again, with nothing painted."""
+        if now is None:
+            return gr.skip(), gr.skip()
+        return self._masked(now, None, np.zeros_like(now.mask))
+
+    def add_rectangle(self, now: Desk | None, canvas: Mapping | None, text: str) -> tuple:
         """Paint the rectangle that four numbers name."""
         with in_words():
             here = needed(now)
@@ -142,7 +152,7 @@ class Handlers:
             if len(numbers) != 4:
                 raise ValueError("Type four numbers: left, top, right, bottom, in pixels of the photo.")
             corners = (tuple(numbers[:2]), tuple(numbers[2:]))
-            return desk.on_canvas(here, desk.with_rectangle(desk.painted_on(here, canvas), corners))
+            return self._masked(here, canvas, desk.with_rectangle(desk.painted_on(here, canvas), corners))
 
     def click(self, now: Desk | None, canvas: Mapping | None, first: tuple | None, event: gr.SelectData) -> tuple:
         """The first click on the small photo is kept; the second paints the rectangle between both."""
@@ -151,18 +161,18 @@ class Handlers:
             share = max(here.size) / min(desk.MOST_SHOWN, max(here.size))
             corner = tuple(int(value * share) for value in event.index)
             if first is None:
-                return gr.skip(), corner, f"{corner[0]}, {corner[1]}, now click the opposite corner"
+                return gr.skip(), gr.skip(), corner, f"{corner[0]}, {corner[1]}, now click the opposite corner"
             mask = desk.with_rectangle(desk.painted_on(here, canvas), (first, corner))
-        return desk.on_canvas(here, mask), None, ", ".join(map(str, (*first, *corner)))
+        return *self._masked(here, canvas, mask), None, ", ".join(map(str, (*first, *corner)))
 
-    def load_mask(self, now: Desk | None, path: str) -> dict:
+    def load_mask(self, now: Desk | None, canvas: Mapping | None, path: str) -> tuple:
         """A mask from a file."""
         with in_words():
             here = needed(now)
             mask, found = open_mask(path, here.size)
         if found:
             gr.Info(f"The mask has {found[0]} x {found[1]} pixels, the photo {here.size[0]} x {here.size[1]}: resized.")
-        return desk.on_canvas(here, mask)
+        return self._masked(here, canvas, mask)
 
     def save_mask(self, now: Desk | None, canvas: Mapping | None) -> str:
         """The mask as a file."""
@@ -191,13 +201,13 @@ class Handlers:
                 seed_used,
                 controls.read_drawing(*drawing),
                 read_settings(*how),
-                desk.extension(now, choice.unit, *choice[3:]) if now else (0, 0, 0, 0),
+                desk.extension(now, choice.unit, *choice[3:]) if now and choice.task == EXTEND else (0, 0, 0, 0),
             )
             mask = desk.painted_on(now, canvas) if now else None
             edit = desk.asked(self.pipe.spec, now, mask, wish)
         return edit, Brake(), str(seed_used), runs.bar("Waiting for the model …"), *buttons(running=True)
 
-    def watch(self, edit: object, brake: Brake, now: Desk) -> Iterator[Sheet]:
+    def watch(self, edit: Edit, brake: Brake, now: Desk) -> Iterator[Sheet]:
         """Do an edit; the sheet after each scale, and at the end. The brake ends it within a scale."""
         started, ends, scales = time.perf_counter(), [], len(self.pipe.schedule.sides)
         with in_words():
@@ -208,17 +218,31 @@ class Handlers:
                 seconds = time.perf_counter() - started
                 if stage.photos:
                     ends.append(stage)
-                shown = desk.live(stage, stage.drawn if stage.photos else drawn_by(self.pipe, stage.step))
+                shown = desk.live(stage, self._drawn(stage))
                 yield unchanged(Sheet)._replace(
                     bar=desk.progress(stage, scales, seconds),
                     gallery=gr.Gallery(shown, columns=columns(edit), selected_index=None),
+                    after=gr.Row(visible=False),
+                    compare=gr.ImageSlider(visible=False),
+                    inside="",
+                    done=None,
                 )
         done = desk.write(self.pipe, now.name, edit, ends, time.perf_counter() - started, self.cache)
         yield self._over(done)
 
+    def _drawn(self, stage: Stage) -> np.ndarray:
+        """What the model has drawn: decoded, or a cheap small picture of it where decoding would hold the run up."""
+        if stage.photos:
+            return stage.drawn
+        f_hat = stage.step.f_hat
+        if len(f_hat) * self.pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS:
+            return self.pipe.pixels(f_hat)
+        return np.stack([np.asarray(picture) for picture in self.pipe.preview(f_hat)])
+
     def _over(self, done: Done) -> Sheet:
         """The sheet of an edit that has ended."""
-        gallery = gr.Gallery(list(done.files), columns=columns(done.edit), selected_index=None)
+        shown = [(file, f"seed {seed}") for file, seed in zip(done.files, done.edit.seeds, strict=True)]
+        gallery = gr.Gallery(shown, columns=columns(done.edit), selected_index=None)
         chosen = self._chosen(done, 0)
         return Sheet(desk.summary(done), gallery, gr.Row(visible=True), *chosen, done, 0)
 
@@ -236,18 +260,21 @@ class Handlers:
 
     def take(self, now: Desk, canvas: Mapping | None, done: Done, place: int) -> tuple:
         """Go on from a result: it becomes the photo."""
-        return self.shown(*desk.taken(now, desk.painted_on(now, canvas), done.photos[place]))
+        return self.shown(desk.taken(now, canvas, done, place))
 
     def step_back(self, now: Desk, canvas: Mapping | None, event: gr.SelectData) -> tuple:
         """An earlier photo, with the mask that it had."""
-        return self.shown(*desk.back(now, desk.painted_on(now, canvas), event.index))
+        return self.shown(desk.back(now, canvas, event.index))
 
     def receive(self, run: runs.Run | None, chosen: int, old: Desk | None, canvas: Mapping | None) -> tuple:
         """A picture from the Create tab, and the way here."""
         if run is None:
             return (gr.skip(),) * 4
         file = Path(run.files[chosen])
-        return gr.Tabs(selected="edit"), *self.lay(open_photo(file), file.stem, old, canvas)
+        with in_words():
+            photo = open_photo(file)
+        now = desk.fresh(file.stem, photo, None, desk.past(old, canvas))
+        return gr.Tabs(selected="edit"), *self.shown(now)
 
     def restore(self, path: str) -> tuple:
         """The settings in the recipe of an edited photo."""
@@ -303,7 +330,7 @@ def _split(values: Sequence, *lengths: int) -> Iterator[Sequence]:
     yield values[start:]
 
 
-def columns(edit: object) -> int:
+def columns(edit: Edit) -> int:
     return COLUMNS.get(len(edit.seeds), 4)
 
 
@@ -403,6 +430,7 @@ def _masking() -> Masking:
     with gr.Row(elem_classes="tight"):
         invert = gr.Button("Invert", size="sm", min_width=60, elem_id="invert")
         clear = gr.Button("Clear", size="sm", min_width=60, elem_id="clear")
+        undo = gr.Button("Undo", size="sm", min_width=60, elem_id="undo")
     with gr.Row(elem_classes="tight"):
         pixels = gr.Number(8, label="Pixels", minimum=0, min_width=60, elem_id="mask_pixels")
         grow = gr.Button("Grow", size="sm", min_width=60, elem_id="grow")
@@ -418,7 +446,7 @@ def _masking() -> Masking:
         upload = gr.UploadButton("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
         save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
     file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
-    return Masking(invert, clear, pixels, grow, shrink, upload, save, file, corners, add, clicks)
+    return Masking(invert, clear, undo, pixels, grow, shrink, upload, save, file, corners, add, clicks)
 
 
 def _how(spec: ModelSpec) -> How:
@@ -513,13 +541,15 @@ def _wire_photo(
 
 
 def _wire_mask(handlers: Handlers, table: Table, masking: Masking, first: gr.State) -> None:
-    here = [table.desk, table.canvas]
+    here, both = [table.desk, table.canvas], [table.canvas, table.desk]
     for act in ("invert", "clear", "grow", "shrink"):
         act_now = partial(handlers.change_mask, act)
-        getattr(masking, act).click(act_now, [*here, masking.pixels], table.canvas, **AT_ONCE)
-    masking.add.click(handlers.add_rectangle, [*here, masking.corners], table.canvas, **AT_ONCE)
-    masking.clicks.select(handlers.click, [*here, first], [table.canvas, first, masking.corners], **AT_ONCE)
-    masking.upload.upload(handlers.load_mask, [table.desk, masking.upload], table.canvas, **AT_ONCE)
+        getattr(masking, act).click(act_now, [*here, masking.pixels], both, **AT_ONCE)
+    masking.add.click(handlers.add_rectangle, [*here, masking.corners], both, **AT_ONCE)
+    masking.undo.click(handlers.undo_mask, table.desk, both, **AT_ONCE)
+    table.canvas.clear(handlers.cleared, table.desk, both, **AT_ONCE)
+    masking.clicks.select(handlers.click, [*here, first], [*both, first, masking.corners], **AT_ONCE)
+    masking.upload.upload(handlers.load_mask, [*here, masking.upload], both, **AT_ONCE)
     saved = masking.save.click(handlers.save_mask, here, masking.file, **AT_ONCE)
     saved.success(None, None, None, js="() => document.querySelector('#mask_file').click()")
     table.desk.change(_small, table.desk, [masking.clicks, first], **AT_ONCE)

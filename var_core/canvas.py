@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .images import check_size
+
 Array = np.ndarray
 FILLS = ("spread", "telea", "navier-stokes", "mean", "none")
+THINNEST = 8  # a strip is drawn in squares at most so many times as wide
 _OPENCV_FILLS = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
 
 
@@ -48,7 +51,9 @@ def window(mask: Array, context: float, least: int) -> Box | None:
         return None
     extents = [(int(places[0]), int(places[-1]) + 1) for places in (rows, columns)]
     painted = max(end - start for start, end in extents)
-    side = max(painted, min(max(math.ceil(context * painted), least), min(mask.shape)))
+    side = max(painted, min(max(math.ceil(context * painted), least), max(mask.shape)))
+    if side > min(mask.shape):  # beyond the shorter side nothing more is known above and below: stay near it
+        side = max(min(side, min(mask.shape)), min(math.ceil(1.5 * painted), max(mask.shape)))
     top, left = (_placed(*extent, side, full) for extent, full in zip(extents, mask.shape, strict=True))
     return Box(left, top, side)
 
@@ -68,7 +73,8 @@ def view(photo: Array, unknown: Array, box: Box, side: int) -> tuple[Array, Arra
     way = cv2.INTER_AREA if box.side > side else cv2.INTER_LINEAR
     weight = cv2.resize(known, (side, side), interpolation=way)
     total = cv2.resize(box.cut(photo) * known[..., None], (side, side), interpolation=way)
-    return total / np.maximum(weight, 1e-4)[..., None] * (weight > 1e-4)[..., None], 1 - weight
+    cover = np.where(weight > 1 - 1e-4, 0, np.clip(1 - weight, 0, 1)).astype(np.float32)  # rounding paints nothing
+    return total / np.maximum(weight, 1e-4)[..., None] * (weight > 1e-4)[..., None], cover
 
 
 def fill(pixels: Array, hole: Array, kind: str) -> Array:
@@ -157,6 +163,7 @@ def extended(photo: Array, left: int, top: int, right: int, bottom: int) -> tupl
     """A photo on a larger canvas, black where it is new, and the mask of what is new; sides in pixels."""
     if min(left, top, right, bottom) < 0:
         raise ValueError(f"extend by {left}, {top}, {right}, {bottom} pixels: choose 0 or more for each side.")
+    check_size("the new canvas", photo.shape[1] + left + right, photo.shape[0] + top + bottom)
     mask = np.ones((photo.shape[0] + top + bottom, photo.shape[1] + left + right), bool)
     canvas = np.zeros((*mask.shape, 3), np.uint8)
     within = slice(top, top + photo.shape[0]), slice(left, left + photo.shape[1])
@@ -167,16 +174,17 @@ def extended(photo: Array, left: int, top: int, right: int, bottom: int) -> tupl
 def tiles(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -> list[Box]:
     """Squares that paint an `extended` photo of (width, height) onward, in order; each overlaps what came before.
 
-    One square does if at least two fifths of it are known. Otherwise strips of at most half a square grow to the right,
-    left, bottom and top, in squares as large as the photo's shorter side.
+    One square does if at least two fifths of it are known and what is new is not too thin for its tokens. Otherwise
+    strips of at most half a square grow to the right, left, bottom and top, in squares at most as large as the photo's
+    shorter side.
     """
     width, height = size
-    whole = max(width + left + right, height + top + bottom)
-    if not any((left, top, right, bottom)):
+    whole, most = max(width + left + right, height + top + bottom), max(left, top, right, bottom)
+    if not most:
         return []
-    if width * height >= 0.4 * whole**2:
+    if width * height >= 0.4 * whole**2 and min(filter(None, (left, top, right, bottom))) >= whole / THINNEST:
         return [Box((width + left + right - whole) // 2, (height + top + bottom - whole) // 2, whole)]
-    side = min(width, height)
+    side = max(1, min(width, height, max(THINNEST * most, 64)))
     low, high = [left, top], [left + width, top + height]  # what is known, by axis
     boxes = []
     for axis, rest, forward in ((0, right, True), (0, left, False), (1, bottom, True), (1, top, False)):

@@ -84,8 +84,9 @@ def edit(options: argparse.Namespace) -> None:
     pipe = Pipeline.load(options.model, device=options.device)
     job = asked_edit(options, pipe)
     options.out.mkdir(parents=True, exist_ok=True)
-    if job.painted.any():
-        Image.fromarray(job.painted).save(options.out / f"{options.photo.stem}-mask.png")
+    mask_file = options.out / f"{options.photo.stem}-mask.png"
+    if job.painted.any() and not (options.mask and mask_file.exists() and mask_file.samefile(options.mask)):
+        Image.fromarray(job.painted).save(mask_file)
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))

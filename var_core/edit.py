@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from .canvas import FILLS, Box, extended, fill, grow, matched, opacity, paste, tiles, view, window
-from .images import to_uint8
 from .pipeline import Pipeline, Request
 from .plan import Plan
 from .sampling import Sampling, Step
 
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
+MOST_SQUARES = 64
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,24 @@ class Edit:
         Request(self.labels, self.seeds, self.sampling)  # refuses what it would refuse later
 
     @property
-    def painted(self) -> np.ndarray:
-        """The mask on the photo as it was before it was extended."""
+    def inner(self) -> tuple[slice, slice]:
+        """Rows and columns where the photo lies as it was before it was extended."""
         left, top, right, bottom = self.extend
         height, width = self.mask.shape
-        return self.mask[top : height - bottom, left : width - right]
+        return slice(top, height - bottom), slice(left, width - right)
+
+    @property
+    def painted(self) -> np.ndarray:
+        """The mask on the photo as it was before it was extended."""
+        return self.mask[self.inner]
+
+    def unknown(self) -> np.ndarray:
+        """What is drawn, bool (H, W): what is painted, grown, and what is new. ValueError if that is nothing."""
+        grown = self.mask.copy()
+        grown[self.inner] = grow(self.painted, self.settings.grow)
+        if self.mask.any() and not grown.any():
+            raise ValueError(f"grow {self.settings.grow} leaves nothing of the mask: shrink it by less.")
+        return grown
 
 
 def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:
@@ -84,8 +97,7 @@ def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:
     canvas, mask = extended(edit.photo, left, top, right, bottom)
     height, width = edit.mask.shape
     mask[top : top + height, left : left + width] = edit.mask
-    boxes = tuple(tiles((width, height), left, top, right, bottom))
-    return replace(edit, photo=canvas, mask=mask, boxes=boxes, extend=(left, top, right, bottom))
+    return replace(edit, photo=canvas, mask=mask, extend=(left, top, right, bottom))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +134,10 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One scale of one square. `photos` holds the B results once the square is done, and is empty until then."""
+    """One scale of one pass over a square. `photos` holds the B results once the pass is done, and is empty before."""
 
-    square: int
-    squares: int
+    turn: int  # passes before this one
+    turns: int
     work: Work
     step: Step
     drawn: np.ndarray | None = None  # uint8 (B, S, S, 3): what the model drew, once the square is done
@@ -161,39 +173,46 @@ def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: Setting
     return replace(work, views=views, plan=plan)
 
 
-@torch.inference_mode()
-def drawn_by(pipe: Pipeline, step: Step) -> np.ndarray:
-    """What the model has drawn after a step, uint8 (B, S, S, 3)."""
-    return np.stack([to_uint8(pipe.tokenizer.decode(one[None]))[0].numpy() for one in step.f_hat])
+def shifted(seeds: tuple[int, ...], turn: int) -> tuple[int, ...]:
+    """The seeds of a pass: other noise than in the passes before it."""
+    return tuple((seed + turn * SEED_STRIDE) % 2**63 for seed in seeds)
 
 
-def around(pipe: Pipeline, mask: np.ndarray, settings: Settings) -> tuple[Box, ...]:
-    """The square to work on for a mask; none if nothing is painted."""
-    box = window(mask, settings.context, pipe.spec.tokenizer.image_side)
-    return () if box is None else (box,)
+def squares(pipe: Pipeline, edit: Edit, unknown: np.ndarray) -> list[Box]:
+    """The squares to work on: those asked for, or one around what is painted, then those that draw onward."""
+    if edit.boxes is not None:
+        return list(edit.boxes)
+    painted = np.zeros_like(unknown)
+    painted[edit.inner] = unknown[edit.inner]
+    around = window(painted, edit.settings.context, pipe.spec.tokenizer.image_side)
+    height, width = edit.painted.shape
+    boxes = [*([around] if around else []), *tiles((width, height), *edit.extend)]
+    if len(boxes) > MOST_SQUARES:
+        raise ValueError(f"this takes {len(boxes)} squares: at most {MOST_SQUARES}. Extend by less at once.")
+    return boxes
 
 
 def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
     """Do an edit, scale by scale, square by square; nothing if nothing is painted."""
-    unknown = grow(edit.mask, edit.settings.grow)
-    boxes = edit.boxes if edit.boxes is not None else around(pipe, unknown, edit.settings)
+    unknown = edit.unknown()
+    boxes = squares(pipe, edit, unknown)
     most = 2 if edit.settings.harmonise else 1
     photos = (edit.photo,) * len(edit.labels)
     for number, box in enumerate(boxes):
+        if not unknown[box.inside(unknown.shape)].any():  # another square has drawn it all
+            continue
         work = prepare(pipe, photos, unknown, box, edit.settings)
         passes = most if (work.cover <= 0.5).any() else 1  # without anything known there is no seam
-        for turn in range(passes):
-            place = number * most + turn
-            seeds = tuple((seed + place * SEED_STRIDE) % 2**63 for seed in edit.seeds)
-            for step in pipe.steps(Request(edit.labels, seeds, edit.sampling, work.plan)):
-                stage = Stage(place, len(boxes) * most, work, step)
+        for turn in range(number * most, number * most + passes):
+            request = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan)
+            for step in pipe.steps(request):
+                stage = Stage(turn, len(boxes) * most, work, step)
                 if step.scale < len(pipe.schedule) - 1:
                     yield stage
-            drawn = drawn_by(pipe, stage.step)
+            drawn = pipe.pixels(stage.step.f_hat)
             results = work.pasted(drawn)
             yield replace(stage, drawn=drawn, photos=results)
-            if turn + 1 < passes:
-                work = second_pass(pipe, work, drawn, edit.settings)
+            work = second_pass(pipe, work, drawn, edit.settings) if passes > 1 else work
         photos = results
         unknown = unknown.copy()
         unknown[box.inside(unknown.shape)] = False

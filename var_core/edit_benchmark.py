@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .canvas import Box, fill, grow
+from .canvas import FILLS, Box, fill, grow
 from .data import PictureSet
-from .edit import Settings, Work, drawn_by, prepare, second_pass
+from .edit import Settings, Work, prepare, second_pass, shifted
 from .evaluate import Gaussian, Probe, features_of, frechet
 from .features import ImageFeatures
 from .images import to_float
@@ -90,11 +90,11 @@ def ours(pipe: Pipeline, settings: Settings, sampling: Sampling, null: bool, bat
         for start in range(0, len(given), batch):
             part = given[start : start + batch]
             works = [work(case) for case in part]
-            drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null)
+            drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null, turn=0)
             if settings.harmonise:
                 pairs = zip(works, drawn, strict=True)
                 works = [second_pass(pipe, w, picture[None], settings) for w, picture in pairs]
-                drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null)
+                drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null, turn=1)
             results += [w.pasted(picture[None])[0] for w, picture in zip(works, drawn, strict=True)]
         return results
 
@@ -120,17 +120,19 @@ def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
         results = []
         for start in range(0, len(given), batch):
             part = given[start : start + batch]
-            results += list(_draw(pipe, part, Plan.joined([plan(case) for case in part]), sampling, null=False))
+            plans = Plan.joined([plan(case) for case in part])
+            results += list(_draw(pipe, part, plans, sampling, null=False, turn=0))
         return results
 
     return method
 
 
-def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, null: bool) -> np.ndarray:
-    """What the model draws for cases, uint8 (B, S, S, 3)."""
+def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, null: bool, turn: int) -> np.ndarray:
+    """What the model draws for cases in a pass, uint8 (B, S, S, 3)."""
     labels = tuple(pipe.spec.transformer.null_label if null else case.label for case in part)
-    *_, last = pipe.steps(Request(labels, tuple(case.seed for case in part), sampling, plan))
-    return drawn_by(pipe, last)
+    seeds = shifted(tuple(case.seed for case in part), turn)
+    *_, last = pipe.steps(Request(labels, seeds, sampling, plan))
+    return pipe.pixels(last.f_hat)
 
 
 def methods(pipe: Pipeline, sampling: Sampling) -> dict[str, Method]:
@@ -149,7 +151,7 @@ def methods(pipe: Pipeline, sampling: Sampling) -> dict[str, Method]:
     switches = {
         "kept tokens fixed": {"follow": not usual.follow},
         "colours not matched": {"match": not usual.match},
-        **{f"fill {kind}": {"fill": kind} for kind in ("spread", "telea", "mean", "none") if kind != usual.fill},
+        **{f"fill {kind}": {"fill": kind} for kind in FILLS if kind != usual.fill},
         **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 2, 4) if k != usual.first_free_scale},
         **{f"free above cover {c}": {"min_cover": c} for c in (0.0, 0.3, 0.6) if c != usual.min_cover},
         **{f"harmonised within {n} pixels": {"harmonise": n} for n in (0, 6, 12) if n != usual.harmonise},

@@ -1,6 +1,8 @@
 """The border between PIL pictures and tensors."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +49,16 @@ def _eight_bits(levels: np.ndarray) -> np.ndarray:
     return (levels.astype(np.float64).clip(0, 65535) / 257).round().astype(np.uint8)
 
 
-def open_photo(path: Path | str) -> np.ndarray:
-    """A photo from a file as uint8 (H, W, 3), upright; ValueError with the remedy if it cannot be used."""
+@contextmanager
+def opened(path: Path | str, what: str) -> Iterator[Image.Image]:
+    """A picture file, for reading it as a "photo" or a "mask"; ValueError with the remedy if it cannot be used."""
     name = Path(path).name
     try:
-        with Image.open(path) as opened:
-            _check_size(name, *opened.size)
-            if getattr(opened, "n_frames", 1) > 1:
-                raise ValueError(f"{name} has {opened.n_frames} frames: save the one you want as a PNG.")
-            return np.array(flat(opened))
+        with Image.open(path) as picture:
+            check_size(name, *picture.size)
+            if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:  # cameras put a preview behind an MPO
+                raise ValueError(f"{name} has {picture.n_frames} frames: save the one you want as a PNG.")
+            yield picture
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
     except ValueError:
@@ -63,10 +66,11 @@ def open_photo(path: Path | str) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} has too many pixels: at most {MOST_MEGAPIXELS} megapixels. {SMALLER}") from error
     except Exception as error:  # Pillow answers damage with errors of many kinds
-        raise ValueError(f"{name} is not a picture that can be read: choose a PNG, JPEG or WebP file.") from error
+        raise ValueError(f"{name} is not a {what} that can be read: choose a PNG, JPEG or WebP file.") from error
 
 
-def _check_size(name: str, width: int, height: int) -> None:
+def check_size(name: str, width: int, height: int) -> None:
+    """ValueError, with the remedy, for a picture of too many pixels."""
     megapixels = width * height / 1e6
     if megapixels > MOST_MEGAPIXELS:
         raise ValueError(
@@ -74,25 +78,23 @@ def _check_size(name: str, width: int, height: int) -> None:
         )
 
 
+def open_photo(path: Path | str) -> np.ndarray:
+    """A photo from a file as uint8 (H, W, 3), upright; ValueError with the remedy if it cannot be used."""
+    with opened(path, "picture") as picture:
+        return np.array(flat(picture))
+
+
 def open_mask(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
     """A mask from a file as bool (H, W), True = repaint, for a photo of (width, height).
 
-    White is painted; in a file with transparency, whatever is not transparent. Another size is resized to the nearest
+    White is painted; in a file that is transparent somewhere, whatever is not. Another size is resized to the nearest
     pixel, and returned beside the mask (None: it fitted). ValueError if the file cannot be used.
     """
-    name = Path(path).name
-    try:
-        with Image.open(path) as opened:
-            _check_size(name, *opened.size)
-            upright = ImageOps.exif_transpose(opened)
-            clear = upright.has_transparency_data
-            levels = upright.convert("RGBA").getchannel("A") if clear else flat(upright).convert("L")
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: there is no such file.") from error
-    except ValueError:
-        raise
-    except Exception as error:  # Pillow answers damage with errors of many kinds
-        raise ValueError(f"{name} is not a mask that can be read: choose a black and white PNG file.") from error
+    with opened(path, "mask") as picture:
+        upright = ImageOps.exif_transpose(picture)
+        alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
+        clear = alpha is not None and alpha.getextrema()[0] < 255
+        levels = alpha if clear else flat(upright).convert("L")
     found = None if levels.size == size else levels.size
     return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 127, found
 

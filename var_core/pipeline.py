@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from . import checkpoints, sampling
 from .config import ModelSpec
-from .images import from_pil, to_float, to_pil
+from .images import from_pil, to_float, to_pil, to_uint8
 from .plan import Plan
 from .sampling import Sampling, Step
 from .schedule import Schedule
@@ -74,8 +75,11 @@ class Pipeline:
     def inpainting(
         self, pictures: Tensor, cover: Tensor, min_cover: float, first_free_scale: int, follow: bool
     ) -> Plan:
-        """The plan that repaints what `cover` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`."""
-        f = self.tokenizer.features(to_float(pictures.to(self.device)))
+        """The plan that repaints what `cover` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`.
+
+        Each is encoded alone, so that none depends on its neighbours.
+        """
+        f = torch.cat([self.tokenizer.features(to_float(one[None].to(self.device))) for one in pictures])
         tokens = [found.tokens for found in self.tokenizer.quantizer.quantize(f)]
         return Plan.inpaint(
             tokens,
@@ -86,10 +90,14 @@ class Pipeline:
             target=f if follow else None,
         )
 
-    @torch.inference_mode()
     def decode(self, f_hat: Tensor) -> list[Image.Image]:
-        """f_hat (B, C, s_K, s_K) -> B pictures of side S; one at a time, so that none depends on its neighbours."""
-        return [to_pil(self.tokenizer.decode(one[None]))[0] for one in f_hat]
+        """f_hat (B, C, s_K, s_K) -> B pictures of side S."""
+        return [Image.fromarray(picture) for picture in self.pixels(f_hat)]
+
+    @torch.inference_mode()
+    def pixels(self, f_hat: Tensor) -> np.ndarray:
+        """As `decode`, uint8 (B, S, S, 3); one at a time, so that none depends on its neighbours."""
+        return np.stack([to_uint8(self.tokenizer.decode(one[None]))[0].numpy() for one in f_hat])
 
     @torch.inference_mode()
     def reconstruct(self, tokens: list[Tensor]) -> list[Image.Image]:

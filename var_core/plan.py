@@ -99,7 +99,8 @@ class Plan:
         """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
 
         `cover` (S, S) in [0, 1] is the share of each pixel that is to be repainted. A token is free if more than
-        `min_cover` of its cell is covered; before `first_free_scale` only if all of it is.
+        `min_cover` of its cell is covered; before `first_free_scale` only if all of it is. Where a mask is too thin for
+        that, the most covered cells of the finest scale are free, so that what is painted always changes.
         """
         if not (0 <= min_cover <= 1 and 0 <= first_free_scale <= len(schedule)):
             raise ValueError(
@@ -111,7 +112,9 @@ class Plan:
             weights = averaging(len(cover), side).to(cover)
             share = (weights @ cover @ weights.T).flatten()  # (L_k,)
             most = min_cover if scale >= first_free_scale else 1.0
-            free = (share > most) | (share > 1 - 1e-6)  # rounding must not keep what is covered wholly
+            free = share > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
+            if scale == len(schedule) - 1 and not free.any():
+                free = share > max(0.5 * float(share.max()), 1e-6)
             keep.append((~free).to(tokens[scale].device).expand_as(tokens[scale]))
         return cls(tokens, keep, target)
 

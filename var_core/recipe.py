@@ -39,18 +39,17 @@ class Edited:
     @classmethod
     def of(cls, edit: Edit) -> "Edited":
         """Of an edit, extended or not."""
-        left, top, right, bottom = edit.extend
-        height, width = edit.mask.shape
-        photo = edit.photo[top : height - bottom, left : width - right]
-        chosen = () if edit.boxes is None or any(edit.extend) else edit.boxes
-        boxes = tuple((box.left, box.top, box.side) for box in chosen)
-        return cls(fingerprint(photo), fingerprint(edit.painted), edit.settings, edit.extend, boxes)
+        boxes = tuple((box.left, box.top, box.side) for box in edit.boxes or ())
+        return cls(fingerprint(edit.photo[edit.inner]), fingerprint(edit.painted), edit.settings, edit.extend, boxes)
 
     @classmethod
     def from_values(cls, values: dict) -> "Edited":
-        """The inverse of `asdict`, after a way through JSON."""
-        boxes = tuple(tuple(map(int, box)) for box in values["boxes"])
-        extend = tuple(map(int, values["extend"]))
+        """The inverse of `asdict`, after a way through JSON; TypeError if it is not."""
+        extend, boxes = tuple(values["extend"]), tuple(map(tuple, values["boxes"]))
+        whole = [number for numbers in (extend, *boxes) for number in numbers]
+        shapes = len(extend) == 4 and all(len(box) == 3 for box in boxes)
+        if not shapes or not all(type(number) is int and abs(number) < 2**31 for number in whole):
+            raise TypeError(f"extend {extend}, boxes {boxes}")
         return _typed(
             cls(**{**values, "settings": _typed(Settings(**values["settings"])), "extend": extend, "boxes": boxes})
         )

@@ -491,7 +491,8 @@ def fitted_preview(tokenizer: Tokenizer, pictures: PictureSet, count: int = 512)
 
 def export(out: Path, name: str, tokenizer: Tokenizer, var: VAR, classes: Classes, train: PictureSet) -> None:
     """Write a checkpoint for the app."""
-    spec = ModelSpec(name, tokenizer.config, var.config, classes.names, classes.groups)
+    names = tuple(word[:1].upper() + word[1:] for word in classes.names)
+    spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, spec, tokenizer, fitted_preview(tokenizer, train), var)
 

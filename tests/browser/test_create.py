@@ -109,7 +109,7 @@ def test_a_downloaded_picture_brings_back_its_settings_and_its_pixels(page, tmp_
     assert (made.class_name, made.seed, made.sampling.guidance, made.sampling.top_k) == ("Tulip", 77, 2.35, 123)
 
     page.click("#reset")
-    page.wait_for_function("document.querySelector('#top_k input').value === '900'")
+    page.wait_for_function("document.querySelector('#top_k input').value === '100'")
     pick(page, "Sea")
     page.click("#dice")
     page.wait_for_function("document.querySelector('#seed input').value !== '77'")

@@ -64,8 +64,9 @@ def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
 
 def run(page, count: int) -> None:
     page.click("#edit_run")
-    page.get_by_text(re.compile(rf"^{count} variations? in ")).wait_for()
+    page.locator("#edit_stop").wait_for()
     page.locator("#edit_run").wait_for()
+    page.get_by_text(re.compile(rf"^{count} variations? in ")).wait_for()
 
 
 def set_number(page, name: str, value: float) -> None:
@@ -142,11 +143,11 @@ def test_nothing_painted_is_said_and_a_class_edit_takes_its_class(desk, tmp_path
     page.click("#masking button.label-wrap")
     page.fill("#corners input, #corners textarea", "100, 50, 180, 140")
     page.click("#add")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(3500)  # the canvas takes its time to show a mask that it did not paint
     run(page, 4)
     assert mask_of(page).sum() == 81 * 91
     page.click("#invert")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(3500)
     run(page, 4)
     assert mask_of(page).sum() == WIDTH * HEIGHT - 81 * 91
     (tmp_path / "sunflower.png").write_bytes(fetched(page, "#edit_download"))
