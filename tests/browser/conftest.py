@@ -101,6 +101,7 @@ def visit(chromium, address: str) -> Iterator[Callable]:
         page.set_default_timeout(15_000)
         page.goto(address + query)
         page.locator("#run").wait_for()
+        page.wait_for_timeout(1000)  # until what the page's address asks for has been answered
         return page
 
     yield opened
