@@ -12,7 +12,6 @@ import pytest
 import tiny
 from PIL import Image
 
-import app
 from ui import desk
 from ui import edit as screen
 from ui.desk import CHANGE, EXTEND, INPAINT, Desk, Wish
@@ -52,11 +51,6 @@ def drawn_on(now: Desk, mask: np.ndarray) -> dict:
 @pytest.fixture
 def handlers(tmp_path: Path) -> Handlers:
     return Handlers(tiny.pipeline(), str(tmp_path))
-
-
-@pytest.fixture(scope="module")
-def page() -> gr.Blocks:
-    return app.build(tiny.pipeline())
 
 
 def at(*index: int) -> SimpleNamespace:

@@ -11,7 +11,6 @@ import pytest
 import tiny
 from PIL import Image
 
-import app
 from ui import controls, create, runs
 from ui.create import Handlers
 from ui.runs import Brake
@@ -31,11 +30,6 @@ def read(**changes: object) -> Request:
 @pytest.fixture
 def handlers(tmp_path: Path) -> Handlers:
     return Handlers(tiny.pipeline(), str(tmp_path))
-
-
-@pytest.fixture(scope="module")
-def page() -> gr.Blocks:
-    return app.build(tiny.pipeline())
 
 
 def last(handlers: Handlers, request: Request) -> runs.Run:

@@ -98,7 +98,7 @@ def visit(chromium, address: str) -> Iterator[Callable]:
         page.on("console", lambda message: troubles.append(message.text) if _matters(message) else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", lambda sent: troubles.append(sent.url) if _leaves(sent.url, address) else None)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.goto(address + query)
         page.locator("#run").wait_for()
         page.wait_for_timeout(1000)  # until what the page's address asks for has been answered

@@ -1,12 +1,12 @@
 """The Create tab as its user meets it."""
 
 import base64
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from hands import download, pixels, set_number, unfold
 from PIL import Image
 
 from var_core.recipe import Recipe
@@ -28,26 +28,15 @@ DROP = """([name, data]) => {
 }"""
 
 
-def set_number(page, name: str, value: float) -> None:
-    page.fill(f"#{name} input[type=number]", str(value))
-    page.keyboard.press("Tab")
-
-
 def pick(page, name: str) -> None:
     page.click("#class input")
     page.keyboard.type(name)
     page.get_by_role("option", name=name).click()
 
 
-def unfold(page) -> None:
-    """The settings of the draw are not in the page until they are unfolded."""
-    if not page.locator("#guidance").is_visible():
-        page.click("#drawing button.label-wrap")
-
-
 def controls(page) -> dict[str, object]:
     """What all controls say."""
-    unfold(page)
+    unfold(page, "drawing", "guidance")
     numbers = ("pictures", "guidance", "temperature", "top_k", "top_p")
     said = {name: float(page.input_value(f"#{name} input[type=number]")) for name in numbers}
     said |= {"class": page.input_value("#class input"), "seed": page.input_value("#seed input")}
@@ -62,16 +51,6 @@ def run(page, count: int) -> None:
 def finished(page, count: int) -> None:
     page.get_by_text(re.compile(rf"^{count} pictures? in ")).wait_for()
     page.locator("#run").wait_for()
-
-
-def download(page, button: str) -> bytes:
-    with page.expect_download() as caught:
-        page.click(button)
-    return Path(caught.value.path()).read_bytes()
-
-
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)))
 
 
 def recipe(png: bytes, folder: Path) -> Recipe:
@@ -97,7 +76,7 @@ def test_a_downloaded_picture_brings_back_its_settings_and_its_pixels(page, tmp_
     pick(page, "Tulip")
     page.click("#seed input", click_count=3)
     page.keyboard.type("77")
-    unfold(page)
+    unfold(page, "drawing", "guidance")
     set_number(page, "guidance", 2.35)
     set_number(page, "top_k", 123)
     page.check("#smooth input")

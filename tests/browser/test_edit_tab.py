@@ -1,11 +1,11 @@
 """The Edit tab as its user meets it: paint with the mouse, run, compare, go on."""
 
-import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hands import download, pixels, set_number, unfold, upload
 from PIL import Image
 
 from var_core.canvas import grow
@@ -42,10 +42,6 @@ def zoom(page) -> float:
     return float(re.search(r"(\d+)%", page.inner_text("#canvas"))[1])
 
 
-def upload(page, button: str, file: Path) -> None:
-    page.set_input_files(f"xpath=//*[@id='{button}']/preceding-sibling::input", str(file))
-
-
 def spot(page, x: float, y: float) -> tuple[float, float]:
     """Where a place of the photo (0 to 1) lies on the page; the canvas shows the photo at its middle."""
     box = page.locator("#canvas canvas").first.bounding_box()
@@ -69,30 +65,15 @@ def run(page, count: int) -> None:
     page.get_by_text(re.compile(rf"^{count} variations? in ")).wait_for()
 
 
-def set_number(page, name: str, value: float) -> None:
-    page.fill(f"#{name} input", str(value))
-    page.keyboard.press("Tab")
-
-
-def fetched(page, button: str) -> bytes:
-    with page.expect_download() as caught:
-        page.click(button)
-    return Path(caught.value.path()).read_bytes()
-
-
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-
-
 def mask_of(page) -> np.ndarray:
-    return pixels(fetched(page, "#edit_mask"))[..., 0] > 0
+    return pixels(download(page, "#edit_mask"))[..., 0] > 0
 
 
 def test_a_stroke_is_repainted_and_every_other_pixel_stays(desk, photo: Path, tmp_path: Path):
     page = desk
     stroke(page, (0.35, 0.4), (0.6, 0.5))
     run(page, int(page.input_value("#edit_variations input[type=number]")))
-    before, after, mask = pixels(photo.read_bytes()), pixels(fetched(page, "#edit_download")), mask_of(page)
+    before, after, mask = pixels(photo.read_bytes()), pixels(download(page, "#edit_download")), mask_of(page)
     assert 0.01 < mask.mean() < 0.4
     untouched = ~grow(mask, Settings().feather)
     assert np.array_equal(after[untouched], before[untouched])
@@ -106,10 +87,10 @@ def test_a_stroke_is_repainted_and_every_other_pixel_stays(desk, photo: Path, tm
     assert 0 < smaller.sum() < mask.sum() and not (smaller & ~mask).any()
 
     # the same seed on the same mask gives the same pixels
-    first = fetched(page, "#edit_download")
+    first = download(page, "#edit_download")
     page.check("#edit_lock input")
     run(page, 4)
-    assert np.array_equal(pixels(fetched(page, "#edit_download")), pixels(first))
+    assert np.array_equal(pixels(download(page, "#edit_download")), pixels(first))
     (tmp_path / "kept.png").write_bytes(first)
     recipe = Recipe.read(tmp_path / "kept.png")
     assert recipe.edited is not None and recipe.class_name == "no class"
@@ -121,7 +102,7 @@ def test_the_photo_is_extended_and_used_as_the_next_input(desk, photo: Path):
     set_number(page, "extend_right", 60)
     page.get_by_text("300 × 200 becomes 360 × 200 pixels").wait_for()  # noqa: RUF001
     run(page, 4)
-    after = pixels(fetched(page, "#edit_download"))
+    after = pixels(download(page, "#edit_download"))
     feather = Settings().feather
     assert after.shape == (200, 360, 3)
     assert np.array_equal(after[:, : 300 - feather], pixels(photo.read_bytes())[:, : 300 - feather])
@@ -140,7 +121,7 @@ def test_nothing_painted_is_said_and_a_class_edit_takes_its_class(desk, tmp_path
     page.keyboard.press("Enter")
     page.click("#edit_run")
     page.get_by_text("Nothing is painted yet").wait_for()
-    page.click("#masking button.label-wrap")
+    unfold(page, "masking", "corners")
     page.fill("#corners input, #corners textarea", "100, 50, 180, 140")
     page.click("#add")
     page.wait_for_timeout(3500)  # the canvas takes its time to show a mask that it did not paint
@@ -150,7 +131,7 @@ def test_nothing_painted_is_said_and_a_class_edit_takes_its_class(desk, tmp_path
     page.wait_for_timeout(3500)
     run(page, 4)
     assert mask_of(page).sum() == WIDTH * HEIGHT - 81 * 91
-    (tmp_path / "sunflower.png").write_bytes(fetched(page, "#edit_download"))
+    (tmp_path / "sunflower.png").write_bytes(download(page, "#edit_download"))
     assert Recipe.read(tmp_path / "sunflower.png").class_name == "Sunflower"
 
 

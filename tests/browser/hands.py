@@ -1,0 +1,43 @@
+"""What a user's hands do on the page, and what comes out of it."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SETTLE = 500  # milliseconds until what has just appeared on the page listens to its user
+
+
+def set_number(page, name: str, value: float) -> None:
+    """Type a number, as a user does, and leave the box."""
+    box = page.locator(f"#{name} input:not([type=range])").first
+    box.wait_for()
+    page.wait_for_timeout(SETTLE)
+    box.click(click_count=3)
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type(str(value))
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(SETTLE)
+    assert float(box.input_value()) == value
+
+
+def unfold(page, accordion: str, inside: str) -> None:
+    """What an accordion holds is not in the page until it is unfolded."""
+    if not page.locator(f"#{inside}").is_visible():
+        page.click(f"#{accordion} button.label-wrap")
+        page.locator(f"#{inside}").wait_for()
+
+
+def upload(page, button: str, file: Path) -> None:
+    page.set_input_files(f"xpath=//*[@id='{button}']/preceding-sibling::input", str(file))
+
+
+def download(page, button: str) -> bytes:
+    with page.expect_download() as caught:
+        page.click(button)
+    return Path(caught.value.path()).read_bytes()
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
