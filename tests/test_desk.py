@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,13 +18,14 @@ from ui import edit as screen
 from ui.desk import CHANGE, EXTEND, INPAINT, Desk, Wish
 from ui.edit import Handlers
 from ui.runs import Brake
-from var_core.canvas import FILLS, grow
-from var_core.edit import Edit, Settings, run
+from var_core.canvas import FILLS, Box, grow
+from var_core.edit import Edit, Settings, onward, run
+from var_core.pipeline import Request
 from var_core.recipe import Recipe
 from var_core.sampling import Sampling
 
 SPEC = tiny.SPEC
-WISH = Wish(INPAINT, "", 1, "5", Sampling(), Settings(), (0, 0, 0, 0))
+WISH = Wish(INPAINT, "no class", 1, "5", Sampling(), Settings(), (0, 0, 0, 0))
 NUMBERS = ("pixels", 0, 0, 0, 0)
 HOW = screen.shown_settings(Settings())
 DRAWING = screen.controls.shown_drawing(Sampling())
@@ -150,12 +152,21 @@ def test_sides_that_cannot_be_are_refused(amounts, sentence):
 
 def test_each_task_asks_for_its_own_edit():
     null = SPEC.transformer.null_label
-    inpaint = desk.asked(SPEC, DESK, painted(), replace(WISH, class_name="Rose", count=3))
-    assert inpaint.labels == (null,) * 3 and inpaint.seeds == (5, 6, 7) and inpaint.extend == (0, 0, 0, 0)
+    inpaint = desk.asked(SPEC, DESK, painted(), replace(WISH, count=3))
+    assert (
+        inpaint.labels == (null,) * 3
+        and inpaint.boxes is None
+        and inpaint.seeds == (5, 6, 7)
+        and inpaint.extend == (0, 0, 0, 0)
+    )
     change = desk.asked(SPEC, DESK, painted(), replace(WISH, task=CHANGE, class_name="sunf"))
     assert change.labels == (2,) and np.array_equal(change.mask, painted())
     extend = desk.asked(SPEC, DESK, DESK.mask, replace(WISH, task=EXTEND, extend=(0, 0, 8, 0)))
-    assert extend.photo.shape == (40, 68, 3) and extend.mask.sum() == 40 * 8
+    assert extend.photo.shape == (40, 68, 3) and extend.mask.sum() == 40 * 8 and extend.labels == (null,)
+    extend = desk.asked(SPEC, DESK, DESK.mask, replace(WISH, task=EXTEND, class_name="Rose", extend=(0, 0, 8, 0)))
+    assert extend.labels == (1,)
+    boxed = desk.asked(SPEC, DESK, painted(), replace(WISH, class_name="Rose", box=Box(5, 5, 30)))
+    assert boxed.labels == (1,) and boxed.boxes == (Box(5, 5, 30),)
     inpaint = desk.asked(SPEC, DESK, painted(), replace(WISH, extend=(0, 0, 8, 0)))  # left over from another task
     assert inpaint.photo.shape == (40, 60, 3)
 
@@ -166,6 +177,8 @@ def test_each_task_asks_for_its_own_edit():
         (None, {}, "There is no photo yet: open one"),
         (DESK, {}, "Nothing is painted yet: paint over what should change"),
         (DESK, {"task": CHANGE, "class_name": "Rose"}, "Nothing is painted yet"),
+        (replace(DESK, mask=painted()), {"task": CHANGE}, "Choose a class: what should it become?"),
+        (replace(DESK, mask=painted()), {"box": Box(40, 0, 15)}, "Nothing is painted inside the box"),
         (DESK, {"task": EXTEND}, "at least one side must be more than 0"),
         (DESK, {"task": EXTEND, "extend": (1, 0, 0, 0), "count": 9}, "variations 9 is out of range: choose 1 to 8"),
         (DESK, {"task": EXTEND, "extend": (1, 0, 0, 0), "seed": "x"}, "seed 'x' is not a number"),
@@ -197,9 +210,16 @@ def test_each_control_changes_its_own_setting(field):
     assert screen.read_settings(*values) == replace(Settings(), **{field: changed})
 
 
-def asked(handlers: Handlers, task: str = INPAINT, name: str = "Rose", sides: tuple = NUMBERS, count: int = 2) -> tuple:
+def asked(
+    handlers: Handlers,
+    task: str = INPAINT,
+    name: str = "no class",
+    sides: tuple = NUMBERS,
+    count: int = 2,
+    box: str = "",
+) -> tuple:
     canvas = drawn_on(DESK, painted())
-    return handlers.ready(DESK, canvas, True, task, name, *sides, *HOW, *DRAWING, count, "5")
+    return handlers.ready(DESK, canvas, True, task, box, name, *sides, *HOW, *DRAWING, count, "5")
 
 
 def test_the_controls_ask_for_the_edit_that_they_show(handlers):
@@ -211,7 +231,7 @@ def test_the_controls_ask_for_the_edit_that_they_show(handlers):
 
 
 def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(handlers):
-    edit = asked(handlers, CHANGE)[0]
+    edit = asked(handlers, CHANGE, "Rose")[0]
     sheets = [*handlers.watch(edit, Brake(), DESK)]
     told = [re.search(r"<span>(.*?) ·", sheet.bar)[1] for sheet in sheets[:-1]]
     assert told == [f"scale {k} of 4" for k in (1, 2, 3, 4)]
@@ -236,18 +256,41 @@ def test_stop_ends_an_edit_within_a_scale_and_leaves_no_results(handlers):
 def test_the_effective_mask_of_every_scale_is_shown(handlers):
     *_, last = handlers.watch(asked(handlers)[0], Brake(), DESK)
     assert last.inside.count("<figure>") == 4 + 2
-    work = last.done.stages[-1].work
-    free = int((~work.plan.keep[3][0]).sum())
-    assert f"4×4: {free} of 16" in last.inside  # noqa: RUF001
+    (square,) = last.done.squares
+    assert f"4×4: {square.free[3].sum()} of 16" in last.inside  # noqa: RUF001
+
+
+def test_every_square_of_an_extension_shows_what_it_drew(handlers):
+    *_, last = handlers.watch(asked(handlers, EXTEND, sides=("pixels", 0, 0, 70, 0))[0], Brake(), DESK)
+    count = len(last.done.squares)
+    assert count > 1 and last.inside.count("<figure>") == count * (4 + 2) and f"pass {count} of {count}" in last.inside
+
+
+def test_all_results_and_the_mask_come_in_one_file(handlers):
+    *_, last = handlers.watch(asked(handlers)[0], Brake(), DESK)
+    with zipfile.ZipFile(last.done.bundle) as packed:
+        for file in (*last.done.files, last.done.mask_file):
+            assert packed.read(Path(file).name) == Path(file).read_bytes()
+        assert len(packed.namelist()) == 3
+
+
+def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
+    large = desk.fresh("large", photo(2100, 2500))
+    mask = np.zeros_like(large.mask)
+    mask[500:600, 500:600] = True
+    *_, last = handlers.watch(desk.asked(SPEC, large, mask, WISH), Brake(), large)
+    assert max(desk.preview(last.done.photos[0]).size) == desk.LARGEST_PREVIEW
+    assert Image.open(last.done.files[0]).size == (2500, 2100)
+    assert max(desk.before_and_after(last.done, 0)[1].size) == desk.LARGEST_PREVIEW
 
 
 def test_another_result_brings_its_own_file_and_slider(handlers):
     *_, last = handlers.watch(asked(handlers)[0], Brake(), DESK)
-    file, mask_file, compare, _, place = handlers.choose(last.done, at(1))
-    assert (file, mask_file, place) == (last.done.files[1], last.done.mask_file, 1)
+    file, mask_file, bundle, compare, _, place = handlers.choose(last.done, at(1))
+    assert (file, mask_file, bundle, place) == (last.done.files[1], last.done.mask_file, last.done.bundle, 1)
     before, after = compare.value
     assert before is not None and after is not None
-    assert handlers.choose(None, at(0)) == (gr.skip(),) * 5
+    assert handlers.choose(None, at(0)) == (gr.skip(),) * 6
 
 
 def test_a_result_becomes_the_photo_and_one_can_step_back(handlers):
@@ -287,28 +330,50 @@ def test_masks_are_saved_and_loaded(handlers):
     assert np.array_equal(desk.painted_on(DESK, {"layers": [np.asarray(loaded["layers"][0])]}), painted())
 
 
-def test_two_clicks_paint_a_rectangle(handlers):
-    canvas = drawn_on(DESK, DESK.mask)
-    shown, _, first, said = handlers.click(DESK, canvas, None, at(5, 6))
-    assert (shown, first) == (gr.skip(), (5, 6)) and "opposite corner" in said
-    shown, _, first, said = handlers.click(DESK, canvas, first, at(14, 9))
-    assert first is None and said == "5, 6, 14, 9"
+def test_four_numbers_paint_a_rectangle_or_choose_where_to_look(handlers):
+    shown, _ = handlers.add_rectangle(DESK, drawn_on(DESK, DESK.mask), "5, 6; 14, 9")
     assert desk.painted_on(DESK, {"layers": [np.asarray(shown["layers"][0])]}).sum() == 10 * 4
-    typed, _ = handlers.add_rectangle(DESK, canvas, "5, 6, 14, 9")
-    assert np.array_equal(np.asarray(typed["layers"][0]), np.asarray(shown["layers"][0]))
+    assert handlers.look_there(DESK, "10, 6, 29, 9") == "10, 0, 20"  # the square around it, on the photo
+    assert handlers.look_there(DESK, "59, 39, 40, 39") == "40, 20, 20"
+    assert handlers.look_there(DESK, "0, 0, 59, 39") == "0, -10, 60"
 
 
-@pytest.mark.parametrize(("text", "sentence"), [("1,2,3", "Type four numbers"), ("a,b,c,d", "is not a number")])
-def test_a_rectangle_of_other_words_is_refused(handlers, text, sentence):
-    with pytest.raises(gr.Error, match=sentence):
+@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,2,3,4,5", ""])
+def test_a_rectangle_of_other_words_is_refused(handlers, text):
+    with pytest.raises(gr.Error, match=r"does not say left, top, right, bottom|is not a number"):
         handlers.add_rectangle(DESK, None, text)
+
+
+def test_the_model_looks_where_it_is_told_and_the_rest_stays(handlers):
+    edit = asked(handlers, box="16, 0, 30")[0]
+    assert edit.boxes == (Box(16, 0, 30),)
+    *_, last = handlers.watch(edit, Brake(), DESK)
+    for result in last.done.photos:
+        assert np.array_equal(result[:, :16], DESK.photo[:, :16])
+        assert (result[10:20, 16:30] != DESK.photo[10:20, 16:30]).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("1, 2", "does not say left, top, side"),
+        ("60, 0, 9", "misses the photo of 60 x 40"),
+        ("-9, 0, 9", "misses"),
+        ("0, 0, 0", "misses"),
+        ("0, 0, 121", "more than twice as large"),
+    ],
+)
+def test_a_box_that_cannot_be_is_refused(handlers, text, sentence):
+    with pytest.raises(gr.Error, match=sentence):
+        asked(handlers, box=text)
+    assert asked(handlers, EXTEND, sides=("pixels", 9, 0, 0, 0), box=text)[0].boxes is None  # has squares of its own
 
 
 def test_without_a_photo_every_tool_says_so(handlers, tmp_path):
     for act in (
         lambda: handlers.change_mask("invert", None, None, 3),
         lambda: handlers.add_rectangle(None, None, "1,2,3,4"),
-        lambda: handlers.click(None, None, None, at(1, 2)),
+        lambda: handlers.look_there(None, "1,2,3,4"),
         lambda: handlers.load_mask(None, None, str(tmp_path / "mask.png")),
         lambda: handlers.save_mask(None, None),
     ):
@@ -323,14 +388,31 @@ def test_the_outline_tells_the_new_size_or_what_is_wrong(handlers):
     assert handlers.outline(None, EXTEND, "pixels", 10, 0, 0, 0) == ""
 
 
-def test_a_result_restores_every_control(handlers):
-    settings = Settings("telea", 1, 0.45, False, True, 2, 3, 3.0)
-    plain = Edit(DESK.photo, painted(), (1,), (77,), Sampling(guidance=2.5, smooth=True), settings)
-    *_, last = handlers.watch(plain, Brake(), DESK)
-    task, name, unit, *rest = handlers.restore(last.done.files[0])
-    assert (task, name, unit, rest[:4]) == (CHANGE, "Rose", "pixels", [0, 0, 0, 0])
-    assert screen.read_settings(*rest[4:13]) == settings
-    assert rest[13:] == [2.5, 1.0, Sampling().top_k, 0.95, True, 1, "77", True]
+@pytest.mark.parametrize(
+    ("label", "boxes", "extend", "choice"),
+    [
+        (1, (Box(0, 0, 40),), (0, 0, 0, 0), (CHANGE, "0, 0, 40", "Rose")),
+        (SPEC.transformer.null_label, None, (0, 0, 0, 0), (INPAINT, "", "no class")),
+        (1, None, (4, 0, 7, 0), (EXTEND, "", "Rose")),
+    ],
+)
+def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
+    settings = Settings("telea", 1, 0.45, False, True, 2, 3, 9.0, 32)
+    plain = Edit(DESK.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
+    *_, last = handlers.watch(onward(plain, *extend) if any(extend) else plain, Brake(), DESK)
+    restored = handlers.restore(last.done.files[0])
+    assert restored[:8] == (*choice, "pixels", *extend)
+    assert screen.read_settings(*restored[8:17]) == settings
+    assert restored[17:] == (2.5, 1.0, Sampling().top_k, 0.95, True, 1, "77", True)
+    again, *_ = handlers.ready(DESK, drawn_on(DESK, painted()), True, *restored[:-1])
+    assert np.array_equal(run(tiny.pipeline(), again)[0], last.done.photos[0])
+
+
+def test_the_class_and_seed_of_a_result_go_to_the_create_tab(handlers):
+    *_, last = handlers.watch(asked(handlers, CHANGE, "Rose")[0], Brake(), DESK)
+    tabs, *values, locked = handlers.send_back(last.done, 1)
+    assert tabs.selected == "create" and locked
+    assert screen.controls.read(SPEC, *values) == Request((1,), (6,), Sampling())
 
 
 def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):
@@ -359,15 +441,16 @@ def test_every_control_is_wired_into_a_run_in_the_order_it_is_read(page):
     assert labels == [
         "Keep this seed",
         *labels[1:2],
+        "Where the model looks",
         "Class",
-        *labels[3:4],
+        *labels[4:5],
         *sides,
         *how,
         *drawing,
         "Variations",
         "Seed",
     ]
-    assert [given[3].elem_id, given[5].elem_id] == ["task", "unit"]
+    assert [given[3].elem_id, given[6].elem_id] == ["task", "unit"]
 
 
 def test_every_example_has_a_mask_that_fits_it():

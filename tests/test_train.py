@@ -16,6 +16,7 @@ from var_core.train import (
     TokenizerTask,
     Trainer,
     TransformerTask,
+    fingerprint,
     fitted_preview,
     load_state,
     load_tokenizer,
@@ -165,3 +166,14 @@ def test_the_fitted_preview_is_close_to_a_small_decode(folder):
 def test_no_state_is_a_clear_error(tmp_path):
     with pytest.raises(ValueError, match=r"state\.pt"):
         load_state(tmp_path, "tokenizer")
+
+
+def test_the_decoder_does_not_decide_tokens_and_all_else_does():
+    tokenizer = tiny.networks()[0]
+    before = fingerprint(tokenizer)
+    with torch.no_grad():
+        tokenizer.decoder.conv_out.bias += 1
+        tokenizer.after_quantizer.bias += 1
+        assert fingerprint(tokenizer) == before
+        tokenizer.quantizer.codebook[0] += 1
+    assert fingerprint(tokenizer) != before

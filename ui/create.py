@@ -60,6 +60,14 @@ class Stage(NamedTuple):
     chosen: gr.State
 
 
+class Created(NamedTuple):
+    """What other tabs use of this one."""
+
+    stage: Stage
+    settings: Settings
+    lock: gr.Checkbox
+
+
 @dataclass(frozen=True)
 class Handlers:
     """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
@@ -128,8 +136,8 @@ class Handlers:
         )
 
 
-def tab(pipe: Pipeline, page: gr.Blocks) -> Stage:
-    """Lay out the tab and wire it; `page` is the Blocks it stands in. Returns the widgets that show its runs."""
+def tab(pipe: Pipeline, page: gr.Blocks) -> Created:
+    """Lay out the tab and wire it; `page` is the Blocks it stands in."""
     with gr.Row(elem_id="create", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
             settings, helpers, actions = _settings(pipe.spec)
@@ -139,7 +147,7 @@ def tab(pipe: Pipeline, page: gr.Blocks) -> Stage:
     handlers = Handlers(pipe, stage.gallery.GRADIO_CACHE)
     _wire_settings(pipe.spec, handlers, settings, helpers, page)
     _wire_runs(handlers, settings, helpers, actions, stage)
-    return stage
+    return Created(stage, settings, helpers.lock)
 
 
 def _settings(spec: ModelSpec) -> tuple[Settings, Helpers, Actions]:

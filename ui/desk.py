@@ -1,5 +1,6 @@
 """What lies on the Edit tab: a photo and what is painted on it. Values to edits, edits to pictures. No widgets."""
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from var_core.canvas import grow
+from var_core.canvas import Box, grow, placed
 from var_core.config import ModelSpec
 from var_core.edit import Edit, Settings, Stage, onward
 from var_core.images import check_size
@@ -22,13 +23,23 @@ INPAINT, EXTEND, CHANGE = TASKS = ("Inpaint", "Extend", "Change into …")
 SIDES = ("left", "top", "right", "bottom")
 PIXELS, PER_CENT = UNITS = ("pixels", "per cent")
 MOST_VARIATIONS = 8
-MOST_PAST = 8  # photos to step back to
+MOST_PAST = 8  # photos to step back to, and masks
+MOST_PAST_PIXELS = 200_000_000  # of those photos together
+MOST_SQUARES_SHOWN = 8
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
+LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
 TINT, VEIL = (255, 45, 120), 140  # colour of what is painted, and how dense
 HINTS = {
     INPAINT: "Painted = will be repainted, to fit what is around it.",
     EXTEND: "The photo is drawn onward beyond its edges. What you paint is redrawn too.",
     CHANGE: "Painted = will become the class you choose.",
+}
+
+
+CLASS_HINTS = {
+    INPAINT: "What the painted part belongs to, if you know.",
+    EXTEND: "What is in the photo, if you know.",
+    CHANGE: "What it becomes. Type to search.",
 }
 
 
@@ -54,7 +65,12 @@ class Desk:
 
 def fresh(name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tuple = ()) -> Desk:
     """A desk with a photo; None: nothing is painted."""
-    return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, (), past[-MOST_PAST:])
+    kept, pixels = [], 0
+    for earlier in reversed(past[-MOST_PAST:]):
+        pixels += earlier[2].size
+        if pixels <= MOST_PAST_PIXELS:
+            kept.insert(0, earlier)
+    return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, (), tuple(kept))
 
 
 def with_mask(desk: Desk, canvas: Mapping | None, mask: np.ndarray) -> Desk:
@@ -78,7 +94,7 @@ def on_canvas(desk: Desk) -> dict:
     layer[painted] = (*TINT, VEIL)
     veil = Image.fromarray(layer)
     whole = Image.alpha_composite(background.convert("RGBA"), veil)
-    return {"background": background, "layers": [veil], "composite": whole}
+    return {"background": runs.unique(background), "layers": [runs.unique(veil)], "composite": runs.unique(whole)}
 
 
 def painted_on(desk: Desk, canvas: Mapping | None) -> np.ndarray:
@@ -118,6 +134,58 @@ def changed(mask: np.ndarray, act: str, pixels: object = 0) -> np.ndarray:
     return grow(mask, controls.whole("pixels", pixels) * (-1 if act == "shrink" else 1))
 
 
+def corners_of(text: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two opposite corners (x, y) from "left, top, right, bottom"; ValueError if it is something else."""
+    x0, y0, x1, y1 = _numbers(text, "left, top, right, bottom")
+    return (x0, y0), (x1, y1)
+
+
+def _numbers(text: str, names: str) -> list[int]:
+    parts = text.replace(";", ",").split(",")
+    if len(parts) != names.count(",") + 1:
+        raise ValueError(f"'{text}' does not say {names}: type whole numbers, in pixels of the photo, with commas.")
+    return [controls.whole("a number", part) for part in parts]
+
+
+def square_around(desk: Desk, corners: Sequence[tuple[int, int]]) -> Box:
+    """The square around a rectangle between two corners; on the photo where it fits."""
+    spans = [sorted(values) for values in zip(*corners, strict=True)]
+    side = max(end - start + 1 for start, end in spans)
+    starts = [placed(start, end + 1, side, full) for (start, end), full in zip(spans, desk.size, strict=True)]
+    return Box(*starts, side)
+
+
+def box_of(text: str, desk: Desk) -> Box | None:
+    """The square that "left, top, side" names; None for an empty text. ValueError if it misses the photo."""
+    if not text.strip():
+        return None
+    left, top, side = _numbers(text, "left, top, side")
+    width, height = desk.size
+    if side < 1 or left >= width or top >= height or left + side <= 0 or top + side <= 0:
+        raise ValueError(f"the box {text} misses the photo of {width} x {height} pixels: choose another, or clear it.")
+    if side > 2 * max(width, height):
+        raise ValueError(f"the box {text} is more than twice as large as the photo: choose a smaller one.")
+    return Box(left, top, side)
+
+
+def shown_box(box: Box | None) -> str:
+    """The inverse of `box_of`."""
+    return f"{box.left}, {box.top}, {box.side}" if box else ""
+
+
+def picker(desk: Desk | None) -> str:
+    """The photo, small, for a rectangle to be dragged on it; the page's script reads its true size."""
+    if desk is None:
+        return ""
+    small = Image.fromarray(desk.photo)
+    small.thumbnail((480, 480))
+    width, height = desk.size
+    return (
+        f'<div class="picker" data-width="{width}" data-height="{height}" title="Drag, or click two corners">'
+        f'<img src="{runs.data_uri(small)}" alt="the photo, to drag a rectangle on" draggable="false"><i></i></div>'
+    )
+
+
 def extension(desk: Desk, unit: str, *amounts: object) -> tuple[int, int, int, int]:
     """Pixels to add to the left, top, right and bottom; `amounts` in the unit, per cent of the photo's own side."""
     found = []
@@ -143,6 +211,7 @@ class Wish:
     sampling: Sampling
     settings: Settings
     extend: tuple[int, int, int, int]
+    box: Box | None = None  # the square that the model sees; None: one around the mask
 
 
 def asked(spec: ModelSpec, desk: Desk | None, mask: np.ndarray | None, wish: Wish) -> Edit:
@@ -156,13 +225,36 @@ def asked(spec: ModelSpec, desk: Desk | None, mask: np.ndarray | None, wish: Wis
     count, seed = controls.whole("variations", wish.count), controls.whole("seed", wish.seed)
     if not 1 <= count <= MOST_VARIATIONS:
         raise ValueError(f"variations {count} is out of range: choose 1 to {MOST_VARIATIONS}.")
-    null = spec.transformer.null_label
-    label = spec.label(controls.complete(spec, wish.class_name)) if wish.task == CHANGE else null
-    plain = Edit(desk.photo, mask, (label,) * count, tuple(range(seed, seed + count)), wish.sampling, wish.settings)
-    return onward(plain, *wish.extend) if wish.task == EXTEND else plain
+    label = spec.label(controls.complete(spec, wish.class_name))
+    if wish.task == CHANGE and label == spec.transformer.null_label:
+        raise ValueError("Choose a class: what should it become?")
+    seeds = tuple(range(seed, seed + count))
+    plain = Edit(desk.photo, mask, (label,) * count, seeds, wish.sampling, wish.settings)
+    if wish.task == EXTEND:
+        return onward(plain, *wish.extend)
+    if wish.box and not mask[wish.box.inside(mask.shape)].any():
+        raise ValueError("Nothing is painted inside the box: choose another box, or clear it.")
+    return replace(plain, boxes=(wish.box,) if wish.box else None)
 
 
 # ------------------------------------------------------------------------------------------------ what becomes of it
+
+
+@dataclass(frozen=True, eq=False)
+class Square:
+    """What the model saw and drew in a square, without the photos around it."""
+
+    views: np.ndarray  # uint8 (B, S, S, 3), hole filled
+    drawn: np.ndarray  # uint8 (B, S, S, 3)
+    free: tuple[np.ndarray, ...]  # K maps bool (s_k, s_k): what was drawn anew
+
+    @classmethod
+    def of(cls, stage: Stage) -> "Square":
+        """Of the last stage of a pass."""
+        keep = [keep[0].cpu().numpy() for keep in stage.work.plan.keep]
+        sides = [round(len(k) ** 0.5) for k in keep]
+        free = tuple(~k.reshape(side, side) for k, side in zip(keep, sides, strict=True))
+        return cls(stage.work.views, stage.drawn, free)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,9 +264,10 @@ class Done:
     name: str  # of the photo
     edit: Edit
     photos: tuple[np.ndarray, ...]
-    stages: tuple[Stage, ...]  # the last one of each square
+    squares: tuple[Square, ...]  # one for each pass over each square
     files: tuple[str, ...]
     mask_file: str
+    bundle: str  # all of these files in one
     seconds: float
 
 
@@ -185,19 +278,32 @@ def live(stage: Stage, drawn: np.ndarray) -> list[Image.Image]:
     shown = []
     for seen, picture in zip(stage.work.views, drawn, strict=True):
         large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-        shown.append(Image.fromarray((seen + weight * (large.astype(np.float32) - seen)).round().astype(np.uint8)))
+        mixed = (seen + weight * (large.astype(np.float32) - seen)).round().astype(np.uint8)
+        shown.append(runs.unique(Image.fromarray(mixed)))
     return shown
 
 
-def write(pipe: Pipeline, name: str, edit: Edit, stages: Sequence[Stage], seconds: float, cache: str) -> Done:
-    """The results as PNG files with their recipes, and the mask beside them."""
-    folder, photos = runs.folder(cache), stages[-1].photos
+def write(
+    pipe: Pipeline,
+    name: str,
+    edit: Edit,
+    photos: tuple[np.ndarray, ...],
+    squares: Sequence[Square],
+    seconds: float,
+    cache: str,
+) -> Done:
+    """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
+    folder = runs.folder(cache)
     files = []
     for place, photo in enumerate(photos):
         recipe = Recipe.of_edit(pipe, edit, place)
         files.append(str(folder / f"{name}-{recipe.stem}.png"))
         recipe.save(Image.fromarray(photo), Path(files[-1]))
-    return Done(name, edit, photos, tuple(stages), tuple(files), write_mask(name, edit.painted, folder), seconds)
+    mask_file, bundle = write_mask(name, edit.painted, folder), folder / f"{name}-edits.zip"
+    with zipfile.ZipFile(bundle, "w") as packed:
+        for file in (*files, mask_file):
+            packed.write(file, Path(file).name)
+    return Done(name, edit, photos, tuple(squares), tuple(files), mask_file, str(bundle), seconds)
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
@@ -209,7 +315,14 @@ def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
 
 def before_and_after(done: Done, place: int) -> tuple[Image.Image, Image.Image]:
     """The photo as it was and a result, of one size."""
-    return Image.fromarray(done.edit.photo), Image.fromarray(done.photos[place])
+    return preview(done.edit.photo), preview(done.photos[place])
+
+
+def preview(photo: np.ndarray) -> Image.Image:
+    """A photo as the page shows it: smaller if it is large."""
+    shown = Image.fromarray(photo)
+    shown.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
+    return runs.unique(shown)
 
 
 def progress(stage: Stage, scales: int, seconds: float) -> str:
@@ -226,26 +339,29 @@ def summary(done: Done) -> str:
     return runs.bar(f"{len(done.photos)} {noun} in {done.seconds:.1f} s", 1.0)
 
 
-def masks_by_scale(done: Done) -> str:
-    """What was free at every scale, as small pictures under a line that says so."""
-    work = done.stages[-1].work
-    seen, frames = work.views[0], []
-    for keep in work.plan.keep:
-        side = round(keep.shape[1] ** 0.5)
-        free = Image.fromarray(~keep[0].view(side, side).cpu().numpy())
-        shown = np.asarray(free.resize(seen.shape[1::-1], Image.Resampling.NEAREST))[..., None]
-        tinted = np.where(shown, 0.45 * seen + 0.55 * np.array(TINT), 0.6 * seen + 0.4 * 255)
-        share = f"{int((~keep[0]).sum())} of {side * side}"
-        frames.append(runs.frame(Image.fromarray(tinted.astype(np.uint8)), f"{side}×{side}: {share}"))  # noqa: RUF001
-    return _figures("What was drawn anew at every scale", "cells in colour; the others kept the photo", frames)
+def inside(done: Done, place: int) -> str:
+    """Of every pass: what was free at every scale, what the model saw, and what it drew before it was pasted back."""
+    shown = done.squares[:MOST_SQUARES_SHOWN]
+    parts = []
+    for number, square in enumerate(shown, 1):
+        which = f" (pass {number} of {len(done.squares)})" if len(done.squares) > 1 else ""
+        words = "cells in colour; the others kept the photo"
+        parts.append(_figures(f"What was drawn anew at every scale{which}", words, _masks(square)))
+        pictures = ((square.views[place], "what the model saw"), (square.drawn[place], "what it drew"))
+        frames = [runs.frame(Image.fromarray(pixels), caption) for pixels, caption in pictures]
+        parts.append(_figures(f"What the model really drew{which}", "before it was pasted back", frames))
+    return "".join(parts)
 
 
-def raw(done: Done, place: int) -> str:
-    """What the model drew in the square, before it was pasted back."""
-    last = done.stages[-1]
-    pictures = ((last.work.views[place], "what the model saw"), (last.drawn[place], "what it drew"))
-    frames = [runs.frame(Image.fromarray(pixels), caption) for pixels, caption in pictures]
-    return _figures("What the model really drew", "before it was pasted back", frames)
+def _masks(square: Square) -> list[str]:
+    """The free cells of every scale over the picture, as small pictures."""
+    seen, frames = square.views[0], []
+    for free in square.free:
+        large = Image.fromarray(free).resize(seen.shape[1::-1], Image.Resampling.NEAREST)
+        tinted = np.where(np.asarray(large)[..., None], 0.45 * seen + 0.55 * np.array(TINT), 0.6 * seen + 0.4 * 255)
+        caption = f"{len(free)}×{len(free)}: {free.sum()} of {free.size}"  # noqa: RUF001
+        frames.append(runs.frame(Image.fromarray(tinted.astype(np.uint8)), caption))
+    return frames
 
 
 def _figures(title: str, words: str, frames: Sequence[str]) -> str:
@@ -296,4 +412,5 @@ def thumbnails(desk: Desk | None) -> list[Image.Image]:
     shown = [Image.fromarray(photo) for _, photo, _ in desk.past] if desk else []
     for picture in shown:
         picture.thumbnail((160, 160))
+        runs.unique(picture)
     return shown

@@ -6,95 +6,24 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
-from var_core.canvas import FILLS
-from var_core.config import ModelSpec
+from var_core.canvas import Box
 from var_core.edit import Edit, Settings, Stage, stages
 from var_core.images import open_mask, open_photo
-from var_core.pipeline import Pipeline
+from var_core.pipeline import Pipeline, Request
 from var_core.recipe import Recipe
-from var_core.sampling import Sampling
 
-from . import controls, desk, parts, runs
-from .desk import CHANGE, EXTEND, INPAINT, PIXELS, TASKS, UNITS, Desk, Done, Wish
-from .parts import AT_ONCE, ON_MODEL, READY, Actions, Drawing, Seeding, buttons, halt, in_words, unchanged
+from . import controls, desk, edit_layout, runs
+from .create import Created
+from .desk import CHANGE, EXTEND, INPAINT, PIXELS, Desk, Done, Square, Wish
+from .edit_layout import Choice, Controls, How, Masking, Sheet, Table, examples, mask_file
+from .parts import AT_ONCE, ON_MODEL, Drawing, buttons, halt, in_words, unchanged
 from .runs import Brake
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "assets" / "examples"
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their number; else 4
-
-
-class Choice(NamedTuple):
-    """The widgets that say what to do."""
-
-    task: gr.Radio
-    class_name: gr.Dropdown
-    unit: gr.Radio
-    left: gr.Number
-    top: gr.Number
-    right: gr.Number
-    bottom: gr.Number
-
-
-class How(NamedTuple):
-    """The widgets whose values make a `var_core.edit.Settings`, in the order of its fields."""
-
-    fill: gr.Dropdown
-    first_free_scale: gr.Slider
-    min_cover: gr.Slider
-    follow: gr.Checkbox
-    match: gr.Checkbox
-    grow: gr.Number
-    feather: gr.Number
-    context: gr.Slider
-    harmonise: gr.Slider
-
-
-class Masking(NamedTuple):
-    """The widgets that change the mask."""
-
-    invert: gr.Button
-    clear: gr.Button
-    undo: gr.Button
-    pixels: gr.Number
-    grow: gr.Button
-    shrink: gr.Button
-    upload: gr.UploadButton
-    save: gr.Button
-    file: gr.DownloadButton
-    corners: gr.Textbox
-    add: gr.Button
-    clicks: gr.Image
-
-
-class Sheet(NamedTuple):
-    """The widgets that show an edit's results, then the edit itself and the result chosen.
-
-    As values, in this order, it is also what a handler returns to change them.
-    """
-
-    bar: gr.HTML
-    gallery: gr.Gallery
-    after: gr.Row
-    download: gr.DownloadButton
-    mask: gr.DownloadButton
-    compare: gr.ImageSlider
-    inside: gr.HTML
-    done: gr.State
-    chosen: gr.State
-
-
-class Table(NamedTuple):
-    """The photo: on the canvas, in memory, and what lay there before."""
-
-    canvas: gr.ImageEditor
-    desk: gr.State
-    past: gr.Gallery
 
 
 @dataclass(frozen=True)
@@ -148,22 +77,13 @@ class Handlers:
         """Paint the rectangle that four numbers name."""
         with in_words():
             here = needed(now)
-            numbers = [controls.whole("a corner", part) for part in text.replace(";", ",").split(",")]
-            if len(numbers) != 4:
-                raise ValueError("Type four numbers: left, top, right, bottom, in pixels of the photo.")
-            corners = (tuple(numbers[:2]), tuple(numbers[2:]))
-            return self._masked(here, canvas, desk.with_rectangle(desk.painted_on(here, canvas), corners))
+            mask = desk.with_rectangle(desk.painted_on(here, canvas), desk.corners_of(text or ""))
+        return self._masked(here, canvas, mask)
 
-    def click(self, now: Desk | None, canvas: Mapping | None, first: tuple | None, event: gr.SelectData) -> tuple:
-        """The first click on the small photo is kept; the second paints the rectangle between both."""
+    def look_there(self, now: Desk | None, text: str) -> str:
+        """The square around the rectangle that four numbers name, for the model to look at."""
         with in_words():
-            here = needed(now)
-            share = max(here.size) / min(desk.MOST_SHOWN, max(here.size))
-            corner = tuple(int(value * share) for value in event.index)
-            if first is None:
-                return gr.skip(), gr.skip(), corner, f"{corner[0]}, {corner[1]}, now click the opposite corner"
-            mask = desk.with_rectangle(desk.painted_on(here, canvas), (first, corner))
-        return *self._masked(here, canvas, mask), None, ", ".join(map(str, (*first, *corner)))
+            return desk.shown_box(desk.square_around(needed(now), desk.corners_of(text or "")))
 
     def load_mask(self, now: Desk | None, canvas: Mapping | None, path: str) -> tuple:
         """A mask from a file."""
@@ -201,7 +121,8 @@ class Handlers:
                 seed_used,
                 controls.read_drawing(*drawing),
                 read_settings(*how),
-                desk.extension(now, choice.unit, *choice[3:]) if now and choice.task == EXTEND else (0, 0, 0, 0),
+                desk.extension(now, choice.unit, *choice[4:]) if now and choice.task == EXTEND else (0, 0, 0, 0),
+                desk.box_of(choice.box or "", now) if now and choice.task != EXTEND else None,
             )
             mask = desk.painted_on(now, canvas) if now else None
             edit = desk.asked(self.pipe.spec, now, mask, wish)
@@ -209,7 +130,7 @@ class Handlers:
 
     def watch(self, edit: Edit, brake: Brake, now: Desk) -> Iterator[Sheet]:
         """Do an edit; the sheet after each scale, and at the end. The brake ends it within a scale."""
-        started, ends, scales = time.perf_counter(), [], len(self.pipe.schedule.sides)
+        started, squares, photos, scales = time.perf_counter(), [], (), len(self.pipe.schedule.sides)
         with in_words():
             for stage in stages(self.pipe, edit):
                 if brake.pulled:
@@ -217,7 +138,7 @@ class Handlers:
                     return
                 seconds = time.perf_counter() - started
                 if stage.photos:
-                    ends.append(stage)
+                    squares, photos = [*squares, Square.of(stage)], stage.photos
                 shown = desk.live(stage, self._drawn(stage))
                 yield unchanged(Sheet)._replace(
                     bar=desk.progress(stage, scales, seconds),
@@ -227,7 +148,8 @@ class Handlers:
                     inside="",
                     done=None,
                 )
-        done = desk.write(self.pipe, now.name, edit, ends, time.perf_counter() - started, self.cache)
+        seconds = time.perf_counter() - started
+        done = desk.write(self.pipe, now.name, edit, photos, squares, seconds, self.cache)
         yield self._over(done)
 
     def _drawn(self, stage: Stage) -> np.ndarray:
@@ -241,21 +163,21 @@ class Handlers:
 
     def _over(self, done: Done) -> Sheet:
         """The sheet of an edit that has ended."""
-        shown = [(file, f"seed {seed}") for file, seed in zip(done.files, done.edit.seeds, strict=True)]
+        pairs = zip(done.photos, done.edit.seeds, strict=True)
+        shown = [(desk.preview(photo), f"seed {seed}") for photo, seed in pairs]
         gallery = gr.Gallery(shown, columns=columns(done.edit), selected_index=None)
         chosen = self._chosen(done, 0)
         return Sheet(desk.summary(done), gallery, gr.Row(visible=True), *chosen, done, 0)
 
     def _chosen(self, done: Done, place: int) -> tuple:
-        """What belongs to one result: its file, the mask's, the slider, what is inside."""
-        inside = desk.masks_by_scale(done) + desk.raw(done, place)
+        """What belongs to one result: its file, the mask's, that of all, the slider, what is inside."""
         compare = gr.ImageSlider(desk.before_and_after(done, place), visible=True)
-        return done.files[place], done.mask_file, compare, inside
+        return done.files[place], done.mask_file, done.bundle, compare, desk.inside(done, place)
 
     def choose(self, done: Done | None, event: gr.SelectData) -> tuple:
-        """Another result: its file, the mask's, the slider, what is inside, its place."""
+        """Another result: what belongs to it, and its place."""
         if done is None or event.index >= len(done.files):
-            return (gr.skip(),) * 5
+            return (gr.skip(),) * 6
         return *self._chosen(done, event.index), event.index
 
     def take(self, now: Desk, canvas: Mapping | None, done: Done, place: int) -> tuple:
@@ -276,6 +198,11 @@ class Handlers:
         now = desk.fresh(file.stem, photo, None, desk.past(old, canvas))
         return gr.Tabs(selected="edit"), *self.shown(now)
 
+    def send_back(self, done: Done, place: int) -> tuple:
+        """The way to the Create tab, with the class, seed and draw of a result in its controls."""
+        request = Request((done.edit.labels[place],), (done.edit.seeds[place],), done.edit.sampling)
+        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, request), True
+
     def restore(self, path: str) -> tuple:
         """The settings in the recipe of an edited photo."""
         with in_words():
@@ -284,11 +211,12 @@ class Handlers:
             if recipe.edited is None:
                 raise ValueError("This picture is no edit: restore it in the Create tab.")
         gr.Info("Settings restored. Open the same photo and mask, and Run makes the same picture again.")
-        extend, null = recipe.edited.extend, recipe.label == self.pipe.spec.transformer.null_label
-        task = EXTEND if any(extend) else INPAINT if null else CHANGE
-        name = gr.skip() if null else recipe.class_name
+        edited, null = recipe.edited, recipe.label == self.pipe.spec.transformer.null_label
+        task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
+        box = desk.shown_box(Box(*edited.boxes[0])) if edited.boxes else ""
+        choice = (task, box, recipe.class_name, PIXELS, *edited.extend)
         drawing = controls.shown_drawing(recipe.sampling)
-        return task, name, PIXELS, *extend, *shown_settings(recipe.edited.settings), *drawing, 1, str(recipe.seed), True
+        return *choice, *shown_settings(edited.settings), *drawing, 1, str(recipe.seed), True
 
 
 def needed(now: Desk | None) -> Desk:
@@ -334,198 +262,28 @@ def columns(edit: Edit) -> int:
     return COLUMNS.get(len(edit.seeds), 4)
 
 
-def examples() -> list[Path]:
-    """Photos that come with the app; each has a mask beside it."""
-    return [path for path in sorted(EXAMPLES.glob("*.png")) if mask_file(path).is_file()]
+# ------------------------------------------------------------------------------------------------ wiring it
 
 
-def mask_file(photo: Path) -> Path:
-    return photo.with_name(f"{photo.stem}-mask.png")
-
-
-# ------------------------------------------------------------------------------------------------ laying it out
-
-
-def tab(pipe: Pipeline, tabs: gr.Tabs, create: object) -> None:
-    """Lay out the tab and wire it; `tabs` holds it and the Create tab, whose `Stage` is `create`."""
+def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> None:
+    """Lay out the tab and wire it; `tabs` holds it and the Create tab."""
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore = _settings(pipe.spec)
+            given = edit_layout.controls_of(pipe.spec)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
-            table, sheet, take, first = _stage()
+            table, sheet, onward = edit_layout.stage()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     handlers = Handlers(pipe, table.canvas.GRADIO_CACHE)
-    _wire_photo(handlers, table, opened, shelf, sheet, take)
-    _wire_mask(handlers, table, masking, first)
-    _wire_choice(handlers, table, choice, outline)
-    _wire_runs(handlers, table, choice, how, drawing, seeding, actions, sheet)
-    settings = [*choice, *how, *drawing, *seeding]
-    restore.upload(handlers.restore, restore, settings, **AT_ONCE)
-    sent = [tabs, *table]
-    create.send.click(handlers.receive, [create.run, create.chosen, table.desk, table.canvas], sent, **AT_ONCE)
-
-
-def _settings(spec: ModelSpec) -> tuple:
-    """The left column."""
-    opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
-    shelf = gr.Gallery(
-        [str(path) for path in examples()],
-        label="Examples",
-        columns=4,
-        height="auto",
-        allow_preview=False,
-        interactive=False,
-        visible=bool(examples()),
-        elem_id="examples",
-    )
-    choice, outline = _choice(spec)
-    seeding = parts.seeding("Variations", desk.MOST_VARIATIONS, 4, "edit_")
-    actions = parts.actions("edit_")
-    with gr.Accordion("Mask", open=False, elem_id="masking"):
-        masking = _masking()
-    with gr.Accordion("How it edits", open=False, elem_id="editing"):
-        how = _how(spec)
-    with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        drawing = parts.drawing(Sampling(), "edit_")
-    restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
-    return opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore
-
-
-def _choice(spec: ModelSpec) -> tuple[Choice, gr.HTML]:
-    """What to do; only what a task needs is shown."""
-    with gr.Group(elem_id="what"):
-        task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
-        hint = gr.HTML(f"<p>{desk.HINTS[INPAINT]}</p>", elem_id="hint")
-        class_name = gr.Dropdown(
-            controls.classes(spec, None)[: spec.transformer.classes],
-            label="Class",
-            info="What it becomes. Type to search.",
-            allow_custom_value=True,
-            visible=False,
-            elem_id="into",
-        )
-        with gr.Column(visible=False, elem_id="sides") as sides:
-            unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
-            with gr.Row(elem_classes="tight"):
-                numbers = [
-                    gr.Number(0, label=name.capitalize(), minimum=0, min_width=60, elem_id=f"extend_{name}")
-                    for name in desk.SIDES
-                ]
-            outline = gr.HTML(elem_id="outline")
-    task.change(
-        lambda chosen: (
-            f"<p>{desk.HINTS[chosen]}</p>",
-            gr.Dropdown(visible=chosen == CHANGE),
-            gr.Column(visible=chosen == EXTEND),
-        ),
-        task,
-        [hint, class_name, sides],
-        **AT_ONCE,
-    )
-    return Choice(task, class_name, unit, *numbers), outline
-
-
-def _masking() -> Masking:
-    """Everything that changes the mask besides the brush."""
-    with gr.Row(elem_classes="tight"):
-        invert = gr.Button("Invert", size="sm", min_width=60, elem_id="invert")
-        clear = gr.Button("Clear", size="sm", min_width=60, elem_id="clear")
-        undo = gr.Button("Undo", size="sm", min_width=60, elem_id="undo")
-    with gr.Row(elem_classes="tight"):
-        pixels = gr.Number(8, label="Pixels", minimum=0, min_width=60, elem_id="mask_pixels")
-        grow = gr.Button("Grow", size="sm", min_width=60, elem_id="grow")
-        shrink = gr.Button("Shrink", size="sm", min_width=60, elem_id="shrink")
-    corners = gr.Textbox(
-        label="Rectangle", info="Left, top, right, bottom in pixels; or click two corners below.", elem_id="corners"
-    )
-    add = gr.Button("Add the rectangle", size="sm", elem_id="add")
-    clicks = gr.Image(
-        show_label=False, interactive=False, format="png", buttons=[], height=160, visible=False, elem_id="clicks"
-    )
-    with gr.Row(elem_classes="tight"):
-        upload = gr.UploadButton("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
-        save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
-    file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
-    return Masking(invert, clear, undo, pixels, grow, shrink, upload, save, file, corners, add, clicks)
-
-
-def _how(spec: ModelSpec) -> How:
-    """How an edit is done, in the order of `Settings`."""
-    usual, scales = Settings(), len(spec.tokenizer.sides)
-    fill = gr.Dropdown(
-        list(FILLS), value=usual.fill, label="Fill", info="What the hole holds while it is encoded.", elem_id="fill"
-    )
-    first = parts.slider(
-        "First free scale", "Scales before it keep the photo's layout.", (1, scales), usual.first_free_scale + 1, 1
-    )
-    cover = parts.slider("Free above", "Share of a cell that must be painted.", (0, 1), usual.min_cover, 0.05)
-    follow = gr.Checkbox(
-        usual.follow, label="Follow", info="Kept parts correct what their neighbours spill.", elem_id="follow"
-    )
-    match = gr.Checkbox(usual.match, label="Match colours", info="No step at the seam.", elem_id="match")
-    grow = gr.Number(usual.grow, label="Grow", info="Pixels added around the mask.", elem_id="mask_grow")
-    feather = gr.Number(usual.feather, label="Feather", info="Pixels over which the edge blends.", elem_id="feather")
-    context = parts.slider(
-        "Context", "How much around the mask the model sees, in its size.", (1, 6), usual.context, 0.25
-    )
-    harmonise = parts.slider(
-        "Harmonise", "A second pass along the seam, so wide; 0 is off.", (0, 32), usual.harmonise, 1
-    )
-    return How(fill, first, cover, follow, match, grow, feather, context, harmonise)
-
-
-def _stage() -> tuple[Table, Sheet, gr.Button, gr.State]:
-    """The right column."""
-    canvas = gr.ImageEditor(
-        label="Painted = will be repainted",
-        sources=(),
-        transforms=(),
-        layers=False,
-        format="png",
-        brush=gr.Brush(
-            default_size=40, colors=[("#ff2d78", 0.55)], default_color=("#ff2d78", 0.55), color_mode="fixed"
-        ),
-        eraser=gr.Eraser(default_size=40),
-        canvas_size=(768, 512),
-        height="min(640px, 62vh)",
-        placeholder="Open a photo, or choose an example.",
-        buttons=["fullscreen"],
-        elem_id="canvas",
-    )
-    past = gr.Gallery(
-        label="Before that: click to step back",
-        columns=8,
-        height="auto",
-        allow_preview=False,
-        interactive=False,
-        visible=False,
-        format="png",
-        elem_id="past",
-    )
-    bar = gr.HTML(READY, elem_id="edit_bar")
-    gallery = gr.Gallery(
-        format="png",
-        show_label=False,
-        interactive=False,
-        object_fit="contain",
-        columns=1,
-        height="auto",
-        buttons=["download", "fullscreen"],
-        elem_id="results",
-    )
-    with gr.Row(visible=False, elem_classes="after") as after:
-        download = gr.DownloadButton("Download PNG", size="sm", elem_id="edit_download")
-        mask = gr.DownloadButton("Download mask", size="sm", elem_id="edit_mask")
-        take = gr.Button("Use as input", size="sm", elem_id="take")
-    compare = gr.ImageSlider(
-        label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
-    )
-    inside = gr.HTML(elem_id="inside")
-    sheet = Sheet(bar, gallery, after, download, mask, compare, inside, gr.State(), gr.State(0))
-    return Table(canvas, gr.State(), past), sheet, take, gr.State()
-
-
-# ------------------------------------------------------------------------------------------------ wiring it
+    _wire_photo(handlers, table, given.opened, given.shelf, sheet, onward.take)
+    _wire_mask(handlers, table, given.masking, given.choice.box)
+    _wire_choice(handlers, table, given.choice, given.outline)
+    _wire_runs(handlers, table, given, sheet)
+    settings = [*given.choice, *given.how, *given.drawing, *given.seeding]
+    given.restore.upload(handlers.restore, given.restore, settings, **AT_ONCE)
+    here = [table.desk, table.canvas]
+    create.stage.send.click(handlers.receive, [create.stage.run, create.stage.chosen, *here], [tabs, *table], **AT_ONCE)
+    sent = [tabs, *create.settings, create.lock]
+    onward.send.click(handlers.send_back, [sheet.done, sheet.chosen], sent, **AT_ONCE)
 
 
 def _wire_photo(
@@ -536,11 +294,11 @@ def _wire_photo(
     shelf.select(handlers.example, here, list(table), **AT_ONCE)
     take.click(handlers.take, [*here, sheet.done, sheet.chosen], list(table), **AT_ONCE)
     table.past.select(handlers.step_back, here, list(table), **AT_ONCE)
-    chosen = [sheet.download, sheet.mask, sheet.compare, sheet.inside, sheet.chosen]
+    chosen = [sheet.download, sheet.mask, sheet.bundle, sheet.compare, sheet.inside, sheet.chosen]
     sheet.gallery.select(handlers.choose, sheet.done, chosen, **AT_ONCE)
 
 
-def _wire_mask(handlers: Handlers, table: Table, masking: Masking, first: gr.State) -> None:
+def _wire_mask(handlers: Handlers, table: Table, masking: Masking, box: gr.Textbox) -> None:
     here, both = [table.desk, table.canvas], [table.canvas, table.desk]
     for act in ("invert", "clear", "grow", "shrink"):
         act_now = partial(handlers.change_mask, act)
@@ -548,20 +306,11 @@ def _wire_mask(handlers: Handlers, table: Table, masking: Masking, first: gr.Sta
     masking.add.click(handlers.add_rectangle, [*here, masking.corners], both, **AT_ONCE)
     masking.undo.click(handlers.undo_mask, table.desk, both, **AT_ONCE)
     table.canvas.clear(handlers.cleared, table.desk, both, **AT_ONCE)
-    masking.clicks.select(handlers.click, [*here, first], [*both, first, masking.corners], **AT_ONCE)
+    masking.look.click(handlers.look_there, [table.desk, masking.corners], box, **AT_ONCE)
     masking.upload.upload(handlers.load_mask, [*here, masking.upload], both, **AT_ONCE)
     saved = masking.save.click(handlers.save_mask, here, masking.file, **AT_ONCE)
     saved.success(None, None, None, js="() => document.querySelector('#mask_file').click()")
-    table.desk.change(_small, table.desk, [masking.clicks, first], **AT_ONCE)
-
-
-def _small(now: Desk | None) -> tuple:
-    """The photo to click two corners on."""
-    if now is None:
-        return gr.Image(visible=False), None
-    picture = Image.fromarray(now.photo)
-    picture.thumbnail((desk.MOST_SHOWN, desk.MOST_SHOWN))
-    return gr.Image(picture, visible=True), None
+    table.desk.change(desk.picker, table.desk, masking.picker, **AT_ONCE)
 
 
 def _wire_choice(handlers: Handlers, table: Table, choice: Choice, outline: gr.HTML) -> None:
@@ -570,18 +319,11 @@ def _wire_choice(handlers: Handlers, table: Table, choice: Choice, outline: gr.H
         widget.change(handlers.outline, [table.desk, choice.task, *numbers], outline, **AT_ONCE)
 
 
-def _wire_runs(
-    handlers: Handlers,
-    table: Table,
-    choice: Choice,
-    how: How,
-    drawing: Drawing,
-    seeding: Seeding,
-    actions: Actions,
-    sheet: Sheet,
-) -> None:
+def _wire_runs(handlers: Handlers, table: Table, given: Controls, sheet: Sheet) -> None:
+    seeding, actions = given.seeding, given.actions
     edit, brake = gr.State(), gr.State()
-    asked = [table.desk, table.canvas, seeding.lock, *choice, *how, *drawing, seeding.count, seeding.seed]
+    settings = [*given.choice, *given.how, *given.drawing, seeding.count, seeding.seed]
+    asked = [table.desk, table.canvas, seeding.lock, *settings]
 
     def begin(trigger: Callable) -> None:
         prepared = trigger(handlers.ready, asked, [edit, brake, seeding.seed, sheet.bar, *actions], **AT_ONCE)

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).resolve().parent
 def header(pipe: Pipeline) -> str:
     """The line on top of every page."""
     return (
-        "<h1>VAR Studio</h1><p>Pick a class, press Run, watch it sharpen scale by scale.</p>"
+        "<h1>VAR Studio</h1><p>Pictures, painted scale by scale: make them, edit them.</p>"
         f'<span title="the model, and where it runs">{escape(pipe.spec.name)} · {pipe.device.type}</span>'
     )
 

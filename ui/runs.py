@@ -4,6 +4,7 @@ import base64
 import io
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import escape
@@ -59,7 +60,7 @@ def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
     """The run's pictures as far as it has come, decoded; or cheap small ones where decoding would hold it up."""
     f_hat = run.steps[-1].f_hat
     live = len(f_hat) * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
-    return pipe.decode(f_hat) if live else pipe.preview(f_hat)
+    return [unique(image) for image in (pipe.decode(f_hat) if live else pipe.preview(f_hat))]
 
 
 def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
@@ -89,6 +90,12 @@ def alone(run: Run, place: int) -> Request:
 def folder(cache: str) -> Path:
     """A fresh folder for files, where they are served from."""
     return Path(tempfile.mkdtemp(dir=cache))
+
+
+def unique(image: Image.Image) -> Image.Image:
+    """A picture whose file equals no other: Gradio names files by content, and writes them anew while they are read."""
+    image.info["shown"] = uuid.uuid4().hex
+    return image
 
 
 def bar(text: str, share: float = 0.0) -> str:

@@ -54,11 +54,11 @@ def window(mask: Array, context: float, least: int) -> Box | None:
     side = max(painted, min(max(math.ceil(context * painted), least), max(mask.shape)))
     if side > min(mask.shape):  # beyond the shorter side nothing more is known above and below: stay near it
         side = max(min(side, min(mask.shape)), min(math.ceil(1.5 * painted), max(mask.shape)))
-    top, left = (_placed(*extent, side, full) for extent, full in zip(extents, mask.shape, strict=True))
+    top, left = (placed(*extent, side, full) for extent, full in zip(extents, mask.shape, strict=True))
     return Box(left, top, side)
 
 
-def _placed(start: int, end: int, side: int, full: int) -> int:
+def placed(start: int, end: int, side: int, full: int) -> int:
     """Where a span of length `side` begins: around start..end, and on 0..full if it fits."""
     wanted = (start + end - side) // 2
     return min(max(wanted, 0), full - side) if side <= full else (full - side) // 2

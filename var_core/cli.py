@@ -196,20 +196,6 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     run_training(task, options)
 
 
-def train_decoder(options: argparse.Namespace) -> None:
-    """Train the decoder of a trained tokenizer on, or go on with that."""
-    from .train import load_tokenizer
-    from .train_decoder import DecoderTask
-
-    sizes_of_run(options, DecoderTask.KIND)
-    tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
-    classes, *splits = read_pictures(options, tokenizer.config.image_side)
-    tokens, _ = read_tokens(options, tokenizer.to(device), device)
-    torch.manual_seed(options.seed)
-    weights = {"perceptual": options.perceptual, "adversarial": options.adversarial}
-    run_training(DecoderTask(tokenizer, *splits, tokens, classes, optimisation(options), device, **weights), options)
-
-
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
@@ -471,9 +457,7 @@ def _edit_command(commands: Any) -> None:
 
 
 def _training_commands(commands: Any) -> None:
-    train = commands.add_parser("train", help="Train a tokenizer, its decoder, or a transformer.").add_subparsers(
-        required=True
-    )
+    train = commands.add_parser("train", help="Train a tokenizer or a transformer.").add_subparsers(required=True)
     tokenizer = _command(train, "tokenizer", train_tokenizer)
     _training_options(tokenizer, batch=8, rate=5e-4)
     tokenizer.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
@@ -486,11 +470,6 @@ def _training_commands(commands: Any) -> None:
     tokenizer.add_argument("--residual-blocks", type=int, default=1, help="blocks in each level")
     tokenizer.add_argument("--norm-groups", type=int, default=16, help="groups of the normalisation layers")
     tokenizer.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
-    decoder = _command(train, "decoder", train_decoder)
-    _training_options(decoder, batch=8, rate=2e-4)
-    decoder.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
-    decoder.add_argument("--perceptual", type=float, default=1.0, help="weight of the perceptual loss")
-    decoder.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
     transformer = _command(train, "transformer", train_transformer)
     _training_options(transformer, batch=8, rate=8e-4)
     transformer.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
@@ -513,12 +492,10 @@ def _training_commands(commands: Any) -> None:
     _sampling_options(speed)
     curves = _command(commands, "plot", plot)
     curves.add_argument("run_folder", type=Path, help="folder of a training run")
-    _device_option(tokenizer, decoder, transformer, measured, speed)
+    _device_option(tokenizer, transformer, measured, speed)
     pack = _command(commands, "export", export)
     pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
-    pack.add_argument(
-        "--tokenizer", type=Path, required=True, help="folder of the tokenizer's or decoder's training run"
-    )
+    pack.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model")
     pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")

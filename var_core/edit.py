@@ -13,6 +13,7 @@ from .sampling import Sampling, Step
 
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
 MOST_SQUARES = 64
+MOST_CONTEXT, MOST_HARMONISED = 10, 32
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,15 @@ class Settings:
     def __post_init__(self):
         if self.fill not in FILLS:
             raise ValueError(f"fill '{self.fill}': choose one of {', '.join(FILLS)}.")
-        if not (0 <= self.min_cover <= 1 and 1 <= self.context <= 100 and abs(self.grow) <= 4096):
+        if not (0 <= self.min_cover <= 1 and 1 <= self.context <= MOST_CONTEXT and abs(self.grow) <= 4096):
             raise ValueError(
                 f"min_cover {self.min_cover}, context {self.context}, grow {self.grow}: choose a cover of 0 to 1, "
-                "a context of 1 to 100, a growth of -4096 to 4096 pixels."
+                f"a context of 1 to {MOST_CONTEXT}, a growth of -4096 to 4096 pixels."
             )
-        if not (0 <= self.feather <= 4096 and 0 <= self.harmonise <= 256 and self.first_free_scale >= 0):
+        if not (0 <= self.feather <= 4096 and 0 <= self.harmonise <= MOST_HARMONISED and self.first_free_scale >= 0):
             raise ValueError(
                 f"feather {self.feather}, harmonise {self.harmonise}, first_free_scale {self.first_free_scale}: choose "
-                "0 to 4096 pixels, 0 to 256 pixels, and a scale of 0 or more."
+                f"0 to 4096 pixels, 0 to {MOST_HARMONISED} pixels, and a scale of 0 or more."
             )
 
 

@@ -193,14 +193,14 @@ def write_whole(values: dict, path: Path) -> None:
     os.replace(partial, path)
 
 
-def load_state(run: Path, *kinds: str) -> dict:
-    """The state of a training run of one of these kinds in a folder; ValueError if there is none."""
+def load_state(run: Path, kind: str) -> dict:
+    """The state of the training run of a "tokenizer" or "transformer" in a folder; ValueError if there is none."""
     path = run / "state.pt"
     if not path.is_file():
         raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["kind"] not in kinds:
-        raise ValueError(f"{run} is the run of a {state['kind']}; name that of a {' or '.join(kinds)}.")
+    if state["kind"] != kind:
+        raise ValueError(f"{run} is the run of a {state['kind']}; name that of a {kind}.")
     return state
 
 
@@ -298,9 +298,21 @@ class TokenizerTask:
         self.means.update(tokens, vectors, places.to(vectors.device))
 
     @torch.no_grad()
-    def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
-        """See `reconstruction_report`."""
-        return reconstruction_report(average, self.val, self.device)
+    def report(self, average: nn.Module) -> tuple[dict, Image.Image]:
+        """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
+        rows = torch.linspace(0, len(self.val) - 1, min(256, len(self.val))).long()
+        decibels, maps, shown = [], [], []
+        for part in rows.split(32):
+            images = self.val.images(part).to(self.device)
+            tokens = average.encode(images)
+            maps.append(tokens)
+            decoded = average.decode(average.quantizer.features(tokens))
+            decibels.append(psnr(decoded, images))
+            shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
+        used = [len(torch.cat(scale).unique()) for scale in zip(*maps, strict=True)]
+        every = len(torch.cat([t.flatten() for tokens in maps for t in tokens]).unique())
+        figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": every}
+        return figures, grid(to_pil(torch.cat(shown)), columns=8)
 
     def extra_state(self) -> dict:
         return {"config": asdict(self.model.config), "counts": self.means.counts, "sums": self.means.sums}
@@ -308,24 +320,6 @@ class TokenizerTask:
     def load_extra_state(self, state: dict) -> None:
         self.means.counts.copy_(state["counts"])
         self.means.sums.copy_(state["sums"])
-
-
-@torch.no_grad()
-def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict, Image.Image]:
-    """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
-    rows = torch.linspace(0, len(val) - 1, min(256, len(val))).long()
-    decibels, maps, shown = [], [], []
-    for part in rows.split(32):
-        images = val.images(part).to(device)
-        tokens = tokenizer.encode(images)
-        maps.append(tokens)
-        decoded = tokenizer.decode(tokenizer.quantizer.features(tokens))
-        decibels.append(psnr(decoded, images))
-        shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
-    used = [len(torch.cat(scale).unique()) for scale in zip(*maps, strict=True)]
-    every = len(torch.cat([t.flatten() for tokens in maps for t in tokens]).unique())
-    figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": every}
-    return figures, grid(to_pil(torch.cat(shown)), columns=8)
 
 
 @dataclass(frozen=True)
@@ -447,8 +441,8 @@ class TransformerTask:
 
 
 def load_tokenizer(run: Path) -> Tokenizer:
-    """The averaged weights of a tokenizer's or decoder's training run; ValueError if it is not one."""
-    state = load_state(run, TokenizerTask.KIND, "decoder")
+    """The averaged weights of a tokenizer's training run; ValueError if it is not one."""
+    state = load_state(run, TokenizerTask.KIND)
     tokenizer = Tokenizer(TokenizerConfig(**state["extra"]["config"]))
     load_strict(tokenizer, state["average"])
     return tokenizer.eval()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hands import download, pixels, set_number, unfold, upload
+from hands import SETTLE, download, pixels, set_number, unfold, upload
 from PIL import Image
 
 from var_core.canvas import grow
@@ -48,6 +48,25 @@ def spot(page, x: float, y: float) -> tuple[float, float]:
     size = [pixels * zoom(page) / 100 for pixels in (WIDTH, HEIGHT)]
     left, top = box["x"] + (box["width"] - size[0]) / 2, box["y"] + (box["height"] - size[1]) / 2
     return left + x * size[0], top + y * size[1]
+
+
+def drag(page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """A rectangle between two places (0 to 1) of the small photo."""
+    unfold(page, "masking", "picker")
+    picker = page.locator(".picker")
+    picker.wait_for()
+    picker.scroll_into_view_if_needed()
+    box = picker.bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    page.mouse.move(*at[1], steps=4)
+    page.mouse.up()
+
+
+def shown(page) -> None:
+    """Wait: the canvas takes its time to show a mask that it did not paint."""
+    page.wait_for_timeout(3500)
 
 
 def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -123,12 +142,13 @@ def test_nothing_painted_is_said_and_a_class_edit_takes_its_class(desk, tmp_path
     page.get_by_text("Nothing is painted yet").wait_for()
     unfold(page, "masking", "corners")
     page.fill("#corners input, #corners textarea", "100, 50, 180, 140")
+    page.wait_for_timeout(SETTLE)
     page.click("#add")
-    page.wait_for_timeout(3500)  # the canvas takes its time to show a mask that it did not paint
+    shown(page)
     run(page, 4)
     assert mask_of(page).sum() == 81 * 91
     page.click("#invert")
-    page.wait_for_timeout(3500)
+    shown(page)
     run(page, 4)
     assert mask_of(page).sum() == WIDTH * HEIGHT - 81 * 91
     (tmp_path / "sunflower.png").write_bytes(download(page, "#edit_download"))
@@ -147,6 +167,98 @@ def test_a_mask_survives_another_tab_and_a_bad_file(desk, tmp_path: Path):
     page.get_by_text("not a picture that can be read").wait_for()
     run(page, 4)
     assert np.array_equal(mask_of(page), before)
+
+
+def test_a_rectangle_is_dragged_to_paint_it_or_to_look_there(desk, photo: Path):
+    page = desk
+    drag(page, (0.5, 0.25), (0.75, 0.75))
+    left, top, right, bottom = (int(part) for part in page.input_value("#corners textarea, #corners input").split(","))
+    assert (left, top) == pytest.approx((150, 50), abs=2) and (right, bottom) == pytest.approx((225, 150), abs=2)
+    page.click("#add")
+    shown(page)
+    drag(page, (0.4, 0.1), (0.7, 0.5))
+    page.click("#look")
+    page.wait_for_function("document.querySelector('#box textarea, #box input').value !== ''")
+    x, y, side = (int(part) for part in page.input_value("#box textarea, #box input").split(","))
+    run(page, 4)
+    assert mask_of(page).sum() == (right - left + 1) * (bottom - top + 1)
+    changed = (pixels(download(page, "#edit_download")) != pixels(photo.read_bytes())).any(-1)
+    inside = np.zeros_like(changed)
+    inside[max(y, 0) : y + side, max(x, 0) : x + side] = True
+    assert (changed & inside).any() and not (changed & ~inside).any()
+
+
+def test_keys_take_a_stroke_back_and_bring_it_again_and_change_the_brush(desk):
+    page = desk
+    stroke(page, (0.3, 0.5), (0.6, 0.5))
+    page.keyboard.press("Control+z")
+    page.wait_for_timeout(SETTLE)
+    page.click("#edit_run")
+    page.get_by_text("Nothing is painted yet").wait_for()
+    page.keyboard.press("Control+y")
+    page.wait_for_timeout(SETTLE)
+    run(page, 4)
+    thin = mask_of(page).sum()
+    assert thin > 0
+    page.keyboard.press("Control+z")
+    for _ in range(6):
+        page.keyboard.press("]")
+    stroke(page, (0.3, 0.5), (0.6, 0.5))
+    run(page, 4)
+    assert mask_of(page).sum() > 1.5 * thin
+
+
+def test_a_large_photo_keeps_its_size_the_bin_its_photo_and_stop_its_mask(desk, tmp_path: Path):
+    page = desk
+    pixels_ = np.random.default_rng(1).integers(256, size=(900, 1400, 3), dtype=np.uint8)
+    Image.fromarray(pixels_).save(tmp_path / "large.png")
+    upload(page, "open", tmp_path / "large.png")
+    page.locator("#past img").wait_for()
+    shown(page)
+    page.locator("#canvas").get_by_label("Clear").first.click()  # the editor's bin
+    shown(page)
+    unfold(page, "masking", "corners")
+    page.fill("#corners input, #corners textarea", "600, 300, 799, 499")
+    page.wait_for_timeout(SETTLE)
+    page.click("#add")
+    shown(page)
+    page.click("#edit_run")
+    page.get_by_text(re.compile("^scale [2345] of 7")).first.wait_for()
+    page.click("#edit_stop")
+    page.get_by_text("Stopped. The photo is as it was.").wait_for()
+    run(page, 4)
+    mask, after = mask_of(page), pixels(download(page, "#edit_download"))
+    assert mask.shape == (900, 1400) and mask.sum() == 200 * 200 and mask[300:500, 600:800].all()
+    untouched = ~grow(mask, Settings().feather)
+    assert np.array_equal(after[untouched], pixels_[untouched]) and (after[mask] != pixels_[mask]).any()
+    saved = pixels(download(page, "#save_mask"))[..., 0] > 0
+    assert np.array_equal(saved, mask)
+
+
+def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: Path):
+    page = desk
+    stroke(page, (0.35, 0.4), (0.6, 0.5))
+    page.get_by_text("Change into …", exact=True).click()
+    page.click("#into input")
+    page.keyboard.type("Rose")
+    page.keyboard.press("Enter")
+    set_number(page, "edit_variations", 1)
+    unfold(page, "editing", "fill")
+    set_number(page, "mask_grow", 3)
+    run(page, 1)
+    first = download(page, "#edit_download")
+    (tmp_path / "edited.png").write_bytes(first)
+    set_number(page, "mask_grow", 0)
+    page.get_by_text("Inpaint", exact=True).click()
+    upload(page, "edit_restore", tmp_path / "edited.png")
+    page.get_by_text("Settings restored").wait_for()
+    page.wait_for_timeout(SETTLE)
+    assert page.input_value("#mask_grow input") == "3" and page.is_checked("#edit_lock input")
+    run(page, 1)
+    assert np.array_equal(pixels(download(page, "#edit_download")), pixels(first))
+    page.click("#send_back")
+    page.wait_for_function("document.querySelector('#class input').value === 'Rose'")
+    assert page.locator("#run").is_visible()
 
 
 def test_a_picture_goes_from_create_to_edit(page):
