@@ -10,14 +10,19 @@ def cloud(seed: int, count: int = 400, width: int = 6, shift: float = 0.0) -> to
     return torch.randn(count, width, generator=torch.Generator().manual_seed(seed)) + shift
 
 
+def gaussian(mean: list[float], variances: list[float]) -> Gaussian:
+    spread = torch.diag(torch.tensor(variances).double())
+    return Gaussian(torch.tensor(mean).double(), spread, spread.sqrt())
+
+
 def test_frechet_distance_of_a_set_to_itself_is_zero():
-    gaussian = Gaussian.of(cloud(0))
-    assert frechet(gaussian, gaussian) == pytest.approx(0, abs=1e-6)
+    one = Gaussian.of(cloud(0))
+    assert frechet(one, one) == pytest.approx(0, abs=1e-6)
 
 
 def test_frechet_distance_of_diagonal_gaussians_is_the_closed_form():
-    a = Gaussian(torch.zeros(2).double(), torch.diag(torch.tensor([1.0, 4.0]).double()))
-    b = Gaussian(torch.tensor([3.0, 0.0]).double(), torch.diag(torch.tensor([4.0, 9.0]).double()))
+    a = gaussian([0.0, 0.0], [1.0, 4.0])
+    b = gaussian([3.0, 0.0], [4.0, 9.0])
     assert frechet(a, b) == pytest.approx(9 + (1 - 2) ** 2 + (2 - 3) ** 2)
 
 

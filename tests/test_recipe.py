@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from tiny import pipeline
 
+from var_core.edit import Settings
 from var_core.pipeline import Request
 from var_core.recipe import CHUNK, Recipe
 from var_core.sampling import Sampling
@@ -147,3 +148,28 @@ def test_a_recipe_with_a_seed_or_label_out_of_range_is_refused():
 
 def test_whole_numbers_may_stand_for_fractions():
     assert Recipe.from_json(sampling(guidance=2)).sampling.guidance == 2
+
+
+def edited(**values) -> str:
+    settings = dataclasses.asdict(Settings())
+    whole = {"photo": "0" * 16, "mask": "1" * 16, "settings": settings, "extend": [0, 0, 0, 0], "boxes": []}
+    return changed(edited={**whole, **values})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(edited(photo=3), edited(extend=[1, 2, 3]), edited(extend=[0, 0, 0, 1.5]), edited(extend=[0, 0, 0, 10**12])),
+        *(edited(boxes=[[1, 2]]), edited(boxes=3), edited()[:-3], edited(settings={"fil": "mean"})),
+        *(edited(settings={"follow": 1}), changed(edited={"photo": "0"}), changed(edited=7)),
+    ],
+)
+def test_a_damaged_recipe_of_an_edit_says_so(tmp_path, text):
+    assert Recipe.from_json(edited()).edited.settings == Settings()
+    with pytest.raises(ValueError, match="The recipe in this picture is damaged"):
+        Recipe.read(png(tmp_path / "damaged.png", text))
+
+
+def test_a_recipe_of_an_edit_with_settings_out_of_range_names_the_setting(tmp_path):
+    with pytest.raises(ValueError, match="a context of 1 to"):
+        Recipe.read(png(tmp_path / "wrong.png", edited(settings={"context": 99.0})))

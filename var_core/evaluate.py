@@ -31,23 +31,29 @@ class Figure:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean (d,) and covariance (d, d) of features, float64."""
+    """Mean (d,) and covariance (d, d) of features, float64, and a factor (n, d) with factor^T factor = covariance."""
 
     mean: Tensor
     covariance: Tensor
+    factor: Tensor
 
     @classmethod
     def of(cls, features: Tensor) -> "Gaussian":
         """Of features (N, d)."""
         wide = features.double()
-        return cls(wide.mean(0), torch.cov(wide.T))
+        mean = wide.mean(0)
+        factor = (wide - mean) / (len(wide) - 1) ** 0.5
+        covariance = factor.T @ factor
+        if len(wide) > len(mean):
+            values, vectors = torch.linalg.eigh(covariance)
+            factor = values.clamp_min(0).sqrt()[:, None] * vectors.T
+        return cls(mean, covariance, factor)
 
 
 def frechet(a: Gaussian, b: Gaussian) -> float:
     """Fréchet distance |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) (Heusel et al. 2017)."""
-    values, vectors = torch.linalg.eigh(a.covariance)
-    root = vectors * values.clamp_min(0).sqrt() @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ b.covariance @ root).clamp_min(0).sqrt().sum()
+    few, many = sorted((a, b), key=lambda gaussian: len(gaussian.factor))
+    cross = torch.linalg.eigvalsh(few.factor @ many.covariance @ few.factor.T).clamp_min(0).sqrt().sum()
     return float((a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * cross)
 
 

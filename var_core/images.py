@@ -1,5 +1,6 @@
 """The border between PIL pictures and tensors."""
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 MOST_MEGAPIXELS = 50
@@ -31,14 +32,32 @@ def to_pil(images: Tensor) -> list[Image.Image]:
 
 
 def flat(picture: Image.Image) -> Image.Image:
-    """A picture of any mode turned upright, in RGB: transparency over white, 16 bits and floats scaled to 8."""
-    upright = ImageOps.exif_transpose(picture)
+    """A picture of any mode turned upright, in sRGB: transparency over white, 16 bits and floats scaled to 8."""
+    upright = _in_srgb(ImageOps.exif_transpose(picture))
     if upright.mode.startswith("I") or upright.mode == "F":
         return Image.fromarray(_eight_bits(np.asarray(upright))).convert("RGB")
     if upright.has_transparency_data:
         under = Image.new("RGBA", upright.size, "white")
         return Image.alpha_composite(under, upright.convert("RGBA")).convert("RGB")
     return upright.convert("RGB")
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """A picture with the colours that its profile means; as it is where that is sRGB, absent or damaged."""
+    stored = picture.info.get("icc_profile")
+    if not stored or picture.mode not in ("RGB", "RGBA", "CMYK"):
+        return picture
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(stored))
+        if "srgb" in ImageCms.getProfileDescription(profile).lower():
+            return picture
+        colours = picture.convert("RGB") if picture.mode == "RGBA" else picture
+        turned = ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return picture
+    if picture.mode == "RGBA":
+        turned.putalpha(picture.getchannel("A"))
+    return turned
 
 
 def _eight_bits(levels: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ def unfold(page, accordion: str, inside: str) -> None:
 
 
 def upload(page, button: str, file: Path) -> None:
-    page.set_input_files(f"xpath=//*[@id='{button}']/preceding-sibling::input", str(file))
+    page.set_input_files(f"xpath=//*[@id='{button}']/preceding-sibling::input[1]", str(file))
 
 
 def download(page, button: str) -> bytes:

@@ -70,6 +70,7 @@ def shown(page) -> None:
 
 
 def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.locator("#canvas canvas").first.scroll_into_view_if_needed()
     page.mouse.move(*spot(page, *start))
     page.mouse.down()
     page.mouse.move(*spot(page, *end), steps=6)
@@ -258,7 +259,7 @@ def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: 
     assert np.array_equal(pixels(download(page, "#edit_download")), pixels(first))
     page.click("#send_back")
     page.wait_for_function("document.querySelector('#class input').value === 'Rose'")
-    assert page.locator("#run").is_visible()
+    page.locator("#run").wait_for()
 
 
 def test_a_picture_goes_from_create_to_edit(page):
