@@ -1,5 +1,7 @@
 """Masks and figures of the edit benchmark, on results whose figures are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from var_core.edit_benchmark import (
     cases,
     filled,
     jump,
+    likeliest,
     mask_of,
     methods,
     notebook,
@@ -106,6 +109,21 @@ def test_every_method_answers_every_case(name):
         assert (result[case.mask] != case.picture[case.mask]).any()
         if name != "authors' notebook":
             assert np.array_equal(result[0], case.picture[0])  # far from the mask
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_best_of_some_is_one_of_them_and_not_always_the_first(kept):
+    given = cases(pictures(8), "half")
+    best = likeliest(pipeline(), Settings(), Sampling(), 3, kept)(given)
+    first, *others = (
+        ours(pipeline(), Settings(), Sampling(), null=False)([replace(c, seed=c.seed + 7919 * n) for c in given])
+        for n in range(3)
+    )
+    came = [
+        [number for number, tries in enumerate((first, *others)) if np.array_equal(tries[place], result)]
+        for place, result in enumerate(best)
+    ]
+    assert all(came) and any(0 not in numbers for numbers in came)
 
 
 def test_a_batch_of_cases_gives_what_each_gives_alone():

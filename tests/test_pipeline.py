@@ -138,3 +138,10 @@ def test_two_threads_make_the_pictures_that_each_makes_alone():
         together = [pixels(result.images) for result in pool.map(pipeline().run, requests)]
     assert together == alone
     assert len({image for images in alone for image in images}) == 6
+
+
+def test_surprise_is_that_of_the_distributions_drawn_from():
+    pipe, request = pipeline(), Request((1, 2), (5, 6), Sampling(guidance=0, top_k=0, top_p=1))
+    result = pipe.run(request)
+    drawn = torch.cat([step.confidence for step in result.steps], 1)
+    assert torch.allclose(pipe.surprise(result.tokens, torch.tensor(request.labels)), -drawn.log(), atol=1e-4)

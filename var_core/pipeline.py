@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -108,6 +109,16 @@ class Pipeline:
     def preview(self, f_hat: Tensor) -> list[Image.Image]:
         """f_hat (B, C, s_K, s_K) -> B small pictures, at a hundredth of `decode`'s cost."""
         return to_pil(self.preview_map(f_hat))
+
+    @torch.inference_mode()
+    def surprise(self, tokens: list[Tensor], labels: Tensor) -> Tensor:
+        """Cross-entropy in nats of every token of pyramids, K maps (B, L_k), given all coarser ones: (B, L).
+
+        `labels` int64 (B,).
+        """
+        given = [t.to(self.device) for t in tokens]
+        logits = self.var(labels.to(self.device), self.tokenizer.quantizer.teacher_input(given))
+        return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
 
     def steps(self, request: Request) -> Iterator[Step]:
         """Make the request's pictures, scale by scale; closing the iterator stops within one scale."""
