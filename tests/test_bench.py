@@ -4,7 +4,7 @@ import pytest
 import tiny
 import torch
 
-from var_core.bench import Row, counted, matrix_speed, measure, report, scales
+from var_core.bench import Row, counted, edits, matrix_speed, measure, report, scales
 from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
@@ -40,3 +40,7 @@ def test_the_report_adds_up():
 
 def test_matrix_speed_is_a_plausible_number():
     assert 1e8 < matrix_speed(torch.device("cpu"), side=256, repeats=2) < 1e15
+
+
+def test_both_edits_are_timed():
+    assert all(0 < seconds < 60 for seconds in edits(tiny.pipeline(), Sampling(), repeats=1))

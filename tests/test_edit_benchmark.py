@@ -149,7 +149,12 @@ def test_a_fill_alone_keeps_what_is_not_painted():
     assert np.array_equal(result[~case.mask], case.picture[~case.mask])
 
 
-def test_the_table_has_a_part_for_each_kind():
-    rows = [Scores(method, kind, 10.0, 1.1, 2.0, 3.0, 0.5, 0.2) for kind in KINDS[:2] for method in ("a", "b")]
+def test_the_table_has_a_part_for_each_kind_and_one_for_their_mean():
+    rows = [
+        Scores(method, kind, 10.0 + place, 1.1, 2.0, 3.0, 0.5, 0.2)
+        for place, kind in enumerate((*KINDS[:2], "class edit"))
+        for method in ("a", "b")
+    ]
     text = table(rows)
-    assert text.count("### ") == 2 and text.count("| a | 10.0 | 1.10 | 2.0 | 3.0 | 0.500 | 200 |") == 2
+    assert text.count("### ") == 4 and text.count("| a | 10.0 | 1.10 | 2.0 | 3.0 | 0.500 | 200 |") == 1
+    assert text.startswith("### mean of the five kinds") and "| b | 10.5 | 1.10 | 2.0 | 3.0 | 0.500 | 200 |" in text

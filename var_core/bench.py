@@ -1,16 +1,19 @@
-"""Speed, measured side by side in one run: every scale against large matrix products of as many operations."""
+"""Speed, measured side by side in one run: every scale against large matrix products of as many operations; edits."""
 
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from .edit import Edit, run
 from .pipeline import Pipeline, Request
-from .sampling import Step
+from .sampling import Sampling, Step
 
 # (work, device) -> operations, seconds
 Gauge = Callable[[Callable[[], object], torch.device], tuple[float, float]]
@@ -85,6 +88,22 @@ def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Ro
         for count, *same in zip(counts, *runs, strict=True)
     ]
     return rows, statistics.median(speeds)
+
+
+def edits(pipe: Pipeline, sampling: Sampling, repeats: int = 7, count: int = 4) -> tuple[float, float]:
+    """Median seconds of a class edit and of the same edit with no class, in turns; `count` variations of noise."""
+    side = pipe.spec.tokenizer.image_side
+    photo = np.random.default_rng(0).integers(256, size=(side, side, 3), dtype=np.uint8)
+    mask = np.zeros((side, side), bool)
+    mask[side // 4 : -side // 4, side // 4 : -side // 4] = True
+    seeds, times = tuple(range(count)), []
+    for _ in range(repeats + 1):  # the first round warms up
+        asked = [
+            Edit(photo, mask, (label,) * count, seeds, sampling) for label in (0, pipe.spec.transformer.null_label)
+        ]
+        times.append([timed(partial(run, pipe, edit), pipe.device) for edit in asked])
+    guided, plain = (statistics.median(column) for column in zip(*times[1:], strict=True))
+    return guided, plain
 
 
 def report(rows: list[Row], speed: float) -> str:

@@ -357,10 +357,14 @@ def kept_features(network: torch.nn.Module, pixels: torch.Tensor, folder: Path, 
 
 
 def bench(options: argparse.Namespace) -> None:
-    """Time of one picture, scale by scale, beside large matrix products of as many operations."""
+    """Time of one picture, scale by scale, beside large matrix products of as many operations; or of an edit."""
     from . import bench as measure
 
     pipe = Pipeline.load(options.model, device=options.device)
+    if options.edit:
+        guided, plain = measure.edits(pipe, sampling_of(options), options.repeats)
+        say(f"class edit {1e3 * guided:.0f} ms, the same without a class {1e3 * plain:.0f} ms: {plain / guided:.2f}")
+        return
     request = Request((0,), (0,), sampling_of(options))
     say(measure.report(*measure.measure(pipe, request, options.repeats)))
 
@@ -488,6 +492,7 @@ def _training_commands(commands: Any) -> None:
     _sampling_options(measured)
     speed = _command(commands, "bench", bench)
     speed.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
     speed.add_argument("--repeats", type=int, default=7, help="runs, of which the median counts")
     _sampling_options(speed)
     curves = _command(commands, "plot", plot)

@@ -20,7 +20,7 @@ from .plan import Plan
 from .sampling import Sampling
 
 KINDS = ("centre box", "half", "outer border", "brush strokes", "thin lines")
-UNTOUCHED = "untouched"
+UNTOUCHED, CLASS_EDIT, OVERALL = "untouched", "class edit", "mean of the five kinds"
 
 
 def mask_of(kind: str, number: int, side: int) -> np.ndarray:
@@ -255,7 +255,7 @@ def measure(
     rows: dict[str, Method], judge: Judge, pictures: PictureSet, shift: Sequence[int]
 ) -> Iterator[float | Scores]:
     """All methods on all kinds of masks, and on class edits of the centre box: yields fractions done, and `Scores`."""
-    tasks = [*((kind, cases(pictures, kind)) for kind in KINDS), ("class edit", cases(pictures, KINDS[0], shift))]
+    tasks = [*((kind, cases(pictures, kind)) for kind in KINDS), (CLASS_EDIT, cases(pictures, KINDS[0], shift))]
     for number, (kind, given) in enumerate(tasks):
         yield judge.scores(UNTOUCHED, kind, [case.picture for case in given], given, 0.0)
         for place, (name, method) in enumerate(rows.items()):
@@ -274,10 +274,23 @@ def other_classes(groups: Sequence[str]) -> list[int]:
     ]
 
 
+def overall(scores: Sequence[Scores]) -> list[Scores]:
+    """The mean of every method over the kinds of masks, class edits left out."""
+    means = []
+    for method in dict.fromkeys(row.method for row in scores):
+        rows = [row for row in scores if row.method == method and row.kind in KINDS]
+        figures = ("frechet", "seam", "brightness", "colour", "hits", "seconds")
+        means.append(
+            Scores(method, OVERALL, *(sum(getattr(row, name) for row in rows) / len(rows) for name in figures))
+        )
+    return means
+
+
 def table(scores: Sequence[Scores]) -> str:
-    """Markdown: one table for each kind of mask."""
+    """Markdown: the means, then one table for each kind of mask."""
     parts = []
-    for kind in dict.fromkeys(row.kind for row in scores):
+    everything = [*overall(scores), *scores]
+    for kind in dict.fromkeys(row.kind for row in everything):
         lines = [
             f"### {kind}",
             "",
@@ -287,7 +300,7 @@ def table(scores: Sequence[Scores]) -> str:
         lines += [
             f"| {row.method} | {row.frechet:.1f} | {row.seam:.2f} | {row.brightness:.1f} | {row.colour:.1f} "
             f"| {row.hits:.3f} | {1000 * row.seconds:.0f} |"
-            for row in scores
+            for row in everything
             if row.kind == kind
         ]
         parts.append("\n".join(lines))
