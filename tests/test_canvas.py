@@ -130,6 +130,14 @@ def test_spreading_keeps_known_values_and_stays_between_them():
     assert (spread_out >= low - 1e-2).all() and (spread_out <= high + 1e-2).all()
 
 
+def test_spreading_between_two_edges_is_nearly_a_ramp():
+    values, known = np.zeros((40, 40, 3), np.float32), np.zeros((40, 40), np.float32)
+    known[:, :4] = known[:, -4:] = 1
+    values[:, -4:] = 100
+    steps = np.diff(spread(values, known)[:, 3:37], axis=1)
+    assert (steps > 0).all() and steps.max() < 1.3 * 100 / 33
+
+
 def test_spreading_nothing_gives_zeros():
     assert not spread(noise(5, 8).astype(np.float32), np.zeros((5, 8), np.float32)).any()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -22,8 +23,11 @@ from var_core.edit_benchmark import (
     notebook,
     other_classes,
     ours,
+    overall,
+    painted,
     seam,
     table,
+    transplanted,
 )
 from var_core.sampling import Sampling
 
@@ -99,9 +103,12 @@ def test_every_class_turns_into_another_of_its_group():
     assert other_classes(["a", "a", "b", "a", "b", "c"]) == [1, 3, 4, 0, 2, 5]
 
 
-@pytest.mark.parametrize("name", methods(pipeline(), Sampling()))
+DONORS = PictureSet(torch.from_numpy(np.stack([noise(seed) for seed in (7, 8, 9)])), torch.arange(3), ())
+
+
+@pytest.mark.parametrize("name", methods(pipeline(), Sampling(), DONORS))
 def test_every_method_answers_every_case(name):
-    method, given = methods(pipeline(), Sampling())[name], cases(pictures(), "centre box")
+    method, given = methods(pipeline(), Sampling(), DONORS)[name], cases(pictures(), "centre box")
     results = method(given)
     assert len(results) == len(given)
     for result, case in zip(results, given, strict=True):
@@ -143,6 +150,31 @@ def test_the_notebook_s_recipe_sees_what_lies_under_the_mask_and_ours_does_not()
     assert np.array_equal(tight(given[0])[0][mask], tight(given[1])[0][mask])
 
 
+def test_real_pixels_come_from_the_wanted_class():
+    case = replace(cases(pictures(), "centre box")[0], label=2)
+    (result,) = transplanted(DONORS)([case])
+    assert np.array_equal(result[case.mask], noise(9)[case.mask])
+    assert np.array_equal(result[~case.mask], case.picture[~case.mask])
+
+
+def test_only_the_rectangle_around_what_is_painted_is_shown():
+    shown = painted(noise(), half())
+    assert shown.shape == noise().shape
+    assert (
+        abs(shown.astype(int) - cv2.resize(noise()[:, SIDE // 2 :], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)).max()
+        <= 1
+    )
+
+
+def test_seams_too_sharp_and_too_soft_do_not_cancel_in_the_mean():
+    rows = [
+        Scores("a", kind, 1.0, value, abs(value - 1), 0, 0, 0, 0)
+        for kind, value in zip(KINDS, (0.5, 1.5), strict=False)
+    ]
+    (mean,) = overall(rows)
+    assert mean.seam == 1 and mean.off == 0.5
+
+
 def test_a_fill_alone_keeps_what_is_not_painted():
     case = cases(pictures(), "brush strokes")[0]
     (result,) = filled("telea")([case])
@@ -151,10 +183,12 @@ def test_a_fill_alone_keeps_what_is_not_painted():
 
 def test_the_table_has_a_part_for_each_kind_and_one_for_their_mean():
     rows = [
-        Scores(method, kind, 10.0 + place, 1.1, 2.0, 3.0, 0.5, 0.2)
+        Scores(method, kind, 10.0 + place, 1.1, 0.1, 2.0, 3.0, 0.5, 0.2)
         for place, kind in enumerate((*KINDS[:2], "class edit"))
         for method in ("a", "b")
     ]
     text = table(rows)
-    assert text.count("### ") == 4 and text.count("| a | 10.0 | 1.10 | 2.0 | 3.0 | 0.500 | 200 |") == 1
-    assert text.startswith("### mean of the five kinds") and "| b | 10.5 | 1.10 | 2.0 | 3.0 | 0.500 | 200 |" in text
+    assert text.count("### ") == 4 and text.count("| a | 10.0 | 1.10 | 0.10 | 2.0 | 3.0 | 0.500 | 200 |") == 1
+    assert (
+        text.startswith("### mean of the five kinds") and "| b | 10.5 | 1.10 | 0.10 | 2.0 | 3.0 | 0.500 | 200 |" in text
+    )

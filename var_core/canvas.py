@@ -14,6 +14,7 @@ from .images import check_size
 
 Array = np.ndarray
 FILLS = ("spread", "telea", "navier-stokes", "mean", "none")
+SMOOTHINGS = 2  # of every level of the pyramid in `spread`
 THINNEST = 8  # a strip is drawn in squares at most so many times as wide
 _OPENCV_FILLS = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
 
@@ -111,7 +112,10 @@ def spread(values: Array, known: Array) -> Array:
     pulled = cv2.resize(values * known[..., None], half, interpolation=cv2.INTER_AREA).reshape(*half[::-1], 3)
     coarse = spread(pulled / np.maximum(weight, 1e-6)[..., None], np.minimum(1, 2 * weight))
     pushed = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
-    return pushed + known[..., None] * (values - pushed)
+    share = known[..., None]
+    for _ in range(SMOOTHINGS):  # towards the membrane that hangs from the known values
+        pushed = cv2.blur(pushed + share * (values - pushed), (3, 3)).reshape(height, width, 3)
+    return pushed + share * (values - pushed)
 
 
 def matched(drawn: Array, pixels: Array, cover: Array) -> Array:

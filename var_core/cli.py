@@ -325,7 +325,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     network = ImageFeatures()
     seen = kept_features(network, train.pixels, options.cache, "train")
     judge = measure.Judge(network, Gaussian.of(seen), Probe.fit(seen, train.labels, len(classes.names)))
-    rows, scores = measure.methods(pipe, sampling_of(options)), []
+    rows, scores = measure.methods(pipe, sampling_of(options), train), []
     wanted = [name for name in rows if options.rows is None or re.search(options.rows, name)]
     work = measure.measure(
         {name: rows[name] for name in wanted}, judge, val.spread(options.count), measure.other_classes(classes.groups)

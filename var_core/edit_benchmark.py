@@ -20,7 +20,8 @@ from .plan import Plan
 from .sampling import Sampling
 
 KINDS = ("centre box", "half", "outer border", "brush strokes", "thin lines")
-UNTOUCHED, CLASS_EDIT, OVERALL = "untouched", "class edit", "mean of the five kinds"
+CLASS_EDIT, OVERALL = "class edit", "mean of the five kinds"
+UNTOUCHED, REAL = "untouched", "pixels of a real picture of the class"
 
 
 def mask_of(kind: str, number: int, side: int) -> np.ndarray:
@@ -74,6 +75,18 @@ def filled(kind: str) -> Method:
         return [
             fill(case.picture.astype(np.float32), case.mask, kind).round().clip(0, 255).astype(np.uint8)
             for case in given
+        ]
+
+    return method
+
+
+def transplanted(pictures: PictureSet) -> Method:
+    """The hole shows what lies there in a real picture of the wanted class: the most hits that can be hoped for."""
+    donors = {label: number for number, label in reversed(list(enumerate(pictures.labels.tolist())))}
+
+    def method(given: Sequence[Case]) -> list[np.ndarray]:
+        return [
+            np.where(case.mask[..., None], pictures.pixels[donors[case.label]].numpy(), case.picture) for case in given
         ]
 
     return method
@@ -155,10 +168,11 @@ def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, 
     return pipe.pixels(last.f_hat)
 
 
-def methods(pipe: Pipeline, sampling: Sampling) -> dict[str, Method]:
-    """The rows of the table: fills, the notebook's recipe, ours, and ours with each choice switched."""
+def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, Method]:
+    """The rows of the table: real pixels, fills, the notebook's recipe, ours, and ours with each choice switched."""
     usual = Settings()
     rows: dict[str, Method] = {
+        REAL: transplanted(train),
         "mean fill": filled("mean"),
         "spread fill": filled("spread"),
         "Telea (OpenCV)": filled("telea"),
@@ -186,15 +200,19 @@ def methods(pipe: Pipeline, sampling: Sampling) -> dict[str, Method]:
 
 @dataclass(frozen=True)
 class Scores:
-    """How a method did on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures."""
+    """How a method did on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
+
+    A mean over kinds has the mean of `off`, where a seam too sharp in one kind and too soft in another do not cancel.
+    """
 
     method: str
     kind: str
     frechet: float  # of the results to the train pictures
     seam: float  # gradient across the mask's edge, over that in the untouched pictures
+    off: float  # |seam - 1|
     brightness: float  # step of the mean luma across the edge, in levels of 255
     colour: float  # the same of the mean colour, Euclidean
-    hits: float  # share of results that the probe takes for the wanted class
+    hits: float  # share of results that the probe takes for the wanted class; of class edits, what was painted of them
     seconds: float  # a picture
 
 
@@ -225,6 +243,13 @@ def jump(picture: np.ndarray, mask: np.ndarray, width: int = 3) -> tuple[float, 
     return abs(float(step @ (0.299, 0.587, 0.114))), float(np.linalg.norm(step))
 
 
+def painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The rectangle around what is painted, enlarged to the picture's size."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return cv2.resize(part, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
 @dataclass(frozen=True)
 class Judge:
     """What results are measured with."""
@@ -239,12 +264,18 @@ class Judge:
         """The figures of results for cases; `seconds` for all of them."""
         *_, seen = features_of(self.network, torch.from_numpy(np.stack(results)))
         jumps = np.array([jump(result, case.mask) for result, case in zip(results, given, strict=True)])
+        distance = frechet(Gaussian.of(seen), self.reference)
+        if kind == CLASS_EDIT:
+            shown = [painted(result, case.mask) for result, case in zip(results, given, strict=True)]
+            *_, seen = features_of(self.network, torch.from_numpy(np.stack(shown)))
         hits = self.probe.hits(seen, torch.tensor([case.label for case in given]))
+        edge = seam(results, given)
         return Scores(
             method,
             kind,
-            frechet(Gaussian.of(seen), self.reference),
-            seam(results, given),
+            distance,
+            edge,
+            abs(edge - 1),
             *jumps.mean(0).tolist(),
             hits.float().mean().item(),
             seconds / len(given),
@@ -279,7 +310,7 @@ def overall(scores: Sequence[Scores]) -> list[Scores]:
     means = []
     for method in dict.fromkeys(row.method for row in scores):
         rows = [row for row in scores if row.method == method and row.kind in KINDS]
-        figures = ("frechet", "seam", "brightness", "colour", "hits", "seconds")
+        figures = ("frechet", "seam", "off", "brightness", "colour", "hits", "seconds")
         means.append(
             Scores(method, OVERALL, *(sum(getattr(row, name) for row in rows) / len(rows) for name in figures))
         )
@@ -294,12 +325,12 @@ def table(scores: Sequence[Scores]) -> str:
         lines = [
             f"### {kind}",
             "",
-            "| method | Fréchet | seam | brightness jump | colour jump | hits | ms |",
-            "|---|---|---|---|---|---|---|",
+            "| method | Fréchet | seam | off 1 by | brightness jump | colour jump | hits | ms |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| {row.method} | {row.frechet:.1f} | {row.seam:.2f} | {row.brightness:.1f} | {row.colour:.1f} "
-            f"| {row.hits:.3f} | {1000 * row.seconds:.0f} |"
+            f"| {row.method} | {row.frechet:.1f} | {row.seam:.2f} | {row.off:.2f} "
+            f"| {row.brightness:.1f} | {row.colour:.1f} | {row.hits:.3f} | {1000 * row.seconds:.0f} |"
             for row in everything
             if row.kind == kind
         ]
