@@ -131,13 +131,13 @@ def test_spreading_keeps_known_values_and_stays_between_them():
     assert (spread_out >= low - 1e-2).all() and (spread_out <= high + 1e-2).all()
 
 
-@pytest.mark.parametrize("start", [29, 31, 32])  # 32 lies on the edges of all levels of the pyramid
+@pytest.mark.parametrize("start", [29, 32, 48])  # 32 lies on an edge of every level of the pyramid
 def test_spreading_leaves_no_crease_at_the_edge(start):
     values = cv2.GaussianBlur(noise(64, 64).astype(np.float32), (0, 0), 3)
     known = np.zeros((64, 64), np.float32)
     known[:, :start] = 1
     across = np.abs(spread(values, known)[:, start] - values[:, start - 1]).mean()
-    assert across < 2 * np.abs(values[:, start] - values[:, start - 1]).mean()
+    assert across < 1.5 * np.abs(values[:, start] - values[:, start - 1]).mean()
 
 
 def test_spreading_nothing_gives_zeros():
