@@ -92,9 +92,7 @@ def on_canvas(desk: Desk) -> dict:
     painted = _resized(desk.mask, background.size)
     layer = np.zeros((*painted.shape, 4), np.uint8)
     layer[painted] = (*TINT, VEIL)
-    veil = Image.fromarray(layer)
-    whole = Image.alpha_composite(background.convert("RGBA"), veil)
-    return {"background": runs.unique(background), "layers": [runs.unique(veil)], "composite": runs.unique(whole)}
+    return {"background": runs.unique(background), "layers": [runs.unique(Image.fromarray(layer))], "composite": None}
 
 
 def painted_on(desk: Desk, canvas: Mapping | None) -> np.ndarray:

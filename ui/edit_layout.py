@@ -249,9 +249,8 @@ def stage() -> tuple[Table, Sheet, Onward]:
             default_size=40, colors=[("#ff2d78", 0.55)], default_color=("#ff2d78", 0.55), color_mode="fixed"
         ),
         eraser=gr.Eraser(default_size=40),
-        canvas_size=(768, 512),
+        canvas_size=(1, 1),  # no photo: no canvas
         height="min(640px, 62vh)",
-        placeholder="Open a photo, or choose an example.",
         buttons=["fullscreen"],
         elem_id="canvas",
     )

@@ -177,12 +177,16 @@ def test_a_rectangle_is_dragged_to_paint_it_or_to_look_there(desk, photo: Path):
     assert (left, top) == pytest.approx((150, 50), abs=2) and (right, bottom) == pytest.approx((225, 150), abs=2)
     page.click("#add")
     shown(page)
+    stroke(page, (0.1, 0.9), (0.2, 0.9))  # from now on the canvas tells what is painted
     drag(page, (0.4, 0.1), (0.7, 0.5))
     page.click("#look")
     page.wait_for_function("document.querySelector('#box textarea, #box input').value !== ''")
     x, y, side = (int(part) for part in page.input_value("#box textarea, #box input").split(","))
     run(page, 4)
-    assert mask_of(page).sum() == (right - left + 1) * (bottom - top + 1)
+    mask = mask_of(page)
+    assert mask[HEIGHT * 9 // 10, WIDTH * 3 // 20]
+    painted = np.flatnonzero(mask[top - 10 : bottom - 10].any(0))  # above the stroke
+    assert (painted[0], painted[-1]) == (left, right) and mask[top : bottom + 1, left : right + 1].all()
     changed = (pixels(download(page, "#edit_download")) != pixels(photo.read_bytes())).any(-1)
     inside = np.zeros_like(changed)
     inside[max(y, 0) : y + side, max(x, 0) : x + side] = True
