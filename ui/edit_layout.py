@@ -112,7 +112,7 @@ class Onward(NamedTuple):
 
 def examples() -> list[Path]:
     """Photos that come with the app; each has a mask beside it."""
-    return [path for path in sorted(EXAMPLES.glob("*.png")) if mask_file(path).is_file()]
+    return [path for path in sorted(EXAMPLES.iterdir()) if mask_file(path).is_file()]
 
 
 def mask_file(photo: Path) -> Path:

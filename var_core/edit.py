@@ -21,7 +21,7 @@ class Settings:
     """How an edit is done. Pixels are the photo's."""
 
     fill: str = "navier-stokes"  # the hole, before it is encoded: one of canvas.FILLS
-    first_free_scale: int = 0  # before it, a token is free only where all of its cell is painted
+    first_free_scale: int = 2  # before it, a token is free only where all of its cell is painted
     min_cover: float = 0.3  # a token is free if more than this share of its cell is painted
     follow: bool = True  # kept tokens correct what drawn neighbours spill over them
     match: bool = True  # shift the drawn colours smoothly so that the seam has no step

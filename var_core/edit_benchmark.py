@@ -188,13 +188,17 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         "kept tokens fixed": {"follow": not usual.follow},
         "colours not matched": {"match": not usual.match},
         **{f"fill {kind}": {"fill": kind} for kind in FILLS if kind != usual.fill},
-        **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 2, 4) if k != usual.first_free_scale},
+        **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 1, 2, 4) if k != usual.first_free_scale},
         **{f"free above cover {c}": {"min_cover": c} for c in (0.0, 0.3, 0.6) if c != usual.min_cover},
         **{f"harmonised within {n} pixels": {"harmonise": n} for n in (0, 6, 12) if n != usual.harmonise},
         **{f"feather {n}": {"feather": n} for n in (0, 2, 6) if n != usual.feather},
     }
-    return rows | {
+    rows |= {
         f"ours, {name}": ours(pipe, replace(usual, **change), sampling, null=False) for name, change in switches.items()
+    }
+    matters = [name for name in switches if name.startswith("first free scale")]  # most where no class guides
+    return rows | {
+        f"ours, no class, {name}": ours(pipe, replace(usual, **switches[name]), sampling, null=True) for name in matters
     }
 
 
