@@ -159,6 +159,24 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
 
 
+def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
+    shared = ("--data", data, "--tokenizer", model, "--steps", 2, "--batch", 4)
+    assert "7 classes" in fails(capsys, "train", "transformer", *shared, "--start", model, "--out", tmp_path / "no")
+    sizes = ("--depth", 2, "--width", 32, "--heads", 2)
+    first, second, decoder = tmp_path / "first", tmp_path / "second", tmp_path / "decoder"
+    assert run("train", "transformer", *shared, *sizes, "--out", first) == 0
+    assert run("train", "decoder", *shared, "--out", decoder) == 0
+    out = tmp_path / "on.safetensors"
+    parts = ("--data", data, "--tokenizer", decoder, "--transformer", first, "--name", "on", "--out", out)
+    assert run("export", *parts) == 0
+    assert run("train", "transformer", *shared, "--start", out, "--out", second) == 0
+    assert run("train", "transformer", *shared, "--resume", "--out", second) == 0
+    assert load_state(second, "transformer")["extra"]["config"]["depth"] == 2
+    assert "run of a decoder; name that of a transformer" in fails(
+        capsys, "export", *parts[:4], "--transformer", decoder, "--name", "no"
+    )
+
+
 def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
     words = ["train", "tokenizer", "--data", data, "--out", tmp_path / "run", "--minutes", 5, *SMALL.split()]
     process = subprocess.Popen([sys.executable, "-m", "var_core", *map(str, words)], cwd=ROOT)
@@ -176,7 +194,17 @@ def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["--steps 0", "--minutes -1", "--decay 2", "--batch 0", "--rate 0", "--norm-groups 0", "--channels 6"]
+    "wrong",
+    [
+        "--steps 0",
+        "--minutes -1",
+        "--decay 2",
+        "--batch 0",
+        "--rate 0",
+        "--norm-groups 0",
+        "--channels 6",
+        "--precision half",
+    ],
 )
 def test_training_settings_out_of_range_are_refused(wrong, data, tmp_path, capsys):
     words = f"{SMALL} --steps 1 {wrong}".split()

@@ -1,6 +1,7 @@
 """Laws of training: a resumed run repeats an unbroken one, codes follow their vectors, losses fall."""
 
 import json
+from dataclasses import replace
 
 import pictures
 import pytest
@@ -23,6 +24,7 @@ from var_core.train import (
     psnr,
     tokenise,
 )
+from var_core.train_decoder import DecoderTask, PatchDiscriminator
 
 SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
 
@@ -54,6 +56,13 @@ def transformer_task(folder, most_per_scale: int = 0) -> TransformerTask:
     return TransformerTask(config, tokenizer, *sets, classes, SETTINGS, most_per_scale=most_per_scale)
 
 
+def decoder_task(folder) -> DecoderTask:
+    classes, train, val = folder
+    tokenizer = tiny.networks()[0]
+    torch.manual_seed(0)
+    return DecoderTask(tokenizer, train, val, last(tokenise(tokenizer, train)), classes, SETTINGS, alone=1)
+
+
 def trained(task, out, steps: int, resume: bool = False) -> dict:
     out.mkdir(exist_ok=True)
     trainer = Trainer(task, out)
@@ -78,7 +87,7 @@ def assert_same(first, second, path: str = "") -> None:
         assert first == second, path
 
 
-@pytest.mark.parametrize("make", [tokenizer_task, transformer_task])
+@pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task])
 def test_a_resumed_run_repeats_an_unbroken_one_exactly(make, folder, tmp_path):
     whole = trained(make(folder), tmp_path / "whole", steps=4)
     trained(make(folder), tmp_path / "broken", steps=2)
@@ -106,6 +115,56 @@ def test_transformer_training_lowers_the_loss_on_val(folder, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["val_loss"] < start["val_loss"] - 0.3
     assert len(rows[-1]["loss_by_scale"]) == len(tiny.SIDES)
+
+
+def test_training_starts_from_given_weights_and_leaves_them_alone(folder):
+    classes, *_ = folder
+    given = tiny.networks()[2]
+    before = {name: value.clone() for name, value in given.state_dict().items()}
+    task = transformer_task(folder)
+    sets = task.train, task.val
+    begun = TransformerTask(given.config, task.tokenizer, *sets, classes, SETTINGS, start=given)
+    assert_same(begun.model.state_dict(), before)
+    loss, _ = begun.loss(0)
+    loss.backward()
+    torch.optim.SGD(begun.model.parameters(), lr=1.0).step()
+    assert_same(given.state_dict(), before)
+
+
+def test_bfloat16_keeps_the_weights_in_float32_and_comes_close(folder, tmp_path):
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        task = transformer_task(folder)
+        task.model.head.weight.data.normal_(std=0.5)  # else its answers do not depend on what it sees
+        task.optimisation = replace(SETTINGS, precision=precision)
+        losses[precision] = Trainer(task, tmp_path).update(1.0)["loss"]
+        assert all(p.dtype == torch.float32 for p in task.model.parameters())
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bfloat16"] != losses["float32"]
+
+
+def test_training_the_decoder_brings_pictures_closer_and_keeps_every_token(folder, tmp_path):
+    start = decoder_task(folder)
+    before, _ = start.report(start.model)
+    trained(decoder_task(folder), tmp_path, steps=30)
+    tokenizer, images = load_tokenizer(tmp_path), folder[2].images(torch.arange(3))
+    assert fingerprint(tokenizer) == fingerprint(tiny.networks()[0])
+    assert_same(tokenizer.encode(images), tiny.networks()[0].encode(images))
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["psnr"] > before["psnr"] + 1
+
+
+def test_the_discriminator_learns_to_tell_pictures_apart():
+    torch.manual_seed(0)
+    judge = PatchDiscriminator(8)
+    solver = torch.optim.Adam(judge.parameters(), lr=2e-2)
+    smooth, rough = torch.zeros(8, 3, 32, 32), torch.rand(8, 3, 32, 32) * 2 - 1
+    assert judge(smooth).shape == (8, 1, 4, 4)
+    for _ in range(40):
+        solver.zero_grad()
+        (judge(rough).mean() - judge(smooth).mean()).backward()
+        solver.step()
+    assert judge(smooth).mean() > judge(rough).mean() + 0.5
 
 
 def test_training_on_a_part_of_the_places_sees_all_coarse_ones(folder):

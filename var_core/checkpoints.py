@@ -20,6 +20,7 @@ from .vqvae import Preview, Tokenizer
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 DEFAULT = "flowers-scenes-128"
+SUFFIX = ".safetensors"
 
 # Published name -> ours; applied in this order.
 TOKENIZER_RULES = (
@@ -159,7 +160,7 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
 
 def find(name: str, folder: Path = FOLDER) -> Path:
     """The file of a model given by path or by name."""
-    for path in (Path(name), folder / f"{name}.safetensors"):
+    for path in (Path(name), folder / f"{name}{SUFFIX}"):
         if os.path.isfile(path):  # unlike Path.is_file, also answers for names that no file system takes
             return path
     known = ", ".join(available(folder)) or "none"
@@ -168,7 +169,7 @@ def find(name: str, folder: Path = FOLDER) -> Path:
 
 def available(folder: Path = FOLDER) -> list[str]:
     """Names of the models in the folder."""
-    return sorted(path.stem for path in folder.glob("*.safetensors"))
+    return sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -196,6 +196,20 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     run_training(task, options)
 
 
+def train_decoder(options: argparse.Namespace) -> None:
+    """Train the decoder of a trained tokenizer on, or go on with that: tokens keep their meaning."""
+    from .train import load_tokenizer
+    from .train_decoder import DecoderTask
+
+    sizes_of_run(options, DecoderTask.KIND)
+    tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
+    classes, *splits = read_pictures(options, tokenizer.config.image_side)
+    tokens, _ = read_tokens(options, tokenizer.to(device), device)
+    torch.manual_seed(options.seed)
+    weights = {"perceptual": options.perceptual, "adversarial": options.adversarial}
+    run_training(DecoderTask(tokenizer, *splits, tokens, classes, optimisation(options), device, **weights), options)
+
+
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
@@ -207,29 +221,39 @@ def train_transformer(options: argparse.Namespace) -> None:
     config = TransformerConfig(
         codes.sides, len(classes.names), options.depth, options.width, options.heads, codes.vocabulary, codes.code_width
     )
-    if sizes:
-        config = TransformerConfig(**sizes)
+    start = checkpoints.load(options.start).var if options.start and not sizes else None
+    if sizes or start:
+        config = TransformerConfig(**sizes) if sizes else start.config
+    if (codes.sides, len(classes.names)) != (config.sides, config.classes):
+        raise ValueError(
+            f"The transformer has sides {config.sides} and {config.classes} classes, the tokenizer {codes.sides} and "
+            f"{options.data} {len(classes.names)}: they must be equal."
+        )
     device = pick_device(options.device)
     train, val = read_tokens(options, tokenizer.to(device), device)
     torch.manual_seed(options.seed)
-    task = TransformerTask(
-        config, tokenizer, train, val, classes, optimisation(options), device, most_per_scale=options.most_per_scale
+    parts = {"most_per_scale": options.most_per_scale, "start": start}
+    run_training(
+        TransformerTask(config, tokenizer, train, val, classes, optimisation(options), device, **parts), options
     )
-    run_training(task, options)
 
 
 def read_tokens(options: argparse.Namespace, tokenizer: torch.nn.Module, device: str) -> tuple:
-    """Tokens of both splits: from the tokenizer run's tokens.pt if it fits the weights, else made and kept there."""
+    """Tokens of both splits: from a tokens.pt if it fits the weights, else made and kept there.
+
+    It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file.
+    """
     from .data import Classes, digest
     from .train import TokenSet, fingerprint, tokenise, write_whole
 
-    path = options.tokenizer / "tokens.pt"
+    path = (options.tokenizer if options.tokenizer.is_dir() else options.out) / "tokens.pt"
     made_of = [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))]
     kept = torch.load(path, weights_only=True) if path.is_file() else {}
     if kept.get("made_of") != made_of:
         _, *splits = read_pictures(options, tokenizer.config.image_side)
         sets = [drain(tokenise(tokenizer, split, device), "tokenising") for split in splits]
         kept = {"made_of": made_of, "tokens": [s.tokens for s in sets], "labels": [s.labels for s in sets]}
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, path)
     return tuple(TokenSet(*pair) for pair in zip(kept["tokens"], kept["labels"], strict=True))
 
@@ -237,7 +261,9 @@ def read_tokens(options: argparse.Namespace, tokenizer: torch.nn.Module, device:
 def optimisation(options: argparse.Namespace) -> Any:
     from .train import Optimisation
 
-    return Optimisation(options.batch, options.rate, average=options.average, seed=options.seed)
+    return Optimisation(
+        options.batch, options.rate, average=options.average, seed=options.seed, precision=options.precision
+    )
 
 
 def run_training(task: Any, options: argparse.Namespace) -> None:
@@ -460,8 +486,13 @@ def _edit_command(commands: Any) -> None:
     _device_option(made)
 
 
+TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
+
+
 def _training_commands(commands: Any) -> None:
-    train = commands.add_parser("train", help="Train a tokenizer or a transformer.").add_subparsers(required=True)
+    train = commands.add_parser("train", help="Train a tokenizer, its decoder, or a transformer.").add_subparsers(
+        required=True
+    )
     tokenizer = _command(train, "tokenizer", train_tokenizer)
     _training_options(tokenizer, batch=8, rate=5e-4)
     tokenizer.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
@@ -474,9 +505,15 @@ def _training_commands(commands: Any) -> None:
     tokenizer.add_argument("--residual-blocks", type=int, default=1, help="blocks in each level")
     tokenizer.add_argument("--norm-groups", type=int, default=16, help="groups of the normalisation layers")
     tokenizer.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
+    decoder = _command(train, "decoder", train_decoder)
+    _training_options(decoder, batch=8, rate=2e-4)
+    decoder.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
+    decoder.add_argument("--perceptual", type=float, default=1.0, help="weight of the perceptual loss")
+    decoder.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
     transformer = _command(train, "transformer", train_transformer)
     _training_options(transformer, batch=8, rate=8e-4)
-    transformer.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
+    transformer.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
+    transformer.add_argument("--start", metavar="MODEL", help="begin with the weights of this model (and its sizes)")
     transformer.add_argument("--depth", type=int, default=8, help="number of blocks")
     transformer.add_argument("--width", type=int, default=192, help="model width")
     transformer.add_argument("--heads", type=int, default=3, help="attention heads")
@@ -497,10 +534,10 @@ def _training_commands(commands: Any) -> None:
     _sampling_options(speed)
     curves = _command(commands, "plot", plot)
     curves.add_argument("run_folder", type=Path, help="folder of a training run")
-    _device_option(tokenizer, transformer, measured, speed)
+    _device_option(tokenizer, decoder, transformer, measured, speed)
     pack = _command(commands, "export", export)
     pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
-    pack.add_argument("--tokenizer", type=Path, required=True, help="folder of the tokenizer's training run")
+    pack.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model")
     pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")
@@ -519,4 +556,5 @@ def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) ->
     )
     made.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")
     made.add_argument("--seed", type=int, default=0, help="seed of all random choices")
+    made.add_argument("--precision", default="auto", help="float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto")
     made.add_argument("--report-minutes", type=float, default=10, help="minutes between sample sheets")

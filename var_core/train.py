@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .checkpoints import load_strict, save
+from .checkpoints import SUFFIX, load, load_strict, save
 from .config import ModelSpec, TokenizerConfig, TransformerConfig
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
@@ -66,8 +66,11 @@ class Optimisation:
     clip: float = 1.0
     average: float = 0.999
     seed: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
 
     def __post_init__(self):
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"precision '{self.precision}': choose auto, float32 or bfloat16.")
         if not (self.batch >= 1 and self.learning_rate > 0 and 0 <= self.average < 1 and self.seed >= 0):
             raise ValueError(
                 f"batch {self.batch}, rate {self.learning_rate}, average {self.average}, seed {self.seed}: choose "
@@ -106,7 +109,7 @@ class Trainer:
         rate = settings.learning_rate * gain * min(1.0, (self.step + 1) / settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with autocast(self.task.model):
+        with autocast(self.task.model, settings.precision):
             loss, measured = self.task.loss(self.step)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), settings.clip)
@@ -193,21 +196,23 @@ def write_whole(values: dict, path: Path) -> None:
     os.replace(partial, path)
 
 
-def load_state(run: Path, kind: str) -> dict:
-    """The state of the training run of a "tokenizer" or "transformer" in a folder; ValueError if there is none."""
+def load_state(run: Path, *kinds: str) -> dict:
+    """The state of a training run of one of these kinds in a folder; ValueError if there is none."""
     path = run / "state.pt"
     if not path.is_file():
         raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["kind"] != kind:
-        raise ValueError(f"{run} is the run of a {state['kind']}; name that of a {kind}.")
+    if state["kind"] not in kinds:
+        raise ValueError(f"{run} is the run of a {state['kind']}; name that of a {' or '.join(kinds)}.")
     return state
 
 
-def autocast(model: nn.Module) -> torch.autocast:
-    """bfloat16 on a GPU, float32 as it is on a CPU."""
+def autocast(model: nn.Module, precision: str) -> torch.autocast:
+    """Products in bfloat16 where asked for; weights stay float32."""
     kind = next(model.parameters()).device.type
-    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda")
+    return torch.autocast(
+        kind, torch.bfloat16, enabled=precision == "bfloat16" or (precision == "auto" and kind == "cuda")
+    )
 
 
 def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
@@ -297,22 +302,9 @@ class TokenizerTask:
         places = torch.from_numpy(chance.integers(len(vectors), size=len(self.means.counts)))
         self.means.update(tokens, vectors, places.to(vectors.device))
 
-    @torch.no_grad()
-    def report(self, average: nn.Module) -> tuple[dict, Image.Image]:
-        """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
-        rows = torch.linspace(0, len(self.val) - 1, min(256, len(self.val))).long()
-        decibels, maps, shown = [], [], []
-        for part in rows.split(32):
-            images = self.val.images(part).to(self.device)
-            tokens = average.encode(images)
-            maps.append(tokens)
-            decoded = average.decode(average.quantizer.features(tokens))
-            decibels.append(psnr(decoded, images))
-            shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
-        used = [len(torch.cat(scale).unique()) for scale in zip(*maps, strict=True)]
-        every = len(torch.cat([t.flatten() for tokens in maps for t in tokens]).unique())
-        figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": every}
-        return figures, grid(to_pil(torch.cat(shown)), columns=8)
+    def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
+        """See `reconstruction_report`."""
+        return reconstruction_report(average, self.val, self.device)
 
     def extra_state(self) -> dict:
         return {"config": asdict(self.model.config), "counts": self.means.counts, "sums": self.means.sums}
@@ -320,6 +312,24 @@ class TokenizerTask:
     def load_extra_state(self, state: dict) -> None:
         self.means.counts.copy_(state["counts"])
         self.means.sums.copy_(state["sums"])
+
+
+@torch.no_grad()
+def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict, Image.Image]:
+    """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
+    rows = torch.linspace(0, len(val) - 1, min(256, len(val))).long()
+    decibels, maps, shown = [], [], []
+    for part in rows.split(32):
+        images = val.images(part).to(device)
+        tokens = tokenizer.encode(images)
+        maps.append(tokens)
+        decoded = tokenizer.decode(tokenizer.quantizer.features(tokens))
+        decibels.append(psnr(decoded, images))
+        shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
+    used = [len(torch.cat(scale).unique()) for scale in zip(*maps, strict=True)]
+    every = len(torch.cat([t.flatten() for tokens in maps for t in tokens]).unique())
+    figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": every}
+    return figures, grid(to_pil(torch.cat(shown)), columns=8)
 
 
 @dataclass(frozen=True)
@@ -347,7 +357,8 @@ class TransformerTask:
     """Cross-entropy of all tokens of all scales at once, under the block-causal mask.
 
     `most_per_scale` > 0 shows each step only that many random places of every larger map (0 = all): the fine maps hold
-    most tokens but the least about the picture, so early training is faster without them.
+    most tokens but the least about the picture, so early training is faster without them. With `start`, a network of
+    the same sizes, training begins from its weights.
     """
 
     KIND = "transformer"
@@ -363,8 +374,11 @@ class TransformerTask:
         device: str = "cpu",
         class_dropout: float = 0.1,
         most_per_scale: int = 0,
+        start: VAR | None = None,
     ):
         self.model = initialise(VAR(config)).to(device)
+        if start:
+            self.model.load_state_dict(start.state_dict())
         self.tokenizer = tokenizer.to(device).requires_grad_(False).eval()
         self.optimisation, self.device, self.class_dropout = optimisation, device, class_dropout
         self.most_per_scale = most_per_scale
@@ -440,9 +454,11 @@ class TransformerTask:
         same_tokenizer(state, self.tokenizer)
 
 
-def load_tokenizer(run: Path) -> Tokenizer:
-    """The averaged weights of a tokenizer's training run; ValueError if it is not one."""
-    state = load_state(run, TokenizerTask.KIND)
+def load_tokenizer(source: Path) -> Tokenizer:
+    """The averaged weights of a tokenizer's or decoder's training run, or those of a model file; else ValueError."""
+    if source.suffix == SUFFIX:
+        return load(str(source)).tokenizer
+    state = load_state(source, TokenizerTask.KIND, "decoder")
     tokenizer = Tokenizer(TokenizerConfig(**state["extra"]["config"]))
     load_strict(tokenizer, state["average"])
     return tokenizer.eval()

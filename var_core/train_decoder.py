@@ -1,0 +1,120 @@
+"""Training the decoder on, alone: tokens and what a transformer has learned of them stay, pictures get sharper.
+
+A patch discriminator is added to the losses of the tokenizer's training (Esser et al. 2021, section 3.1).
+"""
+
+import copy
+from dataclasses import asdict
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from .data import Classes, Draws, PictureSet
+from .features import ImageFeatures, perceptual_distance
+from .schedule import Schedule
+from .train import Optimisation, TokenSet, autocast, reconstruction_report
+from .vqvae import Tokenizer
+
+
+class PatchDiscriminator(nn.Module):
+    """Pictures (B, 3, S, S) in [-1, 1] -> how real each patch of about 44 pixels looks, (B, 1, S/8, S/8)."""
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        slope = nn.LeakyReLU(0.2)
+        layers = [
+            *(nn.PixelUnshuffle(4), nn.Conv2d(48, width, 3, padding=1), slope),
+            *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), slope),
+            *(nn.Conv2d(2 * width, 2 * width, 3, padding=1), slope),
+            nn.Conv2d(2 * width, 1, 1),
+        ]
+        for place, layer in enumerate(layers):
+            if isinstance(layer, nn.Conv2d):
+                layers[place] = nn.utils.parametrizations.spectral_norm(layer)
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+class DecoderTask:
+    """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
+
+    For the first `alone` steps only the discriminator learns from its loss, so that it has something to say.
+    """
+
+    KIND = "decoder"
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        train: PictureSet,
+        val: PictureSet,
+        tokens: TokenSet,
+        classes: Classes,
+        optimisation: Optimisation,
+        device: str = "cpu",
+        perceptual: float = 1.0,
+        adversarial: float = 0.1,
+        alone: int = 200,
+    ):
+        self.model = copy.deepcopy(tokenizer).to(device, memory_format=torch.channels_last).requires_grad_(False)
+        for part in (self.model.after_quantizer, self.model.decoder):
+            part.requires_grad_(True)
+        self.optimisation, self.device = optimisation, device
+        self.perceptual, self.adversarial, self.alone = perceptual, adversarial, alone
+        self.features = ImageFeatures().to(device)
+        self.judge = PatchDiscriminator().to(device, memory_format=torch.channels_last)
+        self.judge_optimizer = torch.optim.AdamW(
+            self.judge.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
+        )
+        self.train, self.val, self.tokens = train, val, tokens
+        self.schedule = Schedule(self.model.config.sides)
+        self.draws = Draws.over(train.labels, classes, optimisation.seed)
+        self.seen: tuple[Tensor, Tensor] | None = None
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        chance = self.draws.generator(step)
+        rows = self.draws.batch(chance, self.optimisation.batch)
+        flips = torch.from_numpy(chance.random(len(rows)) < 0.5)
+        images = self.train.images(rows, flips).to(self.device, memory_format=torch.channels_last)
+        tokens = self.tokens.tokens[flips.long(), rows].long().to(self.device)
+        with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
+            f_hat = self.model.quantizer.features(self.schedule.split(tokens))
+        decoded = self.model.decode_unclamped(f_hat).float()
+        error = decoded - images
+        pixels = error.abs().mean() + error.square().mean()
+        perceived = perceptual_distance(self.features, decoded, images)
+        self.judge.requires_grad_(False)
+        fooled = -self.judge(decoded).float().mean()
+        self.seen = images, decoded.detach()
+        weight = self.adversarial * (step >= self.alone)
+        measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "fooled": fooled.item()}
+        return pixels + self.perceptual * perceived + weight * fooled, measured
+
+    def after(self, _step: int) -> None:
+        """One step of the discriminator, on the same pictures."""
+        self.judge.requires_grad_(True)
+        with autocast(self.judge, self.optimisation.precision):
+            real, made = self.judge(torch.cat(self.seen)).float().chunk(2)
+        (F.relu(1 - real).mean() + F.relu(1 + made).mean()).backward()
+        self.judge_optimizer.step()
+        self.judge_optimizer.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
+        """As that of the tokenizer's training."""
+        return reconstruction_report(average, self.val, self.device)
+
+    def extra_state(self) -> dict:
+        return {
+            "config": asdict(self.model.config),
+            "judge": self.judge.state_dict(),
+            "judge_optimizer": self.judge_optimizer.state_dict(),
+        }
+
+    def load_extra_state(self, state: dict) -> None:
+        self.judge.load_state_dict(state["judge"])
+        self.judge_optimizer.load_state_dict(state["judge_optimizer"])
