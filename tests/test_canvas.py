@@ -4,7 +4,21 @@ import cv2
 import numpy as np
 import pytest
 
-from var_core.canvas import FILLS, Box, extended, fill, grow, matched, opacity, paste, spread, tiles, view, window
+from var_core.canvas import (
+    FILLS,
+    Box,
+    enlarged,
+    extended,
+    fill,
+    grow,
+    matched,
+    opacity,
+    paste,
+    spread,
+    tiles,
+    view,
+    window,
+)
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -182,7 +196,7 @@ def test_opacity_of_nothing_is_0():
 
 def test_pasting_a_square_of_its_own_size_at_full_opacity_is_that_square():
     photo, drawn = noise(20, 30), noise(10, 10, seed=1)
-    result = paste(photo, drawn, Box(25, -4, 10), np.ones((20, 30), np.float32))
+    result = paste(photo, enlarged(drawn, 10), Box(25, -4, 10), np.ones((20, 30), np.float32))
     assert np.array_equal(result[:6, 25:], drawn[4:, :5])
     changed = (result != photo).any(-1)
     assert not changed[6:].any() and not changed[:, :25].any()
@@ -193,7 +207,7 @@ def test_pasting_changes_nothing_where_opacity_is_0(side):
     photo = noise(40, 40)
     share = np.zeros((40, 40), np.float32)
     share[6:14, 8:30] = 0.5
-    result = paste(photo, noise(10, 10, seed=1), Box(4, 4, side), share)
+    result = paste(photo, enlarged(noise(10, 10, seed=1), side), Box(4, 4, side), share)
     assert np.array_equal(result[share == 0], photo[share == 0])
     assert (result != photo).any() and photo is not result
 

@@ -195,13 +195,13 @@ def test_a_class_that_is_not_there_is_answered_with_the_nearest():
 
 
 def test_settings_survive_the_way_to_the_controls_and_back():
-    settings = Settings("telea", 3, 0.45, False, False, 7, 9, 3.25, 6)
+    settings = Settings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6)
     assert screen.read_settings(*screen.shown_settings(settings)) == settings
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Settings)])
 def test_each_control_changes_its_own_setting(field):
-    changed = {"fill": FILLS[1], "follow": False, "match": False}.get(field, 2)
+    changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False}.get(field, 2)
     place = [field.name for field in dataclasses.fields(Settings)].index(field)
     values = list(HOW)
     values[place] = changed + 1 if field == "first_free_scale" else changed
@@ -397,13 +397,13 @@ def test_the_outline_tells_the_new_size_or_what_is_wrong(handlers):
     ],
 )
 def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
-    settings = Settings("telea", 1, 0.45, False, True, 2, 3, 9.0, 32)
+    settings = Settings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32)
     plain = Edit(DESK.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
     *_, last = handlers.watch(onward(plain, *extend) if any(extend) else plain, Brake(), DESK)
     restored = handlers.restore(last.done.files[0])
     assert restored[:8] == (*choice, "pixels", *extend)
-    assert screen.read_settings(*restored[8:17]) == settings
-    assert restored[17:] == (2.5, 1.0, Sampling().top_k, 0.95, True, 1, "77", True)
+    assert screen.read_settings(*restored[8:18]) == settings
+    assert restored[18:] == (2.5, 1.0, Sampling().top_k, 0.95, True, 1, "77", True)
     again, *_ = handlers.ready(DESK, drawn_on(DESK, painted()), True, *restored[:-1])
     assert np.array_equal(run(tiny.pipeline(), again)[0], last.done.photos[0])
 
@@ -431,6 +431,7 @@ def test_every_control_is_wired_into_a_run_in_the_order_it_is_read(page):
         "Free above",
         "Follow",
         "Match colours",
+        "Detail",
         "Grow",
         "Feather",
         "Context",

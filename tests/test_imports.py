@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     *("config", "schedule", "layers", "quantizer", "vqvae", "transformer", "plan", "sampling"),
-    *("images", "canvas", "checkpoints", "pipeline", "edit", "recipe", "viz"),
+    *("images", "canvas", "detail", "checkpoints", "pipeline", "edit", "recipe", "viz"),
 )
 MODULES = sorted(path.stem for path in (ROOT / "var_core").glob("*.py") if not path.stem.startswith("__"))
 SCREENS = sorted(path for path in (*(ROOT / "ui").glob("*.py"), ROOT / "app.py") if path.is_file())

@@ -228,13 +228,14 @@ def needed(now: Desk | None) -> Desk:
 
 def read_settings(*values: object) -> Settings:
     """The `Settings` that values in the order of `How` ask for."""
-    fill, first, cover, follow, match, grow, feather, context, harmonise = values
+    fill, first, cover, follow, match, detail, grow, feather, context, harmonise = values
     return Settings(
         str(fill),
         controls.whole("first free scale", first) - 1,
         controls.number("free above", cover),
         bool(follow),
         bool(match),
+        bool(detail),
         controls.whole("grow", grow),
         controls.whole("feather", feather),
         controls.number("context", context),
@@ -245,7 +246,7 @@ def read_settings(*values: object) -> Settings:
 def shown_settings(settings: Settings) -> tuple:
     """The inverse of `read_settings`."""
     s = settings
-    seam = (s.match, s.grow, s.feather)
+    seam = (s.match, s.detail, s.grow, s.feather)
     return s.fill, s.first_free_scale + 1, s.min_cover, s.follow, *seam, s.context, s.harmonise
 
 

@@ -38,6 +38,7 @@ class How(NamedTuple):
     min_cover: gr.Slider
     follow: gr.Checkbox
     match: gr.Checkbox
+    detail: gr.Checkbox
     grow: gr.Number
     feather: gr.Number
     context: gr.Slider
@@ -226,6 +227,9 @@ def _how(spec: ModelSpec) -> How:
         usual.follow, label="Follow", info="Kept parts correct what their neighbours spill.", elem_id="follow"
     )
     match = gr.Checkbox(usual.match, label="Match colours", info="No step at the seam.", elem_id="match")
+    detail = gr.Checkbox(
+        usual.detail, label="Detail", info="Fine detail is borrowed from elsewhere in the photo.", elem_id="detail"
+    )
     grow = gr.Number(usual.grow, label="Grow", info="Pixels added around the mask.", elem_id="mask_grow")
     feather = gr.Number(usual.feather, label="Feather", info="Pixels over which the edge blends.", elem_id="feather")
     context = parts.slider(
@@ -234,7 +238,7 @@ def _how(spec: ModelSpec) -> How:
     harmonise = parts.slider(
         "Harmonise", "A second pass along the seam, so wide; 0 is off.", (0, MOST_HARMONISED), usual.harmonise, 1
     )
-    return How(fill, first, cover, follow, match, grow, feather, context, harmonise)
+    return How(fill, first, cover, follow, match, detail, grow, feather, context, harmonise)
 
 
 def stage() -> tuple[Table, Sheet, Onward]:

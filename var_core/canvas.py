@@ -149,10 +149,14 @@ def _distance(mask: Array) -> Array:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def paste(photo: Array, drawn: Array, box: Box, share: Array) -> Array:
-    """A photo with a drawn picture (S, S, 3) laid over a square of it, by `opacity`; unchanged where that is 0."""
-    way = cv2.INTER_AREA if box.side < len(drawn) else cv2.INTER_CUBIC
-    large = cv2.resize(drawn.astype(np.float32), (box.side, box.side), interpolation=way)
+def enlarged(drawn: Array, side: int) -> Array:
+    """A drawn picture (S, S, 3) at another side, float32 (side, side, 3)."""
+    way = cv2.INTER_AREA if side < len(drawn) else cv2.INTER_CUBIC
+    return cv2.resize(drawn.astype(np.float32), (side, side), interpolation=way)
+
+
+def paste(photo: Array, large: Array, box: Box, share: Array) -> Array:
+    """A photo with a picture (n, n, 3) laid over a square of it, by `opacity`; unchanged where that is 0."""
     rows, columns = box.inside(photo.shape)
     top, left = rows.start - box.top, columns.start - box.left
     under, weight = photo[rows, columns], share[rows, columns, None]

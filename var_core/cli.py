@@ -476,6 +476,7 @@ def _edit_command(commands: Any) -> None:
     for name, words in (
         ("follow", "let kept tokens correct what their neighbours spill over them"),
         ("match", "shift the colours smoothly so that the seam has no step"),
+        ("detail", "borrow detail finer than the model draws from where the photo shows it"),
     ):
         made.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=getattr(usual, name), help=words)
     made.add_argument("--grow", type=int, default=usual.grow, help="pixels to grow the mask by, below 0 to shrink")

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from .canvas import FILLS, Box, extended, fill, grow, matched, opacity, paste, tiles, view, window
+from .canvas import FILLS, Box, enlarged, extended, fill, grow, matched, opacity, paste, tiles, view, window
+from .detail import borrowed
 from .pipeline import Pipeline, Request
 from .plan import Plan
 from .sampling import Sampling, Step
@@ -25,6 +26,7 @@ class Settings:
     min_cover: float = 0.3  # a token is free if more than this share of its cell is painted
     follow: bool = True  # kept tokens correct what drawn neighbours spill over them
     match: bool = True  # shift the drawn colours smoothly so that the seam has no step
+    detail: bool = True  # borrow detail finer than the model draws from where the photo shows it
     grow: int = 0
     feather: int = 2
     context: float = 2.0  # side of the square, in extents of what is painted
@@ -109,16 +111,23 @@ class Work:
     box: Box
     views: np.ndarray  # uint8 (B, S, S, 3), holes filled
     cover: np.ndarray  # float32 (S, S)
+    known: np.ndarray  # bool (n, n): what of the square is known, at the photo's resolution
     share: np.ndarray  # float32 (H, W): how much of the result is pasted
     plan: Plan
     match: bool
+    detail: bool
 
     def pasted(self, drawn: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The photos with pictures, uint8 (B, s, s, 3), in the square."""
-        return tuple(
-            paste(canvas, self._fitted(picture, seen), self.box, self.share)
-            for canvas, picture, seen in zip(self.canvases, drawn, self.views, strict=True)
-        )
+        """The photos with pictures, uint8 (B, S, S, 3), in the square."""
+        pairs = zip(self.canvases, drawn, self.views, strict=True)
+        return tuple(paste(canvas, self._large(canvas, *pair), self.box, self.share) for canvas, *pair in pairs)
+
+    def _large(self, canvas: np.ndarray, picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """A picture as it is pasted, float32 (n, n, 3): fitted, enlarged, with its detail."""
+        large = enlarged(self._fitted(picture, seen), self.box.side)
+        if not self.detail:
+            return large
+        return large + borrowed(self.box.cut(canvas), self.known, picture.astype(np.float32))
 
     def composites(self, drawn: np.ndarray) -> np.ndarray:
         """The views with pictures, uint8 (B, S, S, 3), in their holes: uint8 (B, S, S, 3)."""
@@ -128,7 +137,7 @@ class Work:
         return mixed.round().clip(0, 255).astype(np.uint8)
 
     def _fitted(self, picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        if not self.match or picture.shape != seen.shape:  # a small preview is shown as it is
+        if not self.match:
             return picture.astype(np.float32)
         return matched(picture.astype(np.float32), seen.astype(np.float32), self.cover)
 
@@ -160,7 +169,8 @@ def prepare(
     here = np.zeros_like(unknown)
     rows, columns = box.inside(unknown.shape)
     here[rows, columns] = unknown[rows, columns]
-    return Work(canvases, box, views, cover, opacity(here, settings.feather), plan, settings.match)
+    known, share = box.cut(~unknown), opacity(here, settings.feather)
+    return Work(canvases, box, views, cover, known, share, plan, settings.match, settings.detail)
 
 
 def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: Settings) -> Work:

@@ -187,6 +187,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
     switches = {
         "kept tokens fixed": {"follow": not usual.follow},
         "colours not matched": {"match": not usual.match},
+        f"{'no' if usual.detail else 'with'} borrowed detail": {"detail": not usual.detail},
         **{f"fill {kind}": {"fill": kind} for kind in FILLS if kind != usual.fill},
         **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 1, 2, 4) if k != usual.first_free_scale},
         **{f"free above cover {c}": {"min_cover": c} for c in (0.0, 0.3, 0.6) if c != usual.min_cover},

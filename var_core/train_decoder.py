@@ -17,6 +17,8 @@ from .schedule import Schedule
 from .train import Optimisation, TokenSet, autocast, reconstruction_report
 from .vqvae import Tokenizer
 
+SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judged
+
 
 class PatchDiscriminator(nn.Module):
     """Pictures (B, 3, S, S) in [-1, 1] -> how real each patch of about 44 pixels looks, (B, 1, S/8, S/8)."""
@@ -86,10 +88,13 @@ class DecoderTask:
         decoded = self.model.decode_unclamped(f_hat).float()
         error = decoded - images
         pixels = error.abs().mean() + error.square().mean()
-        perceived = perceptual_distance(self.features, decoded, images)
+        # Both networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
+        shift = tuple(chance.integers(SHIFTS, size=2).tolist())
+        moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
+        perceived = perceptual_distance(self.features, moved, wanted)
         self.judge.requires_grad_(False)
-        fooled = -self.judge(decoded).float().mean()
-        self.seen = images, decoded.detach()
+        fooled = -self.judge(moved).float().mean()
+        self.seen = wanted, moved.detach()
         weight = self.adversarial * (step >= self.alone)
         measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "fooled": fooled.item()}
         return pixels + self.perceptual * perceived + weight * fooled, measured

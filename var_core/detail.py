@@ -1,0 +1,115 @@
+"""Fine detail that the model is too coarse to draw, borrowed from where the photo shows it.
+
+Where pixels are known, the photo differs from what the model drew there by detail: everything finer than the model's
+own pixels, and what its tokenizer loses. A painted place takes the detail of a known place at which the model drew
+alike (Freeman et al. 2002, "Example-based super-resolution", with the photo as its own example). Neighbours prefer
+neighbouring donors (Ashikhmin 2001), so that textures hang together, and donors that were not used yet, so that they
+do not repeat.
+"""
+
+import cv2
+import numpy as np
+
+Array = np.ndarray
+STRIDE = 4  # of the patches, in the model's pixels
+OVERLAP = 0.25  # of neighbouring patches, in strides, at each end
+SLOW = 3.0  # what varies more slowly than so many of the model's pixels is no detail
+AROUND = (-6, -2, 2, 6)  # where two places are compared, in the model's pixels around their middles
+FAR = 0.4  # levels that each of the model's pixels between a place and its donor costs
+WORN = 25.0  # levels that each use of a donor costs
+TOGETHER = 0.4  # the donors next to a neighbour's donor cost so much of what they would
+ALIKE = 30.0  # levels at which a donor lends half of its detail
+
+
+def borrowed(photo: Array, known: Array, drawn: Array) -> Array:
+    """Detail for a square of a photo, float32 (n, n, 3), 0 where nothing can be borrowed.
+
+    `photo` uint8 (n, n, 3) is as it is where `known` bool (n, n), `drawn` float32 (S, S, 3) what the model drew of all.
+    """
+    full, side = len(photo), len(drawn)
+    cells = -(-side // STRIDE)
+    edges = np.round(np.arange(cells + 1) * STRIDE * full / side).astype(int).clip(0, full)  # of the cells, in pixels
+    margin = max(1, round(OVERLAP * STRIDE * full / side))
+    size = int(np.diff(edges).max()) + 2 * margin
+    starts = edges[:-1] - margin  # of the patches
+    ends, tops = (starts + size).clip(0, full), starts.clip(0, full)
+    counted = cv2.integral(known.astype(np.uint8))
+    by_row = counted[ends] - counted[tops]
+    shares = by_row[:, ends] - by_row[:, tops]  # known pixels of each patch
+    donors = shares == size * size  # a patch that reaches beyond the square has fewer
+    needy = shares < np.outer(ends - tops, ends - tops)
+    if not donors.any() or not needy.any():
+        return np.zeros(photo.shape, np.float32)
+    chosen, strength = _donors(_looks(drawn, cells), needy, donors)
+    return _laid(detail(photo, known, drawn), starts, size, margin, chosen, strength)
+
+
+def detail(photo: Array, known: Array, drawn: Array) -> Array:
+    """What a photo (n, n, 3) has over a drawn picture (S, S, 3) besides slow shifts of colour; 0 where unknown."""
+    full, side = len(photo), len(drawn)
+    large = cv2.resize(drawn, (full, full), interpolation=cv2.INTER_CUBIC)
+    over = np.where(known[..., None], photo - large, 0)
+    small = cv2.resize(over, (side, side), interpolation=cv2.INTER_AREA)
+    weight = cv2.resize(known.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    around = cv2.GaussianBlur(weight, (0, 0), SLOW)[..., None]
+    slow = cv2.GaussianBlur(small, (0, 0), SLOW) / np.maximum(around, 1e-3)
+    return np.where(known[..., None], over - cv2.resize(slow, (full, full), interpolation=cv2.INTER_LINEAR), 0)
+
+
+def _looks(drawn: Array, cells: int) -> Array:
+    """How a drawn picture looks around the middle of each cell: (cells, cells, d), in levels."""
+    pad = STRIDE + max(AROUND)
+    padded = cv2.copyMakeBorder(cv2.GaussianBlur(drawn, (0, 0), 1.0), *(pad,) * 4, cv2.BORDER_REFLECT_101)
+    middles = np.arange(cells) * STRIDE + STRIDE // 2 + pad
+    return np.concatenate([padded[np.ix_(middles + y, middles + x)] for y in AROUND for x in AROUND], -1)
+
+
+def _donors(looks: Array, needy: Array, donors: Array) -> tuple[Array, Array]:
+    """For each cell where `needy` (m, m), the row and column of its donor, int (m, m, 2), and how much it lends (m, m).
+
+    Cells choose in turn, those closest to what is known first.
+    """
+    count = needy.shape[0]
+    chosen, strength = np.full((count, count, 2), -1), np.zeros((count, count), np.float32)
+    givers = np.argwhere(donors)
+    place_of = np.full(donors.shape, -1)
+    place_of[donors] = np.arange(len(givers))
+    away = cv2.distanceTransform(needy.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    takers = np.argwhere(needy)
+    takers = takers[np.argsort(away[needy], kind="stable")]
+    theirs = looks[donors]
+    used = np.zeros(len(givers), np.float32)
+    for row, column in takers:
+        apart = np.square(theirs - looks[row, column]).mean(1)
+        distance = np.square(givers - (row, column)).sum(1) * (FAR * STRIDE) ** 2
+        cost = apart + distance + used * WORN**2
+        for y in (-1, 0, 1):
+            for x in (-1, 0, 1):
+                near = row + y, column + x
+                if (y or x) and 0 <= near[0] < count and 0 <= near[1] < count and chosen[near][0] >= 0:
+                    follows = chosen[near][0] - y, chosen[near][1] - x
+                    if 0 <= follows[0] < count and 0 <= follows[1] < count and donors[follows]:
+                        place = place_of[follows]
+                        cost[place] = min(cost[place], TOGETHER * (apart[place] + used[place] * WORN**2))
+        best = int(cost.argmin())
+        used[best] += 1
+        chosen[row, column] = givers[best]
+        strength[row, column] = 1 / (1 + apart[best] / ALIKE**2)
+    return chosen, strength
+
+
+def _laid(own: Array, starts: Array, size: int, margin: int, chosen: Array, strength: Array) -> Array:
+    """Patches of detail (n, n, 3) from the donors laid where they are needed, blended where they overlap."""
+    full = len(own)
+    ramp = np.minimum(np.minimum(np.arange(size) + 0.5, size - np.arange(size) - 0.5) / (2 * margin), 1)
+    window = np.outer(ramp, ramp).astype(np.float32)[..., None]
+    total, weight = np.zeros(own.shape, np.float32), np.full((full, full, 1), 1e-6, np.float32)
+    for row, column in np.argwhere(chosen[..., 0] >= 0):
+        y, x = starts[row], starts[column]
+        from_y, from_x = starts[chosen[row, column]]
+        ys, xs = slice(max(0, -y), min(size, full - y)), slice(max(0, -x), min(size, full - x))
+        part, patch = window[ys, xs], own[from_y : from_y + size, from_x : from_x + size][ys, xs]
+        here = slice(y + ys.start, y + ys.stop), slice(x + xs.start, x + xs.stop)
+        total[here] += strength[row, column] * part * patch
+        weight[here] += part
+    return total / weight
