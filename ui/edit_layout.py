@@ -125,11 +125,12 @@ def controls_of(spec: ModelSpec) -> Controls:
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = gr.Gallery(
         [str(path) for path in examples()],
-        label="Examples",
-        columns=4,
+        show_label=False,
+        columns=5,
         height="auto",
         allow_preview=False,
         interactive=False,
+        buttons=[],
         visible=bool(examples()),
         elem_id="examples",
     )
@@ -254,7 +255,7 @@ def stage() -> tuple[Table, Sheet, Onward]:
         ),
         eraser=gr.Eraser(default_size=40),
         canvas_size=(1, 1),  # no photo: no canvas
-        height="min(640px, 62vh)",
+        height="min(640px, 62vh, 90vw)",
         buttons=["fullscreen"],
         elem_id="canvas",
     )
