@@ -66,6 +66,23 @@ def test_all_kept_is_the_reconstruction_of_those_tokens():
     assert kept.images[0].tobytes() == pipe.reconstruct(tokens)[0].tobytes()
 
 
+def test_given_tokens_are_certain_and_drawing_fewer_changes_no_draw():
+    free = pipeline().run(Request((1, 2), (3, 4)))
+    everywhere = Plan.resume(free.tokens, len(free.tokens))
+    positions = torch.tensor([2, 7])
+    keep = [k.clone() for k in everywhere.keep]
+    keep[-1][0, positions] = False  # one picture draws these tokens, the other keeps them
+    wrong = [t.clone() for t in free.tokens]
+    wrong[-1][0, positions] = 0
+    (*coarse, last) = pipeline().run(Request((1, 2), (3, 4), plan=Plan(wrong, keep))).steps
+    assert torch.equal(last.tokens, free.tokens[-1])
+    for step in (*coarse, last):
+        assert (step.confidence[step.keep] == 1).all() and (step.entropy[step.keep] == 0).all()
+    original = free.steps[-1]
+    torch.testing.assert_close(last.confidence[0, positions], original.confidence[0, positions])
+    torch.testing.assert_close(last.entropy[0, positions], original.entropy[0, positions])
+
+
 def test_interleaved_and_abandoned_runs_do_not_disturb_each_other():
     first, second = Request((1,), (7,), PLAIN), Request((4,), (8,), PLAIN)
     wanted = tokens_of(first), tokens_of(second)

@@ -9,6 +9,7 @@ do not repeat.
 
 import cv2
 import numpy as np
+import torch
 
 Array = np.ndarray
 STRIDE = 4  # of the patches, in the model's pixels
@@ -19,6 +20,7 @@ FAR = 0.4  # levels that each of the model's pixels between a place and its dono
 WORN = 25.0  # levels that each use of a donor costs
 TOGETHER = 0.4  # the donors next to a neighbour's donor cost so much of what they would
 ALIKE = 30.0  # levels at which a donor lends half of its detail
+NEIGHBOURS = tuple((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x)
 
 
 def borrowed(photo: Array, known: Array, drawn: Array) -> Array:
@@ -69,33 +71,33 @@ def _donors(looks: Array, needy: Array, donors: Array) -> tuple[Array, Array]:
 
     Cells choose in turn, those closest to what is known first.
     """
-    count = needy.shape[0]
-    chosen, strength = np.full((count, count, 2), -1), np.zeros((count, count), np.float32)
-    givers = np.argwhere(donors)
-    place_of = np.full(donors.shape, -1)
-    place_of[donors] = np.arange(len(givers))
     away = cv2.distanceTransform(needy.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    takers = np.argwhere(needy)
+    takers, givers = np.argwhere(needy), np.argwhere(donors)
     takers = takers[np.argsort(away[needy], kind="stable")]
-    theirs = looks[donors]
-    used = np.zeros(len(givers), np.float32)
-    for row, column in takers:
-        apart = np.square(theirs - looks[row, column]).mean(1)
-        distance = np.square(givers - (row, column)).sum(1) * (FAR * STRIDE) ** 2
-        cost = apart + distance + used * WORN**2
-        for y in (-1, 0, 1):
-            for x in (-1, 0, 1):
-                near = row + y, column + x
-                if (y or x) and 0 <= near[0] < count and 0 <= near[1] < count and chosen[near][0] >= 0:
-                    follows = chosen[near][0] - y, chosen[near][1] - x
-                    if 0 <= follows[0] < count and 0 <= follows[1] < count and donors[follows]:
-                        place = place_of[follows]
-                        cost[place] = min(cost[place], TOGETHER * (apart[place] + used[place] * WORN**2))
-        best = int(cost.argmin())
-        used[best] += 1
-        chosen[row, column] = givers[best]
-        strength[row, column] = 1 / (1 + apart[best] / ALIKE**2)
+    apart = _squares(looks[tuple(takers.T)], looks[donors]) / looks.shape[-1]  # (takers, givers), levels squared
+    far = _squares(takers.astype(np.float32), givers.astype(np.float32)) * (FAR * STRIDE) ** 2
+    number = np.full(np.add(donors.shape, 2), -1)  # of the giver at each cell, with a rim of none
+    number[1:-1, 1:-1][donors] = np.arange(len(givers))
+    lender = np.full_like(number, -1)  # that each cell has chosen, by its number
+    worn = np.zeros(len(givers), np.float32)
+    for (row, column), unlike, distance in zip(takers + 1, apart, far, strict=True):
+        cost = unlike + worn + distance
+        for y, x in NEIGHBOURS:
+            theirs = lender[row + y, column + x]
+            if theirs >= 0 and (next_to := number[givers[theirs][0] + 1 - y, givers[theirs][1] + 1 - x]) >= 0:
+                cost[next_to] = min(cost[next_to], TOGETHER * (unlike[next_to] + worn[next_to]))
+        best = lender[row, column] = cost.argmin()
+        worn[best] += WORN**2
+    chosen = np.where(needy[..., None], givers[lender[1:-1, 1:-1]], -1)
+    strength = np.zeros(needy.shape, np.float32)
+    strength[tuple(takers.T)] = 1 / (1 + apart[np.arange(len(takers)), lender[tuple(takers.T + 1)]] / ALIKE**2)
     return chosen, strength
+
+
+def _squares(ours: Array, theirs: Array) -> Array:
+    """Squared distances between rows (n, d) and rows (m, d): (n, m)."""
+    # by torch: the threads of NumPy's own products go on spinning, and would slow whatever torch does next
+    return torch.cdist(torch.from_numpy(ours), torch.from_numpy(theirs)).square().numpy()
 
 
 def _laid(own: Array, starts: Array, size: int, margin: int, chosen: Array, strength: Array) -> Array:

@@ -158,14 +158,17 @@ def prepare(
     pipe: Pipeline, canvases: tuple[np.ndarray, ...], unknown: np.ndarray, box: Box, settings: Settings
 ) -> Work:
     """Make a square of photos ready; `unknown` (H, W) is what the model may not see, and paints within the square."""
-    side = pipe.spec.tokenizer.image_side
-    seen = [view(canvas, unknown, box, side) for canvas in canvases]
+    side, count = pipe.spec.tokenizer.image_side, len(canvases)
+    different = canvases[:1] if all(canvas is canvases[0] for canvas in canvases) else canvases
+    seen = [view(canvas, unknown, box, side) for canvas in different]
     cover = seen[0][1]  # the mask is the same for all
     filled = np.stack([fill(pixels, cover > 0.5, settings.fill) for pixels, _ in seen])
     views = filled.round().clip(0, 255).astype(np.uint8)
     plan = pipe.inpainting(
         torch.from_numpy(views), torch.from_numpy(cover), settings.min_cover, settings.first_free_scale, settings.follow
     )
+    if len(different) < count:
+        views, plan = np.repeat(views, count, 0), Plan.joined([plan] * count)
     here = np.zeros_like(unknown)
     rows, columns = box.inside(unknown.shape)
     here[rows, columns] = unknown[rows, columns]

@@ -49,8 +49,8 @@ class Step:
     side: int
     tokens: Tensor  # (B, L_k) int64; in smooth mode the code with the largest share
     keep: Tensor  # (B, L_k) bool
-    confidence: Tensor  # (B, L_k): probability of the token in the distribution that was drawn from
-    entropy: Tensor  # (B, L_k): entropy of that distribution, in nats
+    confidence: Tensor  # (B, L_k): probability of the token in the distribution that was drawn from; 1 where given
+    entropy: Tensor  # (B, L_k): entropy of that distribution, in nats; 0 where given
     f_hat: Tensor  # (B, C, s_K, s_K) after this scale
 
 
@@ -130,15 +130,21 @@ class Draw:
     seeds: tuple[int, ...]
     schedule: Schedule
 
-    def choose(self, probability: Tensor, scale: int, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
-        """Tokens (B, L_k) and their codes (B, L_k, C) for distributions (B, L_k, V)."""
-        count, vocabulary = probability.shape[1:]
+    def choose(self, probability: Tensor, scale: int, places: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
+        """Tokens (B, n) and their codes (B, n, C) for distributions (B, n, V) at `places` (n,) of a scale."""
+        count, vocabulary = self.schedule.lengths[scale], probability.shape[-1]
         if not self.sampling.smooth:
-            tokens = draw(probability, uniforms(self.seeds, scale, count).to(probability.device))
+            noise = uniforms(self.seeds, scale, count).to(probability.device)[:, places]
+            tokens = draw(probability, noise)
             return tokens, quantizer.codes(tokens)
-        noise = gumbels(self.seeds, scale, count, vocabulary).to(probability.device)
+        noise = gumbels(self.seeds, scale, count, vocabulary).to(probability.device)[:, places]
         shares = mixture(probability.log(), noise, self.schedule.ratio(scale))
         return shares.argmax(-1), shares @ quantizer.codebook
+
+    def distribution(self, logits: Tensor) -> Tensor:
+        """What is drawn from, (B, n, V), for logits (B, n, V)."""
+        settings = self.sampling
+        return filter_logits(logits / settings.temperature, settings.top_k, settings.top_p).softmax(-1)
 
 
 @torch.inference_mode()
@@ -159,14 +165,22 @@ def steps(
         hidden = hidden_of(var, condition, quantizer.next_input(f_hat, scale), scale, cache)
         if guided:  # before the head, which is affine: the same logits for half of its work
             hidden = guide(*hidden.chunk(2), sampling.guidance * var.schedule.ratio(scale))
-        logits = filter_logits(var.logits(hidden) / sampling.temperature, sampling.top_k, sampling.top_p)
-        probability = logits.softmax(-1)
-        drawn, drawn_codes = chooser.choose(probability, scale, quantizer)
         keep = plan.keep[scale]
-        tokens = torch.where(keep, plan.given(quantizer, f_hat, scale), drawn)
-        codes = torch.where(keep[..., None], quantizer.codes(tokens), drawn_codes)
-        f_hat = quantizer.add(f_hat, codes, scale)
-        yield Step(scale, side, tokens, keep, *certainty(probability, tokens), f_hat)
+        places = (~keep).any(0).nonzero()[:, 0]  # nothing is drawn where all pictures keep their token
+        probability = chooser.distribution(var.logits(hidden[:, places]))  # (B, n, V)
+        drawn, drawn_codes = chooser.choose(probability, scale, places, quantizer)
+        sure, unsure = certainty(probability, drawn)
+        given = plan.given(quantizer, f_hat, scale)
+        tokens = among(given, keep, places, drawn)
+        f_hat = quantizer.add(f_hat, among(quantizer.codes(tokens), keep, places, drawn_codes), scale)
+        zeros = torch.zeros_like(keep, dtype=probability.dtype)
+        certain = among(zeros + 1, keep, places, sure), among(zeros, keep, places, unsure)
+        yield Step(scale, side, tokens, keep, *certain, f_hat)
+
+
+def among(given: Tensor, keep: Tensor, places: Tensor, drawn: Tensor) -> Tensor:
+    """`given` (B, L_k, ...) where `keep` (B, L_k), else what was `drawn` (B, n, ...) for `places` (n,)."""
+    return torch.where(keep.view(keep.shape + (1,) * (given.ndim - 2)), given, given.index_copy(1, places, drawn))
 
 
 def hidden_of(var: VAR, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
