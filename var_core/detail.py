@@ -76,22 +76,32 @@ def _donors(looks: Array, needy: Array, donors: Array) -> tuple[Array, Array]:
     takers = takers[np.argsort(away[needy], kind="stable")]
     apart = _squares(looks[tuple(takers.T)], looks[donors]) / looks.shape[-1]  # (takers, givers), levels squared
     far = _squares(takers.astype(np.float32), givers.astype(np.float32)) * (FAR * STRIDE) ** 2
-    number = np.full(np.add(donors.shape, 2), -1)  # of the giver at each cell, with a rim of none
-    number[1:-1, 1:-1][donors] = np.arange(len(givers))
-    lender = np.full_like(number, -1)  # that each cell has chosen, by its number
-    worn = np.zeros(len(givers), np.float32)
-    for (row, column), unlike, distance in zip(takers + 1, apart, far, strict=True):
-        cost = unlike + worn + distance
-        for y, x in NEIGHBOURS:
-            theirs = lender[row + y, column + x]
-            if theirs >= 0 and (next_to := number[givers[theirs][0] + 1 - y, givers[theirs][1] + 1 - x]) >= 0:
-                cost[next_to] = min(cost[next_to], TOGETHER * (unlike[next_to] + worn[next_to]))
-        best = lender[row, column] = cost.argmin()
-        worn[best] += WORN**2
-    chosen = np.where(needy[..., None], givers[lender[1:-1, 1:-1]], -1)
+    number = np.where(donors, donors.cumsum().reshape(donors.shape) - 1, -1)  # of the giver at each cell
+    lender = _turns(takers + 1, givers + 1, apart, far, np.pad(number, 1, constant_values=-1))
     strength = np.zeros(needy.shape, np.float32)
-    strength[tuple(takers.T)] = 1 / (1 + apart[np.arange(len(takers)), lender[tuple(takers.T + 1)]] / ALIKE**2)
-    return chosen, strength
+    strength[tuple(takers.T)] = 1 / (1 + apart[np.arange(len(takers)), lender[tuple(takers.T)]] / ALIKE**2)
+    return np.where(needy[..., None], givers[lender], -1), strength
+
+
+def _turns(takers: Array, givers: Array, apart: Array, far: Array, number: Array) -> Array:
+    """The number of the giver that each cell chooses, int (m, m), -1 where it takes none.
+
+    Places `takers` (n, 2) and `givers` (k, 2) count from 1: around the cells `number` (m + 2, m + 2) has a rim of -1.
+    Plain lists, since this goes through them one by one.
+    """
+    places, numbers, chosen = givers.tolist(), number.tolist(), np.full_like(number, -1).tolist()
+    worn = np.zeros(len(givers), np.float32)
+    for (row, column), unlike, distance in zip(takers.tolist(), apart, far, strict=True):
+        cost = unlike + distance + worn
+        for y, x in NEIGHBOURS:
+            if (theirs := chosen[row + y][column + x]) < 0:
+                continue
+            near, beside = places[theirs]
+            if (place := numbers[near - y][beside - x]) >= 0:
+                cost[place] = min(cost[place], TOGETHER * (unlike[place] + worn[place]))
+        best = chosen[row][column] = int(cost.argmin())
+        worn[best] += WORN**2
+    return np.array(chosen)[1:-1, 1:-1]
 
 
 def _squares(ours: Array, theirs: Array) -> Array:
