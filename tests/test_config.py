@@ -69,6 +69,18 @@ def test_channels_must_divide_into_groups():
         TokenizerConfig(channels=100)
 
 
+@pytest.mark.parametrize(("refine", "stem"), [(-1, 4), (8, 1), (8, 3)])
+def test_a_refinement_needs_channels_and_an_even_stem(refine, stem):
+    with pytest.raises(ValueError, match=f"refine {refine}: choose 0, or more with an even stem; it is {stem}"):
+        TokenizerConfig(stem=stem, refine=refine)
+
+
+def test_sizes_written_before_there_was_a_refinement_have_none():
+    values = SPEC.to_dict()
+    del values["tokenizer"]["refine"]
+    assert ModelSpec.from_dict(values) == SPEC
+
+
 def test_width_must_divide_into_heads():
     with pytest.raises(ValueError, match="width 64 does not divide into 5 heads"):
         TransformerConfig((1, 2), classes=3, depth=1, width=64, heads=5)

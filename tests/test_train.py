@@ -8,6 +8,7 @@ import pytest
 import tiny
 import torch
 
+from var_core import checkpoints
 from var_core.config import TransformerConfig
 from var_core.data import Classes, load_split
 from var_core.train import (
@@ -24,7 +25,7 @@ from var_core.train import (
     psnr,
     tokenise,
 )
-from var_core.train_decoder import DecoderTask, PatchDiscriminator
+from var_core.train_decoder import DecoderTask, PatchDiscriminator, refined
 
 SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
 
@@ -56,11 +57,12 @@ def transformer_task(folder, most_per_scale: int = 0) -> TransformerTask:
     return TransformerTask(config, tokenizer, *sets, classes, SETTINGS, most_per_scale=most_per_scale)
 
 
-def decoder_task(folder) -> DecoderTask:
+def decoder_task(folder, refine: int = 0) -> DecoderTask:
     classes, train, val = folder
     tokenizer = tiny.networks()[0]
     torch.manual_seed(0)
-    return DecoderTask(tokenizer, train, val, last(tokenise(tokenizer, train)), classes, SETTINGS, alone=1)
+    tokens = last(tokenise(tokenizer, train))
+    return DecoderTask(tokenizer, train, val, tokens, classes, SETTINGS, alone=1, refine=refine)
 
 
 def trained(task, out, steps: int, resume: bool = False) -> dict:
@@ -87,7 +89,11 @@ def assert_same(first, second, path: str = "") -> None:
         assert first == second, path
 
 
-@pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task])
+def refining_task(folder) -> DecoderTask:
+    return decoder_task(folder, refine=6)
+
+
+@pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task, refining_task])
 def test_a_resumed_run_repeats_an_unbroken_one_exactly(make, folder, tmp_path):
     whole = trained(make(folder), tmp_path / "whole", steps=4)
     trained(make(folder), tmp_path / "broken", steps=2)
@@ -152,6 +158,39 @@ def test_training_the_decoder_brings_pictures_closer_and_keeps_every_token(folde
     assert_same(tokenizer.encode(images), tiny.networks()[0].encode(images))
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["psnr"] > before["psnr"] + 1
+
+
+@torch.no_grad()
+def test_a_refined_tokenizer_is_the_same_until_it_is_trained():
+    given = tiny.networks()[0]
+    copied, f_hat = refined(given, 6), torch.randn(2, 8, 4, 4)
+    assert copied.config == replace(given.config, refine=6) and given.config.refine == 0
+    assert torch.equal(copied.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
+    assert fingerprint(copied) == fingerprint(given)
+    copied.decoder.conv_out.bias += 1
+    assert not torch.equal(copied.decode_unclamped(f_hat), given.decode_unclamped(f_hat))  # it shares no weights
+    with pytest.raises(ValueError, match="refine -1: choose 0, or more"):
+        refined(given, -1)
+
+
+def test_a_trained_refinement_changes_pictures_keeps_tokens_and_survives_a_file(folder, tmp_path):
+    state = trained(refining_task(folder), tmp_path / "run", steps=6)
+    assert state["extra"]["config"]["refine"] == 6 and state["average"]["decoder.refine.conv2.weight"].any()
+    tokenizer, (given, preview, var) = load_tokenizer(tmp_path / "run"), tiny.networks()
+    assert fingerprint(tokenizer) == fingerprint(given)
+    path, spec = tmp_path / "refined.safetensors", replace(tiny.SPEC, tokenizer=tokenizer.config)
+    checkpoints.save(path, spec, tokenizer, preview, var)
+    loaded = checkpoints.load(str(path))
+    assert loaded.spec == spec
+    assert_same(loaded.tokenizer.state_dict(), {n: v.half().float() for n, v in tokenizer.state_dict().items()})
+    assert_same(refined(tokenizer, 6).state_dict(), tokenizer.state_dict())
+
+
+def test_the_discriminator_sees_patches_of_36_pixels():
+    images = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    PatchDiscriminator(8)(images)[0, 0, 6, 6].backward()
+    touched = images.grad.abs().sum((0, 1)) > 0
+    assert touched.any(0).sum() == touched.any(1).sum() == 36
 
 
 def test_the_discriminator_learns_to_tell_pictures_apart():

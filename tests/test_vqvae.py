@@ -9,7 +9,7 @@ from tiny import SPEC, networks
 
 from var_core.config import TokenizerConfig
 from var_core.layers import SpatialAttention
-from var_core.vqvae import Preview, Tokenizer
+from var_core.vqvae import Preview, Refinement, Tokenizer
 
 CONFIG = SPEC.tokenizer
 
@@ -48,6 +48,15 @@ def test_with_a_stem_no_convolution_runs_at_full_resolution(stem):
     most = config.image_side // stem
     assert max(convolution_sides(tokenizer.encoder, pictures(config))) <= most + 1  # the padding before a stride
     assert max(convolution_sides(tokenizer.decoder, torch.randn(1, 8, 4, 4))) == most
+
+
+@torch.no_grad()
+def test_a_refinement_runs_at_half_resolution_and_leaves_pictures_alone_before_training():
+    plain, images = Refinement(6), pictures(CONFIG)
+    assert torch.equal(plain(images), images)
+    assert convolution_sides(plain, images) == {CONFIG.image_side // 2}
+    plain.conv2.weight.normal_()
+    assert not torch.equal(plain(images), images)
 
 
 def test_the_stem_changes_only_the_first_and_the_last_convolution():

@@ -201,13 +201,14 @@ def train_decoder(options: argparse.Namespace) -> None:
     from .train import load_tokenizer
     from .train_decoder import DecoderTask
 
-    sizes_of_run(options, DecoderTask.KIND)
+    sizes = sizes_of_run(options, DecoderTask.KIND)
     tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
     classes, *splits = read_pictures(options, tokenizer.config.image_side)
     tokens, _ = read_tokens(options, tokenizer.to(device), device)
     torch.manual_seed(options.seed)
-    weights = {"perceptual": options.perceptual, "adversarial": options.adversarial}
-    run_training(DecoderTask(tokenizer, *splits, tokens, classes, optimisation(options), device, **weights), options)
+    choices = {"perceptual": options.perceptual, "adversarial": options.adversarial}
+    choices["refine"] = sizes.get("refine", 0) if sizes else options.refine
+    run_training(DecoderTask(tokenizer, *splits, tokens, classes, optimisation(options), device, **choices), options)
 
 
 def train_transformer(options: argparse.Namespace) -> None:
@@ -509,8 +510,11 @@ def _training_commands(commands: Any) -> None:
     decoder = _command(train, "decoder", train_decoder)
     _training_options(decoder, batch=8, rate=2e-4)
     decoder.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
-    decoder.add_argument("--perceptual", type=float, default=1.0, help="weight of the perceptual loss")
+    decoder.add_argument("--perceptual", type=float, default=0.5, help="weight of the perceptual loss")
     decoder.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
+    decoder.add_argument(
+        "--refine", type=int, default=0, help="channels that smooth the pixel-shuffle's blocks, 0 = none"
+    )
     transformer = _command(train, "transformer", train_transformer)
     _training_options(transformer, batch=8, rate=8e-4)
     transformer.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)

@@ -25,7 +25,8 @@ class TokenizerConfig:
     """Sizes of the multi-scale VQ tokenizer. The defaults are those of the published `vae_ch160v4096z32`.
 
     `stem` > 1 puts a pixel-unshuffle before the encoder and a pixel-shuffle after the decoder, so that no convolution
-    runs at full resolution; 1 is the published network.
+    runs at full resolution; 1 is the published network. `refine` > 0 lets so many channels smooth the blocks that the
+    pixel-shuffle leaves, at half resolution.
     """
 
     sides: tuple[int, ...] = OFFICIAL_SIDES_256
@@ -37,9 +38,12 @@ class TokenizerConfig:
     norm_groups: int = 32
     stem: int = 1
     phis: int = 4
+    refine: int = 0
 
     def __post_init__(self):
         _as_tuples(self, "sides", "multipliers")
+        if self.refine < 0 or (self.refine and self.stem % 2):
+            raise ValueError(f"refine {self.refine}: choose 0, or more with an even stem; it is {self.stem}.")
         _at_least_one(self, "vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis")
         if not self.sides or self.sides[0] != 1 or list(self.sides) != sorted(set(self.sides)):
             raise ValueError(f"sides {self.sides}: they must start at 1 and grow strictly, for example (1, 2, 3, 4).")

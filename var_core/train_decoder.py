@@ -4,13 +4,14 @@ A patch discriminator is added to the losses of the tokenizer's training (Esser 
 """
 
 import copy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from .checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
 from .schedule import Schedule
@@ -21,7 +22,7 @@ SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judge
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures (B, 3, S, S) in [-1, 1] -> how real each patch of about 44 pixels looks, (B, 1, S/8, S/8)."""
+    """Pictures (B, 3, S, S) in [-1, 1] -> how real each patch of 36 pixels looks, (B, 1, S/8, S/8)."""
 
     def __init__(self, width: int = 64):
         super().__init__()
@@ -41,10 +42,18 @@ class PatchDiscriminator(nn.Module):
         return self.layers(images)
 
 
+def refined(tokenizer: Tokenizer, channels: int) -> Tokenizer:
+    """A copy of a tokenizer that refines with so many channels, and for now decodes as before."""
+    copied = Tokenizer(replace(tokenizer.config, refine=channels))
+    load_strict(copied, {**copied.state_dict(), **copy.deepcopy(tokenizer.state_dict())})
+    return copied
+
+
 class DecoderTask:
     """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
 
     For the first `alone` steps only the discriminator learns from its loss, so that it has something to say.
+    `refine` > 0 gives the decoder a `Refinement` of so many channels first.
     """
 
     KIND = "decoder"
@@ -58,11 +67,16 @@ class DecoderTask:
         classes: Classes,
         optimisation: Optimisation,
         device: str = "cpu",
-        perceptual: float = 1.0,
+        perceptual: float = 0.5,
         adversarial: float = 0.1,
         alone: int = 200,
+        refine: int = 0,
     ):
-        self.model = copy.deepcopy(tokenizer).to(device, memory_format=torch.channels_last).requires_grad_(False)
+        self.model = (
+            refined(tokenizer, refine or tokenizer.config.refine)
+            .to(device, memory_format=torch.channels_last)
+            .requires_grad_(False)
+        )
         for part in (self.model.after_quantizer, self.model.decoder):
             part.requires_grad_(True)
         self.optimisation, self.device = optimisation, device

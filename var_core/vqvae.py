@@ -62,6 +62,21 @@ class Encoder(nn.Module):
         return self.conv_out(F.silu(self.norm_out(self.middle(x))))
 
 
+class Refinement(nn.Module):
+    """What two convolutions at half resolution add to pictures (B, 3, S, S); nothing before training."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+        self.conv1 = nn.Conv2d(12, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, 12, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images + self.shuffle(self.conv2(F.silu(self.conv1(self.unshuffle(images)))))
+
+
 class Decoder(nn.Module):
     """Features (B, C, s_K, s_K) -> pictures (B, 3, S, S), not yet clamped. `levels[0]` is the finest, run last."""
 
@@ -80,12 +95,13 @@ class Decoder(nn.Module):
         self.norm_out = nn.GroupNorm(groups, widths[0], eps=1e-6)
         self.conv_out = nn.Conv2d(widths[0], 3 * config.stem**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(config.stem)
+        self.refine = Refinement(config.refine) if config.refine else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
         x = self.middle(self.conv_in(features))
         for level in reversed(self.levels):
             x = level(x)
-        return self.shuffle(self.conv_out(F.silu(self.norm_out(x))))
+        return self.refine(self.shuffle(self.conv_out(F.silu(self.norm_out(x)))))
 
 
 class Tokenizer(nn.Module):
