@@ -165,7 +165,10 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     sizes = ("--depth", 2, "--width", 32, "--heads", 2)
     first, second, decoder = tmp_path / "first", tmp_path / "second", tmp_path / "decoder"
     assert run("train", "transformer", *shared, *sizes, "--out", first) == 0
-    assert run("train", "decoder", *shared, "--out", decoder) == 0
+    capsys.readouterr()
+    assert run("train", "decoder", *shared, "--refine", 6, "--out", decoder) == 0
+    assert capsys.readouterr().out.count("train and 9 val pictures") == 1  # read once, for the tokens too
+    assert run("train", "decoder", *shared, "--resume", "--out", decoder) == 0
     out = tmp_path / "on.safetensors"
     parts = ("--data", data, "--tokenizer", decoder, "--transformer", first, "--name", "on", "--out", out)
     assert run("export", *parts) == 0
@@ -175,6 +178,30 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     assert "run of a decoder; name that of a transformer" in fails(
         capsys, "export", *parts[:4], "--transformer", decoder, "--name", "no"
     )
+
+
+def test_training_goes_on_with_the_same_tokens_alone(data, model, tmp_path, capsys):
+    shared = ("--data", data, "--steps", 1, "--batch", 4)
+    tokenizer, decoder, transformer = (tmp_path / name for name in ("tokenizer", "decoder", "transformer"))
+    assert run("train", "tokenizer", *shared, *SMALL.split(), "--out", tokenizer) == 0
+    assert run("train", "decoder", *shared, "--tokenizer", model, "--out", decoder) == 0
+    resumed = ("train", "decoder", *shared, "--tokenizer", tokenizer, "--resume", "--out", decoder)
+    assert "another tokenizer" in fails(capsys, *resumed)
+    sizes = ("--depth", 2, "--width", 32, "--heads", 2)
+    assert run("train", "transformer", *shared, *sizes, "--tokenizer", tokenizer, "--out", transformer) == 0
+    out, parts = tmp_path / "made.safetensors", ("--tokenizer", tokenizer, "--transformer", transformer)
+    assert run("export", "--data", data, *parts, "--name", "made", "--out", out) == 0
+    begun = ("train", "transformer", *shared, "--start", out)
+    assert "has 32 codes of 8 numbers, the tokenizer 64 of 8: they must be equal" in fails(
+        capsys, *begun, "--tokenizer", model, "--out", tmp_path / "no"
+    )
+    assert run(*begun, "--tokenizer", tokenizer, "--out", tmp_path / "on") == 0  # the file holds it in float16
+    assert run("train", "tokenizer", *shared, "--resume", "--out", tokenizer) == 0
+    assert "has learned the tokens of another tokenizer than" in fails(
+        capsys, *begun, "--tokenizer", tokenizer, "--out", tmp_path / "no"
+    )
+    resumed = ("train", "transformer", *shared, "--tokenizer", tokenizer, "--resume", "--out", transformer)
+    assert "another tokenizer" in fails(capsys, *resumed)
 
 
 def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):

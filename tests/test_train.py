@@ -24,6 +24,7 @@ from var_core.train import (
     load_tokenizer,
     psnr,
     tokenise,
+    write_whole,
 )
 from var_core.train_decoder import DecoderTask, PatchDiscriminator, refined
 
@@ -184,6 +185,25 @@ def test_a_trained_refinement_changes_pictures_keeps_tokens_and_survives_a_file(
     assert loaded.spec == spec
     assert_same(loaded.tokenizer.state_dict(), {n: v.half().float() for n, v in tokenizer.state_dict().items()})
     assert_same(refined(tokenizer, 6).state_dict(), tokenizer.state_dict())
+
+
+def test_a_decoder_run_goes_on_with_its_own_tokenizer_alone(folder, tmp_path):
+    trained(decoder_task(folder), tmp_path, steps=1)
+    other = decoder_task(folder)
+    with torch.no_grad():
+        other.model.quantizer.codebook[0] += 1
+    trainer, before = Trainer(other, tmp_path), {n: v.clone() for n, v in other.model.state_dict().items()}
+    with pytest.raises(ValueError, match="the tokens of another tokenizer"):
+        trainer.load()
+    assert_same(other.model.state_dict(), before)
+    assert trainer.step == 0
+
+
+def test_a_decoder_run_that_names_no_tokenizer_goes_on(folder, tmp_path):
+    state = trained(decoder_task(folder), tmp_path, steps=1)
+    del state["extra"]["tokenizer"]
+    write_whole(state, tmp_path / "state.pt")
+    assert trained(decoder_task(folder), tmp_path, steps=1, resume=True)["step"] == 2
 
 
 def test_the_discriminator_sees_patches_of_36_pixels():

@@ -1,13 +1,14 @@
 """`python -m var_core ...`: make pictures, train, export, evaluate, measure."""
 
 import argparse
+import copy
 import hashlib
 import json
 import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -162,12 +163,12 @@ def read_pictures(options: argparse.Namespace, side: int) -> tuple:
     return classes, *splits
 
 
-def sizes_of_run(options: argparse.Namespace, kind: str) -> dict | None:
-    """The network's sizes if --resume asks to go on with a run; ValueError rather than overwrite one."""
+def resumed(options: argparse.Namespace, kind: str) -> dict | None:
+    """What a run keeps besides weights if --resume asks to go on with it; ValueError rather than overwrite one."""
     from .train import load_state
 
     if options.resume:
-        return load_state(options.out, kind)["extra"]["config"]
+        return load_state(options.out, kind)["extra"]
     if (options.out / "state.pt").exists():
         raise ValueError(f"{options.out} holds a run already: add --resume to go on with it, or choose another --out.")
     return None
@@ -177,7 +178,7 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
     from .train import TokenizerTask
 
-    sizes = sizes_of_run(options, TokenizerTask.KIND)
+    kept = resumed(options, TokenizerTask.KIND)
     config = TokenizerConfig(
         options.sides,
         options.vocabulary,
@@ -188,8 +189,8 @@ def train_tokenizer(options: argparse.Namespace) -> None:
         options.norm_groups,
         options.stem,
     )
-    if sizes:
-        config = TokenizerConfig(**sizes)
+    if kept:
+        config = TokenizerConfig(**kept["config"])
     classes, train, val = read_pictures(options, config.image_side)
     torch.manual_seed(options.seed)
     task = TokenizerTask(config, train, val, classes, optimisation(options), pick_device(options.device))
@@ -198,51 +199,83 @@ def train_tokenizer(options: argparse.Namespace) -> None:
 
 def train_decoder(options: argparse.Namespace) -> None:
     """Train the decoder of a trained tokenizer on, or go on with that: tokens keep their meaning."""
-    from .train import load_tokenizer
+    from .train import load_tokenizer, same_tokenizer
     from .train_decoder import DecoderTask
 
-    sizes = sizes_of_run(options, DecoderTask.KIND)
+    kept = resumed(options, DecoderTask.KIND)
     tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
+    if kept:
+        same_tokenizer(kept, tokenizer)
     classes, *splits = read_pictures(options, tokenizer.config.image_side)
-    tokens, _ = read_tokens(options, tokenizer.to(device), device)
+    tokens, _ = read_tokens(options, tokenizer.to(device), device, lambda: splits)
     torch.manual_seed(options.seed)
     choices = {"perceptual": options.perceptual, "adversarial": options.adversarial}
-    choices["refine"] = sizes.get("refine", 0) if sizes else options.refine
+    choices["refine"] = kept["config"].get("refine", 0) if kept else options.refine
     run_training(DecoderTask(tokenizer, *splits, tokens, classes, optimisation(options), device, **choices), options)
 
 
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
-    from .train import TransformerTask, load_tokenizer
+    from .train import TransformerTask, load_tokenizer, same_tokenizer
 
-    sizes = sizes_of_run(options, TransformerTask.KIND)
-    tokenizer = load_tokenizer(options.tokenizer)
-    classes, codes = Classes.of(options.data), tokenizer.config
-    config = TransformerConfig(
-        codes.sides, len(classes.names), options.depth, options.width, options.heads, codes.vocabulary, codes.code_width
-    )
-    start = checkpoints.load(options.start).var if options.start and not sizes else None
-    if sizes or start:
-        config = TransformerConfig(**sizes) if sizes else start.config
-    if (codes.sides, len(classes.names)) != (config.sides, config.classes):
-        raise ValueError(
-            f"The transformer has sides {config.sides} and {config.classes} classes, the tokenizer {codes.sides} and "
-            f"{options.data} {len(classes.names)}: they must be equal."
-        )
+    kept = resumed(options, TransformerTask.KIND)
+    tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
+    begun = checkpoints.load(options.start) if options.start and not kept else None
+    given = TransformerConfig(**kept["config"]) if kept else begun.spec.transformer if begun else None
+    config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
+    if kept:
+        same_tokenizer(kept, tokenizer)
+    if begun:
+        check_start(options, begun.tokenizer, tokenizer)
     device = pick_device(options.device)
-    train, val = read_tokens(options, tokenizer.to(device), device)
+    train, val = read_tokens(
+        options, tokenizer.to(device), device, lambda: read_pictures(options, tokenizer.config.image_side)[1:]
+    )
     torch.manual_seed(options.seed)
-    parts = {"most_per_scale": options.most_per_scale, "start": start}
+    parts = {"most_per_scale": options.most_per_scale, "start": begun.var if begun else None}
     run_training(
         TransformerTask(config, tokenizer, train, val, classes, optimisation(options), device, **parts), options
     )
 
 
-def read_tokens(options: argparse.Namespace, tokenizer: torch.nn.Module, device: str) -> tuple:
-    """Tokens of both splits: from a tokens.pt if it fits the weights, else made and kept there.
+def transformer_sizes(
+    options: argparse.Namespace, codes: TokenizerConfig, classes: int, given: TransformerConfig | None
+) -> TransformerConfig:
+    """The sizes given, or those on the command line; ValueError unless they fit the tokenizer and the data."""
+    if given is None:
+        sizes = (options.depth, options.width, options.heads, codes.vocabulary, codes.code_width)
+        return TransformerConfig(codes.sides, classes, *sizes)
+    if (codes.sides, classes) != (given.sides, given.classes):
+        raise ValueError(
+            f"The transformer has sides {given.sides} and {given.classes} classes, the tokenizer {codes.sides} and "
+            f"{options.data} {classes}: they must be equal."
+        )
+    if (codes.vocabulary, codes.code_width) != (given.vocabulary, given.code_width):
+        raise ValueError(
+            f"The transformer has {given.vocabulary} codes of {given.code_width} numbers, the tokenizer "
+            f"{codes.vocabulary} of {codes.code_width}: they must be equal."
+        )
+    return given
 
-    It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file.
+
+def check_start(options: argparse.Namespace, theirs: torch.nn.Module, ours: torch.nn.Module) -> None:
+    """ValueError unless the tokenizer of the model to start from gives the tokens of the one to train with."""
+    from .train import fingerprint
+
+    if fingerprint(theirs) != fingerprint(copy.deepcopy(ours).half()):  # as a model file holds it
+        raise ValueError(
+            f"The model {options.start} has learned the tokens of another tokenizer than {options.tokenizer}. "
+            "Name that model's file as the tokenizer, or leave out --start."
+        )
+
+
+def read_tokens(
+    options: argparse.Namespace, tokenizer: torch.nn.Module, device: str, pictures: Callable[[], Iterable]
+) -> tuple:
+    """Tokens of both splits: from a tokens.pt if it fits the weights, else made of `pictures()` and kept there.
+
+    It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file. `pictures` gives both splits.
     """
     from .data import Classes, digest
     from .train import TokenSet, fingerprint, tokenise, write_whole
@@ -251,8 +284,7 @@ def read_tokens(options: argparse.Namespace, tokenizer: torch.nn.Module, device:
     made_of = [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))]
     kept = torch.load(path, weights_only=True) if path.is_file() else {}
     if kept.get("made_of") != made_of:
-        _, *splits = read_pictures(options, tokenizer.config.image_side)
-        sets = [drain(tokenise(tokenizer, split, device), "tokenising") for split in splits]
+        sets = [drain(tokenise(tokenizer, split, device), "tokenising") for split in pictures()]
         kept = {"made_of": made_of, "tokens": [s.tokens for s in sets], "labels": [s.labels for s in sets]}
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, path)
@@ -411,6 +443,8 @@ def parser() -> argparse.ArgumentParser:
     _picture_commands(commands)
     _edit_command(commands)
     _training_commands(commands)
+    _measuring_commands(commands)
+    _run_commands(commands)
     return top
 
 
@@ -492,60 +526,47 @@ TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .s
 
 
 def _training_commands(commands: Any) -> None:
-    train = commands.add_parser("train", help="Train a tokenizer, its decoder, or a transformer.").add_subparsers(
-        required=True
-    )
-    tokenizer = _command(train, "tokenizer", train_tokenizer)
-    _training_options(tokenizer, batch=8, rate=5e-4)
-    tokenizer.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
-    tokenizer.add_argument("--vocabulary", type=int, default=4096, help="codes in the codebook")
-    tokenizer.add_argument("--code-width", type=int, default=16, help="numbers in a code")
-    tokenizer.add_argument("--channels", type=int, default=64, help="channels at the finest level")
-    tokenizer.add_argument(
-        "--multipliers", type=integers, default=(1, 2), help="channels of each level, fine to coarse"
-    )
-    tokenizer.add_argument("--residual-blocks", type=int, default=1, help="blocks in each level")
-    tokenizer.add_argument("--norm-groups", type=int, default=16, help="groups of the normalisation layers")
-    tokenizer.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
-    decoder = _command(train, "decoder", train_decoder)
-    _training_options(decoder, batch=8, rate=2e-4)
-    decoder.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
-    decoder.add_argument("--perceptual", type=float, default=0.5, help="weight of the perceptual loss")
-    decoder.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
-    decoder.add_argument(
-        "--refine", type=int, default=0, help="channels that smooth the pixel-shuffle's blocks, 0 = none"
-    )
-    transformer = _command(train, "transformer", train_transformer)
-    _training_options(transformer, batch=8, rate=8e-4)
-    transformer.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
-    transformer.add_argument("--start", metavar="MODEL", help="begin with the weights of this model (and its sizes)")
-    transformer.add_argument("--depth", type=int, default=8, help="number of blocks")
-    transformer.add_argument("--width", type=int, default=192, help="model width")
-    transformer.add_argument("--heads", type=int, default=3, help="attention heads")
-    transformer.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
-    measured = _command(commands, "evaluate", evaluate)
-    measured.add_argument("model", help="name or path of a model")
-    measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
-    measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
-    measured.add_argument("--edit", action="store_true", help="measure edits instead of generation")
-    measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
-    measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
-    measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
-    _sampling_options(measured)
-    speed = _command(commands, "bench", bench)
-    speed.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
-    speed.add_argument("--repeats", type=int, default=7, help="runs, of which the median counts")
-    _sampling_options(speed)
-    curves = _command(commands, "plot", plot)
-    curves.add_argument("run_folder", type=Path, help="folder of a training run")
-    _device_option(tokenizer, decoder, transformer, measured, speed)
-    pack = _command(commands, "export", export)
-    pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
-    pack.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
-    pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
-    pack.add_argument("--name", required=True, help="name of the model")
-    pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")
+    train = commands.add_parser("train", help="Train a tokenizer, its decoder, or a transformer.")
+    networks = train.add_subparsers(required=True)
+    _train_tokenizer_command(networks)
+    _train_decoder_command(networks)
+    _train_transformer_command(networks)
+
+
+def _train_tokenizer_command(commands: Any) -> None:
+    made = _command(commands, "tokenizer", train_tokenizer)
+    _training_options(made, batch=8, rate=5e-4)
+    made.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
+    made.add_argument("--vocabulary", type=int, default=4096, help="codes in the codebook")
+    made.add_argument("--code-width", type=int, default=16, help="numbers in a code")
+    made.add_argument("--channels", type=int, default=64, help="channels at the finest level")
+    made.add_argument("--multipliers", type=integers, default=(1, 2), help="channels of each level, fine to coarse")
+    made.add_argument("--residual-blocks", type=int, default=1, help="blocks in each level")
+    made.add_argument("--norm-groups", type=int, default=16, help="groups of the normalisation layers")
+    made.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
+    _device_option(made)
+
+
+def _train_decoder_command(commands: Any) -> None:
+    made = _command(commands, "decoder", train_decoder)
+    _training_options(made, batch=8, rate=2e-4)
+    made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
+    made.add_argument("--perceptual", type=float, default=0.5, help="weight of the perceptual loss")
+    made.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
+    made.add_argument("--refine", type=int, default=0, help="channels that smooth the pixel-shuffle's blocks, 0 = none")
+    _device_option(made)
+
+
+def _train_transformer_command(commands: Any) -> None:
+    made = _command(commands, "transformer", train_transformer)
+    _training_options(made, batch=8, rate=8e-4)
+    made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
+    made.add_argument("--start", metavar="MODEL", help="begin with the weights of this model (and its sizes)")
+    made.add_argument("--depth", type=int, default=8, help="number of blocks")
+    made.add_argument("--width", type=int, default=192, help="model width")
+    made.add_argument("--heads", type=int, default=3, help="attention heads")
+    made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
+    _device_option(made)
 
 
 def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) -> None:
@@ -563,3 +584,32 @@ def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) ->
     made.add_argument("--seed", type=int, default=0, help="seed of all random choices")
     made.add_argument("--precision", default="auto", help="float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto")
     made.add_argument("--report-minutes", type=float, default=10, help="minutes between sample sheets")
+
+
+def _measuring_commands(commands: Any) -> None:
+    measured = _command(commands, "evaluate", evaluate)
+    measured.add_argument("model", help="name or path of a model")
+    measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
+    measured.add_argument("--edit", action="store_true", help="measure edits instead of generation")
+    measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
+    measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
+    measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
+    _sampling_options(measured)
+    speed = _command(commands, "bench", bench)
+    speed.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
+    speed.add_argument("--repeats", type=int, default=7, help="runs, of which the median counts")
+    _sampling_options(speed)
+    _device_option(measured, speed)
+
+
+def _run_commands(commands: Any) -> None:
+    curves = _command(commands, "plot", plot)
+    curves.add_argument("run_folder", type=Path, help="folder of a training run")
+    pack = _command(commands, "export", export)
+    pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
+    pack.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
+    pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
+    pack.add_argument("--name", required=True, help="name of the model")
+    pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")

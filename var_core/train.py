@@ -146,11 +146,11 @@ class Trainer:
     def load(self) -> None:
         """Continue from out/state.pt, and drop what the log says of later steps; ValueError if it is not there."""
         state = load_state(self.out, self.task.KIND)
+        self.task.load_extra_state(state["extra"])  # first: it refuses what does not fit
         self.step, self.seconds = state["step"], state["seconds"]
         self.task.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.task.load_extra_state(state["extra"])
         log = self.out / "log.jsonl"
         rows = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.is_file() else []
         log.write_text("".join(row for row in rows if json.loads(row)["step"] <= self.step), encoding="utf-8")
@@ -474,11 +474,15 @@ def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
 
 
 def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
-    """ValueError unless a transformer's state belongs to these very weights of the tokenizer."""
-    if extra["tokenizer"] != fingerprint(tokenizer):
+    """ValueError unless the extra state of a run belongs to a tokenizer that gives these very tokens.
+
+    One that does not say which it belongs to fits.
+    """
+    ours = fingerprint(tokenizer)
+    if extra.get("tokenizer", ours) != ours:
         raise ValueError(
-            "The transformer has learned the tokens of another tokenizer. Name the run it was trained with, "
-            "or train a new transformer."
+            "The run has learned the tokens of another tokenizer. Name the tokenizer that it was begun with, "
+            "or begin a new run."
         )
 
 

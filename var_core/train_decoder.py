@@ -15,7 +15,7 @@ from .checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
 from .schedule import Schedule
-from .train import Optimisation, TokenSet, autocast, reconstruction_report
+from .train import Optimisation, TokenSet, autocast, fingerprint, reconstruction_report, same_tokenizer
 from .vqvae import Tokenizer
 
 SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judged
@@ -130,10 +130,13 @@ class DecoderTask:
     def extra_state(self) -> dict:
         return {
             "config": asdict(self.model.config),
+            "tokenizer": fingerprint(self.model),
             "judge": self.judge.state_dict(),
             "judge_optimizer": self.judge_optimizer.state_dict(),
         }
 
     def load_extra_state(self, state: dict) -> None:
+        """ValueError if the run's decoder belongs to another tokenizer."""
+        same_tokenizer(state, self.model)
         self.judge.load_state_dict(state["judge"])
         self.judge_optimizer.load_state_dict(state["judge_optimizer"])
