@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from var_core.images import flat, from_pil, grid, open_mask, open_photo, to_pil
+from var_core.images import check_size, flat, from_pil, grid, open_mask, open_photo, to_pil
 
 
 def noise(side: int = 16, seed: int = 0) -> Image.Image:
@@ -135,6 +135,13 @@ def test_a_photo_of_too_many_pixels_is_refused_with_the_remedy(tmp_path, size):
     Image.new("1", size).save(tmp_path / "huge.png")
     with pytest.raises(ValueError, match=r"at most 50.*Make it smaller first"):
         open_photo(tmp_path / "huge.png")
+
+
+@pytest.mark.parametrize("size", [(int(1e308), 9), (9, 10**400), (1e308, 1e308), (float("inf"), 1)])
+def test_numbers_beyond_all_measure_are_refused_like_any_other(size):
+    with pytest.raises(ValueError, match=r"the new canvas has more than 50 megapixels\. Make it smaller first"):
+        check_size("the new canvas", *size)
+    check_size("the new canvas", 10_000, 5_000)
 
 
 def test_a_mask_paints_where_it_is_white(tmp_path):

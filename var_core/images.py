@@ -90,6 +90,8 @@ def opened(path: Path | str, what: str) -> Iterator[Image.Image]:
 
 def check_size(name: str, width: int, height: int) -> None:
     """ValueError, with the remedy, for a picture of too many pixels."""
+    if max(width, height) > MOST_MEGAPIXELS * 1e6:  # such numbers need not even fit into a float
+        raise ValueError(f"{name} has more than {MOST_MEGAPIXELS} megapixels. {SMALLER}")
     megapixels = width * height / 1e6
     if megapixels > MOST_MEGAPIXELS:
         raise ValueError(
