@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from var_core.canvas import enlarged
 from var_core.detail import borrowed, detail
 
 SIDE = 64
@@ -56,6 +57,14 @@ def test_a_texture_hardly_repeats_itself():
 def test_nothing_is_borrowed_where_nothing_is_known_or_nothing_lacks(share):
     photo, drawn = textured(100)
     assert not borrowed(photo, hole(100, share, share), drawn).any()
+
+
+@pytest.mark.parametrize("full", [24, 60, SIDE])
+def test_nothing_is_added_where_photo_and_drawing_agree(full):
+    drawn = np.random.default_rng(0).integers(256, size=(SIDE, SIDE, 3)).astype(np.float32)
+    photo, known = enlarged(drawn, full).round().astype(np.uint8), hole(full, (0.4, 0.6), (0.4, 0.6))
+    assert np.abs(detail(photo, known, drawn)).max() < 1
+    assert np.abs(borrowed(photo, known, drawn)).max() < 1
 
 
 def test_detail_is_what_the_drawing_lacks_but_no_shift_of_colour():

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import torch
 
+from .canvas import enlarged
+
 Array = np.ndarray
 STRIDE = 4  # of the patches, in the model's pixels
 OVERLAP = 0.25  # of neighbouring patches, in strides, at each end
@@ -49,8 +51,7 @@ def borrowed(photo: Array, known: Array, drawn: Array) -> Array:
 def detail(photo: Array, known: Array, drawn: Array) -> Array:
     """What a photo (n, n, 3) has over a drawn picture (S, S, 3) besides slow shifts of colour; 0 where unknown."""
     full, side = len(photo), len(drawn)
-    large = cv2.resize(drawn, (full, full), interpolation=cv2.INTER_CUBIC)
-    over = np.where(known[..., None], photo - large, 0)
+    over = np.where(known[..., None], photo - enlarged(drawn, full), 0)
     small = cv2.resize(over, (side, side), interpolation=cv2.INTER_AREA)
     weight = cv2.resize(known.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     around = cv2.GaussianBlur(weight, (0, 0), SLOW)[..., None]
