@@ -5,12 +5,14 @@ import json
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from tiny import pipeline
 
-from var_core.edit import Settings
+from var_core.canvas import Box
+from var_core.edit import Edit, Settings, onward
 from var_core.pipeline import Request
 from var_core.recipe import CHUNK, Recipe
 from var_core.sampling import Sampling
@@ -156,12 +158,17 @@ def edited(**values) -> str:
     return changed(edited={**whole, **values})
 
 
+def set_to(**values) -> str:
+    return edited(settings={**dataclasses.asdict(Settings()), **values})
+
+
 @pytest.mark.parametrize(
     "text",
     [
         *(edited(photo=3), edited(extend=[1, 2, 3]), edited(extend=[0, 0, 0, 1.5]), edited(extend=[0, 0, 0, 10**12])),
-        *(edited(boxes=[[1, 2]]), edited(boxes=3), edited()[:-3], edited(settings={"fil": "mean"})),
-        *(edited(settings={"follow": 1}), changed(edited={"photo": "0"}), changed(edited=7)),
+        *(edited(boxes=[[1, 2]]), edited(boxes=3), edited()[:-3], set_to(fil="mean")),
+        *(set_to(follow=1), edited(settings={"fill": "mean"}), edited(settings=None)),
+        *(changed(edited={"photo": "0"}), changed(edited=7)),
     ],
 )
 def test_a_damaged_recipe_of_an_edit_says_so(tmp_path, text):
@@ -172,4 +179,37 @@ def test_a_damaged_recipe_of_an_edit_says_so(tmp_path, text):
 
 def test_a_recipe_of_an_edit_with_settings_out_of_range_names_the_setting(tmp_path):
     with pytest.raises(ValueError, match="a context of 1 to"):
-        Recipe.read(png(tmp_path / "wrong.png", edited(settings={"context": 99.0})))
+        Recipe.read(png(tmp_path / "wrong.png", set_to(context=99.0)))
+
+
+def test_an_edit_made_before_detail_could_be_borrowed_is_made_again_without_it():
+    values = dataclasses.asdict(Settings(feather=7))
+    del values["detail"]
+    assert Recipe.from_json(edited(settings=values)).edited.settings == Settings(feather=7, detail=False)
+
+
+@pytest.mark.parametrize("field", sorted({field.name for field in dataclasses.fields(Settings)} - {"detail"}))
+def test_an_edit_whose_recipe_lacks_a_setting_is_not_guessed_at(field):
+    values = dataclasses.asdict(Settings())
+    del values[field]
+    with pytest.raises(ValueError, match="The recipe in this picture is damaged"):
+        Recipe.from_json(edited(settings=values))
+
+
+@pytest.mark.parametrize("extend", [(0, 0, 0, 0), (0, 0, 9, 0)])
+@pytest.mark.parametrize("box", [Box(40, 0, 20), Box(2, 2, 8)])
+def test_boxes_lie_where_they_lay_on_the_photo_as_it_was_extended(extend, box):
+    photo, painted = np.zeros((16, 41, 3), np.uint8), np.ones((16, 41), bool)
+    plain = Edit(photo, painted, (1,), (2,))
+    whole = onward(plain, *extend) if any(extend) else plain
+    recipe = Recipe.of_edit(pipeline(), dataclasses.replace(whole, boxes=(box,)), 0)
+    again = Recipe.from_json(recipe.to_json()).edit(pipeline(), photo, painted)
+    assert again.boxes == (box,) and again.extend == extend and again.mask.shape == whole.mask.shape
+
+
+def test_a_recipe_with_a_box_off_the_photo_is_refused():
+    photo, painted = np.zeros((16, 41, 3), np.uint8), np.ones((16, 41), bool)
+    recipe = Recipe.of_edit(pipeline(), Edit(photo, painted, (1,), (2,)), 0)
+    wrong = dataclasses.replace(recipe, edited=dataclasses.replace(recipe.edited, boxes=((50, 0, 9),)))
+    with pytest.raises(ValueError, match="the box 50, 0, 9 misses the photo of 41 x 16 pixels"):
+        Recipe.from_json(wrong.to_json()).edit(pipeline(), photo, painted)

@@ -50,9 +50,7 @@ class Edited:
         shapes = len(extend) == 4 and all(len(box) == 3 for box in boxes)
         if not shapes or not all(type(number) is int and abs(number) < 2**31 for number in whole):
             raise TypeError(f"extend {extend}, boxes {boxes}")
-        return _typed(
-            cls(**{**values, "settings": _typed(Settings(**values["settings"])), "extend": extend, "boxes": boxes})
-        )
+        return _typed(cls(**{**values, "settings": _settings(values["settings"]), "extend": extend, "boxes": boxes}))
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,9 @@ class Recipe:
         for name, pixels, wanted in (("photo", photo, self.edited.photo), ("mask", painted, self.edited.mask)):
             if fingerprint(pixels) != wanted:
                 raise ValueError(f"This is not the {name} that the picture was made of. Open that {name} to repeat it.")
-        boxes = tuple(Box(*box) for box in self.edited.boxes) or None
-        plain = Edit(photo, painted, (self.label,), (self.seed,), self.sampling, self.edited.settings, boxes)
-        return onward(plain, *self.edited.extend) if any(self.edited.extend) else plain
+        plain = Edit(photo, painted, (self.label,), (self.seed,), self.sampling, self.edited.settings)
+        whole = onward(plain, *self.edited.extend) if any(self.edited.extend) else plain
+        return replace(whole, boxes=tuple(Box(*box) for box in self.edited.boxes) or None)
 
     def check(self, pipe: Pipeline) -> None:
         """ValueError unless this model made the picture."""
@@ -149,6 +147,14 @@ class Recipe:
                 f"{Path(path).name} carries no recipe: use a PNG downloaded here (other programs strip the recipe)."
             )
         return cls.from_json(text)
+
+
+def _settings(values: dict) -> Settings:
+    """The settings of an edit from a recipe; TypeError unless all are there and of their types."""
+    whole = {"detail": False, **values}  # edits made before detail could be borrowed do not name it
+    if missing := {field.name for field in fields(Settings)} - whole.keys():
+        raise TypeError(f"settings without {missing}")
+    return _typed(Settings(**whole))
 
 
 def _typed(value: Value) -> Value:
