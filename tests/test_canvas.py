@@ -6,7 +6,9 @@ import pytest
 
 from var_core.canvas import (
     FILLS,
+    MOST_SIDE,
     Box,
+    check_box,
     enlarged,
     extended,
     fill,
@@ -67,6 +69,34 @@ def test_a_window_around_a_wide_mask_shows_what_lies_left_and_right_of_it():
     mask = rectangle(400, 600, slice(100, 300), slice(75, 525))
     box = window(mask, 2.0, 16)
     assert box.left < 75 - 20 and box.left + box.side > 525 + 20
+
+
+def test_context_never_makes_a_window_too_large_to_work_on():
+    mask = rectangle(6500, 8000, slice(1000, 5000), slice(1000, 5000))
+    assert window(mask, 10.0, 16).side == MOST_SIDE
+    assert window(rectangle(500, 8000, slice(0, 50), slice(0, 5000)), 10.0, 16).side == MOST_SIDE
+    assert window(rectangle(500, 8000, slice(0, 50), slice(0, 7000)), 10.0, 16).side == 7000  # all of what is painted
+
+
+@pytest.mark.parametrize("box", [Box(0, 0, 1), Box(-9, 19, 10), Box(29, -59, 60), Box(-20, -30, 60)])
+def test_a_box_that_touches_the_photo_is_taken(box):
+    check_box(box, (30, 20))
+
+
+@pytest.mark.parametrize(
+    ("box", "size", "words"),
+    [
+        (Box(0, 0, 0), (30, 20), "the box 0, 0, 0 misses the photo of 30 x 20 pixels: choose another"),
+        (Box(0, 0, -5), (30, 20), "misses"),
+        (Box(30, 0, 9), (30, 20), "misses"),
+        (Box(0, -9, 9), (30, 20), "misses"),
+        (Box(0, 0, 61), (30, 20), "more than twice as large as the photo: choose a smaller one"),
+        (Box(0, 0, MOST_SIDE + 1), (9000, 20), f"may be {MOST_SIDE} pixels at most. Choose a smaller one"),
+    ],
+)
+def test_a_box_that_cannot_be_worked_on_is_refused_with_the_remedy(box, size, words):
+    with pytest.raises(ValueError, match=words):
+        check_box(box, size)
 
 
 @pytest.mark.parametrize("full", [301, 999])
@@ -234,6 +264,29 @@ def test_tiles_paint_everything_that_is_new_and_each_touches_what_is_known(size,
         assert not unknown[place].all() or size == (1, 1), "a square with nothing to go by"
         unknown[place] = False
     assert not unknown.any()
+
+
+@pytest.mark.parametrize("size", [(1000, 1000), (1001, 503), (900, 1600), (2000, 1000), (4000, 3000), (60, 33)])
+@pytest.mark.parametrize("share", [0, 0.01, 0.1, 0.13, 0.3, 0.5, 0.77, 1])
+def test_a_photo_of_ordinary_shape_is_extended_in_few_squares(size, share):
+    sides = [max(2, round(share * length)) for length in size * 2]
+    assert len(tiles(size, *sides)) <= (24 if share < 0.2 else 52)
+
+
+def test_a_thin_border_takes_squares_half_as_large_as_the_photo_s_shorter_side():
+    boxes = tiles((4000, 3000), 0, 0, 10, 0)
+    assert [box.side for box in boxes] == [1500] * 3 and all(box.left == 4000 + 10 - 1500 for box in boxes)
+
+
+def test_no_square_of_an_extension_is_larger_than_can_be_worked_on():
+    assert len(tiles((MOST_SIDE - 900, 5000), 0, 0, 900, 900)) == 1
+    assert max(box.side for box in tiles((MOST_SIDE, 5000), 0, 0, 900, 900)) < MOST_SIDE
+    assert {box.side for box in tiles((7000, 7000), 0, 0, 7000, 0)} == {MOST_SIDE}
+
+
+def test_strips_are_of_like_width():
+    ends = sorted(box.left + box.side for box in tiles((1000, 503), 0, 0, 1000, 0))
+    assert len(ends) == 4 and np.diff([1000, *ends]).min() == 250
 
 
 def test_a_small_border_is_painted_in_one_square():

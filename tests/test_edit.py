@@ -1,5 +1,6 @@
 """Editing: what is painted changes, by what lies around it; nothing else does."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 from tiny import SPEC, pipeline
 
-from var_core.canvas import FILLS, Box, extended, grow
-from var_core.edit import MOST_SQUARES, Edit, Settings, onward, run, squares, stages
+import var_core.edit as edit_module
+from var_core.canvas import FILLS, MOST_SIDE, Box, extended, grow
+from var_core.edit import MOST_SQUARES, Edit, Settings, onward, run, second_pass, squares, stages
 from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
@@ -160,10 +162,46 @@ def test_shrinking_leaves_the_new_border_as_it_is_and_is_refused_where_nothing_r
         run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(grow=-20)))
 
 
-def test_an_extension_of_too_many_squares_is_refused():
+def test_an_extension_of_too_many_squares_is_refused_with_the_remedy():
     edit = onward(Edit(photo(), MASKS["box"], (1,), (3,)), 3000, 0, 0, 3000)
-    with pytest.raises(ValueError, match=f"squares: at most {MOST_SQUARES}. Extend by less"):
+    with pytest.raises(ValueError, match=rf"squares: at most {MOST_SQUARES}\. Extend by less at once\.$"):
         run(pipeline(), edit)
+    long = Edit(photo(20, 1000), np.zeros((20, 1000), bool), (1,), (3,))
+    with pytest.raises(ValueError, match=r"99 squares.* by less at once, or cut so long a photo into shorter pieces"):
+        run(pipeline(), onward(long, 0, 5, 0, 0))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1)])
+@pytest.mark.parametrize("share", [0.01, 0.5, 1])
+def test_photos_of_ordinary_shape_can_be_extended_by_their_own_size_on_every_side(shape, share):
+    height, width = (40 * length for length in shape)
+    sides = [round(share * length) or 1 for length in (width, height) * 2]
+    edit = onward(Edit(photo(height, width), np.zeros((height, width), bool), (1,), (3,)), *sides)
+    assert len(squares(pipeline(), edit, edit.unknown())) < 0.85 * MOST_SQUARES
+
+
+def test_what_takes_too_large_a_square_is_refused_before_any_work():
+    stroke = painted(30, MOST_SIDE + 100, (slice(10, 12), slice(None)))
+    edit = Edit(np.zeros((*stroke.shape, 3), np.uint8), stroke, (1,), (3,))
+    with pytest.raises(ValueError, match=rf"a square of {MOST_SIDE + 100} pixels: at most {MOST_SIDE}\. Paint less"):
+        next(stages(pipeline(), edit))
+
+
+@pytest.mark.parametrize("feather", [0, 6, 25])
+@pytest.mark.parametrize("context", [1.0, 2.0])
+def test_the_square_holds_the_feather(feather, context):
+    mask = painted(90, 110, (slice(20, 60), slice(30, 70)))
+    edit = Edit(photo(90, 110), mask, (1,), (3,), settings=Settings(context=context, feather=feather))
+    (box,) = squares(pipeline(), edit, edit.unknown())
+    assert box.cut(grow(mask, feather)).sum() == grow(mask, feather).sum()
+    assert box.side == max(40 * context, 40 + 2 * feather)
+
+
+def test_a_feather_around_all_there_is_to_see_fades_everywhere():
+    mask = painted(90, 110, (slice(20, 60), slice(30, 70)))
+    (result,) = run(pipeline(), Edit(photo(90, 110), mask, (1,), (3,), settings=Settings(context=1.0, feather=9)))
+    changed = (result != photo(90, 110)).any(-1)
+    assert changed[:20].any() and changed[60:].any() and changed[:, :30].any() and changed[:, 70:].any()
 
 
 def test_following_comes_nearer_to_the_kept_features_than_fixed_tokens():
@@ -204,8 +242,18 @@ def test_a_second_pass_draws_anew_along_the_seam_alone():
     free = ~second.work.plan.keep[3][0]
     assert all(keep.all() for keep in second.work.plan.keep[:2]) and 0 < free.sum() < 16
     assert not np.array_equal(first.photos[0], second.photos[0])
-    (plain,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(feather=0)))
-    assert np.array_equal(first.photos[0], plain)
+    bare = Settings(feather=0, detail=False)  # what is borrowed comes last
+    assert np.array_equal(first.photos[0], run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))[0])
+    bare = replace(settings, detail=False)
+    (second_bare,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))
+    assert not np.array_equal(second.photos[0], second_bare)
+
+
+def test_only_a_pass_that_follows_is_prepared(monkeypatch):
+    prepared = []
+    monkeypatch.setattr(edit_module, "second_pass", lambda *given: prepared.append(given) or second_pass(*given))
+    run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(harmonise=2)))
+    assert len(prepared) == 1
 
 
 def test_neighbouring_squares_draw_from_different_seeds():
@@ -246,6 +294,15 @@ def test_settings_out_of_range_are_refused_with_the_range(wrong, words):
         Settings(**wrong)
 
 
+def test_boxes_that_cannot_be_worked_on_are_refused():
+    for box, words in ((Box(56, 0, 9), "misses the photo of 56 x 40"), (Box(0, 0, 113), "more than twice as large")):
+        with pytest.raises(ValueError, match=words):
+            Edit(photo(), MASKS["box"], (1,), (3,), boxes=(Box(0, 0, 9), box))
+    many = (Box(0, 0, 9),) * (MOST_SQUARES + 1)
+    with pytest.raises(ValueError, match=f"{MOST_SQUARES + 1} boxes: choose {MOST_SQUARES} at most"):
+        Edit(photo(), MASKS["box"], (1,), (3,), boxes=many)
+
+
 def test_what_does_not_fit_together_is_refused():
     mask = MASKS["box"]
     with pytest.raises(ValueError, match=r"give uint8 \(H, W, 3\)"):
@@ -261,6 +318,6 @@ def test_what_does_not_fit_together_is_refused():
 def test_guidance_and_smooth_reach_the_model():
     plain, guided, smooth = (
         run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), sampling))[0]
-        for sampling in (Sampling(guidance=0), Sampling(guidance=8), Sampling(smooth=True))
+        for sampling in (Sampling(), Sampling(guidance=8), Sampling(smooth=True))
     )
-    assert not np.array_equal(plain, guided) and not np.array_equal(guided, smooth)
+    assert not np.array_equal(plain, guided) and not np.array_equal(plain, smooth)

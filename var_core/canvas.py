@@ -15,7 +15,8 @@ from .images import check_size
 Array = np.ndarray
 FILLS = ("spread", "telea", "navier-stokes", "mean", "none")
 SMOOTHINGS = 2  # of every level of the pyramid in `spread`
-THINNEST = 8  # a strip is drawn in squares at most so many times as wide
+THINNEST = 8  # a strip is drawn in squares so many times as wide, or half as large as the photo's shorter side
+MOST_SIDE = 6144  # pixels of a square's side: its arrays of floats take about 450 MB each
 _OPENCV_FILLS = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
 
 
@@ -42,19 +43,32 @@ class Box:
         return out
 
 
+def check_box(box: Box, size: tuple[int, int]) -> None:
+    """ValueError unless a box that someone names shows enough of a photo of (width, height) to work on."""
+    width, height = size
+    named = f"the box {box.left}, {box.top}, {box.side}"
+    if box.side < 1 or not (-box.side < box.left < width and -box.side < box.top < height):
+        raise ValueError(f"{named} misses the photo of {width} x {height} pixels: choose another.")
+    if box.side > 2 * max(width, height):
+        raise ValueError(f"{named} is more than twice as large as the photo: choose a smaller one.")
+    if box.side > MOST_SIDE:
+        raise ValueError(f"{named} is too large: its side may be {MOST_SIDE} pixels at most. Choose a smaller one.")
+
+
 def window(mask: Array, context: float, least: int) -> Box | None:
     """The square to work on: `context` times as large as what is painted, at least `least` pixels.
 
-    It stays on the photo where it can. None if nothing is painted.
+    It stays on the photo where it can, and is larger than `MOST_SIDE` only if what is painted is. None if nothing is.
     """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         return None
     extents = [(int(places[0]), int(places[-1]) + 1) for places in (rows, columns)]
     painted = max(end - start for start, end in extents)
-    side = max(painted, min(max(math.ceil(context * painted), least), max(mask.shape)))
+    most = min(max(mask.shape), max(painted, MOST_SIDE))
+    side = max(painted, min(max(math.ceil(context * painted), least), most))
     if side > min(mask.shape):  # beyond the shorter side nothing more is known above and below: stay near it
-        side = max(min(side, min(mask.shape)), min(math.ceil(1.5 * painted), max(mask.shape)))
+        side = max(min(side, min(mask.shape)), min(math.ceil(1.5 * painted), most))
     top, left = (placed(*extent, side, full) for extent, full in zip(extents, mask.shape, strict=True))
     return Box(left, top, side)
 
@@ -184,20 +198,23 @@ def tiles(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -
 
     One square does if at least two fifths of it are known and what is new is not too thin for its tokens. Otherwise
     strips of at most half a square grow to the right, left, bottom and top, in squares at most as large as the photo's
-    shorter side.
+    shorter side, and half as large at least. No square is larger than `MOST_SIDE`.
     """
     width, height = size
     whole, most = max(width + left + right, height + top + bottom), max(left, top, right, bottom)
     if not most:
         return []
-    if width * height >= 0.4 * whole**2 and min(filter(None, (left, top, right, bottom))) >= whole / THINNEST:
+    enough, thinnest = width * height >= 0.4 * whole**2, min(filter(None, (left, top, right, bottom)))
+    if enough and thinnest >= whole / THINNEST and whole <= MOST_SIDE:
         return [Box((width + left + right - whole) // 2, (height + top + bottom - whole) // 2, whole)]
-    side = max(1, min(width, height, max(THINNEST * most, 64)))
+    shorter = min(width, height)
+    side = max(1, min(shorter, MOST_SIDE, max(THINNEST * most, shorter // 2, 64)))
+    half = math.ceil(side / 2)
     low, high = [left, top], [left + width, top + height]  # what is known, by axis
     boxes = []
     for axis, rest, forward in ((0, right, True), (0, left, False), (1, bottom, True), (1, top, False)):
         while rest:
-            step = min(rest, max(1, side // 2))
+            step = math.ceil(rest / math.ceil(rest / half))  # strips of like width: none is a sliver
             rest -= step
             near = high[axis] + step - side if forward else low[axis] - step
             for across in _overlapping(low[1 - axis], high[1 - axis], side):
@@ -210,6 +227,6 @@ def tiles(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -
 
 
 def _overlapping(start: int, end: int, side: int) -> list[int]:
-    """Where spans of length `side` begin that cover start..end, each overlapping the last by half at least."""
-    count = 1 + math.ceil(max(0, end - start - side) / max(1, side // 2))
+    """Where spans of length `side` begin that cover start..end, each overlapping the last by half, but for a pixel."""
+    count = 1 + math.ceil(max(0, end - start - side) / math.ceil(side / 2))
     return [start + round(number * (end - start - side) / max(1, count - 1)) for number in range(count)]

@@ -6,7 +6,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from .canvas import FILLS, Box, enlarged, extended, fill, grow, matched, opacity, paste, tiles, view, window
+from .canvas import (
+    FILLS,
+    MOST_SIDE,
+    Box,
+    check_box,
+    enlarged,
+    extended,
+    fill,
+    grow,
+    matched,
+    opacity,
+    paste,
+    tiles,
+    view,
+    window,
+)
 from .detail import borrowed
 from .pipeline import Pipeline, Request
 from .plan import Plan
@@ -14,6 +29,7 @@ from .sampling import Sampling, Step
 
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
 MOST_SQUARES = 64
+LONG = 7  # a photo so many times as long as it is wide may take too many squares however little it is extended
 MOST_CONTEXT, MOST_HARMONISED = 10, 32
 
 
@@ -73,6 +89,10 @@ class Edit:
                 "give bool of the same height and width."
             )
         Request(self.labels, self.seeds, self.sampling)  # refuses what it would refuse later
+        if len(boxes := self.boxes or ()) > MOST_SQUARES:
+            raise ValueError(f"{len(boxes)} boxes: choose {MOST_SQUARES} at most.")
+        for box in boxes:
+            check_box(box, self.mask.shape[::-1])
 
     @property
     def inner(self) -> tuple[slice, slice]:
@@ -144,7 +164,10 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One scale of one pass over a square. `photos` holds the B results once the pass is done, and is empty before."""
+    """One scale of one pass over a square. `photos` holds the B results once the pass is done, and is empty before.
+
+    Where a second pass follows, the results of the first lack what is borrowed at the end.
+    """
 
     turn: int  # passes before this one
     turns: int
@@ -198,12 +221,27 @@ def squares(pipe: Pipeline, edit: Edit, unknown: np.ndarray) -> list[Box]:
         return list(edit.boxes)
     painted = np.zeros_like(unknown)
     painted[edit.inner] = unknown[edit.inner]
-    around = window(painted, edit.settings.context, pipe.spec.tokenizer.image_side)
+    around = surrounding(painted, edit.settings, pipe.spec.tokenizer.image_side)
     height, width = edit.painted.shape
     boxes = [*([around] if around else []), *tiles((width, height), *edit.extend)]
     if len(boxes) > MOST_SQUARES:
-        raise ValueError(f"this takes {len(boxes)} squares: at most {MOST_SQUARES}. Extend by less at once.")
+        long = max(width, height) > LONG * min(width, height)
+        pieces = ", or cut so long a photo into shorter pieces first" if long else ""
+        raise ValueError(f"this takes {len(boxes)} squares: at most {MOST_SQUARES}. Extend by less at once{pieces}.")
     return boxes
+
+
+def surrounding(painted: np.ndarray, settings: Settings, least: int) -> Box | None:
+    """The square around what is painted, bool (H, W), and its feather; None if nothing is painted."""
+    box, feathered = window(painted, settings.context, least), grow(painted, settings.feather)
+    if box and feathered[box.inside(feathered.shape)].sum() < feathered.sum():
+        box = window(feathered, 1.0, box.side)
+    if box and box.side > MOST_SIDE:
+        raise ValueError(
+            f"this takes a square of {box.side} pixels: at most {MOST_SIDE}. Paint less at once, feather by less, or "
+            "make the photo smaller first."
+        )
+    return box
 
 
 def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
@@ -217,16 +255,18 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
             continue
         work = prepare(pipe, photos, unknown, box, edit.settings)
         passes = most if (work.cover <= 0.5).any() else 1  # without anything known there is no seam
-        for turn in range(number * most, number * most + passes):
+        last = number * most + passes - 1
+        for turn in range(number * most, last + 1):
             request = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan)
             for step in pipe.steps(request):
                 stage = Stage(turn, len(boxes) * most, work, step)
                 if step.scale < len(pipe.schedule) - 1:
                     yield stage
             drawn = pipe.pixels(stage.step.f_hat)
-            results = work.pasted(drawn)
+            results = (work if turn == last else replace(work, detail=False)).pasted(drawn)
             yield replace(stage, drawn=drawn, photos=results)
-            work = second_pass(pipe, work, drawn, edit.settings) if passes > 1 else work
+            if turn < last:
+                work = second_pass(pipe, work, drawn, edit.settings)
         photos = results
         unknown = unknown.copy()
         unknown[box.inside(unknown.shape)] = False
