@@ -86,6 +86,62 @@ def test_edits_are_written_with_recipes_that_repeat_them(model, tmp_path, capsys
         assert np.asarray(saved).sum() == 20 * 20
 
 
+def painted_photo(folder: Path) -> tuple[Path, Path]:
+    """The files of a photo, 60 x 40, and of a mask with two spots."""
+    photo, mask = folder / "photo.png", folder / "mask.png"
+    Image.linear_gradient("L").resize((60, 40)).convert("RGB").save(photo)
+    painted = Image.new("L", (60, 40))
+    painted.paste(255, (4, 4, 14, 14))
+    painted.paste(255, (40, 20, 52, 30))
+    painted.save(mask)
+    return photo, mask
+
+
+def test_a_box_says_where_the_model_looks(model, tmp_path, capsys):
+    photo, mask = painted_photo(tmp_path)
+    task = ("edit", photo, "--model", model, "--mask", mask, "--out", tmp_path / "out")
+    assert run(*task, "--box", "30,8,32") == 0
+    result = tmp_path / "out" / "photo-no-class-edit-seed-0.png"
+    assert Recipe.read(result).edited.boxes == ((30, 8, 32),)
+    with Image.open(result) as after, Image.open(photo) as before:
+        changed = (np.asarray(after) != np.asarray(before)).any(-1)
+    assert changed[20:30, 40:52].any() and not changed[:, :30].any()
+    kept = ("--mask", tmp_path / "out" / "photo-mask.png", "--like", result, "--out", tmp_path / "again")
+    assert run("edit", photo, "--model", model, *kept) == 0
+    assert (tmp_path / "again" / result.name).read_bytes() == result.read_bytes()
+    assert "leave out --box or --extend" in fails(capsys, *task, "--box", "30,8,32", "--extend", "5,0,0,0")
+    assert "Nothing is painted inside the box" in fails(capsys, *task, "--box", "16,0,20")
+    assert "misses the photo of 60 x 40" in fails(capsys, *task, "--box=-9,0,9")
+    assert "three numbers" in fails(capsys, *task, "--box", "1,2")
+
+
+def test_an_edit_overwrites_nothing(model, tmp_path, capsys):
+    photo, mask = painted_photo(tmp_path)
+    own = {"photo-mask.png": b"notes", "photo-rose-edit-seed-0.png": photo.read_bytes()}
+    for name, content in own.items():
+        (tmp_path / name).write_bytes(content)
+    task = ("edit", photo, "--model", model, "--mask", mask, "--into", "rose", "--out", tmp_path)
+    assert run(*task) == 0
+    assert "photo-mask-2.png instead" in capsys.readouterr().out
+    made = ["photo-mask-2.png", "photo-rose-edit-seed-0-2.png"]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == sorted([photo.name, mask.name, *own, *made])
+    assert all(before[name] == content for name, content in own.items())
+    assert run(*task) == 0  # the very same results again
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert run(*task, "--guidance", 1) == 0
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert after.keys() - before.keys() == {"photo-rose-edit-seed-0-3.png"} and after.items() >= before.items()
+
+
+def test_a_mask_that_has_the_name_already_stays_if_it_shows_the_same(model, tmp_path):
+    photo, mask = painted_photo(tmp_path)
+    mine = mask.rename(tmp_path / "photo-mask.png")
+    content = mine.read_bytes()
+    assert run("edit", photo, "--model", model, "--mask", mine, "--out", tmp_path) == 0
+    assert mine.read_bytes() == content and not (tmp_path / "photo-mask-2.png").exists()
+
+
 def test_an_edit_without_a_class_extends_alone(model, tmp_path):
     photo = tmp_path / "photo.png"
     Image.linear_gradient("L").resize((40, 40)).convert("RGB").save(photo)

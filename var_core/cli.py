@@ -3,6 +3,7 @@
 import argparse
 import copy
 import hashlib
+import io
 import json
 import re
 import signal
@@ -19,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from . import __version__, checkpoints
-from .canvas import FILLS
+from .canvas import FILLS, Box
 from .config import TokenizerConfig, TransformerConfig
 from .edit import Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
@@ -85,14 +86,41 @@ def edit(options: argparse.Namespace) -> None:
     pipe = Pipeline.load(options.model, device=options.device)
     job = asked_edit(options, pipe)
     options.out.mkdir(parents=True, exist_ok=True)
-    mask_file = options.out / f"{options.photo.stem}-mask.png"
-    if job.painted.any() and not (options.mask and mask_file.exists() and mask_file.samefile(options.mask)):
-        Image.fromarray(job.painted).save(mask_file)
+    if job.painted.any():
+        mask_file = vacant(options.out / f"{options.photo.stem}-mask.png", lambda file: shows(file, job.painted))
+        if not mask_file.exists():
+            Image.fromarray(job.painted).save(mask_file)
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
-        recipe.save(Image.fromarray(run(pipe, one)[0]), options.out / f"{options.photo.stem}-{recipe.stem}.png")
+        made = io.BytesIO()
+        recipe.save(Image.fromarray(run(pipe, one)[0]), made)
+        write_new(options.out / f"{options.photo.stem}-{recipe.stem}.png", made.getvalue())
     say(f"{len(job.seeds)} photos in {options.out}")
+
+
+def vacant(wanted: Path, same: Callable[[Path], bool]) -> Path:
+    """The path wanted, numbered while a file is there that is not the `same`; says so."""
+    path, number = wanted, 1
+    while path.exists() and not same(path):
+        number += 1
+        path = wanted.with_stem(f"{wanted.stem}-{number}")
+    if path != wanted:
+        say(f"{wanted} is there already: {path.name} instead.")
+    return path
+
+
+def shows(file: Path, mask: np.ndarray) -> bool:
+    """Whether a file gives this mask, bool (H, W)."""
+    try:
+        return np.array_equal(open_mask(file, mask.shape[::-1])[0], mask)
+    except ValueError:
+        return False
+
+
+def write_new(wanted: Path, content: bytes) -> None:
+    """Write a file under the name wanted, or numbered if another one has it."""
+    vacant(wanted, lambda file: file.is_file() and file.read_bytes() == content).write_bytes(content)
 
 
 def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
@@ -115,7 +143,22 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
     label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
     seeds = tuple(range(options.seed, options.seed + options.count))
     job = Edit(photo, painted, (label,) * options.count, seeds, sampling_of(options), settings_of(options))
+    if options.box:
+        return looking_at(job, options.box, options.extend)
     return onward(job, *options.extend) if any(options.extend) else job
+
+
+def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> Edit:
+    """The edit in the square of left, top and side alone; ValueError if it cannot be done there."""
+    if len(numbers) != 3:
+        raise ValueError(f"box {numbers}: give three numbers of pixels, for left, top and side.")
+    if any(extend):
+        raise ValueError("An extension has squares of its own: leave out --box or --extend.")
+    box = Box(*numbers)
+    boxed = replace(job, boxes=(box,))
+    if not job.unknown()[box.inside(job.mask.shape)].any():
+        raise ValueError("Nothing is painted inside the box: choose another box, or leave it out.")
+    return boxed
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -499,10 +542,15 @@ def _edit_command(commands: Any) -> None:
     made.add_argument("--mask", type=Path, help="a picture that is white where to repaint")
     made.add_argument("--into", metavar="CLASS", help="name or number of the class to paint (default: no class)")
     made.add_argument("--extend", type=integers, default=(0, 0, 0, 0), metavar="L,T,R,B", help="pixels to add a side")
+    made.add_argument(
+        "--box", type=integers, metavar="L,T,SIDE", help="square that the model sees (default: around the mask)"
+    )
     made.add_argument("--like", type=Path, metavar="PNG", help="repeat the edit of this PNG, on its photo and mask")
     made.add_argument("--seed", type=int, default=0, help="seed of the first result")
     made.add_argument("--count", type=int, default=1, help="number of results")
-    made.add_argument("--out", type=Path, default=Path("outputs"), help="folder for the PNG files")
+    made.add_argument(
+        "--out", type=Path, default=Path("outputs"), help="folder for the PNG files; taken names get a number"
+    )
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     usual = Settings()
     made.add_argument("--fill", choices=FILLS, default=usual.fill, help="how the hole is filled before encoding")

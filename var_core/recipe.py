@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar, get_origin
+from typing import BinaryIO, TypeVar, get_origin
 
 import numpy as np
 from PIL import Image
@@ -126,7 +126,7 @@ class Recipe:
         except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
-    def save(self, picture: Image.Image, path: Path) -> None:
+    def save(self, picture: Image.Image, path: Path | BinaryIO) -> None:
         """Write a PNG that carries this recipe."""
         info = PngInfo()
         info.add_text(CHUNK, self.to_json())
