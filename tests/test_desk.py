@@ -15,8 +15,9 @@ from PIL import Image
 
 from ui import desk
 from ui import edit as screen
-from ui.desk import CHANGE, EXTEND, INPAINT, Desk, Wish
+from ui.desk import CHANGE, EXTEND, INPAINT, Desk, Done, Job, Wish
 from ui.edit import Handlers
+from ui.edit_layout import Sheet
 from ui.runs import Brake
 from var_core.canvas import FILLS, Box, grow
 from var_core.edit import Edit, Settings, onward, run
@@ -45,9 +46,24 @@ def painted(now: Desk = DESK) -> np.ndarray:
 
 
 def drawn_on(now: Desk, mask: np.ndarray) -> dict:
+    """What the image editor sends back when it shows the desk with a mask painted on it."""
+    return sent(desk.on_canvas(replace(now, mask=mask)))
+
+
+def sent(value: dict) -> dict:
     """What the image editor sends back for what `on_canvas` showed it."""
-    value = desk.on_canvas(replace(now, mask=mask))
-    return {"layers": [np.asarray(layer) for layer in value["layers"]], "background": None, "composite": None}
+    background = np.asarray(value["background"].convert("RGBA"))
+    return {"layers": [np.asarray(layer) for layer in value["layers"]], "background": background, "composite": None}
+
+
+def watched(handlers: Handlers, job: Job) -> Sheet:
+    """The sheet at the end of a job that nobody stops."""
+    *_, last = handlers.watch(job, Brake(), None, ())
+    return last
+
+
+def results(done: Done) -> list[np.ndarray]:
+    return [np.asarray(Image.open(file)) for file in done.files]
 
 
 @pytest.fixture
@@ -87,28 +103,45 @@ def test_strokes_of_all_layers_count_and_an_empty_canvas_is_an_empty_mask():
     value = drawn_on(DESK, painted())
     other = np.zeros_like(value["layers"][0])
     other[0, 0, 3] = 3
-    assert desk.painted_on(DESK, {"layers": [*value["layers"], other]}).sum() == painted().sum() + 1
+    assert desk.painted_on(DESK, {**value, "layers": [*value["layers"], other]}).sum() == painted().sum() + 1
     assert not desk.painted_on(DESK, None).any() and not desk.painted_on(DESK, {"layers": []}).any()
 
 
-def test_changes_of_the_mask_are_taken_back_one_by_one(handlers):
-    canvas = drawn_on(DESK, painted())
-    _, once = handlers.change_mask("grow", DESK, canvas, 3)
+def test_changes_of_the_mask_are_taken_back_and_brought_again_one_by_one(handlers):
+    strokes = drawn_on(DESK, painted())
+    _, once = handlers.change_mask("grow", DESK, strokes, 3)
     shown, twice = handlers.change_mask("clear", once, drawn_on(once, once.mask), 0)
     assert not twice.mask.any() and not np.asarray(shown["layers"][0]).any()
-    _, back = handlers.undo_mask(twice)
+    _, back = handlers.undo_mask(twice, sent(shown))
     assert np.array_equal(back.mask, grow(painted(), 3))
-    _, back = handlers.undo_mask(back)
-    assert np.array_equal(back.mask, painted())
-    with pytest.raises(gr.Error, match="There is no earlier mask"):
-        handlers.undo_mask(back)
+    _, first = handlers.undo_mask(back, None)
+    assert np.array_equal(first.mask, painted())
+    _, again = handlers.redo_mask(first, None)
+    assert np.array_equal(again.mask, grow(painted(), 3))
+    _, first = handlers.undo_mask(again, None)
+    with pytest.raises(gr.Error, match="There is nothing to undo"):
+        handlers.undo_mask(first, None)
 
 
-def test_the_editor_s_bin_leaves_the_photo(handlers):
-    shown, now = handlers.cleared(replace(DESK, mask=painted()))
-    assert now.photo is DESK.photo and not now.mask.any() and shown["background"].size == DESK.size
-    assert np.array_equal(handlers.undo_mask(now)[1].mask, painted())
-    assert handlers.cleared(None) == (gr.skip(), gr.skip())
+def test_strokes_since_the_last_change_are_taken_back_first_and_can_be_brought_again(handlers):
+    _, grown = handlers.change_mask("grow", DESK, drawn_on(DESK, painted()), 3)
+    more = grown.mask.copy()
+    more[30:35, 40:50] = True
+    _, back = handlers.undo_mask(grown, drawn_on(grown, more))
+    assert np.array_equal(back.mask, grown.mask)
+    assert np.array_equal(handlers.redo_mask(back, None)[1].mask, more)
+    with pytest.raises(gr.Error, match="There is nothing to redo"):
+        handlers.redo_mask(back, drawn_on(back, more))  # other strokes came after it
+
+
+def test_a_canvas_that_does_not_show_the_new_mask_yet_changes_nothing(handlers):
+    strokes = drawn_on(DESK, painted())
+    _, once = handlers.change_mask("grow", DESK, strokes, 3)
+    _, twice = handlers.change_mask("grow", once, strokes, 3)  # a second click, before the page has shown the first
+    assert np.array_equal(twice.mask, grow(grow(painted(), 3), 3))
+    other = desk.fresh("other", photo(), None, desk.past(DESK, strokes))
+    assert not desk.painted_on(other, strokes).any()
+    assert not desk.painted_on(DESK, {**strokes, "background": None}).any()
 
 
 @pytest.mark.parametrize("corners", [((30, 5), (40, 9)), ((40, 9), (30, 5)), ((30, 9), (40, 5))])
@@ -201,12 +234,11 @@ def test_settings_survive_the_way_to_the_controls_and_back():
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Settings)])
 def test_each_control_changes_its_own_setting(field):
-    changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False}.get(field, 2)
+    changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False, "min_cover": 0.9}.get(field, 3)
     place = [field.name for field in dataclasses.fields(Settings)].index(field)
     values = list(HOW)
     values[place] = changed + 1 if field == "first_free_scale" else changed
-    if field == "min_cover":
-        values[place] = changed = 0.9
+    assert changed != getattr(Settings(), field)
     assert screen.read_settings(*values) == replace(Settings(), **{field: changed})
 
 
@@ -223,51 +255,87 @@ def asked(
 
 
 def test_the_controls_ask_for_the_edit_that_they_show(handlers):
-    edit, brake, seed, *_ = asked(handlers, EXTEND, sides=("per cent", 10, 0, 0, 0))
+    job, brake, seed, *_ = asked(handlers, EXTEND, sides=("per cent", 10, 0, 0, 0))
+    edit = job.edit
     wanted = desk.asked(SPEC, DESK, painted(), replace(WISH, task=EXTEND, count=2, extend=(6, 0, 0, 0)))
-    assert seed == "5" and not brake.pulled
+    assert seed == "5" and not brake.pulled and job.name == "garden"
     assert (edit.seeds, edit.labels, edit.extend) == (wanted.seeds, wanted.labels, wanted.extend)
     assert np.array_equal(edit.mask, wanted.mask)
 
 
 def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(handlers):
-    edit = asked(handlers, CHANGE, "Rose")[0]
-    sheets = [*handlers.watch(edit, Brake(), DESK)]
-    told = [re.search(r"<span>(.*?) ·", sheet.bar)[1] for sheet in sheets[:-1]]
-    assert told == [f"scale {k} of 4" for k in (1, 2, 3, 4)]
+    job = asked(handlers, CHANGE, "Rose")[0]
+    sheets = [*handlers.watch(job, Brake(), None, ())]
+    told = [re.search(r"<span>(.*?)( ·|</span>)", sheet.bar)[1] for sheet in sheets[:-1]]
+    assert told == [*(f"scale {k} of 4" for k in (1, 2, 3, 4)), "Writing the results …"]
     done = sheets[-1].done
     assert [Path(file).name for file in done.files] == ["garden-rose-edit-seed-5.png", "garden-rose-edit-seed-6.png"]
-    for file, wanted in zip(done.files, run(tiny.pipeline(), edit), strict=True):
+    for file, wanted in zip(done.files, run(tiny.pipeline(), job.edit), strict=True):
         assert np.array_equal(np.asarray(Image.open(file)), wanted)
         again = Recipe.read(Path(file)).edit(tiny.pipeline(), DESK.photo, painted())
         assert np.array_equal(run(tiny.pipeline(), again)[0], wanted)
     assert np.array_equal(np.asarray(Image.open(done.mask_file)), painted())
 
 
-def test_stop_ends_an_edit_within_a_scale_and_leaves_no_results(handlers):
-    edit, brake = asked(handlers)[0], Brake()
-    sheets = []
-    for sheet in handlers.watch(edit, brake, DESK):
+def stopped(handlers: Handlers, after: int, last: Done | None, dones: tuple) -> Sheet:
+    """The sheet of an edit that is stopped once so many sheets have come."""
+    brake, sheets = Brake(), []
+    for sheet in handlers.watch(asked(handlers)[0], brake, last, dones):
+        sheets.append(sheet)
+        if len(sheets) == after:
+            brake.pull()
+    return sheets[-1]
+
+
+def test_stop_ends_an_edit_within_a_scale_and_brings_the_last_results_back(handlers):
+    sheets, brake = [], Brake()
+    for sheet in handlers.watch(asked(handlers)[0], brake, None, ()):
         sheets.append(sheet)
         brake.pull()
-    assert len(sheets) == 2 and "Stopped" in sheets[-1].bar and sheets[-1].done == gr.skip()
+    assert len(sheets) == 2 and "Stopped" in sheet.bar and sheet.done == gr.skip()
+    first = watched(handlers, asked(handlers)[0])
+    sheet = stopped(handlers, 1, first.done, first.dones)
+    assert "Stopped" in sheet.bar and sheet.done is first.done and sheet.download == first.download
+    assert sheet.after.visible and sheet.chosen == 0
+
+
+def test_stop_once_all_is_drawn_throws_nothing_away(handlers):
+    sheet = stopped(handlers, 4, None, ())
+    assert sheet.done is not None and len(results(sheet.done)) == 2
+
+
+def test_results_of_earlier_edits_can_be_seen_again(handlers):
+    first = watched(handlers, asked(handlers)[0])
+    assert not first.earlier.visible
+    *_, second = handlers.watch(asked(handlers, CHANGE, "Rose")[0], Brake(), first.done, first.dones)
+    assert second.earlier.visible and second.dones == (first.done, second.done)
+    assert handlers.again(second.dones, at(0)).done is first.done
+    dones = (first.done,) * desk.MOST_DONE
+    *_, last = handlers.watch(asked(handlers)[0], Brake(), first.done, dones)
+    assert len(last.dones) == desk.MOST_DONE and last.dones[-1] is last.done
+
+
+def test_while_an_edit_is_under_way_a_click_on_it_chooses_nothing(handlers):
+    done = watched(handlers, asked(handlers)[0]).done
+    growing = next(handlers.watch(asked(handlers)[0], Brake(), done, (done,)))
+    assert handlers.choose(done, growing.chosen, at(0)) == (gr.skip(),) * 6
 
 
 def test_the_effective_mask_of_every_scale_is_shown(handlers):
-    *_, last = handlers.watch(asked(handlers)[0], Brake(), DESK)
+    last = watched(handlers, asked(handlers)[0])
     assert last.inside.count("<figure>") == 4 + 2
     (square,) = last.done.squares
     assert f"4×4: {square.free[3].sum()} of 16" in last.inside  # noqa: RUF001
 
 
 def test_every_square_of_an_extension_shows_what_it_drew(handlers):
-    *_, last = handlers.watch(asked(handlers, EXTEND, sides=("pixels", 0, 0, 70, 0))[0], Brake(), DESK)
+    last = watched(handlers, asked(handlers, EXTEND, sides=("pixels", 0, 0, 70, 0))[0])
     count = len(last.done.squares)
     assert count > 1 and last.inside.count("<figure>") == count * (4 + 2) and f"pass {count} of {count}" in last.inside
 
 
 def test_all_results_and_the_mask_come_in_one_file(handlers):
-    *_, last = handlers.watch(asked(handlers)[0], Brake(), DESK)
+    last = watched(handlers, asked(handlers)[0])
     with zipfile.ZipFile(last.done.bundle) as packed:
         for file in (*last.done.files, last.done.mask_file):
             assert packed.read(Path(file).name) == Path(file).read_bytes()
@@ -278,41 +346,40 @@ def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
     large = desk.fresh("large", photo(2100, 2500))
     mask = np.zeros_like(large.mask)
     mask[500:600, 500:600] = True
-    *_, last = handlers.watch(desk.asked(SPEC, large, mask, WISH), Brake(), large)
-    assert max(desk.preview(last.done.photos[0]).size) == desk.LARGEST_PREVIEW
-    assert Image.open(last.done.files[0]).size == (2500, 2100)
-    assert max(desk.before_and_after(last.done, 0)[1].size) == desk.LARGEST_PREVIEW
+    done = watched(handlers, Job("large", desk.asked(SPEC, large, mask, WISH))).done
+    assert Image.open(done.files[0]).size == (2500, 2100)
+    assert max(done.shown[0].size) == max(done.before.size) == desk.LARGEST_PREVIEW
 
 
 def test_another_result_brings_its_own_file_and_slider(handlers):
-    *_, last = handlers.watch(asked(handlers)[0], Brake(), DESK)
-    file, mask_file, bundle, compare, _, place = handlers.choose(last.done, at(1))
+    last = watched(handlers, asked(handlers)[0])
+    file, mask_file, bundle, compare, _, place = handlers.choose(last.done, 0, at(1))
     assert (file, mask_file, bundle, place) == (last.done.files[1], last.done.mask_file, last.done.bundle, 1)
     before, after = compare.value
     assert before is not None and after is not None
-    assert handlers.choose(None, at(0)) == (gr.skip(),) * 6
+    assert handlers.choose(None, 0, at(0)) == (gr.skip(),) * 6
 
 
 def test_a_result_becomes_the_photo_and_one_can_step_back(handlers):
-    *_, last = handlers.watch(asked(handlers)[0], Brake(), DESK)
+    last = watched(handlers, asked(handlers)[0])
     canvas = drawn_on(DESK, painted())
-    shown, now, _ = handlers.take(DESK, canvas, last.done, 1)
-    assert np.array_equal(now.photo, last.done.photos[1])
-    assert np.array_equal(desk.painted_on(now, {"layers": [np.asarray(shown["layers"][0])]}), painted())
-    shown, before, past = handlers.step_back(now, drawn_on(now, np.zeros_like(now.mask)), at(0))
+    shown, now, _, box = handlers.take(DESK, canvas, last.done, 1)
+    assert np.array_equal(now.photo, results(last.done)[1]) and box == ""
+    assert np.array_equal(desk.painted_on(now, sent(shown)), painted())
+    shown, before, past, _ = handlers.step_back(now, drawn_on(now, np.zeros_like(now.mask)), at(0))
     assert np.array_equal(before.photo, DESK.photo) and len(before.past) == 1 and past.visible
-    assert np.array_equal(desk.painted_on(before, {"layers": [np.asarray(shown["layers"][0])]}), painted())
+    assert np.array_equal(desk.painted_on(before, sent(shown)), painted())
 
 
 def test_an_extended_result_becomes_the_photo_with_an_empty_mask(handlers):
-    *_, last = handlers.watch(asked(handlers, EXTEND, sides=("pixels", 0, 0, 9, 0))[0], Brake(), DESK)
-    shown, now, _ = handlers.take(DESK, drawn_on(DESK, painted()), last.done, 0)
+    last = watched(handlers, asked(handlers, EXTEND, sides=("pixels", 0, 0, 9, 0))[0])
+    shown, now, *_ = handlers.take(DESK, drawn_on(DESK, painted()), last.done, 0)
     assert now.size == (69, 40) and not np.asarray(shown["layers"][0]).any()
 
 
 def test_opening_another_photo_keeps_the_first_with_its_mask(handlers, tmp_path):
     Image.fromarray(photo(20, 30)).save(tmp_path / "small.png")
-    _, now, past = handlers.open_file(str(tmp_path / "small.png"), DESK, drawn_on(DESK, painted()))
+    _, now, past, _ = handlers.open_file(str(tmp_path / "small.png"), DESK, drawn_on(DESK, painted()))
     assert now.name == "small" and now.size == (30, 20) and past.visible
     assert now.past[0][0] == "garden" and now.past[0][1] is DESK.photo and np.array_equal(now.past[0][2], painted())
 
@@ -326,13 +393,13 @@ def test_a_file_that_is_no_photo_leaves_everything_as_it_is(handlers, tmp_path):
 def test_masks_are_saved_and_loaded(handlers):
     file = handlers.save_mask(DESK, drawn_on(DESK, painted()))
     assert Path(file).name == "garden-mask.png"
-    loaded = handlers.load_mask(DESK, None, file)[0]
-    assert np.array_equal(desk.painted_on(DESK, {"layers": [np.asarray(loaded["layers"][0])]}), painted())
+    loaded, now = handlers.load_mask(DESK, None, file)
+    assert np.array_equal(desk.painted_on(now, sent(loaded)), painted())
 
 
 def test_four_numbers_paint_a_rectangle_or_choose_where_to_look(handlers):
-    shown, _ = handlers.add_rectangle(DESK, drawn_on(DESK, DESK.mask), "5, 6; 14, 9")
-    assert desk.painted_on(DESK, {"layers": [np.asarray(shown["layers"][0])]}).sum() == 10 * 4
+    shown, now = handlers.add_rectangle(DESK, drawn_on(DESK, DESK.mask), "5, 6; 14, 9")
+    assert desk.painted_on(now, sent(shown)).sum() == 10 * 4
     assert handlers.look_there(DESK, "10, 6, 29, 9") == "10, 0, 20"  # the square around it, on the photo
     assert handlers.look_there(DESK, "59, 39, 40, 39") == "40, 20, 20"
     assert handlers.look_there(DESK, "0, 0, 59, 39") == "0, -10, 60"
@@ -345,10 +412,9 @@ def test_a_rectangle_of_other_words_is_refused(handlers, text):
 
 
 def test_the_model_looks_where_it_is_told_and_the_rest_stays(handlers):
-    edit = asked(handlers, box="16, 0, 30")[0]
-    assert edit.boxes == (Box(16, 0, 30),)
-    *_, last = handlers.watch(edit, Brake(), DESK)
-    for result in last.done.photos:
+    job = asked(handlers, box="16, 0, 30")[0]
+    assert job.edit.boxes == (Box(16, 0, 30),)
+    for result in results(watched(handlers, job).done):
         assert np.array_equal(result[:, :16], DESK.photo[:, :16])
         assert (result[10:20, 16:30] != DESK.photo[10:20, 16:30]).any()
 
@@ -366,7 +432,9 @@ def test_the_model_looks_where_it_is_told_and_the_rest_stays(handlers):
 def test_a_box_that_cannot_be_is_refused(handlers, text, sentence):
     with pytest.raises(gr.Error, match=sentence):
         asked(handlers, box=text)
-    assert asked(handlers, EXTEND, sides=("pixels", 9, 0, 0, 0), box=text)[0].boxes is None  # has squares of its own
+    assert (
+        asked(handlers, EXTEND, sides=("pixels", 9, 0, 0, 0), box=text)[0].edit.boxes is None
+    )  # has squares of its own
 
 
 def test_without_a_photo_every_tool_says_so(handlers, tmp_path):
@@ -376,6 +444,8 @@ def test_without_a_photo_every_tool_says_so(handlers, tmp_path):
         lambda: handlers.look_there(None, "1,2,3,4"),
         lambda: handlers.load_mask(None, None, str(tmp_path / "mask.png")),
         lambda: handlers.save_mask(None, None),
+        lambda: handlers.undo_mask(None, None),
+        lambda: handlers.redo_mask(None, None),
     ):
         with pytest.raises(gr.Error, match="There is no photo yet"):
             act()
@@ -399,17 +469,17 @@ def test_the_outline_tells_the_new_size_or_what_is_wrong(handlers):
 def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
     settings = Settings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32)
     plain = Edit(DESK.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
-    *_, last = handlers.watch(onward(plain, *extend) if any(extend) else plain, Brake(), DESK)
+    last = watched(handlers, Job("garden", onward(plain, *extend) if any(extend) else plain))
     restored = handlers.restore(last.done.files[0])
     assert restored[:8] == (*choice, "pixels", *extend)
     assert screen.read_settings(*restored[8:18]) == settings
     assert restored[18:] == (2.5, 1.0, Sampling().top_k, 0.95, True, 1, "77", True)
     again, *_ = handlers.ready(DESK, drawn_on(DESK, painted()), True, *restored[:-1])
-    assert np.array_equal(run(tiny.pipeline(), again)[0], last.done.photos[0])
+    assert np.array_equal(run(tiny.pipeline(), again.edit)[0], results(last.done)[0])
 
 
 def test_the_class_and_seed_of_a_result_go_to_the_create_tab(handlers):
-    *_, last = handlers.watch(asked(handlers, CHANGE, "Rose")[0], Brake(), DESK)
+    last = watched(handlers, asked(handlers, CHANGE, "Rose")[0])
     tabs, *values, locked = handlers.send_back(last.done, 1)
     assert tabs.selected == "create" and locked
     assert screen.controls.read(SPEC, *values) == Request((1,), (6,), Sampling())
@@ -458,3 +528,9 @@ def test_every_example_has_a_mask_that_fits_it():
     for file in screen.examples():
         with Image.open(file) as picture, Image.open(screen.mask_file(file)) as mask:
             assert picture.size == mask.size and 0 < np.asarray(mask.convert("L")).mean() < 255
+
+
+def test_painting_outside_the_chosen_box_is_told():
+    edit = desk.asked(SPEC, DESK, painted(), replace(WISH, box=Box(20, 0, 30)))
+    assert desk.misses(edit) and not desk.misses(replace(edit, boxes=(Box(10, 5, 30),)))
+    assert not desk.misses(replace(edit, boxes=None))

@@ -1,8 +1,9 @@
 """What lies on the Edit tab: a photo and what is painted on it. Values to edits, edits to pictures. No widgets."""
 
+import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from PIL import Image
 from var_core.canvas import Box, grow, placed
 from var_core.config import ModelSpec
 from var_core.edit import Edit, Settings, Stage, onward
-from var_core.images import check_size
-from var_core.pipeline import Pipeline
+from var_core.images import check_size, open_photo
+from var_core.pipeline import Pipeline, Request
 from var_core.recipe import Recipe
 from var_core.sampling import Sampling
 
@@ -25,10 +26,12 @@ PIXELS, PER_CENT = UNITS = ("pixels", "per cent")
 MOST_VARIATIONS = 8
 MOST_PAST = 8  # photos to step back to, and masks
 MOST_PAST_PIXELS = 200_000_000  # of those photos together
+MOST_DONE = 8  # edits whose results can be looked at again
 MOST_SQUARES_SHOWN = 8
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
 TINT, VEIL = (255, 45, 120), 140  # colour of what is painted, and how dense
+STAMP_ERROR = 8  # levels by which a stamp may have changed on its way
 HINTS = {
     INPAINT: "Painted = will be repainted, to fit what is around it.",
     EXTEND: "The photo is drawn onward beyond its edges. What you paint is redrawn too.",
@@ -48,14 +51,17 @@ class Desk:
     """A photo uint8 (H, W, 3) under its file's name, the mask last laid on it, and what was here before.
 
     Strokes of the brush are on the canvas alone until `painted_on` reads them. It may be smaller than the photo, so
-    that the mask itself stays here, as fine as it was laid.
+    that the mask itself stays here, as fine as it was laid. `stamp` is the colour of one pixel in the corner of what
+    the canvas shows: it takes a while to show a new mask, and until then it sends the strokes of the one before.
     """
 
     name: str
     photo: np.ndarray
     mask: np.ndarray  # bool (H, W)
     masks: tuple[np.ndarray, ...] = ()  # earlier ones of this photo, oldest first
+    undone: tuple[np.ndarray, ...] = ()  # those taken back, the last one taken back last
     past: tuple[tuple[str, np.ndarray, np.ndarray], ...] = ()  # earlier photos: name, photo, mask; oldest first
+    stamp: tuple[int, ...] = field(default_factory=lambda: tuple(secrets.token_bytes(3)))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -70,25 +76,42 @@ def fresh(name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tu
         pixels += earlier[2].size
         if pixels <= MOST_PAST_PIXELS:
             kept.insert(0, earlier)
-    return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, (), tuple(kept))
+    return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, past=tuple(kept))
 
 
 def with_mask(desk: Desk, canvas: Mapping | None, mask: np.ndarray) -> Desk:
     """The desk with another mask; the one that is there, strokes and all, can be had again."""
-    return replace(desk, mask=mask, masks=(*desk.masks, painted_on(desk, canvas))[-MOST_PAST:])
+    return _laid(desk, mask, (*desk.masks, painted_on(desk, canvas)), ())
 
 
-def undone(desk: Desk) -> Desk:
-    """The desk with its mask before the last change; ValueError if there is none."""
+def taken_back(desk: Desk, canvas: Mapping | None) -> Desk:
+    """The desk before the strokes on it, or else before the last change of its mask; ValueError if there is none."""
+    seen = painted_on(desk, canvas)
+    if not np.array_equal(seen, desk.mask):
+        return _laid(desk, desk.mask, desk.masks, (*desk.undone, seen))
     if not desk.masks:
-        raise ValueError("There is no earlier mask. Strokes are taken back by Ctrl-Z.")
-    return replace(desk, mask=desk.masks[-1], masks=desk.masks[:-1])
+        raise ValueError("There is nothing to undo: the mask is as it was when the photo came here.")
+    return _laid(desk, desk.masks[-1], desk.masks[:-1], (*desk.undone, seen))
+
+
+def brought_again(desk: Desk, canvas: Mapping | None) -> Desk:
+    """The desk with the mask that was taken back last; ValueError if there is none."""
+    seen = painted_on(desk, canvas)
+    if not desk.undone or not np.array_equal(seen, desk.mask):
+        raise ValueError("There is nothing to redo: no change was taken back just now.")
+    return _laid(desk, desk.undone[-1], (*desk.masks, seen), desk.undone[:-1])
+
+
+def _laid(desk: Desk, mask: np.ndarray, masks: tuple, undone: tuple) -> Desk:
+    """The desk with a mask that the canvas is yet to show."""
+    return Desk(desk.name, desk.photo, mask, masks[-MOST_PAST:], undone[-MOST_PAST:], desk.past)
 
 
 def on_canvas(desk: Desk) -> dict:
-    """The value of the image editor that shows the photo with its mask."""
+    """The value of the image editor that shows the photo with its mask, and in its corner the desk's stamp."""
     background = Image.fromarray(desk.photo)
     background.thumbnail((MOST_SHOWN, MOST_SHOWN), Image.Resampling.LANCZOS)
+    background.putpixel((0, 0), desk.stamp)
     painted = _resized(desk.mask, background.size)
     layer = np.zeros((*painted.shape, 4), np.uint8)
     layer[painted] = (*TINT, VEIL)
@@ -96,13 +119,24 @@ def on_canvas(desk: Desk) -> dict:
 
 
 def painted_on(desk: Desk, canvas: Mapping | None) -> np.ndarray:
-    """The mask, bool (H, W): that of the desk, changed where the image editor's layers show other than it."""
+    """The mask, bool (H, W): that of the desk, changed where the image editor's layers show other than it.
+
+    A canvas that does not show this desk yet changes nothing.
+    """
     layers = [layer[..., 3] > 0 for layer in (canvas or {}).get("layers") or ()]
-    if not layers:
+    if not layers or not _shows(canvas, desk):
         return desk.mask
     seen = np.logical_or.reduce(layers)
     touched = seen != _resized(desk.mask, seen.shape[::-1])
     return np.where(_resized(touched, desk.size), _resized(seen, desk.size), desk.mask)
+
+
+def _shows(canvas: Mapping, desk: Desk) -> bool:
+    """Whether what the image editor sent bears the desk's stamp."""
+    background = canvas.get("background")
+    if background is None:
+        return False
+    return int(np.abs(background[0, 0, :3].astype(int) - desk.stamp).max()) <= STAMP_ERROR
 
 
 def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -235,6 +269,14 @@ def asked(spec: ModelSpec, desk: Desk | None, mask: np.ndarray | None, wish: Wis
     return replace(plain, boxes=(wish.box,) if wish.box else None)
 
 
+def misses(edit: Edit) -> bool:
+    """Whether something painted lies outside all squares that were chosen by hand."""
+    outside = edit.mask.copy()
+    for box in edit.boxes or ():
+        outside[box.inside(outside.shape)] = False
+    return edit.boxes is not None and bool(outside.any())
+
+
 # ------------------------------------------------------------------------------------------------ what becomes of it
 
 
@@ -256,12 +298,23 @@ class Square:
 
 
 @dataclass(frozen=True, eq=False)
+class Job:
+    """An edit that waits for the model, and the name of its photo."""
+
+    name: str
+    edit: Edit
+
+
+@dataclass(frozen=True, eq=False)
 class Done:
-    """A finished edit: its photos, and the files that hold them."""
+    """A finished edit: the files that hold its results, and what the page shows of them."""
 
     name: str  # of the photo
-    edit: Edit
-    photos: tuple[np.ndarray, ...]
+    requests: tuple[Request, ...]  # one for each result, to draw something like it from nothing
+    extend: tuple[int, int, int, int]
+    painted: np.ndarray  # bool (H, W), before the photo was extended
+    before: Image.Image  # the photo, smaller if it is large, as are the results
+    shown: tuple[Image.Image, ...]
     squares: tuple[Square, ...]  # one for each pass over each square
     files: tuple[str, ...]
     mask_file: str
@@ -282,26 +335,27 @@ def live(stage: Stage, drawn: np.ndarray) -> list[Image.Image]:
 
 
 def write(
-    pipe: Pipeline,
-    name: str,
-    edit: Edit,
-    photos: tuple[np.ndarray, ...],
-    squares: Sequence[Square],
-    seconds: float,
-    cache: str,
+    pipe: Pipeline, job: Job, photos: tuple[np.ndarray, ...], squares: Sequence[Square], seconds: float, cache: str
 ) -> Done:
     """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
-    folder = runs.folder(cache)
+    folder, edit = runs.folder(cache), job.edit
     files = []
     for place, photo in enumerate(photos):
         recipe = Recipe.of_edit(pipe, edit, place)
-        files.append(str(folder / f"{name}-{recipe.stem}.png"))
+        files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
         recipe.save(Image.fromarray(photo), Path(files[-1]))
-    mask_file, bundle = write_mask(name, edit.painted, folder), folder / f"{name}-edits.zip"
+    mask_file, bundle = write_mask(job.name, edit.painted, folder), folder / f"{job.name}-edits.zip"
     with zipfile.ZipFile(bundle, "w") as packed:
         for file in (*files, mask_file):
             packed.write(file, Path(file).name)
-    return Done(name, edit, photos, tuple(squares), tuple(files), mask_file, str(bundle), seconds)
+    requests = tuple(
+        Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
+    )
+    shown = tuple(preview(photo) for photo in photos)
+    paths = tuple(files), mask_file, str(bundle)
+    return Done(
+        job.name, requests, edit.extend, edit.painted, preview(edit.photo), shown, tuple(squares), *paths, seconds
+    )
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
@@ -311,16 +365,11 @@ def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
     return str(path)
 
 
-def before_and_after(done: Done, place: int) -> tuple[Image.Image, Image.Image]:
-    """The photo as it was and a result, of one size."""
-    return preview(done.edit.photo), preview(done.photos[place])
-
-
 def preview(photo: np.ndarray) -> Image.Image:
     """A photo as the page shows it: smaller if it is large."""
     shown = Image.fromarray(photo)
     shown.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
-    return runs.unique(shown)
+    return shown
 
 
 def progress(stage: Stage, scales: int, seconds: float) -> str:
@@ -333,8 +382,8 @@ def progress(stage: Stage, scales: int, seconds: float) -> str:
 
 def summary(done: Done) -> str:
     """The bar of an edit that is over."""
-    noun = "variation" if len(done.photos) == 1 else "variations"
-    return runs.bar(f"{len(done.photos)} {noun} in {done.seconds:.1f} s", 1.0)
+    noun = "variation" if len(done.files) == 1 else "variations"
+    return runs.bar(f"{len(done.files)} {noun} in {done.seconds:.1f} s", 1.0)
 
 
 def inside(done: Done, place: int) -> str:
@@ -389,8 +438,8 @@ def outline(desk: Desk | None, extend: Sequence[int]) -> str:
 
 def taken(desk: Desk, canvas: Mapping | None, done: Done, place: int) -> Desk:
     """The desk with a result on it as the photo, and the mask it was made with, unless it was extended."""
-    mask = None if any(done.edit.extend) else done.edit.painted
-    return fresh(done.name, done.photos[place], mask, past(desk, canvas))
+    mask = None if any(done.extend) else done.painted
+    return fresh(done.name, open_photo(done.files[place]), mask, past(desk, canvas))
 
 
 def back(desk: Desk, canvas: Mapping | None, place: int) -> Desk:
@@ -407,8 +456,15 @@ def past(desk: Desk | None, canvas: Mapping | None) -> tuple:
 
 def thumbnails(desk: Desk | None) -> list[Image.Image]:
     """The past, small, oldest first."""
-    shown = [Image.fromarray(photo) for _, photo, _ in desk.past] if desk else []
-    for picture in shown:
-        picture.thumbnail((160, 160))
-        runs.unique(picture)
-    return shown
+    return [_small(Image.fromarray(photo)) for _, photo, _ in desk.past] if desk else []
+
+
+def earlier(dones: Sequence[Done]) -> list[tuple[Image.Image, str]]:
+    """The first result of each edit, small, with the class, oldest first; nothing if there is but one edit."""
+    return [(_small(done.shown[0]), Path(done.files[0]).stem) for done in dones] if len(dones) > 1 else []
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    copied = picture.copy()
+    copied.thumbnail((160, 160))
+    return runs.unique(copied)

@@ -11,18 +11,19 @@ import gradio as gr
 import numpy as np
 
 from var_core.canvas import Box
-from var_core.edit import Edit, Settings, Stage, stages
+from var_core.edit import Settings, Stage, squares, stages
 from var_core.images import open_mask, open_photo
-from var_core.pipeline import Pipeline, Request
+from var_core.pipeline import Pipeline
 from var_core.recipe import Recipe
 
 from . import controls, desk, edit_layout, runs
 from .create import Created
-from .desk import CHANGE, EXTEND, INPAINT, PIXELS, Desk, Done, Square, Wish
+from .desk import CHANGE, EXTEND, INPAINT, PIXELS, Desk, Done, Job, Square, Wish
 from .edit_layout import Choice, Controls, How, Masking, Sheet, Table, examples, mask_file
-from .parts import AT_ONCE, ON_MODEL, Drawing, buttons, halt, in_words, unchanged
+from .parts import AT_ONCE, ON_MODEL, READY, Drawing, buttons, halt, in_words, unchanged
 from .runs import Brake
 
+NONE = -1  # no result is chosen: an edit is under way
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their number; else 4
 
 
@@ -40,8 +41,8 @@ class Handlers:
         return self.shown(desk.fresh(Path(path).stem, photo, None, desk.past(old, canvas)))
 
     def shown(self, now: Desk) -> tuple:
-        """The values of the `Table` for a desk."""
-        return desk.on_canvas(now), now, gr.Gallery(desk.thumbnails(now), visible=bool(now.past))
+        """The values of the `Table` for a desk, and that of the box, which belonged to another photo."""
+        return desk.on_canvas(now), now, gr.Gallery(desk.thumbnails(now), visible=bool(now.past)), ""
 
     def example(self, old: Desk | None, canvas: Mapping | None, event: gr.SelectData) -> tuple:
         """An example with its mask."""
@@ -61,17 +62,17 @@ class Handlers:
         after = desk.with_mask(now, canvas, mask)
         return desk.on_canvas(after), after
 
-    def undo_mask(self, now: Desk | None) -> tuple:
-        """The mask before the last change."""
+    def undo_mask(self, now: Desk | None, canvas: Mapping | None) -> tuple:
+        """The mask before the strokes since the last change, or before that change."""
         with in_words():
-            before = desk.undone(needed(now))
+            before = desk.taken_back(needed(now), canvas)
         return desk.on_canvas(before), before
 
-    def cleared(self, now: Desk | None) -> tuple:
-        """After the editor's own bin, which also takes the photo: the photo again, with nothing painted."""
-        if now is None:
-            return gr.skip(), gr.skip()
-        return self._masked(now, None, np.zeros_like(now.mask))
+    def redo_mask(self, now: Desk | None, canvas: Mapping | None) -> tuple:
+        """The mask that was taken back last."""
+        with in_words():
+            after = desk.brought_again(needed(now), canvas)
+        return desk.on_canvas(after), after
 
     def add_rectangle(self, now: Desk | None, canvas: Mapping | None, text: str) -> tuple:
         """Paint the rectangle that four numbers name."""
@@ -125,32 +126,41 @@ class Handlers:
                 desk.box_of(choice.box or "", now) if now and choice.task != EXTEND else None,
             )
             mask = desk.painted_on(now, canvas) if now else None
-            edit = desk.asked(self.pipe.spec, now, mask, wish)
-        return edit, Brake(), str(seed_used), runs.bar("Waiting for the model …"), *buttons(running=True)
+            job = Job(now.name if now else "", desk.asked(self.pipe.spec, now, mask, wish))
+            squares(self.pipe, job.edit, job.edit.unknown())  # refuses what would be refused later
+        if desk.misses(job.edit):
+            gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
+        return job, Brake(), str(seed_used), runs.bar("Waiting for the model …"), *buttons(running=True)
 
-    def watch(self, edit: Edit, brake: Brake, now: Desk) -> Iterator[Sheet]:
-        """Do an edit; the sheet after each scale, and at the end. The brake ends it within a scale."""
-        started, squares, photos, scales = time.perf_counter(), [], (), len(self.pipe.schedule.sides)
+    def watch(self, job: Job, brake: Brake, last: Done | None, dones: tuple[Done, ...]) -> Iterator[Sheet]:
+        """Do an edit; the sheet after each scale, and at the end. The brake ends it within a scale.
+
+        Then the results of the `last` one come back, as they do after an error.
+        """
+        started, squares_done, photos, scales = time.perf_counter(), [], (), len(self.pipe.schedule.sides)
         with in_words():
-            for stage in stages(self.pipe, edit):
-                if brake.pulled:
-                    yield unchanged(Sheet)._replace(bar=runs.bar("Stopped. The photo is as it was."))
+            for stage in stages(self.pipe, job.edit):
+                if brake.pulled and not stage.photos:  # a square that is done is not thrown away
+                    yield self.over(last, dones)._replace(bar=runs.bar("Stopped. The photo is as it was."))
                     return
-                seconds = time.perf_counter() - started
                 if stage.photos:
-                    squares, photos = [*squares, Square.of(stage)], stage.photos
-                shown = desk.live(stage, self._drawn(stage))
-                yield unchanged(Sheet)._replace(
-                    bar=desk.progress(stage, scales, seconds),
-                    gallery=gr.Gallery(shown, columns=columns(edit), selected_index=None),
-                    after=gr.Row(visible=False),
-                    compare=gr.ImageSlider(visible=False),
-                    inside="",
-                    done=None,
-                )
-        seconds = time.perf_counter() - started
-        done = desk.write(self.pipe, now.name, edit, photos, squares, seconds, self.cache)
-        yield self._over(done)
+                    squares_done, photos = [*squares_done, Square.of(stage)], stage.photos
+                bar = desk.progress(stage, scales, time.perf_counter() - started)
+                yield self._growing(bar, desk.live(stage, self._drawn(stage)))
+            yield unchanged(Sheet)._replace(bar=runs.bar("Writing the results …", 1.0))
+            done = desk.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
+        yield self.over(done, (*dones, done)[-desk.MOST_DONE :])
+
+    def _growing(self, bar: str, pictures: Sequence) -> Sheet:
+        """The sheet of an edit under way."""
+        return unchanged(Sheet)._replace(
+            bar=bar,
+            gallery=gr.Gallery(pictures, columns=columns(len(pictures)), selected_index=None),
+            after=gr.Row(visible=False),
+            compare=gr.ImageSlider(visible=False),
+            inside="",
+            chosen=NONE,
+        )
 
     def _drawn(self, stage: Stage) -> np.ndarray:
         """What the model has drawn: decoded, or a cheap small picture of it where decoding would hold the run up."""
@@ -161,28 +171,36 @@ class Handlers:
             return self.pipe.pixels(f_hat)
         return np.stack([np.asarray(picture) for picture in self.pipe.preview(f_hat)])
 
-    def _over(self, done: Done) -> Sheet:
-        """The sheet of an edit that has ended."""
-        pairs = zip(done.photos, done.edit.seeds, strict=True)
-        shown = [(desk.preview(photo), f"seed {seed}") for photo, seed in pairs]
-        gallery = gr.Gallery(shown, columns=columns(done.edit), selected_index=None)
-        chosen = self._chosen(done, 0)
-        return Sheet(desk.summary(done), gallery, gr.Row(visible=True), *chosen, done, 0)
+    def over(self, done: Done | None, dones: tuple[Done, ...]) -> Sheet:
+        """The sheet that shows a finished edit; None: nothing is shown."""
+        if done is None:
+            return unchanged(Sheet)._replace(bar=READY, gallery=gr.Gallery([]))
+        pairs = zip(done.shown, done.requests, strict=True)
+        shown = [(runs.unique(picture), f"seed {request.seeds[0]}") for picture, request in pairs]
+        gallery = gr.Gallery(shown, columns=columns(len(shown)), selected_index=None)
+        small = desk.earlier(dones)
+        before = gr.Gallery(small, visible=bool(small))
+        return Sheet(desk.summary(done), gallery, gr.Row(visible=True), *self._chosen(done, 0), done, 0, before, dones)
 
     def _chosen(self, done: Done, place: int) -> tuple:
         """What belongs to one result: its file, the mask's, that of all, the slider, what is inside."""
-        compare = gr.ImageSlider(desk.before_and_after(done, place), visible=True)
+        compare = gr.ImageSlider((runs.unique(done.before), runs.unique(done.shown[place])), visible=True)
         return done.files[place], done.mask_file, done.bundle, compare, desk.inside(done, place)
 
-    def choose(self, done: Done | None, event: gr.SelectData) -> tuple:
-        """Another result: what belongs to it, and its place."""
-        if done is None or event.index >= len(done.files):
+    def choose(self, done: Done | None, chosen: int, event: gr.SelectData) -> tuple:
+        """Another result: what belongs to it, and its place. While an edit is under way there is none."""
+        if done is None or chosen == NONE or event.index >= len(done.files):
             return (gr.skip(),) * 6
         return *self._chosen(done, event.index), event.index
 
+    def again(self, dones: tuple[Done, ...], event: gr.SelectData) -> Sheet:
+        """The results of an earlier edit."""
+        return self.over(dones[event.index], dones)
+
     def take(self, now: Desk, canvas: Mapping | None, done: Done, place: int) -> tuple:
         """Go on from a result: it becomes the photo."""
-        return self.shown(desk.taken(now, canvas, done, place))
+        with in_words():
+            return self.shown(desk.taken(now, canvas, done, place))
 
     def step_back(self, now: Desk, canvas: Mapping | None, event: gr.SelectData) -> tuple:
         """An earlier photo, with the mask that it had."""
@@ -191,7 +209,7 @@ class Handlers:
     def receive(self, run: runs.Run | None, chosen: int, old: Desk | None, canvas: Mapping | None) -> tuple:
         """A picture from the Create tab, and the way here."""
         if run is None:
-            return (gr.skip(),) * 4
+            return (gr.skip(),) * 5
         file = Path(run.files[chosen])
         with in_words():
             photo = open_photo(file)
@@ -200,8 +218,7 @@ class Handlers:
 
     def send_back(self, done: Done, place: int) -> tuple:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
-        request = Request((done.edit.labels[place],), (done.edit.seeds[place],), done.edit.sampling)
-        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, request), True
+        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, done.requests[place]), True
 
     def restore(self, path: str) -> tuple:
         """The settings in the recipe of an edited photo."""
@@ -210,11 +227,11 @@ class Handlers:
             recipe.check(self.pipe)
             if recipe.edited is None:
                 raise ValueError("This picture is no edit: restore it in the Create tab.")
-        gr.Info("Settings restored. Open the same photo and mask, and Run makes the same picture again.")
+        gr.Info("Settings restored. With the same photo and mask, Run makes the same picture again.")
         edited, null = recipe.edited, recipe.label == self.pipe.spec.transformer.null_label
         task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
         box = desk.shown_box(Box(*edited.boxes[0])) if edited.boxes else ""
-        choice = (task, box, recipe.class_name, PIXELS, *edited.extend)
+        choice = (task, box, self.pipe.spec.class_name(recipe.label), PIXELS, *edited.extend)
         drawing = controls.shown_drawing(recipe.sampling)
         return *choice, *shown_settings(edited.settings), *drawing, 1, str(recipe.seed), True
 
@@ -259,8 +276,8 @@ def _split(values: Sequence, *lengths: int) -> Iterator[Sequence]:
     yield values[start:]
 
 
-def columns(edit: Edit) -> int:
-    return COLUMNS.get(len(edit.seeds), 4)
+def columns(count: int) -> int:
+    return COLUMNS.get(count, 4)
 
 
 # ------------------------------------------------------------------------------------------------ wiring it
@@ -275,28 +292,28 @@ def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> None:
             table, sheet, onward = edit_layout.stage()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     handlers = Handlers(pipe, table.canvas.GRADIO_CACHE)
-    _wire_photo(handlers, table, given.opened, given.shelf, sheet, onward.take)
+    laid = [*table, given.choice.box]
+    _wire_photo(handlers, table, given, sheet, onward.take)
     _wire_mask(handlers, table, given.masking, given.choice.box)
     _wire_choice(handlers, table, given.choice, given.outline)
     _wire_runs(handlers, table, given, sheet)
     settings = [*given.choice, *given.how, *given.drawing, *given.seeding]
     given.restore.upload(handlers.restore, given.restore, settings, **AT_ONCE)
     here = [table.desk, table.canvas]
-    create.stage.send.click(handlers.receive, [create.stage.run, create.stage.chosen, *here], [tabs, *table], **AT_ONCE)
+    create.stage.send.click(handlers.receive, [create.stage.run, create.stage.chosen, *here], [tabs, *laid], **AT_ONCE)
     sent = [tabs, *create.settings, create.lock]
     onward.send.click(handlers.send_back, [sheet.done, sheet.chosen], sent, **AT_ONCE)
 
 
-def _wire_photo(
-    handlers: Handlers, table: Table, opened: gr.UploadButton, shelf: gr.Gallery, sheet: Sheet, take: gr.Button
-) -> None:
-    here = [table.desk, table.canvas]
-    opened.upload(handlers.open_file, [opened, *here], list(table), **AT_ONCE)
-    shelf.select(handlers.example, here, list(table), **AT_ONCE)
-    take.click(handlers.take, [*here, sheet.done, sheet.chosen], list(table), **AT_ONCE)
-    table.past.select(handlers.step_back, here, list(table), **AT_ONCE)
+def _wire_photo(handlers: Handlers, table: Table, given: Controls, sheet: Sheet, take: gr.Button) -> None:
+    here, laid = [table.desk, table.canvas], [*table, given.choice.box]
+    given.opened.upload(handlers.open_file, [given.opened, *here], laid, **AT_ONCE)
+    given.shelf.select(handlers.example, here, laid, **AT_ONCE)
+    take.click(handlers.take, [*here, sheet.done, sheet.chosen], laid, **AT_ONCE)
+    table.past.select(handlers.step_back, here, laid, **AT_ONCE)
     chosen = [sheet.download, sheet.mask, sheet.bundle, sheet.compare, sheet.inside, sheet.chosen]
-    sheet.gallery.select(handlers.choose, sheet.done, chosen, **AT_ONCE)
+    sheet.gallery.select(handlers.choose, [sheet.done, sheet.chosen], chosen, **AT_ONCE)
+    sheet.earlier.select(handlers.again, sheet.dones, list(sheet), **AT_ONCE)
 
 
 def _wire_mask(handlers: Handlers, table: Table, masking: Masking, box: gr.Textbox) -> None:
@@ -305,8 +322,8 @@ def _wire_mask(handlers: Handlers, table: Table, masking: Masking, box: gr.Textb
         act_now = partial(handlers.change_mask, act)
         getattr(masking, act).click(act_now, [*here, masking.pixels], both, **AT_ONCE)
     masking.add.click(handlers.add_rectangle, [*here, masking.corners], both, **AT_ONCE)
-    masking.undo.click(handlers.undo_mask, table.desk, both, **AT_ONCE)
-    table.canvas.clear(handlers.cleared, table.desk, both, **AT_ONCE)
+    masking.undo.click(handlers.undo_mask, here, both, **AT_ONCE)
+    masking.redo.click(handlers.redo_mask, here, both, **AT_ONCE)
     masking.look.click(handlers.look_there, [table.desk, masking.corners], box, **AT_ONCE)
     masking.upload.upload(handlers.load_mask, [*here, masking.upload], both, **AT_ONCE)
     saved = masking.save.click(handlers.save_mask, here, masking.file, **AT_ONCE)
@@ -322,13 +339,14 @@ def _wire_choice(handlers: Handlers, table: Table, choice: Choice, outline: gr.H
 
 def _wire_runs(handlers: Handlers, table: Table, given: Controls, sheet: Sheet) -> None:
     seeding, actions = given.seeding, given.actions
-    edit, brake = gr.State(), gr.State()
+    job, brake = gr.State(), gr.State()
     settings = [*given.choice, *given.how, *given.drawing, seeding.count, seeding.seed]
-    asked = [table.desk, table.canvas, seeding.lock, *settings]
+    asked, results = [table.desk, table.canvas, seeding.lock, *settings], [sheet.done, sheet.dones]
 
     def begin(trigger: Callable) -> None:
-        prepared = trigger(handlers.ready, asked, [edit, brake, seeding.seed, sheet.bar, *actions], **AT_ONCE)
-        running = prepared.success(handlers.watch, [edit, brake, table.desk], list(sheet), **ON_MODEL)
+        prepared = trigger(handlers.ready, asked, [job, brake, seeding.seed, sheet.bar, *actions], **AT_ONCE)
+        running = prepared.success(handlers.watch, [job, brake, *results], list(sheet), **ON_MODEL)
+        running.failure(handlers.over, results, list(sheet), **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
     begin(actions.run.click)

@@ -51,6 +51,7 @@ class Masking(NamedTuple):
     invert: gr.Button
     clear: gr.Button
     undo: gr.Button
+    redo: gr.Button
     pixels: gr.Number
     grow: gr.Button
     shrink: gr.Button
@@ -64,7 +65,7 @@ class Masking(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """The widgets that show an edit's results, then the edit itself and the result chosen.
+    """The widgets that show an edit's results, then the edit itself and the result chosen; and all edits so far.
 
     As values, in this order, it is also what a handler returns to change them.
     """
@@ -79,6 +80,8 @@ class Sheet(NamedTuple):
     inside: gr.HTML
     done: gr.State
     chosen: gr.State
+    earlier: gr.Gallery
+    dones: gr.State
 
 
 class Table(NamedTuple):
@@ -186,9 +189,10 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
 def _masking() -> tuple[Masking, gr.Textbox]:
     """Everything that changes the mask besides the brush, and the square that the model sees."""
     with gr.Row(elem_classes="tight"):
-        invert = gr.Button("Invert", size="sm", min_width=60, elem_id="invert")
-        clear = gr.Button("Clear", size="sm", min_width=60, elem_id="clear")
-        undo = gr.Button("Undo", size="sm", min_width=60, elem_id="undo")
+        undo = gr.Button("Undo", size="sm", min_width=56, elem_id="undo")
+        redo = gr.Button("Redo", size="sm", min_width=56, elem_id="redo")
+        invert = gr.Button("Invert", size="sm", min_width=56, elem_id="invert")
+        clear = gr.Button("Clear", size="sm", min_width=56, elem_id="clear")
     with gr.Row(elem_classes="tight"):
         pixels = gr.Number(8, label="Pixels", minimum=0, min_width=60, elem_id="mask_pixels")
         grow = gr.Button("Grow", size="sm", min_width=60, elem_id="grow")
@@ -211,7 +215,7 @@ def _masking() -> tuple[Masking, gr.Textbox]:
         upload = gr.UploadButton("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
         save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
     file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
-    return Masking(invert, clear, undo, pixels, grow, shrink, upload, save, file, picker, corners, add, look), box
+    return Masking(invert, clear, undo, redo, pixels, grow, shrink, upload, save, file, picker, corners, add, look), box
 
 
 def _how(spec: ModelSpec) -> How:
@@ -221,7 +225,7 @@ def _how(spec: ModelSpec) -> How:
         list(FILLS), value=usual.fill, label="Fill", info="What the hole holds while it is encoded.", elem_id="fill"
     )
     first = parts.slider(
-        "First free scale", "Scales before it keep the photo's layout.", (1, scales), usual.first_free_scale + 1, 1
+        "First free scale", "Scales before it keep the photo's layout.", (1, scales + 1), usual.first_free_scale + 1, 1
     )
     cover = parts.slider("Free above", "Share of a cell that must be painted.", (0, 1), usual.min_cover, 0.05)
     follow = gr.Checkbox(
@@ -290,5 +294,17 @@ def stage() -> tuple[Table, Sheet, Onward]:
         label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
     )
     inside = gr.HTML(elem_id="inside")
-    sheet = Sheet(bar, gallery, after, download, mask, bundle, compare, inside, gr.State(), gr.State(0))
+    earlier = gr.Gallery(
+        label="Results so far: click to see them again",
+        columns=8,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        visible=False,
+        format="png",
+        buttons=[],
+        elem_id="earlier",
+    )
+    files, states = (download, mask, bundle), (gr.State(), gr.State(0))
+    sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, earlier, gr.State(()))
     return Table(canvas, gr.State(), past), sheet, Onward(take, send)

@@ -85,6 +85,18 @@ def run(page, count: int) -> None:
     page.get_by_text(re.compile(rf"^{count} variations? in ")).wait_for()
 
 
+def stop_an_extension(page, pixels: int) -> None:
+    """Start to extend the photo to the right, by many squares, and stop that; then back to inpainting."""
+    page.get_by_text("Extend", exact=True).click()
+    set_number(page, "extend_right", pixels)
+    page.click("#edit_run")
+    page.get_by_text(re.compile("^pass 1 of ")).first.wait_for()
+    page.click("#edit_stop")
+    page.get_by_text("Stopped. The photo is as it was.").wait_for()
+    page.locator("#edit_run").wait_for()
+    page.get_by_text("Inpaint", exact=True).click()
+
+
 def mask_of(page) -> np.ndarray:
     return pixels(download(page, "#edit_mask"))[..., 0] > 0
 
@@ -213,24 +225,20 @@ def test_keys_take_a_stroke_back_and_bring_it_again_and_change_the_brush(desk):
     assert mask_of(page).sum() > 1.5 * thin
 
 
-def test_a_large_photo_keeps_its_size_the_bin_its_photo_and_stop_its_mask(desk, tmp_path: Path):
+def test_a_large_photo_keeps_its_size_and_stop_its_mask(desk, tmp_path: Path):
     page = desk
     pixels_ = np.random.default_rng(1).integers(256, size=(900, 1400, 3), dtype=np.uint8)
     Image.fromarray(pixels_).save(tmp_path / "large.png")
     upload(page, "open", tmp_path / "large.png")
     page.locator("#past img").wait_for()
     shown(page)
-    page.locator("#canvas").get_by_label("Clear").first.click()  # the editor's bin
-    shown(page)
+    assert not page.locator("#canvas").get_by_label("Clear canvas").is_visible()  # the bin would take the photo too
     unfold(page, "masking", "corners")
     page.fill("#corners input, #corners textarea", "600, 300, 799, 499")
     page.wait_for_timeout(SETTLE)
     page.click("#add")
     shown(page)
-    page.click("#edit_run")
-    page.get_by_text(re.compile("^scale [2345] of 7")).first.wait_for()
-    page.click("#edit_stop")
-    page.get_by_text("Stopped. The photo is as it was.").wait_for()
+    stop_an_extension(page, 2800)
     run(page, 4)
     mask, after = mask_of(page), pixels(download(page, "#edit_download"))
     assert mask.shape == (900, 1400) and mask.sum() == 200 * 200 and mask[300:500, 600:800].all()
@@ -238,6 +246,31 @@ def test_a_large_photo_keeps_its_size_the_bin_its_photo_and_stop_its_mask(desk, 
     assert np.array_equal(after[untouched], pixels_[untouched]) and (after[mask] != pixels_[mask]).any()
     saved = pixels(download(page, "#save_mask"))[..., 0] > 0
     assert np.array_equal(saved, mask)
+
+
+def test_strokes_are_undone_and_redone_and_earlier_results_come_back(desk):
+    page = desk
+    stroke(page, (0.3, 0.5), (0.6, 0.5))
+    unfold(page, "masking", "undo")
+    page.click("#grow")
+    page.click("#grow")  # at once, before the canvas shows what the first did
+    shown(page)
+    run(page, 4)
+    grown, first = mask_of(page), download(page, "#edit_download")
+    stroke(page, (0.2, 0.8), (0.4, 0.8))
+    page.click("#undo")
+    shown(page)
+    run(page, 4)
+    assert np.array_equal(mask_of(page), grown)
+    page.click("#redo")
+    shown(page)
+    run(page, 4)
+    assert mask_of(page).sum() > grown.sum()
+    stop_an_extension(page, 900)
+    assert mask_of(page).sum() > grown.sum()  # the last results are there again
+    page.locator("#earlier .thumbnail-item").first.click()
+    page.wait_for_timeout(SETTLE)
+    assert download(page, "#edit_download") == first
 
 
 def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: Path):
