@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from var_core.canvas import Box, grow, placed
+from var_core.canvas import Box, check_box, grow, placed
 from var_core.config import ModelSpec
 from var_core.edit import Edit, Settings, Stage, onward
 from var_core.images import check_size, open_photo
@@ -188,16 +188,13 @@ def square_around(desk: Desk, corners: Sequence[tuple[int, int]]) -> Box:
 
 
 def box_of(text: str, desk: Desk) -> Box | None:
-    """The square that "left, top, side" names; None for an empty text. ValueError if it misses the photo."""
+    """The square that "left, top, side" names; None for an empty text. ValueError if it is of no use."""
     if not text.strip():
         return None
     left, top, side = _numbers(text, "left, top, side")
-    width, height = desk.size
-    if side < 1 or left >= width or top >= height or left + side <= 0 or top + side <= 0:
-        raise ValueError(f"the box {text} misses the photo of {width} x {height} pixels: choose another, or clear it.")
-    if side > 2 * max(width, height):
-        raise ValueError(f"the box {text} is more than twice as large as the photo: choose a smaller one.")
-    return Box(left, top, side)
+    box = Box(left, top, side)
+    check_box(box, desk.size)
+    return box
 
 
 def shown_box(box: Box | None) -> str:
