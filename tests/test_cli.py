@@ -14,7 +14,7 @@ import tiny
 from PIL import Image
 
 from var_core import checkpoints
-from var_core.cli import main
+from var_core.cli import main, parser, settings_of
 from var_core.recipe import Recipe
 from var_core.train import load_state
 
@@ -140,6 +140,17 @@ def test_a_mask_that_has_the_name_already_stays_if_it_shows_the_same(model, tmp_
     content = mine.read_bytes()
     assert run("edit", photo, "--model", model, "--mask", mine, "--out", tmp_path) == 0
     assert mine.read_bytes() == content and not (tmp_path / "photo-mask-2.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "scale"),
+    [("--mask m.png", 2), ("--mask m.png --into rose", 0), ("--extend 1,0,0,0 --into rose", 2)],
+)
+def test_a_change_of_class_frees_all_scales_by_default(words, scale):
+    parsed = parser().parse_args(["edit", "photo.png", *words.split()])
+    assert settings_of(parsed).first_free_scale == scale
+    asked = parser().parse_args(["edit", "photo.png", *words.split(), "--first-free-scale", "1"])
+    assert settings_of(asked).first_free_scale == 1
 
 
 def test_an_edit_without_a_class_extends_alone(model, tmp_path):

@@ -534,3 +534,8 @@ def test_painting_outside_the_chosen_box_is_told():
     edit = desk.asked(SPEC, DESK, painted(), replace(WISH, box=Box(20, 0, 30)))
     assert desk.misses(edit) and not desk.misses(replace(edit, boxes=(Box(10, 5, 30),)))
     assert not desk.misses(replace(edit, boxes=None))
+
+
+def test_a_change_frees_all_scales_and_other_tasks_keep_the_coarsest_unless_told_otherwise():
+    assert desk.first_free(CHANGE, 3) == 1 and desk.first_free(INPAINT, 1) == 3 and desk.first_free(EXTEND, 3) == 3
+    assert desk.first_free(CHANGE, 5) == 5 and desk.first_free(INPAINT, 2) == 2

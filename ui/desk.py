@@ -12,7 +12,7 @@ from PIL import Image
 
 from var_core.canvas import Box, check_box, grow, placed
 from var_core.config import ModelSpec
-from var_core.edit import Edit, Settings, Stage, onward
+from var_core.edit import FIRST_FREE, FIRST_FREE_OF_A_CHANGE, Edit, Settings, Stage, onward
 from var_core.images import check_size, open_photo
 from var_core.pipeline import Pipeline, Request
 from var_core.recipe import Recipe
@@ -213,6 +213,12 @@ def picker(desk: Desk | None) -> str:
         f'<div class="picker" data-width="{width}" data-height="{height}" title="Drag, or click two corners">'
         f'<img src="{runs.data_uri(small)}" alt="the photo, to drag a rectangle on" draggable="false"><i></i></div>'
     )
+
+
+def first_free(task: str, shown: int) -> int:
+    """The first free scale, as the page counts it, for a task; one that is no task's usual one stays."""
+    usual = {CHANGE: FIRST_FREE_OF_A_CHANGE + 1}.get(task, FIRST_FREE + 1)
+    return usual if shown in (FIRST_FREE + 1, FIRST_FREE_OF_A_CHANGE + 1) else shown
 
 
 def extension(desk: Desk, unit: str, *amounts: object) -> tuple[int, int, int, int]:

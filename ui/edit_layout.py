@@ -129,7 +129,7 @@ def controls_of(spec: ModelSpec) -> Controls:
     shelf = gr.Gallery(
         [str(path) for path in examples()],
         show_label=False,
-        columns=5,
+        columns=6,
         height="auto",
         allow_preview=False,
         interactive=False,

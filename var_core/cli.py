@@ -22,7 +22,7 @@ from tqdm import tqdm
 from . import __version__, checkpoints
 from .canvas import FILLS, Box
 from .config import TokenizerConfig, TransformerConfig
-from .edit import Edit, Settings, onward, run
+from .edit import FIRST_FREE, FIRST_FREE_OF_A_CHANGE, Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
 from .pipeline import Pipeline, Request, pick_device, use_threads
 from .recipe import Recipe
@@ -163,7 +163,11 @@ def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The edit settings on the command line."""
-    return Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})
+    values = {field.name: getattr(options, field.name) for field in fields(Settings)}
+    if options.first_free_scale is None:
+        changes = options.into and not any(options.extend)
+        values["first_free_scale"] = FIRST_FREE_OF_A_CHANGE if changes else FIRST_FREE
+    return Settings(**values)
 
 
 def sampling_of(options: argparse.Namespace) -> Sampling:
@@ -554,7 +558,11 @@ def _edit_command(commands: Any) -> None:
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     usual = Settings()
     made.add_argument("--fill", choices=FILLS, default=usual.fill, help="how the hole is filled before encoding")
-    made.add_argument("--first-free-scale", type=int, default=usual.first_free_scale, help="keep scales before it")
+    made.add_argument(
+        "--first-free-scale",
+        type=int,
+        help=f"keep scales before it (default: {FIRST_FREE_OF_A_CHANGE} with --into, else {FIRST_FREE})",
+    )
     made.add_argument("--min-cover", type=float, default=usual.min_cover, help="a token is free above this share")
     for name, words in (
         ("follow", "let kept tokens correct what their neighbours spill over them"),
