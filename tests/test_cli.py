@@ -15,6 +15,7 @@ from PIL import Image
 
 from var_core import checkpoints
 from var_core.cli import main, parser, settings_of
+from var_core.edit import CHANGING, REPAINTING
 from var_core.recipe import Recipe
 from var_core.train import load_state
 
@@ -143,14 +144,18 @@ def test_a_mask_that_has_the_name_already_stays_if_it_shows_the_same(model, tmp_
 
 
 @pytest.mark.parametrize(
-    ("words", "scale"),
-    [("--mask m.png", 2), ("--mask m.png --into rose", 0), ("--extend 1,0,0,0 --into rose", 2)],
+    ("words", "usual"),
+    [
+        ("--mask m.png", REPAINTING),
+        ("--mask m.png --into rose", CHANGING),
+        ("--extend 1,0,0,0 --into rose", REPAINTING),
+    ],
 )
-def test_a_change_of_class_frees_all_scales_by_default(words, scale):
-    parsed = parser().parse_args(["edit", "photo.png", *words.split()])
-    assert settings_of(parsed).first_free_scale == scale
-    asked = parser().parse_args(["edit", "photo.png", *words.split(), "--first-free-scale", "1"])
-    assert settings_of(asked).first_free_scale == 1
+def test_a_change_of_class_frees_all_scales_by_default(words, usual):
+    plain = ["edit", "photo.png", *words.split()]
+    assert settings_of(parser().parse_args(plain)) == usual
+    asked = settings_of(parser().parse_args([*plain, "--first-free-scale", "1", "--min-cover", "0.5"]))
+    assert (asked.first_free_scale, asked.min_cover) == (1, 0.5)
 
 
 def test_an_edit_without_a_class_extends_alone(model, tmp_path):

@@ -537,5 +537,7 @@ def test_painting_outside_the_chosen_box_is_told():
 
 
 def test_a_change_frees_all_scales_and_other_tasks_keep_the_coarsest_unless_told_otherwise():
-    assert desk.first_free(CHANGE, 3) == 1 and desk.first_free(INPAINT, 1) == 3 and desk.first_free(EXTEND, 3) == 3
-    assert desk.first_free(CHANGE, 5) == 5 and desk.first_free(INPAINT, 2) == 2
+    keeping, freeing = (3, 0.6), (1, 0.1)
+    assert desk.usual(CHANGE, *keeping) == freeing and desk.usual(INPAINT, *freeing) == keeping
+    assert desk.usual(EXTEND, *keeping) == keeping and desk.usual(CHANGE, *freeing) == freeing
+    assert desk.usual(CHANGE, 5, 0.45) == (5, 0.45) and desk.usual(INPAINT, 2, 0.1) == (2, 0.6)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from var_core.canvas import Box, check_box, grow, placed
 from var_core.config import ModelSpec
-from var_core.edit import FIRST_FREE, FIRST_FREE_OF_A_CHANGE, Edit, Settings, Stage, onward
+from var_core.edit import CHANGING, REPAINTING, Edit, Settings, Stage, onward
 from var_core.images import check_size, open_photo
 from var_core.pipeline import Pipeline, Request
 from var_core.recipe import Recipe
@@ -215,10 +215,12 @@ def picker(desk: Desk | None) -> str:
     )
 
 
-def first_free(task: str, shown: int) -> int:
-    """The first free scale, as the page counts it, for a task; one that is no task's usual one stays."""
-    usual = {CHANGE: FIRST_FREE_OF_A_CHANGE + 1}.get(task, FIRST_FREE + 1)
-    return usual if shown in (FIRST_FREE + 1, FIRST_FREE_OF_A_CHANGE + 1) else shown
+def usual(task: str, first: int, cover: float) -> tuple[int, float]:
+    """First free scale, as the page counts it, and cover for a task; what is no task's usual value stays."""
+    wanted = CHANGING if task == CHANGE else REPAINTING
+    firsts = [settings.first_free_scale + 1 for settings in (REPAINTING, CHANGING)]
+    covers = [settings.min_cover for settings in (REPAINTING, CHANGING)]
+    return (wanted.first_free_scale + 1 if first in firsts else first), wanted.min_cover if cover in covers else cover
 
 
 def extension(desk: Desk, unit: str, *amounts: object) -> tuple[int, int, int, int]:

@@ -296,8 +296,8 @@ def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> None:
     _wire_photo(handlers, table, given, sheet, onward.take)
     _wire_mask(handlers, table, given.masking, given.choice.box)
     _wire_choice(handlers, table, given.choice, given.outline)
-    first = given.how.first_free_scale
-    given.choice.task.input(desk.first_free, [given.choice.task, first], first, **AT_ONCE)  # not when it is restored
+    freed = [given.how.first_free_scale, given.how.min_cover]
+    given.choice.task.input(desk.usual, [given.choice.task, *freed], freed, **AT_ONCE)  # not when it is restored
     _wire_runs(handlers, table, given, sheet)
     settings = [*given.choice, *given.how, *given.drawing, *given.seeding]
     given.restore.upload(handlers.restore, given.restore, settings, **AT_ONCE)

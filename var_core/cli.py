@@ -22,7 +22,7 @@ from tqdm import tqdm
 from . import __version__, checkpoints
 from .canvas import FILLS, Box
 from .config import TokenizerConfig, TransformerConfig
-from .edit import FIRST_FREE, FIRST_FREE_OF_A_CHANGE, Edit, Settings, onward, run
+from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
 from .pipeline import Pipeline, Request, pick_device, use_threads
 from .recipe import Recipe
@@ -163,11 +163,9 @@ def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The edit settings on the command line."""
-    values = {field.name: getattr(options, field.name) for field in fields(Settings)}
-    if options.first_free_scale is None:
-        changes = options.into and not any(options.extend)
-        values["first_free_scale"] = FIRST_FREE_OF_A_CHANGE if changes else FIRST_FREE
-    return Settings(**values)
+    usual = CHANGING if options.into and not any(options.extend) else REPAINTING
+    asked = {field.name: getattr(options, field.name) for field in fields(Settings)}
+    return replace(usual, **{name: value for name, value in asked.items() if value is not None})
 
 
 def sampling_of(options: argparse.Namespace) -> Sampling:
@@ -561,9 +559,13 @@ def _edit_command(commands: Any) -> None:
     made.add_argument(
         "--first-free-scale",
         type=int,
-        help=f"keep scales before it (default: {FIRST_FREE_OF_A_CHANGE} with --into, else {FIRST_FREE})",
+        help=f"keep scales before it (default: {usual.first_free_scale}; with --into {CHANGING.first_free_scale})",
     )
-    made.add_argument("--min-cover", type=float, default=usual.min_cover, help="a token is free above this share")
+    made.add_argument(
+        "--min-cover",
+        type=float,
+        help=f"a token is free above this share (default: {usual.min_cover}; with --into {CHANGING.min_cover})",
+    )
     for name, words in (
         ("follow", "let kept tokens correct what their neighbours spill over them"),
         ("match", "shift the colours smoothly so that the seam has no step"),

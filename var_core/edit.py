@@ -33,17 +33,13 @@ LONG = 7  # a photo so many times as long as it is wide may take too many square
 MOST_CONTEXT, MOST_HARMONISED = 10, 32
 
 
-FIRST_FREE = 2  # the coarsest scales hold colours and layout, so they are kept …
-FIRST_FREE_OF_A_CHANGE = 0  # … unless something shall become something else
-
-
 @dataclass(frozen=True)
 class Settings:
     """How an edit is done. Pixels are the photo's."""
 
     fill: str = "navier-stokes"  # the hole, before it is encoded: one of canvas.FILLS
-    first_free_scale: int = FIRST_FREE  # before it, a token is free only where all of its cell is painted
-    min_cover: float = 0.3  # a token is free if more than this share of its cell is painted
+    first_free_scale: int = 2  # before it, a token is free only where all of its cell is painted
+    min_cover: float = 0.6  # a token is free if more than this share of its cell is painted
     follow: bool = True  # kept tokens correct what drawn neighbours spill over them
     match: bool = True  # shift the drawn colours smoothly so that the seam has no step
     detail: bool = True  # borrow detail finer than the model draws from where the photo shows it
@@ -65,6 +61,11 @@ class Settings:
                 f"feather {self.feather}, harmonise {self.harmonise}, first_free_scale {self.first_free_scale}: choose "
                 f"0 to 4096 pixels, 0 to {MOST_HARMONISED} pixels, and a scale of 0 or more."
             )
+
+
+REPAINTING = Settings()
+# The coarsest scales hold colours and layout, and what shall become something else needs other ones.
+CHANGING = Settings(first_free_scale=0, min_cover=0.1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from .canvas import FILLS, Box, fill, grow
 from .data import PictureSet
-from .edit import Settings, Work, prepare, second_pass, shifted
+from .edit import CHANGING, REPAINTING, Settings, Work, prepare, second_pass, shifted
 from .evaluate import Gaussian, Probe, features_of, frechet
 from .features import ImageFeatures
 from .images import to_float
@@ -170,7 +170,7 @@ def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, 
 
 def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, Method]:
     """The rows of the table: real pixels, fills, the notebook's recipe, ours, and ours with each choice switched."""
-    usual = Settings()
+    usual = REPAINTING
     rows: dict[str, Method] = {
         REAL: transplanted(train),
         "mean fill": filled("mean"),
@@ -179,6 +179,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         "Navier-Stokes (OpenCV)": filled("navier-stokes"),
         "authors' notebook": notebook(pipe, sampling),
         "ours": ours(pipe, usual, sampling, null=False),
+        "ours, as for a change": ours(pipe, CHANGING, sampling, null=False),
         "ours, no class": ours(pipe, usual, sampling, null=True),
         "ours, smooth": ours(pipe, usual, replace(sampling, smooth=True), null=False),
         "ours, best of 4 by what is kept": likeliest(pipe, usual, sampling, 4, kept=True),
@@ -190,7 +191,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         f"{'no' if usual.detail else 'with'} borrowed detail": {"detail": not usual.detail},
         **{f"fill {kind}": {"fill": kind} for kind in FILLS if kind != usual.fill},
         **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 1, 2, 4) if k != usual.first_free_scale},
-        **{f"free above cover {c}": {"min_cover": c} for c in (0.0, 0.3, 0.6) if c != usual.min_cover},
+        **{f"free above cover {c}": {"min_cover": c} for c in (0.1, 0.3, 0.8) if c != usual.min_cover},
         **{f"harmonised within {n} pixels": {"harmonise": n} for n in (0, 6, 12) if n != usual.harmonise},
         **{f"feather {n}": {"feather": n} for n in (0, 2, 6) if n != usual.feather},
     }
