@@ -464,9 +464,9 @@ def thumbnails(desk: Desk | None) -> list[Image.Image]:
     return [_small(Image.fromarray(photo)) for _, photo, _ in desk.past] if desk else []
 
 
-def earlier(dones: Sequence[Done]) -> list[tuple[Image.Image, str]]:
-    """The first result of each edit, small, with the class, oldest first; nothing if there is but one edit."""
-    return [(_small(done.shown[0]), Path(done.files[0]).stem) for done in dones] if len(dones) > 1 else []
+def earlier(dones: Sequence[Done]) -> list[Image.Image]:
+    """The first result of each edit, small, oldest first; nothing if there is but one edit."""
+    return [_small(done.shown[0]) for done in dones] if len(dones) > 1 else []
 
 
 def _small(picture: Image.Image) -> Image.Image:

@@ -263,16 +263,7 @@ def stage() -> tuple[Table, Sheet, Onward]:
         buttons=["fullscreen"],
         elem_id="canvas",
     )
-    past = gr.Gallery(
-        label="Before that: click to step back",
-        columns=8,
-        height="auto",
-        allow_preview=False,
-        interactive=False,
-        visible=False,
-        format="png",
-        elem_id="past",
-    )
+    past = _shelf("Before that: click to step back", "past")
     bar = gr.HTML(READY, elem_id="edit_bar")
     gallery = gr.Gallery(
         format="png",
@@ -294,8 +285,16 @@ def stage() -> tuple[Table, Sheet, Onward]:
         label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
     )
     inside = gr.HTML(elem_id="inside")
-    earlier = gr.Gallery(
-        label="Results so far: click to see them again",
+    earlier = _shelf("Results so far: click to see them again", "earlier")
+    files, states = (download, mask, bundle), (gr.State(), gr.State(0))
+    sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, earlier, gr.State(()))
+    return Table(canvas, gr.State(), past), sheet, Onward(take, send)
+
+
+def _shelf(label: str, name: str) -> gr.Gallery:
+    """A row of small pictures to click on, hidden while it is empty."""
+    return gr.Gallery(
+        label=label,
         columns=8,
         height="auto",
         allow_preview=False,
@@ -303,8 +302,5 @@ def stage() -> tuple[Table, Sheet, Onward]:
         visible=False,
         format="png",
         buttons=[],
-        elem_id="earlier",
+        elem_id=name,
     )
-    files, states = (download, mask, bundle), (gr.State(), gr.State(0))
-    sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, earlier, gr.State(()))
-    return Table(canvas, gr.State(), past), sheet, Onward(take, send)

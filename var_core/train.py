@@ -246,6 +246,21 @@ class CodebookMeans:
         return int(dead.sum())
 
 
+def draw_pictures(
+    pictures: PictureSet, draws: Draws, chance: np.random.Generator, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Row numbers (B,), which of them are mirrored, bool (B,), and these pictures (B, 3, S, S)."""
+    rows = draws.batch(chance, size)
+    flips = torch.from_numpy(chance.random(len(rows)) < 0.5)
+    return rows, flips, pictures.images(rows, flips)
+
+
+def pixel_loss(decoded: Tensor, images: Tensor) -> Tensor:
+    """L1 + L2 of pictures (B, 3, S, S)."""
+    error = decoded - images
+    return error.abs().mean() + error.square().mean()
+
+
 class TokenizerTask:
     """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors."""
 
@@ -273,18 +288,15 @@ class TokenizerTask:
         self.assigned: tuple[Tensor, Tensor] | None = None
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
-        chance = self.draws.generator(step)
-        rows = self.draws.batch(chance, self.optimisation.batch)
-        flips = torch.from_numpy(chance.random(len(rows)) < 0.5)
-        images = self.train.images(rows, flips).to(self.device, memory_format=torch.channels_last)
+        *_, drawn = draw_pictures(self.train, self.draws, self.draws.generator(step), self.optimisation.batch)
+        images = drawn.to(self.device, memory_format=torch.channels_last)
         f = self.model.features(images).float()
         with torch.autocast(f.device.type, enabled=False):
             found = list(self.model.quantizer.quantize(f))
         towards = [F.mse_loss(q.f_hat, f.detach()) + self.commitment * F.mse_loss(f, q.f_hat.detach()) for q in found]
         quantizing = torch.stack(towards).mean()
         decoded = self.model.decode_unclamped(f + (found[-1].f_hat - f).detach()).float()
-        error = decoded - images
-        pixels = error.abs().mean() + error.square().mean()
+        pixels = pixel_loss(decoded, images)
         perceived = perceptual_distance(self.features, decoded, images)
         tokens = torch.cat([q.tokens.flatten() for q in found])
         self.assigned = tokens, torch.cat([q.residual.detach().flatten(0, 1) for q in found])

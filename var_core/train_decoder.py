@@ -15,7 +15,16 @@ from .checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
 from .schedule import Schedule
-from .train import Optimisation, TokenSet, autocast, fingerprint, reconstruction_report, same_tokenizer
+from .train import (
+    Optimisation,
+    TokenSet,
+    autocast,
+    draw_pictures,
+    fingerprint,
+    pixel_loss,
+    reconstruction_report,
+    same_tokenizer,
+)
 from .vqvae import Tokenizer
 
 SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judged
@@ -93,15 +102,13 @@ class DecoderTask:
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         chance = self.draws.generator(step)
-        rows = self.draws.batch(chance, self.optimisation.batch)
-        flips = torch.from_numpy(chance.random(len(rows)) < 0.5)
-        images = self.train.images(rows, flips).to(self.device, memory_format=torch.channels_last)
+        rows, flips, drawn = draw_pictures(self.train, self.draws, chance, self.optimisation.batch)
+        images = drawn.to(self.device, memory_format=torch.channels_last)
         tokens = self.tokens.tokens[flips.long(), rows].long().to(self.device)
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
             f_hat = self.model.quantizer.features(self.schedule.split(tokens))
         decoded = self.model.decode_unclamped(f_hat).float()
-        error = decoded - images
-        pixels = error.abs().mean() + error.square().mean()
+        pixels = pixel_loss(decoded, images)
         # Both networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
         shift = tuple(chance.integers(SHIFTS, size=2).tolist())
         moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
