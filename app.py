@@ -6,7 +6,6 @@ import io
 import os
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from var_core.pipeline import Pipeline
 
 FIRST_PORT, PORTS = 7860, 100
-HERE = Path(__file__).resolve().parent
 
 
 class Parser(argparse.ArgumentParser):
