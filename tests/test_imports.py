@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
-    *("config", "schedule", "layers", "quantizer", "vqvae", "transformer", "plan", "sampling"),
-    *("images", "canvas", "detail", "checkpoints", "pipeline", "edit", "recipe", "viz"),
+    *("config", "schedule", "layers", "quantizer", "vqvae", "transformer", "memory", "plan", "sampling"),
+    *("images", "canvas", "detail", "checkpoints", "pipeline", "trace", "edit", "recipe", "viz", "atlas"),
 )
 MODULES = sorted(path.stem for path in (ROOT / "var_core").glob("*.py") if not path.stem.startswith("__"))
 SCREENS = sorted(path for path in (*(ROOT / "ui").glob("*.py"), ROOT / "app.py") if path.is_file())
@@ -76,6 +76,9 @@ def test_screens_hold_no_tensors(path):
         "config",
         "edit",
         "canvas",
+        "memory",
+        "trace",
+        "atlas",
     }
 
 

@@ -37,8 +37,8 @@ def test_cache_returns_all_that_was_written_in_order():
     for span in SCHEDULE.spans:
         k, v = torch.randn(2, 2, HEADS, span.stop - span.start, WIDTH // HEADS)
         written.append((k, v))
-        cache.extend(0, span.start, torch.full_like(k, torch.nan), torch.full_like(v, torch.nan))  # another block
-        keys, values = cache.extend(1, span.start, k, v)
+        cache.extend(0, span.start, k, torch.full_like(k, torch.nan), torch.full_like(v, torch.nan))  # another block
+        keys, values = cache.extend(1, span.start, k, k, v)
         assert torch.equal(keys, torch.cat([k for k, _ in written], dim=2))
         assert torch.equal(values, torch.cat([v for _, v in written], dim=2))
 

@@ -66,8 +66,11 @@ class KVCache:
     def __init__(self, depth: int, batch: int, heads: int, length: int, head_width: int, like: Tensor):
         self.store = like.new_empty((depth, 2, batch, heads, length, head_width))
 
-    def extend(self, block: int, start: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Write k, v (B, H, n, D/H) of one block at `start`; returns all up to there, (B, H, start + n, D/H) each."""
+    def extend(self, block: int, start: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Write k, v (B, H, n, D/H) of one block at `start`; returns all up to there, (B, H, start + n, D/H) each.
+
+        Queries `q`, of the same shape, are let go.
+        """
         end = start + k.shape[2]
         self.store[block, 0, :, :, start:end] = k
         self.store[block, 1, :, :, start:end] = v
@@ -76,6 +79,23 @@ class KVCache:
     @property
     def nbytes(self) -> int:
         return self.store.nbytes
+
+
+class QueryCache(KVCache):
+    """A cache that keeps the scaled queries too, (depth, B, H, L, D/H), for looking at the attention afterwards."""
+
+    def __init__(self, depth: int, batch: int, heads: int, length: int, head_width: int, like: Tensor):
+        super().__init__(depth, batch, heads, length, head_width, like)
+        self.queries = like.new_empty((depth, batch, heads, length, head_width))
+
+    def extend(self, block: int, start: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        self.queries[block, :, :, start : start + q.shape[2]] = q
+        return super().extend(block, start, q, k, v)
+
+    @property
+    def keys(self) -> Tensor:
+        """(depth, B, H, L, D/H)"""
+        return self.store[:, 0]
 
 
 class Attention(nn.Module):
@@ -140,7 +160,7 @@ class Block(nn.Module):
     def step(self, x: Tensor, modulation: Tensor, cache: KVCache, block: int, start: int) -> Tensor:
         """One scale, x (B, L_k, D), which sees what the cache holds and itself."""
         q, k, v = self.attention.queries_keys_values(self.attention_input(x, modulation))
-        keys, values = cache.extend(block, start, k, v)
+        keys, values = cache.extend(block, start, q, k, v)
         return self.after_attention(x, self.attention.mix(q, keys, values), modulation)
 
     def after_attention(self, x: Tensor, attended: Tensor, modulation: Tensor) -> Tensor:

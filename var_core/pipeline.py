@@ -13,6 +13,7 @@ from torch import Tensor
 from . import checkpoints, sampling
 from .config import ModelSpec
 from .images import from_pil, to_float, to_pil, to_uint8
+from .memory import Memory
 from .plan import Plan
 from .sampling import Sampling, Step
 from .schedule import Schedule
@@ -120,8 +121,11 @@ class Pipeline:
         logits = self.var(labels.to(self.device), self.tokenizer.quantizer.teacher_input(given))
         return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
 
-    def steps(self, request: Request) -> Iterator[Step]:
-        """Make the request's pictures, scale by scale; closing the iterator stops within one scale."""
+    def steps(self, request: Request, memory: Memory | None = None) -> Iterator[Step]:
+        """Make the request's pictures, scale by scale; closing the iterator stops within one scale.
+
+        A `memory` of an earlier run saves what this one would compute again; see `Memory`.
+        """
         if not 0 <= min(request.labels) <= max(request.labels) <= self.spec.transformer.null_label:
             raise ValueError(
                 f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
@@ -136,6 +140,7 @@ class Pipeline:
             request.seeds,
             request.sampling,
             plan.to(self.device),
+            memory,
         )
 
     def _check(self, plan: Plan) -> None:

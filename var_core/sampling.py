@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .layers import KVCache
+from .memory import Memory, Reader
 from .plan import Plan
 from .quantizer import Quantizer
 from .schedule import Schedule
-from .transformer import VAR, Condition
+from .transformer import VAR
 
 
 @dataclass(frozen=True)
@@ -149,21 +149,30 @@ class Draw:
 
 @torch.inference_mode()
 def steps(
-    var: VAR, quantizer: Quantizer, labels: Tensor, seeds: tuple[int, ...], sampling: Sampling, plan: Plan
+    var: VAR,
+    quantizer: Quantizer,
+    labels: Tensor,
+    seeds: tuple[int, ...],
+    sampling: Sampling,
+    plan: Plan,
+    memory: Memory | None = None,
 ) -> Iterator[Step]:
     """The loop: yields a `Step` for every scale, coarse to fine; labels int64 (B,), one seed a picture.
 
-    Nothing is shared between two runs, so they may interleave, and a run may be dropped half-way.
+    Nothing is shared between two runs, so they may interleave, and a run may be dropped half-way. With a `memory`, what
+    it knows already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed.
     """
-    batch, nothing = len(labels), torch.full_like(labels, var.config.null_label)
-    guided = sampling.guidance > 0 and not torch.equal(labels, nothing)  # else both branches would be equal
-    both = torch.cat((labels, nothing)) if guided else labels
-    condition, cache = var.condition(both), var.new_cache(len(both))
+    nothing = torch.full_like(labels, var.config.null_label)
+    two = not torch.equal(labels, nothing) and (sampling.guidance > 0 or memory is not None)  # else both would be equal
+    both = torch.cat((labels, nothing)) if two else labels
+    reader = memory or Reader(var, both)
+    if memory:
+        memory.begin(var, both)
     chooser = Draw(sampling, seeds, var.schedule)
-    f_hat = quantizer.empty(batch)
+    f_hat = quantizer.empty(len(labels))
     for scale, side in enumerate(var.schedule.sides):
-        hidden = hidden_of(var, condition, quantizer.next_input(f_hat, scale), scale, cache)
-        if guided:  # before the head, which is affine: the same logits for half of its work
+        hidden = reader.read(quantizer.next_input(f_hat, scale), scale)
+        if two:  # before the head, which is affine: the same logits for half of its work
             hidden = guide(*hidden.chunk(2), sampling.guidance * var.schedule.ratio(scale))
         keep = plan.keep[scale]
         places = (~keep).any(0).nonzero()[:, 0]  # nothing is drawn where all pictures keep their token
@@ -181,9 +190,3 @@ def steps(
 def among(given: Tensor, keep: Tensor, places: Tensor, drawn: Tensor) -> Tensor:
     """`given` (B, L_k, ...) where `keep` (B, L_k), else what was `drawn` (B, n, ...) for `places` (n,)."""
     return torch.where(keep.view(keep.shape + (1,) * (given.ndim - 2)), given, given.index_copy(1, places, drawn))
-
-
-def hidden_of(var: VAR, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
-    """`VAR.step` for as many rows as the condition has: the input (B, L_k, C) serves both branches of guidance."""
-    rows = len(condition.start)
-    return var.step(condition, scale_input.repeat(rows // len(scale_input), 1, 1), scale, cache)

@@ -53,10 +53,10 @@ class VAR(nn.Module):
             blocks = tuple(layer(active).unflatten(-1, (6, -1)) for layer in self.block_modulations)
         return Condition(start, blocks, self.head_modulation(active).unflatten(-1, (2, -1)))
 
-    def new_cache(self, batch: int) -> KVCache:
+    def new_cache(self, batch: int, kind: type[KVCache] = KVCache) -> KVCache:
         """An empty cache for a run of `batch` rows; pass it to every step of that run and to no other."""
         width = self.config.width // self.config.heads
-        return KVCache(self.config.depth, batch, self.config.heads, self.schedule.total, width, like=self.head.weight)
+        return kind(self.config.depth, batch, self.config.heads, self.schedule.total, width, like=self.head.weight)
 
     def forward(self, labels: Tensor, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of all scales given the coarser ones; labels (B,), teacher_input (B, L - L_0, C).

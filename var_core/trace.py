@@ -1,0 +1,343 @@
+"""All that can be seen of how one picture came about, as a value and as a file that opens without the model."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .config import TransformerConfig
+from .memory import Memory
+from .pipeline import Pipeline, Request
+from .plan import Plan
+from .sampling import Draw, Sampling, Step, guide
+from .schedule import Schedule
+
+KEY = "var-studio-trace"  # of the JSON text in a file's metadata
+LIKELIEST = 10  # tokens remembered for each place
+UNKNOWN = -1  # no token: nothing was drawn here
+ORIGINS = ("drawn", "edited", "opened")
+MOST_SIDE = 2048  # of the pictures in a file
+
+
+@dataclass(frozen=True)
+class About:
+    """What a trace is of. `origin`: "drawn" from nothing, "edited", or "opened" (a picture that was given)."""
+
+    model: str
+    digest: str
+    codebook: str  # fingerprint: equal where tokens mean the same
+    sides: tuple[int, ...]
+    label: int
+    class_name: str
+    null_label: int
+    seed: int
+    sampling: Sampling
+    origin: str = "drawn"
+    device: str = "cpu"
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.sides)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A picture's pyramid of L tokens in K scales, all scales one after another, and what the model thought of each.
+
+    Distributions are those over the V codes after guidance and temperature, before top-k and top-p: what the model
+    holds likely, also where a token was given and not drawn.
+    """
+
+    about: About
+    tokens: Tensor  # (L,) int32
+    keep: Tensor  # (L,) bool: given, not drawn
+    probability: Tensor  # (L,) float32: of the token
+    entropy: Tensor  # (L,) float32: of its distribution, nats
+    rank: Tensor  # (L,) int32: 1 = the likeliest
+    divergence: Tensor  # (L,) float32: KL of the conditional to the unconditional distribution, nats; 0 without a class
+    unguided: Tensor  # (L,) int32: what the same chance would have drawn without guidance; UNKNOWN where given
+    likeliest: Tensor  # (L, LIKELIEST) int32, falling
+    shares: Tensor  # (L, LIKELIEST) float32: their probabilities
+    queries: Tensor  # (depth, H, L, D/H) float16, scaled; of the conditional branch
+    keys: Tensor  # the same shape
+    pictures: Tensor  # (K, S, S, 3) uint8: decoded after each scale
+    seconds: Tensor  # (K,) float32: time that each scale took, 0 where it was remembered
+    operations: Tensor  # (K,) int64: floating-point operations of the transformer, both branches
+    cache_bytes: Tensor  # (K,) int64: keys and values up to and with this scale, both branches
+    colours: Tensor  # (V, 3) uint8: one colour for each code, near for near codes
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.about.schedule
+
+    def pyramid(self) -> list[Tensor]:
+        """K maps of tokens, int64 (1, L_k)."""
+        return self.schedule.split(self.tokens.long()[None])
+
+    def plan(self) -> Plan:
+        """The plan that gives what was given."""
+        return Plan(self.pyramid(), self.schedule.split(self.keep[None]))
+
+    def request(self) -> Request:
+        """What makes this picture (again)."""
+        return Request((self.about.label,), (self.about.seed,), self.about.sampling, self.plan())
+
+    def attention(self, place: int) -> Tensor:
+        """Where the token at `place` of the sequence looks: float32 (depth, H, L); each row sums to 1.
+
+        Nothing on later scales (the block-causal mask).
+        """
+        end = self.schedule.spans[int(self.schedule.levels()[place])].stop
+        query, keys = self.queries[:, :, place, :, None].float(), self.keys[:, :, :end].float()
+        seen = (keys @ query)[..., 0].softmax(-1)  # (depth, H, end)
+        return torch.nn.functional.pad(seen, (0, self.schedule.total - end))
+
+    def masses(self) -> Tensor:
+        """Attention from scale to scale: float32 (depth, H, K, K), the mean over the row's tokens; rows sum to 1."""
+        spans, levels = self.schedule.spans, self.schedule.levels()
+        found = torch.zeros(*self.queries.shape[:2], len(spans), len(spans))
+        for block, (queries, keys) in enumerate(zip(self.queries.float(), self.keys.float(), strict=True)):
+            for scale, span in enumerate(spans):
+                seen = (queries[:, span] @ keys[:, : span.stop].transpose(1, 2)).softmax(-1).mean(1)  # (H, span.stop)
+                found[block, :, scale] = found[block, :, scale].index_add(1, levels[: span.stop], seen)
+        return found
+
+    def nearness(self) -> list[float]:
+        """PSNR in dB of each scale's picture to the last one, infinite for the last."""
+        last = self.pictures[-1].double()
+        errors = [(picture.double() - last).square().mean().item() for picture in self.pictures]
+        return [float("inf") if error == 0 else 10 * float(np.log10(255**2 / error)) for error in errors]
+
+    def save(self, path: Path) -> None:
+        """Write it to a safetensors file, with `about` as JSON in the file's metadata."""
+        save_file(self._tensors(), path, metadata={KEY: json.dumps(asdict(self.about))})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {field.name: getattr(self, field.name).contiguous() for field in fields(self) if field.name != "about"}
+
+    @classmethod
+    def load(cls, path: Path) -> Trace:
+        """The inverse of `save`, bit by bit; ValueError, with the reason, if the file is no trace or does not fit."""
+        name = Path(path).name
+        try:
+            with safe_open(path, "pt") as file:
+                text = (file.metadata() or {}).get(KEY)
+                if text is None:
+                    raise ValueError(f"{name} holds no trace: choose a file that Explore has saved.")
+                about = _about(json.loads(text))
+                tensors = {key: file.get_tensor(key) for key in file.keys()}
+            trace = cls(about, **tensors)
+        except FileNotFoundError as error:
+            raise ValueError(f"{path}: there is no such file.") from error
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{name} is not a trace: choose a .safetensors file that Explore has saved.") from error
+        except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+            raise ValueError(f"{name} is damaged, or was saved by another version.") from error
+        trace.check(name)
+        return trace
+
+    def check(self, name: str) -> None:
+        """ValueError unless all shapes and types fit each other and all tokens are in the codebook."""
+        total, scales = self.schedule.total, len(self.schedule)
+        if self.queries.ndim != 4 or self.pictures.ndim != 4 or self.colours.ndim != 2:
+            raise ValueError(f"{name} is damaged: its tensors do not fit each other.")
+        side, vocabulary = self.pictures.shape[1], len(self.colours)
+        wanted = {
+            **dict.fromkeys(("tokens", "rank", "unguided"), ((total,), torch.int32)),
+            **dict.fromkeys(("probability", "entropy", "divergence"), ((total,), torch.float32)),
+            "keep": ((total,), torch.bool),
+            "likeliest": ((total, min(LIKELIEST, vocabulary)), torch.int32),
+            "shares": ((total, min(LIKELIEST, vocabulary)), torch.float32),
+            **dict.fromkeys(
+                ("queries", "keys"), ((*self.queries.shape[:2], total, self.queries.shape[3]), torch.float16)
+            ),
+            "pictures": ((scales, side, side, 3), torch.uint8),
+            "seconds": ((scales,), torch.float32),
+            **dict.fromkeys(("operations", "cache_bytes"), ((scales,), torch.int64)),
+            "colours": ((vocabulary, 3), torch.uint8),
+        }
+        found = {key: (tuple(tensor.shape), tensor.dtype) for key, tensor in self._tensors().items()}
+        if found != wanted or not 0 < side <= MOST_SIDE:
+            wrong = next((key for key in wanted if found[key] != wanted[key]), "pictures")
+            raise ValueError(f"{name} is damaged: its {wrong} do not fit the rest.")
+        for key in ("tokens", "likeliest"):
+            if not 0 <= int(getattr(self, key).min()) <= int(getattr(self, key).max()) < vocabulary:
+                raise ValueError(f"{name} is damaged: it has {key} that are not in its codebook.")
+
+
+def _about(values: dict) -> About:
+    """From JSON; TypeError or KeyError if it is something else, ValueError where a value is out of range."""
+    sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
+    about = About(**{**values, "sides": sides, "sampling": sampling})
+    texts = (about.model, about.digest, about.codebook, about.class_name, about.origin, about.device)
+    numbers = (about.label, about.null_label, about.seed, *sides)
+    growing = sides and sides[0] == 1 and all(a < b for a, b in itertools.pairwise(sides))
+    typed = all(type(text) is str for text in texts) and all(type(number) is int for number in numbers)
+    if not (typed and growing and sides[-1] <= 64 and about.origin in ORIGINS and 0 <= about.label <= about.null_label):
+        raise TypeError("about")
+    return about
+
+
+def fingerprint(codebook: Tensor) -> str:
+    """What tells a codebook (V, C) from others: 12 hex digits."""
+    return hashlib.sha256(codebook.detach().float().cpu().numpy().tobytes()).hexdigest()[:12]
+
+
+def colours(codebook: Tensor) -> Tensor:
+    """A colour for each code of a codebook (V, C): uint8 (V, 3), near for near codes.
+
+    The three directions in which the codes differ most become lightness and the two axes of colour of CIELAB; each is
+    stretched so that it is used evenly.
+    """
+    codes = codebook.detach().double().cpu()
+    centred = codes - codes.mean(0)
+    _, directions = torch.linalg.eigh(centred.T @ centred)
+    axes = directions.flip(1)[:, :3]
+    axes = axes * axes.sum(0).sign().where(axes.sum(0) != 0, torch.ones(()).double())  # an eigenvector has two signs
+    order = (centred @ axes).argsort(0).argsort(0)  # (V, 3): ranks along each axis
+    even = torch.nn.functional.pad(order.float() / max(1, len(codes) - 1), (0, 3 - axes.shape[1]), value=0.5)
+    low, high = torch.tensor([32.0, -48.0, -48.0]), torch.tensor([88.0, 48.0, 48.0])
+    lab = (low + even * (high - low)).numpy()[None].astype(np.float32)
+    return torch.from_numpy((cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)[0] * 255).round().astype(np.uint8))
+
+
+def operations(config: TransformerConfig, branches: int) -> list[int]:
+    """Floating-point operations of matrix products at each scale (a multiplication and an addition are two)."""
+    width, prefix, found = config.width, 0, []
+    for length in Schedule(config.sides).lengths:
+        prefix += length
+        block = (4 + 2 * config.mlp_ratio) * width**2 + 2 * prefix * width  # of one token
+        first = config.code_width * width if prefix > length else 0  # the coarsest scale is shown a class, not codes
+        found.append(2 * branches * length * (config.depth * block + first) + 2 * length * width * config.vocabulary)
+    return found
+
+
+def cache_bytes(config: TransformerConfig, branches: int, width_of_number: int) -> list[int]:
+    """Bytes of keys and values up to and with each scale."""
+    ends = [span.stop for span in Schedule(config.sides).spans]
+    return [2 * branches * config.depth * config.width * width_of_number * end for end in ends]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A step and the seconds that it took."""
+
+    step: Step
+    seconds: float
+
+
+def timed(pipe: Pipeline, request: Request, memory: Memory) -> Iterator[Timed]:
+    """The steps of a request, remembered; each with its time, 0 where the memory knew the scale."""
+    reads, began = memory.reads, time.perf_counter()
+    for step in pipe.steps(request, memory):
+        took = time.perf_counter() - began
+        yield Timed(step, took if memory.reads > reads else 0.0)
+        reads, began = memory.reads, time.perf_counter()
+
+
+@torch.inference_mode()
+def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Memory, origin: str = "drawn") -> Trace:
+    """The trace of a request for one picture, after all its `steps` were made with this `memory`."""
+    if len(request.labels) != 1:
+        raise ValueError(f"{len(request.labels)} pictures: a trace is of one.")
+    schedule, sampling, var = pipe.schedule, request.sampling, pipe.var
+    tokens = torch.cat([one.step.tokens for one in steps], 1)  # (1, L)
+    keep = torch.cat([one.step.keep for one in steps], 1)[0]  # (L,)
+    conditional, *rest = torch.cat(memory.hidden, 1).split(1)  # (1, L, D); without a class there is one branch
+    unconditional = rest[0] if rest else conditional
+    strengths = torch.tensor([sampling.guidance * schedule.ratio(k) for k in schedule.levels().tolist()])
+    mixed = guide(conditional, unconditional, strengths.to(conditional)[:, None]) if rest else conditional
+    plain = var.logits(conditional)
+    logits = (var.logits(mixed) if rest else plain) / sampling.temperature  # (1, L, V)
+    logs = logits.log_softmax(-1)
+    own = logits.gather(-1, tokens[..., None])
+    count = min(LIKELIEST, logits.shape[-1])
+    shares, likeliest = logs[0].topk(count)
+    divergence = _divergence(plain, var.logits(unconditional)) if rest else torch.zeros_like(logs[..., 0])
+    return Trace(
+        _describe(pipe, request, origin),
+        tokens[0].int().cpu(),
+        keep.cpu(),
+        logs.gather(-1, tokens[..., None])[0, :, 0].exp().cpu(),
+        -torch.linalg.vecdot(logs.exp(), logs)[0].cpu(),
+        ((logits > own).sum(-1)[0] + 1).int().cpu(),
+        divergence[0].cpu(),
+        _unguided(pipe, request, plain, keep).int().cpu(),
+        likeliest.int().cpu(),
+        shares.exp().cpu(),
+        memory.cache.queries[:, 0].half().cpu(),
+        memory.cache.keys[:, 0].half().cpu(),
+        torch.from_numpy(np.stack([_picture(pipe, one.step, memory) for one in steps])),
+        torch.tensor([one.seconds for one in steps]),
+        torch.tensor(operations(pipe.spec.transformer, len(memory.labels))),
+        torch.tensor(cache_bytes(pipe.spec.transformer, len(memory.labels), memory.cache.store.element_size())),
+        colours(pipe.tokenizer.quantizer.codebook),
+    )
+
+
+def _divergence(conditional: Tensor, unconditional: Tensor) -> Tensor:
+    """KL of one distribution to another, nats, from logits (1, L, V): (1, L)."""
+    ours, theirs = conditional.log_softmax(-1), unconditional.log_softmax(-1)
+    chances = ours.exp()
+    return (torch.linalg.vecdot(chances, ours) - torch.linalg.vecdot(chances, theirs)).clamp_min(0)
+
+
+def _unguided(pipe: Pipeline, request: Request, logits: Tensor, keep: Tensor) -> Tensor:
+    """What the chance of a request draws from conditional logits (1, L, V); UNKNOWN where `keep` (L,). int64 (L,)."""
+    chooser, found = Draw(request.sampling, request.seeds, pipe.schedule), []
+    for scale, span in enumerate(pipe.schedule.spans):
+        places = (~keep[span]).nonzero()[:, 0]
+        tokens = torch.full_like(keep[span], UNKNOWN, dtype=torch.int64)
+        if len(places):
+            shares = chooser.distribution(logits[:, span][:, places])
+            tokens[places] = chooser.choose(shares, scale, places, pipe.tokenizer.quantizer)[0][0]
+        found.append(tokens)
+    return torch.cat(found)
+
+
+def _picture(pipe: Pipeline, step: Step, memory: Memory) -> np.ndarray:
+    """uint8 (S, S, 3): what a step has come to, decoded unless the memory holds it."""
+    known = memory.decoded.get(step.scale)
+    if known is None or not torch.equal(known[0], step.f_hat):
+        memory.decoded[step.scale] = known = step.f_hat, pipe.pixels(step.f_hat)[0]
+    return known[1]
+
+
+def _describe(pipe: Pipeline, request: Request, origin: str) -> About:
+    spec, label = pipe.spec, request.labels[0]
+    return About(
+        spec.name,
+        pipe.digest,
+        fingerprint(pipe.tokenizer.quantizer.codebook),
+        spec.tokenizer.sides,
+        label,
+        spec.class_name(label),
+        spec.transformer.null_label,
+        request.seeds[0],
+        request.sampling,
+        origin,
+        pipe.device.type,
+    )
+
+
+def recorded(pipe: Pipeline, request: Request, memory: Memory | None = None, origin: str = "drawn") -> Trace:
+    """Make a picture and the trace of it."""
+    memory = memory or Memory()
+    return examine(pipe, request, list(timed(pipe, request, memory)), memory, origin)
+
+
+def opened(tokens: list[Tensor], label: int, sampling: Sampling) -> Request:
+    """The request that shows how likely the tokens of a given picture, K maps (1, L_k), are to the model."""
+    return Request((label,), (0,), sampling, Plan.resume(tokens, len(tokens)))
