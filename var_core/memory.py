@@ -8,6 +8,8 @@ from torch import Tensor
 from .layers import KVCache, QueryCache
 from .transformer import VAR, Condition
 
+ROUNDING = 1e-5  # by which what is shown differs, at most, between a run alone and the same run beside others
+
 
 class Reader:
     """One run of the transformer over `labels` int64 (B,)."""
@@ -35,6 +37,7 @@ class Memory:
         self.hidden: list[Tensor] = []  # (B, L_k, D) each
         self.decoded: dict[int, tuple[Tensor, object]] = {}
         self.reads = 0  # scales computed so far, not counting those remembered
+        self.tolerance = 0.0  # by which what is shown may differ from what is remembered
 
     def begin(self, var: VAR, labels: Tensor) -> None:
         """Turn to a run over `labels` int64 (B,); what was of other labels, or another model, is forgotten."""
@@ -47,7 +50,7 @@ class Memory:
 
     def read(self, scale_input: Tensor, scale: int) -> Tensor:
         """As `Reader.read`, remembered where it can be."""
-        if scale < len(self.shown) and torch.equal(self.shown[scale], scale_input):
+        if scale < len(self.shown) and self._knows(scale_input, scale):
             return self.hidden[scale]
         del self.shown[scale:], self.hidden[scale:]
         hidden = _step(self.var, self.condition, scale_input, scale, self.cache)
@@ -56,16 +59,25 @@ class Memory:
         self.reads += 1
         return hidden
 
+    def _knows(self, scale_input: Tensor, scale: int) -> bool:
+        return torch.allclose(self.shown[scale], scale_input, rtol=self.tolerance, atol=self.tolerance)
+
     @torch.inference_mode()
     def spread(self, count: int, scales: int) -> Memory:
-        """A memory of the first `scales` scales for `count` runs side by side that begin like this one."""
+        """A memory of the first `scales` scales for `count` runs side by side that begin like this one.
+
+        What they are shown may differ by `ROUNDING`, since sums round otherwise in another batch.
+        """
         many = Memory()
-        many.var, many.labels = self.var, self.labels.repeat_interleave(count)
-        many.condition, many.cache = self.var.condition(many.labels), self.var.new_cache(len(many.labels), QueryCache)
+        if self.var is None:  # nothing was read yet
+            return many
+        many.begin(self.var, self.labels.repeat_interleave(count))
+        many.tolerance = ROUNDING
         many.shown = [shown.repeat_interleave(count, 0) for shown in self.shown[:scales]]
         many.hidden = [hidden.repeat_interleave(count, 0) for hidden in self.hidden[:scales]]
         end = sum(shown.shape[1] for shown in many.shown)
         many.cache.store[..., :end, :] = self.cache.store[..., :end, :].repeat_interleave(count, 2)
+        many.cache.queries[..., :end, :] = self.cache.queries[..., :end, :].repeat_interleave(count, 1)
         return many
 
 

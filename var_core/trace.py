@@ -7,8 +7,9 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ LIKELIEST = 10  # tokens remembered for each place
 UNKNOWN = -1  # no token: nothing was drawn here
 ORIGINS = ("drawn", "edited", "opened")
 MOST_SIDE = 2048  # of the pictures in a file
+Later = Literal["free", "keep"]  # tokens of finer scales, after a change
 
 
 @dataclass(frozen=True)
@@ -341,3 +343,100 @@ def recorded(pipe: Pipeline, request: Request, memory: Memory | None = None, ori
 def opened(tokens: list[Tensor], label: int, sampling: Sampling) -> Request:
     """The request that shows how likely the tokens of a given picture, K maps (1, L_k), are to the model."""
     return Request((label,), (0,), sampling, Plan.resume(tokens, len(tokens)))
+
+
+def swapped(trace: Trace, scale: int, place: int, value: int, later: Later) -> Request:
+    """What makes the picture with the token at `place` (0 to L_k - 1) of a scale set to `value`.
+
+    All others up to and with that scale are given as they are. With `later` "keep" so are the finer ones; "free" draws
+    them as the trace's request does, with its seed, and gives what it gives. ValueError for what is not there.
+    """
+    if not 0 <= value < len(trace.colours):
+        raise ValueError(f"token {value} is not in the codebook: choose 0 to {len(trace.colours) - 1}.")
+    plan = _around(trace, scale, place, later).replace(scale, torch.tensor([place]), torch.tensor([value]))
+    return replace(trace.request(), plan=plan)
+
+
+def redrawn_token(trace: Trace, scale: int, place: int, seed: int, later: Later) -> Request:
+    """As `swapped`, but the token is drawn anew, with another `seed`; so are the finer ones if `later` is "free"."""
+    return replace(trace.request(), seeds=(seed,), plan=_around(trace, scale, place, later))
+
+
+def rerolled(trace: Trace, scale: int, seed: int, locked: frozenset[int] = frozenset()) -> Request:
+    """What keeps the scales before `scale`, and those `locked`, and draws all others with another `seed`."""
+    return replace(trace.request(), seeds=(seed,), plan=_lock(Plan.resume(trace.pyramid(), scale), locked))
+
+
+def resampled(trace: Trace, sampling: Sampling, locked: frozenset[int] = frozenset()) -> Request:
+    """The trace's request with other settings; scales that are `locked` keep their tokens."""
+    return replace(trace.request(), sampling=sampling, plan=_lock(trace.plan(), locked))
+
+
+def _around(trace: Trace, scale: int, place: int, later: Later) -> Plan:
+    """All is given but the token at `place` of a scale and, if `later` is "free", what the trace drew after it."""
+    plan, given = Plan.resample(trace.pyramid(), scale, torch.tensor([place]), later), trace.plan().keep
+    return Plan(plan.tokens, [k | (g & (n > scale)) for n, (k, g) in enumerate(zip(plan.keep, given, strict=True))])
+
+
+def _lock(plan: Plan, locked: frozenset[int]) -> Plan:
+    """A plan with all tokens of the scales that are `locked` given."""
+    if not locked <= set(range(len(plan.keep))):
+        raise ValueError(f"locked scales {sorted(locked)}: choose among 0 to {len(plan.keep) - 1}.")
+    return Plan(plan.tokens, [torch.ones_like(k) if scale in locked else k for scale, k in enumerate(plan.keep)])
+
+
+def alternatives(
+    pipe: Pipeline, trace: Trace, memory: Memory, scale: int, place: int, values: Sequence[int], later: Later
+) -> np.ndarray:
+    """The picture for each of n `values` that the token at `place` of a scale could have: uint8 (n, S, S, 3).
+
+    Each is what `swapped` makes. Scales that the `memory` knows of this trace are not computed again; it is only read.
+    """
+    if not values:
+        raise ValueError("no tokens to try: give one or more.")
+    _check_model(pipe, trace)
+    requests = [swapped(trace, scale, place, value, later) for value in values]
+    return _pictures(pipe, requests, memory, scale + 1)
+
+
+def mixtures(
+    pipe: Pipeline, coarse: Trace, fine: Trace | int, seed: int | None = None
+) -> tuple[np.ndarray, list[Request]]:
+    """One picture's coarse scales with another's fine ones, at every cut: uint8 (K + 1, S, S, 3), and what makes each.
+
+    At cut k the scales before k have the tokens of `coarse`. The others have those of `fine` if that is a trace; if it
+    is a label they are drawn for it, with `seed` (None: that of `coarse`) and the sampling of `coarse`.
+    """
+    _check_model(pipe, coarse)
+    ours, cuts = coarse.pyramid(), range(len(pipe.schedule) + 1)
+    if isinstance(fine, Trace):
+        _check_model(pipe, fine)
+        label, theirs = fine.about.label, fine.pyramid()
+        plans = [Plan.resume([*ours[:cut], *theirs[cut:]], len(ours)) for cut in cuts]
+    else:
+        label, plans = fine, [Plan.resume(ours, cut) for cut in cuts]
+    seeds = (coarse.about.seed if seed is None else seed,)
+    requests = [Request((label,), seeds, coarse.about.sampling, plan) for plan in plans]
+    return _pictures(pipe, requests, Memory(), 0), requests
+
+
+def _check_model(pipe: Pipeline, trace: Trace) -> None:
+    """ValueError if the tokens of a trace mean something else to this model."""
+    ours = pipe.schedule.sides, fingerprint(pipe.tokenizer.quantizer.codebook)
+    if ours != (trace.about.sides, trace.about.codebook):
+        raise ValueError(
+            f"{pipe.spec.name} cannot read the tokens of a picture by {trace.about.model}: load the model that made it."
+        )
+
+
+def _pictures(pipe: Pipeline, requests: Sequence[Request], memory: Memory, scales: int) -> np.ndarray:
+    """The pictures of requests for one each, of one sampling, made in one batch: uint8 (n, S, S, 3).
+
+    The memory may know what they are shown at their first `scales`.
+    """
+    plan, sampling = Plan.joined([request.plan for request in requests]), requests[0].sampling
+    if all(keep.all() for keep in plan.keep):  # nothing is left to the transformer
+        return np.stack([np.asarray(picture) for picture in pipe.reconstruct(list(plan.tokens))])
+    labels, seeds = zip(*((request.labels[0], request.seeds[0]) for request in requests), strict=True)
+    *_, last = pipe.steps(Request(labels, seeds, sampling, plan), memory.spread(len(requests), scales))
+    return pipe.pixels(last.f_hat)
