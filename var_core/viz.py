@@ -1,0 +1,290 @@
+"""Pictures and films of a trace: token maps, what each scale added, heat maps, a contact sheet, GIF and MP4."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from .trace import Trace
+
+GAIN = 2  # of what a scale added; more would clip the coarse scales, less would hide the fine ones
+GREY = 128
+LEAST_SHARE = 1e-4  # the darkest colour of the map of probabilities, which is logarithmic
+
+FILM_SIDE = 256  # pixels at least
+FRAMES_A_SECOND = 20
+HOLD = 4  # times as long for the last picture as for the others
+# VP9 first: FFmpeg in OpenCV's wheels always has it, while a failing attempt at H.264 writes to stderr
+CODECS = ("vp09", "avc1", "mp4v")
+
+SHEET_WIDTH, MARGIN, TITLES, GAP, MOST_CELL = 2400, 48, 236, 14, 240
+CAPTION = 34  # height of a line under a map
+INK, QUIET = "#1c2024", "#646b73"
+
+
+# ------------------------------------------------------------------------------------------------ maps
+
+
+def token_map(trace: Trace, scale: int, side: int) -> Image.Image:
+    """The tokens of a scale as squares in their codes' colours, (side, side) pixels with sharp edges."""
+    tokens = trace.tokens[_span(trace, scale)].long()
+    return _enlarged(trace.colours[tokens].numpy(), side)
+
+
+def residual(trace: Trace, scale: int) -> Image.Image:
+    """What a scale added to the picture, (S, S): `GREY` + `GAIN` * (its picture - that of the scale before).
+
+    The first scale is compared with a picture that is all `GREY`. Levels out of range are clipped.
+    """
+    _span(trace, scale)
+    after = trace.pictures[scale].short()
+    added = after - (trace.pictures[scale - 1].short() if scale else GREY)
+    return Image.fromarray((GREY + GAIN * added).clamp(0, 255).byte().numpy())
+
+
+def heat(values: Tensor, low: float, high: float, side: int) -> Image.Image:
+    """A map of values (L_k,) as squares in the colours of viridis: violet at `low` or less, yellow at `high`.
+
+    (side, side) pixels with sharp edges; `low` and `high` are in the values' unit. ValueError unless low < high.
+    """
+    if not low < high:
+        raise ValueError(f"from {low} to {high}: the low end must be below the high end.")
+    shares = ((values.double() - low) / (high - low)).clamp(0, 1)
+    return _enlarged(_viridis(shares.numpy()), side)
+
+
+def _viridis(shares: np.ndarray) -> np.ndarray:
+    """Colours uint8 (n, 3) of shares (n,) in [0, 1], in a map that looks alike to the colour-blind."""
+    levels = (shares * 255).round().astype(np.uint8)
+    return cv2.applyColorMap(levels[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
+
+
+def _enlarged(cells: np.ndarray, side: int) -> Image.Image:
+    """A square of cells, uint8 (n * n, 3), as a picture of (side, side); ValueError if they do not fit in."""
+    count = math.isqrt(len(cells))
+    if side < count:
+        raise ValueError(f"{side} pixels for {count} cells: choose {count} or more.")
+    small = Image.fromarray(np.ascontiguousarray(cells.reshape(count, count, 3)))
+    return small.resize((side, side), Image.Resampling.NEAREST)
+
+
+def _span(trace: Trace, scale: int) -> slice:
+    """Where the tokens of a scale stand; ValueError if the trace has no such scale."""
+    scales = len(trace.schedule)
+    if not 0 <= scale < scales:
+        raise ValueError(f"scale {scale}: this trace has 0 to {scales - 1}.")
+    return trace.schedule.spans[scale]
+
+
+# ------------------------------------------------------------------------------------------------ films
+
+
+def write_gif(trace: Trace, path: Path, seconds_each: float = 0.6) -> None:
+    """The pictures coarse to fine as a GIF that loops, one frame each, at least `FILM_SIDE` pixels wide.
+
+    `seconds_each` is 0.05 to 10; the last picture stays `HOLD` times as long. Neighbours that are equal share a frame.
+    """
+    _check_seconds(seconds_each)
+    frames = [
+        frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG) for frame in _frames(trace)
+    ]
+    hundredths = max(1, round(100 * seconds_each))
+    durations = [10 * hundredths] * (len(frames) - 1) + [10 * hundredths * HOLD]  # milliseconds
+    frames[0].save(path, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, disposal=1)
+
+
+def write_mp4(trace: Trace, path: Path, seconds_each: float = 0.6) -> None:
+    """The same as an MP4 of `FRAMES_A_SECOND`.
+
+    The codec is the first of `CODECS` whose film can be read back: with OpenCV's wheels VP9, which current browsers
+    play. ValueError if none can; no file is left then.
+    """
+    _check_seconds(seconds_each)
+    repeats = round(FRAMES_A_SECOND * seconds_each)
+    frames = [np.asarray(frame)[:, :, ::-1] for frame in _frames(trace)]  # OpenCV has blue first
+    film = [frame for frame in frames[:-1] for _ in range(repeats)] + [frames[-1]] * (HOLD * repeats)
+    with TemporaryDirectory() as folder:
+        draft = Path(folder) / "film.mp4"
+        if not any(_encode(film, draft, codec) for codec in CODECS):
+            raise ValueError("OpenCV can write no MP4 here: write a GIF, or install opencv-python-headless from PyPI.")
+        Path(path).write_bytes(draft.read_bytes())
+
+
+def _encode(film: list[np.ndarray], path: Path, codec: str) -> bool:
+    """Write frames uint8 (H, W, 3) with a codec; whether all of them can be read again."""
+    height, width = film[0].shape[:2]
+    writer = cv2.VideoWriter(
+        str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), FRAMES_A_SECOND, (width, height)
+    )
+    for frame in film if writer.isOpened() else ():
+        writer.write(frame)
+    writer.release()
+    if not path.is_file():
+        return False
+    reader, count = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG), 0
+    while reader.grab():
+        count += 1
+    reader.release()
+    return count == len(film)
+
+
+def _frames(trace: Trace) -> list[Image.Image]:
+    """The K pictures, enlarged by the least whole number that reaches `FILM_SIDE`; sides are even, as codecs ask."""
+    side = trace.pictures.shape[1]
+    factor = -(-FILM_SIDE // side)
+    factor += side * factor % 2
+    size = (side * factor, side * factor)
+    return [_picture(trace, scale).resize(size, Image.Resampling.BICUBIC) for scale in range(len(trace.pictures))]
+
+
+def _picture(trace: Trace, scale: int) -> Image.Image:
+    return Image.fromarray(trace.pictures[scale].numpy())
+
+
+def _check_seconds(seconds: float) -> None:
+    if not 0.05 <= seconds <= 10:
+        raise ValueError(f"{seconds} seconds for each picture: choose 0.05 to 10.")
+
+
+# ------------------------------------------------------------------------------------------------ contact sheet
+
+
+def contact_sheet(trace: Trace) -> Image.Image:
+    """A poster of the trace: a column for each scale, a row for each view of it.
+
+    At most `SHEET_WIDTH` pixels wide, unless the cells of so many scales would be less than pixels.
+    """
+    scales = len(trace.schedule)
+    room = (SHEET_WIDTH - 2 * MARGIN - TITLES - (scales - 1) * GAP) // scales
+    cell = max(min(MOST_CELL, room), trace.schedule.sides[-1])
+    rows = _rows(trace, cell)
+    heights = [cell + (CAPTION if row.caption else 0) + GAP for row in rows]
+    top = MARGIN + 162
+    size = (2 * MARGIN + TITLES + scales * (cell + GAP) - GAP, top + sum(heights) - GAP + MARGIN)
+    sheet = Image.new("RGB", size, "white")
+    _write_header(sheet, trace)
+    for scale, side in enumerate(trace.schedule.sides):
+        _write(sheet, (_left(scale, cell), top - 58), f"scale {scale + 1}", _font(20, bold=True), INK, cell)
+        _write(sheet, (_left(scale, cell), top - 32), _counted(side), _font(16), QUIET, cell)
+    for row, height in zip(rows, heights, strict=True):
+        _draw_row(sheet, row, top, cell, scales)
+        top += height
+    return sheet
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the sheet: its words, what it shows of a scale, a caption for a scale, and the ticks of its colours."""
+
+    title: str
+    words: tuple[str, ...]
+    draw: Callable[[int], Image.Image]
+    caption: Callable[[int], str] | None = None
+    ticks: tuple[str, ...] = ()
+
+
+def _rows(trace: Trace, cell: int) -> list[_Row]:
+    most, least = math.log(len(trace.colours)), math.log10(LEAST_SHARE)
+    entropy, logs = trace.schedule.split(trace.entropy[None]), trace.schedule.split(trace.probability.log10()[None])
+    return [
+        _Row(
+            "Tokens", ("one colour for each code,", "like colours for like codes"), lambda k: token_map(trace, k, cell)
+        ),
+        _Row("Picture so far", ("decoded after each scale",), lambda k: _fitted(_picture(trace, k), cell)),
+        _Row(
+            "What it added",
+            (f"change of the picture × {GAIN},", "grey = no change"),  # noqa: RUF001
+            lambda k: _fitted(residual(trace, k), cell),
+        ),
+        _Row(
+            "Entropy",
+            ("of what the model expected,", f"in nats; at most ln {len(trace.colours)} = {most:.1f}"),
+            lambda k: heat(entropy[k][0], 0, most, cell),
+            lambda k: f"mean {entropy[k].mean():.1f}",
+            ("0", f"{most / 2:.1f}", f"{most:.1f}"),
+        ),
+        _Row(
+            "Probability",
+            ("of the token that is there,", "before top-k and top-p"),
+            lambda k: heat(logs[k][0], least, 0, cell),
+            lambda k: f"geometric mean {10 ** logs[k].mean().item():.2g}",
+            (f"{LEAST_SHARE:g}", f"{LEAST_SHARE**0.5:g}", "1"),
+        ),
+    ]
+
+
+def _draw_row(sheet: Image.Image, row: _Row, top: int, cell: int, scales: int) -> None:
+    """Title, words and colour bar at the left, and a picture for each scale."""
+    _write(sheet, (MARGIN, top), row.title, _font(20, bold=True), INK, TITLES)
+    for line, text in enumerate(row.words):
+        _write(sheet, (MARGIN, top + 32 + 22 * line), text, _font(15), QUIET, TITLES)
+    if row.ticks:
+        _write_bar(sheet, top + 44 + 22 * len(row.words), row.ticks)
+    for scale in range(scales):
+        sheet.paste(row.draw(scale), (_left(scale, cell), top))
+        if row.caption:
+            _write(sheet, (_left(scale, cell), top + cell + 4), row.caption(scale), _font(15), QUIET, cell)
+
+
+def _write_bar(sheet: Image.Image, top: int, ticks: tuple[str, ...]) -> None:
+    """The colours of a heat map, with its ticks evenly spread below."""
+    width, height = TITLES - 44, 14
+    colours = np.broadcast_to(_viridis(np.linspace(0, 1, width)), (height, width, 3))
+    sheet.paste(Image.fromarray(np.ascontiguousarray(colours)), (MARGIN, top))
+    for place, text in enumerate(ticks):
+        share = place / (len(ticks) - 1)
+        left = MARGIN + share * (width - _font(14).getlength(text))
+        _write(sheet, (left, top + height + 3), text, _font(14), QUIET, width)
+
+
+def _write_header(sheet: Image.Image, trace: Trace) -> None:
+    """What the picture is of, and how it was made."""
+    about, width = trace.about, sheet.width - 2 * MARGIN
+    sampling = about.sampling
+    source = {"drawn": f"seed {about.seed}", "edited": f"edited, seed {about.seed}", "opened": "a picture given"}
+    parts = [source[about.origin], f"model {about.model}", f"guidance {sampling.guidance:g}"]
+    parts += [f"temperature {sampling.temperature:g}", f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
+    _write(sheet, (MARGIN, MARGIN - 10), about.class_name, _font(36, bold=True), INK, width)
+    _write(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts + ["smooth"] * sampling.smooth), _font(18), QUIET, width)
+
+
+def _counted(side: int) -> str:
+    return f"{side} × {side} tokens" if side > 1 else "1 token"  # noqa: RUF001
+
+
+def _left(scale: int, cell: int) -> int:
+    return MARGIN + TITLES + scale * (cell + GAP)
+
+
+def _fitted(picture: Image.Image, side: int) -> Image.Image:
+    return picture.resize((side, side), Image.Resampling.LANCZOS)
+
+
+def _write(
+    sheet: Image.Image,
+    place: tuple[float, float],
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    colour: str,
+    width: int,
+) -> None:
+    """Text at a left top corner, cut off with an ellipsis where it would be wider than `width` pixels."""
+    shown = text
+    while len(shown) > 1 and font.getlength(shown) > width:
+        shown = shown[:-2].rstrip() + "…"
+    ImageDraw.Draw(sheet).text(place, shown, colour, font)
+
+
+@cache
+def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    import matplotlib  # for its font, which has letters of most languages; slow to import, and seldom needed
+
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)
