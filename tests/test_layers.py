@@ -11,6 +11,7 @@ from var_core.layers import (
     Block,
     Downsample,
     KVCache,
+    QueryCache,
     ResidualBlock,
     SpatialAttention,
     Upsample,
@@ -45,6 +46,32 @@ def test_cache_returns_all_that_was_written_in_order():
 
 def test_cache_size_is_keys_and_values_of_every_block():
     assert new_cache(depth=3, batch=2).nbytes == 3 * 2 * 2 * SCHEDULE.total * WIDTH * 4
+
+
+def test_a_query_cache_keeps_queries_and_keys_in_order_and_is_a_cache_otherwise():
+    caches = [kind(3, 2, HEADS, SCHEDULE.total, WIDTH // HEADS, like=torch.empty(0)) for kind in (KVCache, QueryCache)]
+    written = []
+    for span in SCHEDULE.spans:
+        for block in (2, 0, 1):
+            q, k, v = torch.randn(3, 2, HEADS, span.stop - span.start, WIDTH // HEADS)
+            plain, kept = (cache.extend(block, span.start, q, k, v) for cache in caches)
+            assert all(torch.equal(a, b) for a, b in zip(plain, kept, strict=True))
+            written += [(q, k)] if block == 1 else []
+    queries, keys = (torch.cat(parts, dim=2) for parts in zip(*written, strict=True))
+    assert torch.equal(caches[1].queries[1], queries) and torch.equal(caches[1].keys[1], keys)
+    assert caches[1].queries.shape == caches[1].keys.shape == (3, 2, HEADS, SCHEDULE.total, WIDTH // HEADS)
+    assert caches[0].nbytes == caches[1].nbytes  # of keys and values
+
+
+@torch.no_grad()
+def test_queries_and_keys_of_a_cache_are_those_that_the_block_attended_with():
+    block, x, modulation = Block(WIDTH, HEADS, 4), torch.randn(2, SCHEDULE.total, WIDTH), torch.randn(2, 6, WIDTH)
+    cache = QueryCache(1, 2, HEADS, SCHEDULE.total, WIDTH // HEADS, like=torch.empty(0))
+    for span in SCHEDULE.spans:
+        block.step(x[:, span], modulation, cache, 0, span.start)
+    q, k, _ = block.attention.queries_keys_values(block.attention_input(x, modulation))
+    torch.testing.assert_close(cache.queries[0], q, **CLOSE)
+    torch.testing.assert_close(cache.keys[0], k, **CLOSE)
 
 
 @pytest.mark.parametrize(("log_scale", "norm"), [(0.0, 1.0), (math.log(4.0), 4.0), (9.0, 100.0)])
