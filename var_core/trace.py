@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_type_hints
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ LIKELIEST = 10  # tokens remembered for each place
 UNKNOWN = -1  # no token: nothing was drawn here
 ORIGINS = ("drawn", "edited", "opened")
 MOST_SIDE = 2048  # of the pictures in a file
+MOST_CELLS = 64  # along one side of its finest scale
 Later = Literal["free", "keep"]  # tokens of finer scales, after a change
 
 
@@ -138,57 +139,81 @@ class Trace:
                 text = (file.metadata() or {}).get(KEY)
                 if text is None:
                     raise ValueError(f"{name} holds no trace: choose a file that Explore has saved.")
-                about = _about(json.loads(text))
-                tensors = {key: file.get_tensor(key) for key in file.keys()}
-            trace = cls(about, **tensors)
+                # copies, since what safetensors gives is the file itself: if that is cut, the process dies
+                tensors = {key: file.get_tensor(key).clone() for key in file.keys()}
         except FileNotFoundError as error:
             raise ValueError(f"{path}: there is no such file.") from error
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{name} is not a trace: choose a .safetensors file that Explore has saved.") from error
-        except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+        try:
+            trace = cls(_about(json.loads(text)), **tensors)
+        except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             raise ValueError(f"{name} is damaged, or was saved by another version.") from error
         trace.check(name)
         return trace
 
     def check(self, name: str) -> None:
-        """ValueError unless all shapes and types fit each other and all tokens are in the codebook."""
+        """ValueError unless all shapes and types fit each other, and all values are such as there can be."""
+        self._check_shapes(name)
+        self._check_values(name)
+
+    def _check_shapes(self, name: str) -> None:
         total, scales = self.schedule.total, len(self.schedule)
-        if self.queries.ndim != 4 or self.pictures.ndim != 4 or self.colours.ndim != 2:
+        if self.queries.ndim != 4 or not self.queries.numel() or self.pictures.ndim != 4 or self.colours.ndim != 2:
             raise ValueError(f"{name} is damaged: its tensors do not fit each other.")
         side, vocabulary = self.pictures.shape[1], len(self.colours)
+        likeliest, (depth, heads, _, width) = min(LIKELIEST, vocabulary), self.queries.shape
         wanted = {
             **dict.fromkeys(("tokens", "rank", "unguided"), ((total,), torch.int32)),
             **dict.fromkeys(("probability", "entropy", "divergence"), ((total,), torch.float32)),
             "keep": ((total,), torch.bool),
-            "likeliest": ((total, min(LIKELIEST, vocabulary)), torch.int32),
-            "shares": ((total, min(LIKELIEST, vocabulary)), torch.float32),
-            **dict.fromkeys(
-                ("queries", "keys"), ((*self.queries.shape[:2], total, self.queries.shape[3]), torch.float16)
-            ),
-            "pictures": ((scales, side, side, 3), torch.uint8),
+            "likeliest": ((total, likeliest), torch.int32),
+            "shares": ((total, likeliest), torch.float32),
+            **dict.fromkeys(("queries", "keys"), ((depth, heads, total, width), torch.float16)),
+            "pictures": ((scales, min(max(1, side), MOST_SIDE), side, 3), torch.uint8),
             "seconds": ((scales,), torch.float32),
             **dict.fromkeys(("operations", "cache_bytes"), ((scales,), torch.int64)),
             "colours": ((vocabulary, 3), torch.uint8),
         }
-        found = {key: (tuple(tensor.shape), tensor.dtype) for key, tensor in self._tensors().items()}
-        if found != wanted or not 0 < side <= MOST_SIDE:
-            wrong = next((key for key in wanted if found[key] != wanted[key]), "pictures")
-            raise ValueError(f"{name} is damaged: its {wrong} do not fit the rest.")
-        for key in ("tokens", "likeliest"):
-            if not 0 <= int(getattr(self, key).min()) <= int(getattr(self, key).max()) < vocabulary:
-                raise ValueError(f"{name} is damaged: it has {key} that are not in its codebook.")
+        for key, tensor in self._tensors().items():
+            if (tuple(tensor.shape), tensor.dtype) != wanted[key]:
+                raise ValueError(
+                    f"{name} is damaged: its '{key}' of shape {tuple(tensor.shape)} does not fit the rest."
+                )
+
+    def _check_values(self, name: str) -> None:
+        last, most = len(self.colours) - 1, torch.finfo(torch.float32).max
+        limits = {
+            **dict.fromkeys(("tokens", "likeliest"), (0, last)),
+            "unguided": (UNKNOWN, last),
+            "rank": (1, last + 1),
+            **dict.fromkeys(("probability", "shares"), (0, 1)),
+            **dict.fromkeys(("entropy", "divergence", "seconds"), (0, most)),
+            **dict.fromkeys(("queries", "keys"), (-most, most)),
+        }
+        for key, (low, high) in limits.items():
+            values = getattr(self, key)
+            if not low <= values.min().item() <= values.max().item() <= high:
+                raise ValueError(f"{name} is damaged: its '{key}' holds numbers outside {low} to {high}.")
 
 
 def _about(values: dict) -> About:
-    """From JSON; TypeError or KeyError if it is something else, ValueError where a value is out of range."""
+    """From JSON; TypeError, KeyError or ValueError if it is something else."""
     sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
     about = About(**{**values, "sides": sides, "sampling": sampling})
-    texts = (about.model, about.digest, about.codebook, about.class_name, about.origin, about.device)
-    numbers = (about.label, about.null_label, about.seed, *sides)
-    growing = sides and sides[0] == 1 and all(a < b for a, b in itertools.pairwise(sides))
-    typed = all(type(text) is str for text in texts) and all(type(number) is int for number in numbers)
-    if not (typed and growing and sides[-1] <= 64 and about.origin in ORIGINS and 0 <= about.label <= about.null_label):
-        raise TypeError("about")
+    plain = {str: (str,), int: (int,), bool: (bool,), float: (float, int)}
+    for part in (about, sampling):
+        for field, kind in get_type_hints(type(part)).items():
+            value = getattr(part, field)
+            if kind in plain and type(value) not in plain[kind]:
+                raise TypeError(field)
+            if kind is str:
+                value.encode()  # half a surrogate pair is no text
+    growing = all(type(side) is int for side in sides) and all(a < b for a, b in itertools.pairwise(sides))
+    if not (sides and sides[0] == 1 and growing and sides[-1] <= MOST_CELLS):
+        raise ValueError("sides")
+    if about.origin not in ORIGINS or not 0 <= about.label <= about.null_label or not 0 <= about.seed < 2**63:
+        raise ValueError("range")
     return about
 
 
