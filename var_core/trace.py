@@ -235,7 +235,7 @@ def colours(codebook: Tensor) -> Tensor:
     axes = axes * axes.sum(0).sign().where(axes.sum(0) != 0, torch.ones(()).double())  # an eigenvector has two signs
     order = (centred @ axes).argsort(0).argsort(0)  # (V, 3): ranks along each axis
     even = torch.nn.functional.pad(order.float() / max(1, len(codes) - 1), (0, 3 - axes.shape[1]), value=0.5)
-    low, high = torch.tensor([32.0, -48.0, -48.0]), torch.tensor([88.0, 48.0, 48.0])
+    low, high = torch.tensor([30.0, -40.0, -40.0]), torch.tensor([90.0, 40.0, 40.0])  # wider, more would leave sRGB
     lab = (low + even * (high - low)).numpy()[None].astype(np.float32)
     return torch.from_numpy((cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)[0] * 255).round().astype(np.uint8))
 
