@@ -4,7 +4,8 @@ import pytest
 import tiny
 import torch
 
-from var_core.bench import Row, counted, edits, matrix_speed, measure, report, scales
+from var_core import bench
+from var_core.bench import Row, counted, edits, matrix_speed, measure, report, scales, traces
 from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
@@ -44,3 +45,15 @@ def test_matrix_speed_is_a_plausible_number():
 
 def test_both_edits_are_timed():
     assert all(0 < seconds < 60 for seconds in edits(tiny.pipeline(), Sampling(), repeats=1))
+
+
+def test_a_picture_and_its_trace_are_timed_in_turns(monkeypatch):
+    made = []
+    monkeypatch.setattr(bench, "timed", lambda work, _device: (work(), made.append(work), float(len(made)))[-1])
+    plain, traced = traces(tiny.pipeline(), Sampling(), repeats=3)
+    assert len(made) == 8 and made[0] is not made[1]
+    assert (plain, traced) == (5.0, 6.0)  # the medians of 3, 5, 7 and of 4, 6, 8: the first round does not count
+
+
+def test_a_trace_takes_time():
+    assert all(0 < seconds < 60 for seconds in traces(tiny.pipeline(), Sampling(), repeats=1))

@@ -1,4 +1,4 @@
-"""Speed, measured side by side in one run: every scale against large matrix products of as many operations; edits."""
+"""Speed, side by side in one run: scales against large matrix products of as many operations, edits, traces."""
 
 import statistics
 import sys
@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from .edit import Edit, run
 from .pipeline import Pipeline, Request
 from .sampling import Sampling, Step
+from .trace import recorded
 
 # (work, device) -> operations, seconds
 Gauge = Callable[[Callable[[], object], torch.device], tuple[float, float]]
@@ -104,6 +105,20 @@ def edits(pipe: Pipeline, sampling: Sampling, repeats: int = 7, count: int = 4) 
         times.append([timed(partial(run, pipe, edit), pipe.device) for edit in asked])
     guided, plain = (statistics.median(column) for column in zip(*times[1:], strict=True))
     return guided, plain
+
+
+def traces(pipe: Pipeline, sampling: Sampling, repeats: int = 20) -> tuple[float, float]:
+    """Median seconds of one picture, shown after every scale, and of the same with all of it recorded, in turns."""
+    request, times = Request((0,), (0,), sampling), []
+
+    def shown() -> None:
+        for step in pipe.steps(request):
+            pipe.decode(step.f_hat)
+
+    for _ in range(repeats + 1):  # the first round warms up
+        times.append([timed(work, pipe.device) for work in (shown, partial(recorded, pipe, request))])
+    plain, traced = (statistics.median(column) for column in zip(*times[1:], strict=True))
+    return plain, traced
 
 
 def report(rows: list[Row], speed: float) -> str:

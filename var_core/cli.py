@@ -461,16 +461,21 @@ def kept_features(network: torch.nn.Module, pixels: torch.Tensor, folder: Path, 
 
 
 def bench(options: argparse.Namespace) -> None:
-    """Time of one picture, scale by scale, beside large matrix products of as many operations; or of an edit."""
+    """Time of one picture, scale by scale, beside matrix products of as many operations; of an edit; of a trace."""
     from . import bench as measure
 
     pipe = Pipeline.load(options.model, device=options.device)
+    repeats = options.repeats or (20 if options.trace else 7)
     if options.edit:
-        guided, plain = measure.edits(pipe, sampling_of(options), options.repeats)
+        guided, plain = measure.edits(pipe, sampling_of(options), repeats)
         say(f"class edit {1e3 * guided:.0f} ms, the same without a class {1e3 * plain:.0f} ms: {plain / guided:.2f}")
         return
+    if options.trace:
+        plain, traced = measure.traces(pipe, sampling_of(options), repeats)
+        say(f"picture {1e3 * plain:.0f} ms, with all of it recorded {1e3 * traced:.0f} ms: {traced / plain:.2f}")
+        return
     request = Request((0,), (0,), sampling_of(options))
-    say(measure.report(*measure.measure(pipe, request, options.repeats)))
+    say(measure.report(*measure.measure(pipe, request, repeats)))
 
 
 # ------------------------------------------------------------------------------------------------ parsing
@@ -657,7 +662,8 @@ def _measuring_commands(commands: Any) -> None:
     speed = _command(commands, "bench", bench)
     speed.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
-    speed.add_argument("--repeats", type=int, default=7, help="runs, of which the median counts")
+    speed.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
+    speed.add_argument("--repeats", type=int, help="runs, of which the median counts (default: 7; 20 for --trace)")
     _sampling_options(speed)
     _device_option(measured, speed)
 
