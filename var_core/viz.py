@@ -39,14 +39,19 @@ def token_map(trace: Trace, scale: int, side: int) -> Image.Image:
 
 
 def residual(trace: Trace, scale: int) -> Image.Image:
-    """What a scale added to the picture, (S, S): `GREY` + `GAIN` * (its picture - that of the scale before).
+    """What a scale added to the picture, (S, S): the `change` to it from that of the scale before.
 
-    The first scale is compared with a picture that is all `GREY`. Levels out of range are clipped.
+    The first scale is compared with a picture that is all `GREY`.
     """
     _span(trace, scale)
-    after = trace.pictures[scale].short()
-    added = after - (trace.pictures[scale - 1].short() if scale else GREY)
-    return Image.fromarray((GREY + GAIN * added).clamp(0, 255).byte().numpy())
+    before = trace.pictures[scale - 1].numpy() if scale else np.full(trace.pictures.shape[1:], GREY, np.uint8)
+    return change(before, trace.pictures[scale].numpy())
+
+
+def change(before: np.ndarray, after: np.ndarray) -> Image.Image:
+    """`GREY` + `GAIN` * (after - before) of two pictures uint8 (S, S, 3); levels out of range are clipped."""
+    added = after.astype(np.int16) - before
+    return Image.fromarray((GREY + GAIN * added).clip(0, 255).astype(np.uint8))
 
 
 def heat(values: Tensor, low: float, high: float, side: int) -> Image.Image:
