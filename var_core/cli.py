@@ -1,4 +1,4 @@
-"""`python -m var_core ...`: make pictures, train, export, evaluate, measure."""
+"""`python -m var_core ...`: make pictures and traces of them, train, export, evaluate, measure."""
 
 import argparse
 import copy
@@ -182,6 +182,56 @@ def replay(options: argparse.Namespace) -> None:
     say(str(out))
 
 
+def trace(options: argparse.Namespace) -> None:
+    """Everything the model thought while it drew a picture, or of a picture given, as a file for the Explore tab."""
+    from . import viz
+    from .trace import opened, recorded
+
+    check_trace(options)
+    pipe = Pipeline.load(options.model, device=options.device)
+    sampling = sampling_of(options)
+    label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
+    if options.picture:
+        tokens = pipe.encode(Image.fromarray(open_photo(options.picture)))
+        found = recorded(pipe, opened(tokens, label, sampling), origin="opened")
+    else:
+        found = recorded(pipe, Request((label,), (options.seed or 0,), sampling))
+    writers = {
+        "out": found.save,
+        "gif": lambda path: viz.write_gif(found, path),
+        "mp4": lambda path: viz.write_mp4(found, path),
+        "sheet": lambda path: viz.contact_sheet(found).save(path),
+    }
+    for name, write in writers.items():
+        if path := getattr(options, name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path)
+            say(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
+
+
+TRACE_FILES = {"out": (".safetensors",), "gif": (".gif",), "mp4": (".mp4",), "sheet": (".png", ".jpg", ".webp")}
+
+
+def check_trace(options: argparse.Namespace) -> None:
+    """ValueError unless `trace` is asked for something that can be, into files that can be written."""
+    if not (options.picture or options.class_name):
+        raise ValueError("Nothing to trace: give a --class to draw ('no class' is one too), or a --picture.")
+    if options.picture and options.seed is not None:
+        raise ValueError("A picture that is given has no seed: leave out --seed or --picture.")
+    for name, suffixes in TRACE_FILES.items():
+        path = getattr(options, name)
+        if path and path.suffix.lower() not in suffixes:
+            raise ValueError(f"--{name} {path}: end the name with {' or '.join(suffixes)}.")
+        if path:
+            refuse_taken(path, options.replace)
+
+
+def refuse_taken(path: Path, replace: bool) -> None:
+    """ValueError if a file is there and may not be replaced."""
+    if path.exists() and not replace:
+        raise ValueError(f"{path} is there already: choose another name, or add --replace.")
+
+
 def list_classes(options: argparse.Namespace) -> None:
     """Class ids, groups and names of a model."""
     spec = checkpoints.read_spec(checkpoints.find(options.model))
@@ -194,18 +244,25 @@ def list_classes(options: argparse.Namespace) -> None:
 
 def read_pictures(options: argparse.Namespace, side: int) -> tuple:
     """Classes, train and val split of --data, with a word on every file that could not be read."""
-    from .data import Classes, load_split
+    from .data import Classes
 
     classes = Classes.of(options.data)
-    splits = [drain(load_split(options.data, split, classes, side), f"reading {split}") for split in ("train", "val")]
-    for split in splits:
-        for path in split.unreadable:
-            say(f"skipped (cannot be read): {path}")
+    splits = [read_split(options.data, split, classes, side) for split in ("train", "val")]
     say(
         f"{len(splits[0])} train and {len(splits[1])} val pictures, {len(classes.names)} classes, "
         f"{sum(len(split.unreadable) for split in splits)} skipped"
     )
     return classes, *splits
+
+
+def read_split(root: Path, name: str, classes: Any, side: int) -> Any:
+    """One split of a data folder, with a word on every file that could not be read."""
+    from .data import load_split
+
+    split = drain(load_split(root, name, classes, side), f"reading {name}")
+    for path in split.unreadable:
+        say(f"skipped (cannot be read): {path}")
+    return split
 
 
 def resumed(options: argparse.Namespace, kind: str) -> dict | None:
@@ -389,6 +446,22 @@ def export(options: argparse.Namespace) -> None:
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
+def atlas(options: argparse.Namespace) -> None:
+    """Patches of what each code of a model adds to the val pictures of --data, as a file beside the model's."""
+    from .atlas import build, path_for
+    from .data import Classes
+
+    out = path_for(checkpoints.find(options.model))
+    refuse_taken(out, options.replace)
+    pipe = Pipeline.load(options.model, device=options.device)
+    val = read_split(options.data, "val", Classes.of(options.data), pipe.spec.tokenizer.image_side)
+    pictures = (Image.fromarray(pixels) for pixels in val.pixels.numpy())
+    found = build(pipe, tqdm(pictures, total=len(val), unit="picture", disable=None))
+    found.save(out)
+    used = int((found.uses > 0).sum())
+    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB): {used} of {len(found.uses)} codes in {len(val)} pictures")
+
+
 # ------------------------------------------------------------------------------------------------ measuring
 
 
@@ -492,6 +565,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _picture_commands(commands)
     _edit_command(commands)
+    _trace_command(commands)
     _training_commands(commands)
     _measuring_commands(commands)
     _run_commands(commands)
@@ -541,6 +615,21 @@ def _picture_commands(commands: Any) -> None:
     _device_option(made, again)
     classes = _command(commands, "classes", list_classes)
     classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+
+
+def _trace_command(commands: Any) -> None:
+    made = _command(commands, "trace", trace)
+    made.add_argument("--class", dest="class_name", help="name or number of the class, or 'no class'")
+    made.add_argument("--seed", type=int, help="seed of the picture (default: 0)")
+    made.add_argument("--picture", type=Path, metavar="FILE", help="trace this picture instead of drawing one")
+    made.add_argument("--out", type=Path, required=True, metavar="FILE", help="the trace: a .safetensors file")
+    made.add_argument("--gif", type=Path, metavar="FILE", help="also the picture at every scale as an animation")
+    made.add_argument("--mp4", type=Path, metavar="FILE", help="the same as a film")
+    made.add_argument("--sheet", type=Path, metavar="FILE", help="also a poster of every scale: .png, .jpg or .webp")
+    made.add_argument("--replace", action="store_true", help="replace files that are there already")
+    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    _sampling_options(made)
+    _device_option(made)
 
 
 def _edit_command(commands: Any) -> None:
@@ -677,3 +766,8 @@ def _run_commands(commands: Any) -> None:
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model")
     pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")
+    shown = _command(commands, "atlas", atlas)
+    shown.add_argument("model", help="name or path of a model")
+    shown.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    shown.add_argument("--replace", action="store_true", help="replace an atlas that is there already")
+    _device_option(shown)
