@@ -229,7 +229,7 @@ def check_trace(options: argparse.Namespace) -> None:
 def refuse_taken(path: Path, replace: bool) -> None:
     """ValueError if a file is there and may not be replaced."""
     if path.exists() and not replace:
-        raise ValueError(f"{path} is there already: choose another name, or add --replace.")
+        raise ValueError(f"{path} is there already: add --replace to write over it.")
 
 
 def list_classes(options: argparse.Namespace) -> None:
