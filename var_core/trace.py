@@ -282,17 +282,15 @@ def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Me
     schedule, sampling, var = pipe.schedule, request.sampling, pipe.var
     tokens = torch.cat([one.step.tokens for one in steps], 1)  # (1, L)
     keep = torch.cat([one.step.keep for one in steps], 1)[0]  # (L,)
-    conditional, *rest = torch.cat(memory.hidden, 1).split(1)  # (1, L, D); without a class there is one branch
-    unconditional = rest[0] if rest else conditional
+    plain, *rest = var.logits(torch.cat(memory.hidden, 1)).split(1)  # (1, L, V); without a class there is one branch
+    unconditional = rest[0] if rest else plain
     strengths = torch.tensor([sampling.guidance * schedule.ratio(k) for k in schedule.levels().tolist()])
-    mixed = guide(conditional, unconditional, strengths.to(conditional)[:, None]) if rest else conditional
-    plain = var.logits(conditional)
-    logits = (var.logits(mixed) if rest else plain) / sampling.temperature  # (1, L, V)
+    guided = guide(plain, unconditional, strengths.to(plain)[:, None]) if rest else plain
+    logits = guided / sampling.temperature
     logs = logits.log_softmax(-1)
     own = logits.gather(-1, tokens[..., None])
     count = min(LIKELIEST, logits.shape[-1])
     shares, likeliest = logs[0].topk(count)
-    divergence = _divergence(plain, var.logits(unconditional)) if rest else torch.zeros_like(logs[..., 0])
     return Trace(
         _describe(pipe, request, origin),
         tokens[0].int().cpu(),
@@ -300,7 +298,7 @@ def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Me
         logs.gather(-1, tokens[..., None])[0, :, 0].exp().cpu(),
         -torch.linalg.vecdot(logs.exp(), logs)[0].cpu(),
         ((logits > own).sum(-1)[0] + 1).int().cpu(),
-        divergence[0].cpu(),
+        _divergence(plain, unconditional)[0].cpu(),
         _unguided(pipe, request, plain, keep).int().cpu(),
         likeliest.int().cpu(),
         shares.exp().cpu(),
