@@ -87,7 +87,7 @@ def build(pipe: "Pipeline") -> "gr.Blocks":
     """The page for a model: a header, then the tabs."""
     import gradio as gr
 
-    from ui import create, edit, look
+    from ui import create, edit, explore, look
 
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
         gr.HTML(look.header(pipe), elem_id="header")
@@ -95,7 +95,9 @@ def build(pipe: "Pipeline") -> "gr.Blocks":
             with gr.Tab("Create", id="create"):
                 made = create.tab(pipe, page)
             with gr.Tab("Edit", id="edit"):
-                edit.tab(pipe, tabs, made)
+                edited = edit.tab(pipe, tabs, made)
+            with gr.Tab("Explore", id="explore") as inside:
+                explore.tab(pipe, tabs, inside, made, edited)
     return page
 
 

@@ -216,7 +216,7 @@ def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):
     brake = Brake()
     brake.pull()
     (stage,) = handlers.watch(read(), brake)
-    assert stage == (gr.skip(), create.READY, *[gr.skip()] * 7)
+    assert stage == (gr.skip(), create.READY, *[gr.skip()] * 8)
 
 
 def test_a_dropped_picture_restores_every_control(handlers: Handlers):

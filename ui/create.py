@@ -56,6 +56,7 @@ class Stage(NamedTuple):
     download: gr.DownloadButton
     again: gr.Button
     send: gr.Button
+    explore: gr.Button
     run: gr.State
     chosen: gr.State
 
@@ -124,16 +125,14 @@ class Handlers:
     def _growing(self, run: Run) -> Stage:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
-        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), *(gr.skip(),) * 4, 0)
+        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), *(gr.skip(),) * 5, 0)
 
     def _over(self, run: Run) -> Stage:
         """The stage of a run that has ended, by itself or by Stop."""
         done = runs.finish(self.pipe, run, runs.folder(self.cache))
         shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
         strip = runs.strip(self.pipe, done, 0)
-        return Stage(
-            shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], gr.skip(), gr.skip(), done, 0
-        )
+        return Stage(shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], *(gr.skip(),) * 3, done, 0)
 
 
 def tab(pipe: Pipeline, page: gr.Blocks) -> Created:
@@ -204,8 +203,9 @@ def _stage() -> Stage:
         download = gr.DownloadButton("Download PNG", size="sm", elem_id="download")
         again = gr.Button("Same again", size="sm", elem_id="again")
         send = gr.Button("Edit this", size="sm", elem_id="send")
+        explore = gr.Button("Look inside", size="sm", elem_id="look_inside")
     strip = gr.HTML(elem_id="strip")
-    return Stage(gallery, bar, strip, after, download, again, send, gr.State(), gr.State(0))
+    return Stage(gallery, bar, strip, after, download, again, send, explore, gr.State(), gr.State(0))
 
 
 def _wire_settings(spec: ModelSpec, handlers: Handlers, settings: Settings, helpers: Helpers, page: gr.Blocks) -> None:

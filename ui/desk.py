@@ -292,6 +292,9 @@ class Square:
     views: np.ndarray  # uint8 (B, S, S, 3), hole filled
     drawn: np.ndarray  # uint8 (B, S, S, 3)
     free: tuple[np.ndarray, ...]  # K maps bool (s_k, s_k): what was drawn anew
+    turn: int  # passes before this one
+    tokens: tuple  # K maps (B, L_k): what the pass has come to
+    keep: tuple  # the same of bool: what of them was kept
 
     @classmethod
     def of(cls, stage: Stage) -> "Square":
@@ -299,7 +302,7 @@ class Square:
         keep = [keep[0].cpu().numpy() for keep in stage.work.plan.keep]
         sides = [round(len(k) ** 0.5) for k in keep]
         free = tuple(~k.reshape(side, side) for k, side in zip(keep, sides, strict=True))
-        return cls(stage.work.views, stage.drawn, free)
+        return cls(stage.work.views, stage.drawn, free, stage.turn, stage.tokens, stage.work.plan.keep)
 
 
 @dataclass(frozen=True, eq=False)

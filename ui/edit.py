@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -283,7 +284,15 @@ def columns(count: int) -> int:
 # ------------------------------------------------------------------------------------------------ wiring it
 
 
-def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> None:
+class Edited(NamedTuple):
+    """What other tabs use of this one: the button that leads there, the results, and the place of the one chosen."""
+
+    explore: gr.Button
+    done: gr.State
+    chosen: gr.State
+
+
+def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> Edited:
     """Lay out the tab and wire it; `tabs` holds it and the Create tab."""
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
@@ -305,6 +314,7 @@ def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> None:
     create.stage.send.click(handlers.receive, [create.stage.run, create.stage.chosen, *here], [tabs, *laid], **AT_ONCE)
     sent = [tabs, *create.settings, create.lock]
     onward.send.click(handlers.send_back, [sheet.done, sheet.chosen], sent, **AT_ONCE)
+    return Edited(onward.explore, sheet.done, sheet.chosen)
 
 
 def _wire_photo(handlers: Handlers, table: Table, given: Controls, sheet: Sheet, take: gr.Button) -> None:

@@ -112,6 +112,7 @@ class Onward(NamedTuple):
 
     take: gr.Button
     send: gr.Button
+    explore: gr.Button
 
 
 def examples() -> list[Path]:
@@ -281,6 +282,7 @@ def stage() -> tuple[Table, Sheet, Onward]:
         bundle = gr.DownloadButton("Download all", size="sm", elem_id="edit_bundle")
         take = gr.Button("Use as input", size="sm", elem_id="take")
         send = gr.Button("Create with these", size="sm", elem_id="send_back")
+        explore = gr.Button("Look inside", size="sm", elem_id="edit_look_inside")
     compare = gr.ImageSlider(
         label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
     )
@@ -288,7 +290,7 @@ def stage() -> tuple[Table, Sheet, Onward]:
     earlier = _shelf("Results so far: click to see them again", "earlier")
     files, states = (download, mask, bundle), (gr.State(), gr.State(0))
     sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, earlier, gr.State(()))
-    return Table(canvas, gr.State(), past), sheet, Onward(take, send)
+    return Table(canvas, gr.State(), past), sheet, Onward(take, send, explore)
 
 
 def _shelf(label: str, name: str) -> gr.Gallery:

@@ -8,19 +8,23 @@ import gradio as gr
 from var_core.pipeline import Pipeline
 
 FOLDER = Path(__file__).resolve().parent
+STYLES = ("style.css", "explorer.css")
+SCRIPTS = ("explorer.js", "tour.js")
 
 
 def header(pipe: Pipeline) -> str:
     """The line on top of every page."""
     return (
-        "<h1>VAR Studio</h1><p>Pictures, painted scale by scale: make them, edit them.</p>"
+        "<h1>VAR Studio</h1><p>Pictures, painted scale by scale: make them, edit them, look inside.</p>"
         f'<span title="the model, and where it runs">{escape(pipe.spec.name)} · {pipe.device.type}</span>'
     )
 
 
 def dress() -> dict:
     """The arguments of `launch` that make the look. Nothing in them comes from the network."""
-    return {"theme": theme(), "css_paths": [FOLDER / "style.css"], "head_paths": [FOLDER / "head.html"]}
+    scripts = "".join(f"<script>{(FOLDER / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
+    styles = [FOLDER / name for name in STYLES]
+    return {"theme": theme(), "css_paths": styles, "head_paths": [FOLDER / "head.html"], "head": scripts}
 
 
 def theme() -> gr.themes.Base:

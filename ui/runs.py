@@ -38,13 +38,16 @@ class Run:
 
 
 class Brake:
-    """Lets one event end the run that another is making: one for each run, kept with its visitor."""
+    """Lets one event end the run that another is making; kept with its visitor."""
 
     def __init__(self):
         self.pulled = False
 
     def pull(self) -> None:
         self.pulled = True
+
+    def release(self) -> None:
+        self.pulled = False
 
 
 def grow(pipe: Pipeline, request: Request) -> Iterator[Run]:
@@ -141,8 +144,9 @@ def frame(image: Image.Image, caption: str) -> str:
     return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
-def data_uri(image: Image.Image) -> str:
-    """A picture as an address that holds it."""
+def data_uri(image: Image.Image, lossless: bool = True) -> str:
+    """A picture as an address that holds it, as a quickly written PNG or as a JPEG."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    kind, how = ("png", {"compress_level": 1}) if lossless else ("jpeg", {"quality": 92})
+    image.save(buffer, kind, **how)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -106,6 +106,7 @@ class Loaded:
     preview: Preview
     var: VAR
     digest: str  # first 12 hex digits of the file's SHA-256
+    path: Path | None = None  # of the file; None: made in memory
 
 
 def save(path: Path, spec: ModelSpec, tokenizer: Tokenizer, preview: Preview, var: VAR) -> None:
@@ -155,7 +156,7 @@ def load(name: str, folder: Path = FOLDER) -> Loaded:
     for prefix, module in zip(prefixes, modules, strict=True):
         load_strict(module, _part(tensors, prefix))
         filled.append(module.eval())
-    return Loaded(spec, *filled, hashlib.sha256(path.read_bytes()).hexdigest()[:12])
+    return Loaded(spec, *filled, hashlib.sha256(path.read_bytes()).hexdigest()[:12], path)
 
 
 def find(name: str, folder: Path = FOLDER) -> Path:

@@ -178,6 +178,7 @@ class Stage:
     turns: int
     work: Work
     step: Step
+    tokens: tuple[torch.Tensor, ...] = ()  # so far, a map (B, L_k) of each scale
     drawn: np.ndarray | None = None  # uint8 (B, S, S, 3): what the model drew, once the square is done
     photos: tuple[np.ndarray, ...] = ()
 
@@ -262,9 +263,10 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
         passes = most if (work.cover <= 0.5).any() else 1  # without anything known there is no seam
         last = number * most + passes - 1
         for turn in range(number * most, last + 1):
-            request = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan)
+            request, tokens = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan), ()
             for step in pipe.steps(request):
-                stage = Stage(turn, len(boxes) * most, work, step)
+                tokens = (*tokens, step.tokens)
+                stage = Stage(turn, len(boxes) * most, work, step, tokens)
                 if step.scale < len(pipe.schedule) - 1:
                     yield stage
             drawn = pipe.pixels(stage.step.f_hat)

@@ -56,7 +56,7 @@ class Pipeline:
 
     def __init__(self, loaded: checkpoints.Loaded, device: str = "cpu"):
         self.spec: ModelSpec = loaded.spec
-        self.digest = loaded.digest
+        self.digest, self.path = loaded.digest, loaded.path
         self.device = torch.device(device)
         self.tokenizer = loaded.tokenizer.to(self.device, memory_format=torch.channels_last)
         self.preview_map = loaded.preview.to(self.device)

@@ -1,0 +1,254 @@
+"""The Explore tab as its user meets it."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hands import SETTLE, download, upload
+from PIL import Image
+from safetensors import safe_open
+
+SCALES = 7
+NEW = "(before) => explorer.view.trace?.node !== before && !document.querySelector('.xp-busy')"
+# The pixels of every small map of a row of the film strip, as one number for each.
+PRINTS = """(row) => [...document.querySelectorAll(`#xp-strip canvas[data-row=${row}]`)].map((canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.reduce((mixed, value) => (mixed * 31 + value) % 1000000007, 7);
+})"""
+
+
+@pytest.fixture
+def page(visit: Callable):
+    """The tab, with a picture that the loaded model has drawn."""
+    page = visit()
+    enter(page)
+    draw(page, "5")
+    return page
+
+
+def enter(page) -> None:
+    page.get_by_role("tab", name="Explore").click()
+    page.wait_for_function("explorer.view.trace")
+    page.wait_for_timeout(SETTLE)
+
+
+def draw(page, seed: str) -> None:
+    page.click("#explore_seed textarea, #explore_seed input", click_count=3)
+    page.keyboard.type(seed)
+    page.keyboard.press("Tab")
+    page.wait_for_function("document.querySelector('#explore_lock input').checked")
+    changing(page, lambda: page.click("#explore_run"))
+
+
+def changing(page, act: Callable) -> None:
+    """Do something that ends with another picture."""
+    before = page.evaluate("explorer.view.trace.node")
+    act()
+    page.wait_for_function(NEW, arg=before)
+
+
+def choose(page, scale: int, row: int, column: int) -> None:
+    """Click a token in the film strip, and wait for all that comes of it."""
+    canvas = page.locator(f"#xp-strip canvas[data-row=tokens][data-scale='{scale}']")
+    canvas.scroll_into_view_if_needed()
+    side, box = (1, 2, 3, 4, 6, 10, 16)[scale], canvas.bounding_box()
+    cell = box["width"] / side
+    canvas.click(position={"x": (column + 0.5) * cell, "y": (row + 0.5) * cell})
+    page.wait_for_function("explorer.view.options && !document.querySelector('.xp-busy')")
+
+
+def shown_scale(page) -> int:
+    return int(page.inner_text("#xp-where").split()[1])
+
+
+def test_there_is_something_to_look_at_before_anything_has_run(visit: Callable):
+    page = visit()
+    enter(page)
+    assert page.locator("#xp-strip canvas").count() == 4 * SCALES
+    assert "to look at only" in page.inner_text("#xp-facts")  # another model made it
+    assert page.locator(".xp-acts button").count() == 0
+    page.locator("#explore_shelf .thumbnail-item").nth(1).click()
+    page.wait_for_function("explorer.view.trace.title === 'Mountain'")
+
+
+def test_every_scale_is_stepped_through_without_asking_the_server(page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.click("#xp-reset")
+    assert shown_scale(page) == 1
+    seen = [page.locator("#xp-picture").screenshot()]
+    for scale in range(2, SCALES + 1):
+        page.click("#xp-step")
+        assert shown_scale(page) == scale
+        seen.append(page.locator("#xp-picture").screenshot())
+    assert len(set(seen)) == SCALES
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert shown_scale(page) == SCALES - 2
+    page.keyboard.press("ArrowRight")
+    assert shown_scale(page) == SCALES - 1
+    page.locator("#xp-strip .xp-head").nth(3).click()
+    assert shown_scale(page) == 3
+    for layer in ("tokens", "added", "probability", "entropy", "divergence", "unguided"):
+        page.click(f"#xp-layer-{layer}")
+        seen.append(page.locator("#xp-picture").screenshot())
+    assert len(set(seen)) == SCALES + 6
+    assert asked == []
+
+
+def test_play_runs_through_all_scales_and_space_pauses(page):
+    page.click("#xp-play")
+    page.wait_for_function("explorer.view.scale === 0 && explorer.view.playing")
+    page.wait_for_function("explorer.view.scale === 2")
+    page.locator("#xp-name").click()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press(" ")
+    page.wait_for_function("!explorer.view.playing")
+    page.keyboard.press(" ")
+    page.wait_for_function(f"explorer.view.scale === {SCALES - 1} && !explorer.view.playing")
+
+
+def test_pointing_at_a_token_tells_what_it_is(page):
+    canvas = page.locator("#xp-strip canvas[data-row=tokens][data-scale='4']")
+    box = canvas.bounding_box()
+    canvas.hover(position={"x": 3.5 / 6 * box["width"], "y": 2.5 / 6 * box["height"]})
+    tip = page.locator("#xp-tip")
+    said = tip.inner_text()
+    assert "scale 5, row 3, column 4" in said and "probability" in said and "rank" in said and "nats" in said
+    page.locator("#xp-name").hover()
+    assert not tip.is_visible()
+
+
+def test_a_swapped_token_changes_later_scales_and_no_earlier_one(page):
+    choose(page, 3, 1, 2)
+    assert page.locator(".xp-options img").count() == 10
+    assert page.inner_text("#xp-inspector h3 span") == "scale 4, row 2, column 3"
+    before = page.evaluate(PRINTS, "picture")
+    options = page.locator(".xp-options button")
+    other = int("xp-taken" in (options.nth(0).get_attribute("class") or ""))
+    wanted = options.nth(other).locator("img").get_attribute("src")
+    changing(page, lambda: options.nth(other).click())
+    after = page.evaluate(PRINTS, "picture")
+    assert after[:3] == before[:3]
+    assert all(a != b for a, b in zip(after[3:], before[3:], strict=True))
+    assert page.evaluate("explorer.view.trace.pictures.at(-1)") == wanted
+    assert page.locator(".xp-node").count() == 3
+
+    changing(page, lambda: page.locator(".xp-node").nth(1).click())
+    assert page.evaluate(PRINTS, "picture") == before
+
+
+def test_attention_sums_to_one_and_never_looks_ahead(page):
+    choose(page, 4, 2, 2)
+    page.click("#xp-layer-attention")
+    shares = [float(text.split()[0]) for text in page.locator(".xp-share").all_inner_texts()]
+    assert len(shares) == SCALES and abs(sum(shares) - 100) < 0.5
+    assert shares[5:] == [0, 0]
+    mean = page.locator("#xp-picture").screenshot()
+    page.locator("#xp-inspector select").first.select_option("3")
+    assert page.locator("#xp-picture").screenshot() != mean
+    rows = page.locator(".xp-matrix tr").all()[1:]
+    sums = [sum(int(text) for text in row.locator("td").all_inner_texts() if text) for row in rows]
+    assert all(abs(total - 100) <= 3 for total in sums)
+
+
+def test_a_reroll_keeps_coarser_scales_and_a_lock_its_own(page):
+    before = page.evaluate(PRINTS, "tokens")
+    page.locator(".xp-acts button", has_text="Lock").nth(5).click()
+    page.get_by_role("button", name="Locked").wait_for()
+    changing(page, lambda: page.locator(".xp-acts button", has_text="Re-roll").nth(4).click())
+    same = [a == b for a, b in zip(page.evaluate(PRINTS, "tokens"), before, strict=True)]
+    assert same == [True, True, True, True, False, True, False]
+
+
+def test_a_knob_acts_at_once(page):
+    before = page.evaluate(PRINTS, "tokens")
+    box = page.locator("#explore_guidance input[type=number]")
+    box.fill("0.5")
+    page.wait_for_function("explorer.view.trace.facts.includes('guidance 0.5')")
+    after = page.evaluate(PRINTS, "tokens")
+    assert after[0] == before[0] and after[-1] != before[-1]  # guidance grows from nothing at the first scale
+
+
+def test_a_mix_shows_every_cut_and_one_can_be_taken(page):
+    page.fill("#xp-other", "Sea")
+    page.click("#xp-mix button")
+    page.locator(".xp-mixed img").nth(SCALES).wait_for()
+    cut = page.locator(".xp-mixed button").nth(3)
+    wanted = cut.locator("img").get_attribute("src")
+    changing(page, cut.click)
+    assert page.evaluate("explorer.view.trace.pictures.at(-1)") == wanted
+
+
+def test_a_class_that_does_not_exist_is_answered_and_nothing_is_lost(page):
+    before = page.evaluate("explorer.view.trace.node")
+    page.fill("#xp-other", "Sunflour")
+    page.click("#xp-mix button")
+    page.get_by_text("There is no class 'Sunflour'. Did you mean: Sunflower").wait_for()
+    page.wait_for_function("!document.querySelector('.xp-busy')")
+    assert page.evaluate("explorer.view.trace.node") == before
+
+
+def test_every_kind_of_file_comes_out_and_a_trace_goes_in_again(page, tmp_path: Path):
+    with Image.open(io.BytesIO(download(page, "#explore_gif"))) as gif:
+        assert (gif.format, gif.n_frames) == ("GIF", SCALES)
+    assert b"ftyp" in download(page, "#explore_mp4")[:16]
+    assert Image.open(io.BytesIO(download(page, "#explore_sheet"))).format == "PNG"
+    (tmp_path / "mine.safetensors").write_bytes(download(page, "#explore_trace"))
+    with safe_open(tmp_path / "mine.safetensors", "np") as file:
+        assert json.loads(file.metadata()["var-studio-trace"])["seed"] == 5
+    wanted = page.evaluate("explorer.view.trace.pictures")
+    draw(page, "6")
+    changing(page, lambda: upload(page, "explore_file", tmp_path / "mine.safetensors"))
+    assert page.evaluate("explorer.view.trace.pictures") == wanted
+    assert page.input_value("#explore_seed textarea, #explore_seed input") == "5"
+
+
+def test_a_picture_of_ones_own_is_taken_apart(page, tmp_path: Path):
+    noise = np.random.default_rng(0).integers(256, size=(90, 70, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "own.png")
+    changing(page, lambda: upload(page, "explore_picture", tmp_path / "own.png"))
+    assert "422 of 422 tokens given" in page.inner_text("#xp-facts")
+
+
+def test_the_tour_walks_through_all_stations(page):
+    page.click("#xp-tour")
+    for station in range(1, 7):
+        title = page.inner_text("#xp-station h3")
+        assert title.startswith(f"{station} of 6")
+        assert page.inner_text("#xp-station .xp-see") == ""
+        page.click("#xp-show")
+        page.wait_for_function("document.querySelector('#xp-station .xp-see').textContent")
+        if station in (3, 4):
+            assert page.locator("#xp-stage canvas").count() == {3: 2, 4: 1}[station]
+        page.click("#xp-next")
+    assert not page.is_visible("#xp-station")
+
+
+def test_a_picture_from_create_and_one_from_edit_are_looked_into(visit: Callable):
+    page = visit()
+    page.click("#run")
+    page.locator("#look_inside").wait_for()
+    page.click("#look_inside")
+    page.wait_for_function("explorer.view.trace?.origin === 'drawn' && explorer.view.trace.live")
+    page.get_by_role("tab", name="Edit").click()
+    page.locator("#examples .thumbnail-item").first.click()
+    page.wait_for_timeout(1500)
+    page.click("#edit_run")
+    page.locator("#edit_look_inside").wait_for()
+    page.click("#edit_look_inside")
+    page.wait_for_function("explorer.view.trace.origin === 'edited'")
+    assert "tokens given" in page.inner_text("#xp-facts")
+
+
+def test_on_a_phone_nothing_sticks_out(visit: Callable):
+    page = visit(width=390, height=844)
+    enter(page)
+    draw(page, "5")
+    choose(page, 2, 1, 1)
+    page.click("#xp-tour")
+    page.click("#xp-show")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,337 @@
+"""The Explore tab: what each handler makes of a visitor's pictures, and what the page is told. No browser here."""
+
+import base64
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+import tiny
+import torch
+from PIL import Image
+
+from ui import controls, explore, lab, runs
+from ui import desk as desks
+from ui import edit as edits
+from ui.explore import Handlers, View
+from ui.lab import Lab
+from var_core.atlas import build
+from var_core.edit import Edit, run, stages
+from var_core.memory import Memory
+from var_core.pipeline import Request
+from var_core.sampling import Sampling
+from var_core.trace import Trace, opened, recorded, rerolled, resampled, swapped
+
+PIPE = tiny.pipeline()
+KNOBS = controls.shown_drawing(Sampling())
+SCALES = len(tiny.SIDES)
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> Handlers:
+    return Handlers(PIPE, str(tmp_path), None)
+
+
+def final(views) -> View:
+    *_, view = views
+    return view
+
+
+def drawn(handlers: Handlers, start: Lab | None = None, seed: str = "5", name: str = "Rose") -> Lab:
+    return final(handlers.draw(start, name, seed, True, *KNOBS)).lab
+
+
+def acted(handlers: Handlers, here: Lab, **wish: object) -> list[View]:
+    return list(handlers.act(here, SimpleNamespace(_data=wish)))
+
+
+def equal(one: Trace, other: Trace) -> bool:
+    return torch.equal(one.tokens, other.tokens) and torch.equal(one.pictures, other.pictures)
+
+
+def numbers(text: str, kind: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+def test_a_drawn_picture_is_that_of_the_create_tab(handlers: Handlers):
+    here = drawn(handlers)
+    made = PIPE.run(Request((1,), (5,)))
+    assert torch.equal(here.node.trace.tokens.long(), torch.cat(made.tokens, 1)[0])
+    assert np.array_equal(here.node.trace.pictures[-1].numpy(), np.asarray(made.images[0]))
+
+
+def test_what_the_page_is_told_is_the_trace(handlers: Handlers):
+    here = drawn(handlers)
+    told, trace = lab.told(PIPE, here), here.node.trace
+    assert json.loads(json.dumps(told)) == {**told, "sides": list(tiny.SIDES)}
+    for name, kind in (("tokens", "<i4"), ("rank", "<i4"), ("probability", "<f4"), ("entropy", "<f4")):
+        assert np.array_equal(numbers(told[name], kind), getattr(trace, name).numpy())
+    assert np.array_equal(numbers(told["colours"], "u1").reshape(-1, 3), trace.colours.numpy())
+    shares = numbers(told["masses"], "<u2").reshape(*trace.queries.shape[:2], SCALES, SCALES) / 65535
+    assert np.allclose(shares, trace.masses().numpy(), atol=1e-4)
+    assert told["nearness"][-1] is None and all(value > 0 for value in told["nearness"][:-1])
+    assert (told["live"], told["guided"], len(told["pictures"])) == (True, True, SCALES)
+
+
+def test_the_serial_numbers_of_what_is_told_differ(handlers: Handlers):
+    here = drawn(handlers)
+    assert lab.told(PIPE, here)["serial"] != lab.told(PIPE, here)["serial"]
+
+
+def test_an_unlocked_seed_is_rolled_and_shown(handlers: Handlers):
+    view = final(handlers.draw(None, "Rose", "5", False, *KNOBS))
+    assert view.seed == str(view.lab.node.trace.about.seed)
+    assert view.class_name == "Rose"
+
+
+def test_a_picture_of_ones_own_is_taken_apart_and_given_whole(handlers: Handlers, tmp_path: Path):
+    Image.fromarray(np.random.default_rng(0).integers(256, size=(40, 60, 3), dtype=np.uint8)).save(tmp_path / "own.png")
+    view = final(handlers.picture(None, str(tmp_path / "own.png"), "Sea"))
+    trace = view.lab.node.trace
+    assert trace.keep.all() and trace.about.origin == "opened" and trace.about.class_name == "Sea"
+    encoded = PIPE.encode(Image.open(tmp_path / "own.png"))
+    assert torch.equal(trace.tokens.long(), torch.cat(encoded, 1)[0])
+    surprise = PIPE.surprise(encoded, torch.tensor([6]))[0]
+    assert torch.allclose(-trace.probability.log(), surprise, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["broken.png", "missing.png"])
+def test_a_file_that_is_no_picture_is_answered(handlers: Handlers, tmp_path: Path, name: str):
+    (tmp_path / "broken.png").write_bytes(b"nothing")
+    with pytest.raises(gr.Error):
+        final(handlers.picture(None, str(tmp_path / name), "Sea"))
+
+
+def test_a_trace_file_opens_without_its_model(handlers: Handlers, tmp_path: Path):
+    here = drawn(handlers)
+    trace = here.node.trace
+    other = Trace(**{**vars(trace), "about": lab.replace(trace.about, digest="f" * 12, model="elsewhere")})
+    other.save(tmp_path / "other.safetensors")
+    view = handlers.file(here, str(tmp_path / "other.safetensors"))
+    assert equal(view.lab.node.trace, trace) and view.channel["live"] is False
+    with pytest.raises(gr.Error, match="made by elsewhere"):
+        acted(handlers, view.lab, does="reroll", scale=1)
+    (view,) = acted(handlers, view.lab, does="token", scale=1, place=2, later="free", pictures=True)
+    assert view.channel["pictures"] is None and not view.channel["more"]
+
+
+def test_a_damaged_trace_file_is_answered(handlers: Handlers, tmp_path: Path):
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    with pytest.raises(gr.Error, match="not a trace"):
+        handlers.file(None, str(tmp_path / "bad.safetensors"))
+
+
+def test_something_is_there_on_the_first_visit_and_nothing_changes_on_the_next(handlers: Handlers):
+    view = handlers.enter(None)
+    assert view.lab.nodes and view.channel["kind"] == "trace"
+    assert handlers.enter(view.lab) == explore.SAME
+
+
+def test_all_traces_that_ship_open():
+    assert len(lab.shipped()) == len(lab.thumbnails(lab.shipped())) >= 3
+
+
+def test_a_swap_is_the_request_that_swaps(handlers: Handlers):
+    here = drawn(handlers)
+    after = acted(handlers, here, does="swap", scale=1, place=2, value=7, later="free")[-1].lab
+    assert equal(after.node.trace, recorded(PIPE, swapped(here.node.trace, 1, 2, 7, "free")))
+    assert after.node.parent == here.current
+    assert after.node.title == "scale 2, row 2, column 1 set to 7"
+
+
+def test_a_reroll_keeps_coarser_scales_and_locked_ones(handlers: Handlers):
+    here = drawn(handlers)
+    (view,) = acted(handlers, here, does="lock", scales=[3, 99])
+    after = acted(handlers, view.lab, does="reroll", scale=2)[-1].lab
+    before, now = here.node.trace, after.node.trace
+    assert equal(now, recorded(PIPE, rerolled(before, 2, now.about.seed, frozenset({3}))))
+    old, new = before.pyramid(), now.pyramid()
+    assert [torch.equal(a, b) for a, b in zip(old, new, strict=True)] == [True, True, False, True]
+
+
+def test_a_token_drawn_anew_changes_no_other_token_if_they_stay(handlers: Handlers):
+    here = drawn(handlers)
+    after = acted(handlers, here, does="redraw", scale=3, place=4, later="keep")[-1].lab
+    differs = (after.node.trace.tokens != here.node.trace.tokens).nonzero()[:, 0].tolist()
+    assert differs in ([], [here.node.trace.schedule.spans[3].start + 4])
+
+
+@pytest.mark.parametrize("later", ["free", "keep"])
+def test_the_small_pictures_of_alternatives_are_what_choosing_them_gives(handlers: Handlers, later: str):
+    here = drawn(handlers)
+    first, second = acted(handlers, here, does="token", scale=2, place=3, later=later, pictures=True)
+    assert first.channel["more"] and first.channel["pictures"] is None
+    code = int(here.node.trace.likeliest[here.node.trace.schedule.spans[2].start + 3, 4])
+    after = acted(handlers, here, does="swap", scale=2, place=3, value=code, later=later)[-1].lab
+    assert second.channel["pictures"][4] == lab.address(after.node.trace.pictures[-1].numpy())
+
+
+def test_attention_on_its_way_to_the_page_still_sums_to_one(handlers: Handlers):
+    here = drawn(handlers)
+    (view,) = acted(handlers, here, does="token", scale=1, place=3, later="free", pictures=False)
+    rows = numbers(view.channel["attention"], "<u2").reshape(-1, here.node.trace.schedule.total) / 65535
+    assert np.allclose(rows.sum(1), 1, atol=2e-3)
+    assert not rows[:, here.node.trace.schedule.spans[1].stop :].any()
+
+
+def test_patches_of_a_code_come_from_the_atlas_of_its_codebook(handlers: Handlers):
+    here = drawn(handlers)
+    atlas = build(PIPE, [Image.fromarray(here.node.trace.pictures[-1].numpy())])
+    told = [lab.told_token(here, atlas, 3, place, "free", None, False) for place in range(16)]
+    assert all((one["patches"] is not None) == (one["uses"] > 0) for one in told)
+    strange = lab.replace(atlas, codebook="0" * 12)
+    assert lab.told_token(here, strange, 3, 0, "free", None, False)["uses"] is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"does": "token", "scale": 9, "place": 0, "later": "free"}, "scale 9"),
+        ({"does": "token", "scale": 1, "place": 4, "later": "free"}, "place 4: scale 1 has 0 to 3"),
+        (
+            {"does": "swap", "scale": 1, "place": -1, "value": 0, "later": "free"},
+            "scale 1 has 0 to 3",
+        ),
+        ({"does": "swap", "scale": 1, "place": 0, "value": 64, "later": "free"}, "token 64 is not in the codebook"),
+        ({"does": "swap", "scale": 1, "place": 0, "value": 1, "later": "never"}, "later 'never'"),
+        ({"does": "mix", "class": "Sunflour"}, "Did you mean: Sunflower"),
+        ({"does": "mix", "node": -3}, "no longer here"),
+        ({"does": "goto", "node": -3}, "no longer here"),
+        ({"does": "take", "cut": 2}, "mix again"),
+        ({"does": "dance"}, "reload it"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_answered(handlers: Handlers, wish: dict, sentence: str):
+    with pytest.raises(gr.Error, match=sentence):
+        acted(handlers, drawn(handlers), **wish)
+
+
+def test_a_wish_before_there_is_a_picture_is_answered(handlers: Handlers):
+    for nothing in (None, Lab()):
+        with pytest.raises(gr.Error, match="no picture yet"):
+            acted(handlers, nothing, does="reroll", scale=1)
+
+
+def test_a_knob_draws_the_same_again_with_another_setting(handlers: Handlers):
+    here = drawn(handlers)
+    other = Sampling(guidance=0.0)
+    after = final(handlers.turn(here, *controls.shown_drawing(other))).lab
+    assert equal(after.node.trace, recorded(PIPE, resampled(here.node.trace, other, frozenset())))
+    assert list(handlers.turn(after, *controls.shown_drawing(other))) == []
+
+
+def test_turning_a_knob_further_replaces_the_last_turn_but_no_branch(handlers: Handlers):
+    here = drawn(handlers)
+    for guidance in (1.0, 2.0, 3.0):
+        here = final(handlers.turn(here, *controls.shown_drawing(Sampling(guidance=guidance)))).lab
+    assert [node.title for node in here.nodes] == ["Rose, seed 5", "drawn with guidance 3, temperature 1"]
+    here = acted(handlers, here, does="reroll", scale=2)[-1].lab
+    here = final(handlers.turn(here, *controls.shown_drawing(Sampling(guidance=9.0)))).lab
+    assert len(here.nodes) == 4
+
+
+def test_a_mix_is_what_its_requests_make_and_one_can_be_taken(handlers: Handlers):
+    here = drawn(handlers)
+    *_, view = acted(handlers, here, **{"does": "mix", "class": "Sea"})
+    assert len(view.channel["pictures"]) == SCALES + 1
+    after = acted(handlers, view.lab, does="take", cut=2)[-1].lab
+    assert lab.address(after.node.trace.pictures[-1].numpy()) == view.channel["pictures"][2]
+    assert after.node.title == "2 scales, then Sea"
+    old, new = here.node.trace.pyramid(), after.node.trace.pyramid()
+    assert all(torch.equal(a, b) for a, b in zip(old[:2], new[:2], strict=True))
+
+
+def test_two_pictures_mix(handlers: Handlers):
+    one = drawn(handlers)
+    two = drawn(handlers, one, seed="9")
+    *_, view = acted(handlers, two, does="mix", node=one.current)
+    ends = [lab.address(each.node.trace.pictures[-1].numpy()) for each in (one, two)]
+    assert [view.channel["pictures"][0], view.channel["pictures"][-1]] == ends
+
+
+def test_one_can_go_back_to_any_picture(handlers: Handlers):
+    one = drawn(handlers)
+    two = acted(handlers, one, does="reroll", scale=1)[-1].lab
+    (view,) = acted(handlers, two, does="goto", node=one.current)
+    assert view.lab.node is one.node and len(view.lab.nodes) == 2
+    assert view.seed == "5"
+
+
+def test_the_oldest_pictures_go_when_there_are_too_many(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lab, "MOST_NODES", 2)
+    one = drawn(handlers)
+    two = acted(handlers, one, does="reroll", scale=1)[-1].lab
+    three = acted(handlers, two, does="reroll", scale=1)[-1].lab
+    assert [node.number for node in three.nodes] == [two.current, three.current]
+    assert [node.parent for node in three.nodes] == [None, two.current]
+
+
+def test_a_picture_from_create_is_looked_into(handlers: Handlers):
+    *_, grown = runs.grow(PIPE, Request((1, 2), (5, 6)))
+    _, *view = final(handlers.from_create(grown, 1, None))
+    assert View(*view).lab.node.title == "Sunflower, seed 6"
+    first, *_ = handlers.from_create(grown, 1, None)
+    assert isinstance(first[0], gr.Tabs)
+    assert final(handlers.from_create(None, 0, None))[1:] == explore.SAME
+
+
+def edited(follow: bool) -> tuple[Edit, desks.Done]:
+    photo = np.random.default_rng(1).integers(256, size=(32, 32, 3), dtype=np.uint8)
+    mask = np.zeros((32, 32), bool)
+    mask[8:24, 4:20] = True
+    edit = Edit(photo, mask, (1, 1), (3, 4), settings=edits.Settings(follow=follow))
+    return edit, [stage for stage in stages(PIPE, edit) if stage.photos]
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Handlers, tmp_path: Path, follow: bool):
+    edit, finished = edited(follow)
+    squares = [desks.Square.of(stage) for stage in finished]
+    done = desks.write(PIPE, desks.Job("photo", edit), run(PIPE, edit), squares, 1.0, str(tmp_path))
+    _, *view = final(handlers.from_edit(done, 1, None))
+    trace = View(*view).lab.node.trace
+    levels = trace.pictures[-1].numpy().astype(int) - squares[-1].drawn[1]
+    assert np.abs(levels).max() <= 1  # drawn in a batch of two there
+    assert trace.about.origin == "edited" and 0 < int(trace.keep.sum()) < len(trace.keep)
+    assert equal(recorded(PIPE, trace.request()), trace)
+
+
+def test_a_pulled_brake_stops_a_run_and_leaves_all_as_it_was(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    here = drawn(handlers)
+    monkeypatch.setattr(explore, "SOON", 0.0)
+    views = handlers.act(here, SimpleNamespace(_data={"does": "reroll", "scale": 0}))
+    assert "scale 1 of 4" in next(views).bar
+    handlers.stop(here)
+    (last,) = views
+    assert "as it was" in last.bar and last.channel["kind"] == "idle" and last.lab == gr.skip()
+    assert len(acted(handlers, here, does="reroll", scale=0)) > 1  # the brake is off again
+
+
+@pytest.mark.parametrize(("kind", "start"), [("gif", b"GIF8"), ("sheet", b"\x89PNG"), ("mp4", None), ("trace", None)])
+def test_every_kind_of_file_is_written(handlers: Handlers, kind: str, start: bytes | None):
+    here = drawn(handlers)
+    path = Path(handlers.export(kind, here))
+    assert path.name == f"rose-drawn-seed-5{lab.SUFFIXES[kind]}"
+    assert path.read_bytes().startswith(start or b"")
+    if kind == "trace":
+        assert equal(Trace.load(path), here.node.trace)
+
+
+def test_there_is_nothing_to_save_before_there_is_a_picture(handlers: Handlers):
+    with pytest.raises(gr.Error, match="no picture yet"):
+        handlers.export("gif", None)
+
+
+def test_two_visitors_do_not_share_a_memory(handlers: Handlers):
+    one, two = drawn(handlers), drawn(handlers)
+    assert one.memory is not two.memory and isinstance(one.memory, Memory)
+
+
+def test_an_opened_picture_does_not_change_under_the_knobs(handlers: Handlers):
+    tokens = PIPE.encode(Image.new("RGB", (32, 32), "orange"))
+    here = Lab().grown("orange", recorded(PIPE, opened(tokens, 2, Sampling()), origin="opened"))
+    after = final(handlers.turn(here, *controls.shown_drawing(Sampling(guidance=9.0)))).lab
+    assert torch.equal(after.node.trace.tokens, here.node.trace.tokens)
+    assert not torch.equal(after.node.trace.probability, here.node.trace.probability)
