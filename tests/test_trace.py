@@ -538,10 +538,19 @@ def test_swapping_a_token_for_itself_changes_nothing():
     assert torch.equal(again.tokens, trace.tokens) and torch.equal(again.pictures, trace.pictures)
 
 
-@pytest.mark.parametrize("change", [lambda t: swapped(t, 0, 0, 1, "free"), lambda t: redrawn_token(t, 0, 0, 8, "free")])
-def test_finer_tokens_that_were_given_stay_given_when_a_coarse_one_changes(change):
+CHANGES = [lambda t, p: swapped(t, 0, 0, 1, "free", p), lambda t, p: redrawn_token(t, 0, 0, 8, "free", p)]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_finer_tokens_are_drawn_anew_when_a_coarse_one_changes_also_those_that_were_given(change):
+    for kind in ("edited", "opened"):
+        assert not recorded(pipeline(), change(traced(kind), None)).keep[1:].any()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_pinned_tokens_stay_when_a_coarse_one_changes(change):
     trace = traced("edited")
-    again = recorded(pipeline(), change(trace))
+    again = recorded(pipeline(), change(trace, trace.keep))
     assert torch.equal(again.keep[1:], trace.keep[1:])
     assert torch.equal(again.tokens[trace.keep][1:], trace.tokens[trace.keep][1:])
     assert not torch.equal(again.tokens, trace.tokens)
@@ -560,10 +569,10 @@ def test_one_token_is_drawn_anew_with_the_seed_asked_for(later):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("locked", [frozenset(), frozenset({2}), frozenset({0, 3})])
-def test_a_reroll_keeps_the_coarse_and_the_locked_scales_and_draws_all_others(kind, locked):
-    trace = traced(kind)
-    again = recorded(pipeline(), rerolled(trace, 1, 77, locked))
+@pytest.mark.parametrize("locked", [(), (2,), (0, 3)])
+def test_a_reroll_keeps_the_coarse_and_the_pinned_scales_and_draws_all_others(kind, locked):
+    trace, levels = traced(kind), SCHEDULE.levels()
+    again = recorded(pipeline(), rerolled(trace, 1, 77, torch.isin(levels, torch.tensor(locked, dtype=torch.int64))))
     for scale, span in enumerate(SCHEDULE.spans):
         given = scale < 1 or scale in locked
         assert again.keep[span].all() if given else not again.keep[span].any()
@@ -578,9 +587,9 @@ def test_a_reroll_with_the_same_seed_repeats_a_drawn_picture():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_other_settings_leave_what_is_locked_or_given(kind):
+def test_other_settings_leave_what_is_pinned_or_given(kind):
     trace, hotter = traced(kind), replace(PLAIN, temperature=3.0)
-    request = resampled(trace, hotter, frozenset({1}))
+    request = resampled(trace, hotter, SCHEDULE.levels() == 1)
     again = recorded(pipeline(), request)
     given = trace.keep | (SCHEDULE.levels() == 1)
     assert request.sampling == hotter and request.seeds == (trace.about.seed,)
@@ -643,8 +652,8 @@ def test_pictures_of_another_model_are_refused(field):
         (lambda t: redrawn_token(t, 2, 0, -1, "keep"), "seed -1 is out of range"),
         (lambda t: rerolled(t, 5, 1), "scale 5: choose 0 .* to 4"),
         (lambda t: rerolled(t, -1, 1), "scale -1: choose 0"),
-        (lambda t: rerolled(t, 0, 1, frozenset({4})), r"locked scales \[4\]: choose among 0 to 3"),
-        (lambda t: resampled(t, PLAIN, frozenset({-1})), r"locked scales \[-1\]: choose among 0 to 3"),
+        (lambda t: rerolled(t, 0, 1, torch.ones(4, dtype=torch.bool)), r"pinned torch.bool \(4,\): give bool \(30,\)"),
+        (lambda t: resampled(t, PLAIN, torch.ones(30)), r"pinned torch.float32 \(30,\): give bool"),
         (lambda t: alternatives(pipeline(), t, Memory(), 1, 0, [], "keep"), "no tokens to try"),
         (lambda t: alternatives(pipeline(), t, Memory(), 1, 0, [1, 64], "keep"), "token 64 .* choose 0 to 63"),
         (lambda t: mixtures(pipeline(), t, 8), "classes 0 to 6 and 7 for no class"),

@@ -146,7 +146,7 @@ class Handlers:
             trace = labs.alive(self.pipe, lab)
         if sampling == trace.about.sampling:
             return
-        title, asked = labs.turned_title(sampling), traces.resampled(trace, sampling, lab.locked)
+        title, asked = labs.turned_title(sampling), traces.resampled(trace, sampling, lab.pinned)
         yield from self._drawn(lab, asked, trace.about.origin, lambda made: lab.turned(title, made))
 
     def act(self, lab: Lab | None, event: gr.EventData) -> Iterator[View]:
@@ -185,22 +185,22 @@ class Handlers:
         yield SAME._replace(channel=told(None, more))
         if more:
             values = trace.likeliest[trace.schedule.spans[scale].start + place].tolist()
-            pictures = traces.alternatives(self.pipe, trace, lab.memory, scale, place, values, later)
+            pictures = traces.alternatives(self.pipe, trace, lab.memory, scale, place, values, later, lab.pinned)
             yield SAME._replace(channel=told(pictures, False))
 
     def _swap(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         trace, scale, place = labs.alive(self.pipe, lab), wish["scale"], wish["place"]
-        asked = traces.swapped(trace, scale, place, wish["value"], wish["later"])
+        asked = traces.swapped(trace, scale, place, wish["value"], wish["later"], lab.pinned)
         yield from self._branch(lab, asked, f"{_spot(trace, scale, place)} set to {wish['value']}")
 
     def _redraw(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         trace, scale, place, seed = labs.alive(self.pipe, lab), wish["scale"], wish["place"], int(controls.roll())
-        asked = traces.redrawn_token(trace, scale, place, seed, wish["later"])
+        asked = traces.redrawn_token(trace, scale, place, seed, wish["later"], lab.pinned)
         yield from self._branch(lab, asked, f"{_spot(trace, scale, place)} drawn anew, seed {seed}")
 
     def _reroll(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         trace, scale, seed = labs.alive(self.pipe, lab), wish["scale"], int(controls.roll())
-        asked = traces.rerolled(trace, scale, seed, lab.locked)
+        asked = traces.rerolled(trace, scale, seed, lab.pinned)
         yield from self._branch(lab, asked, f"from scale {scale + 1}, seed {seed}")
 
     def _mix(self, lab: Lab, wish: Mapping) -> Iterator[View]:

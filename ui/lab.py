@@ -17,7 +17,7 @@ from var_core.memory import Memory
 from var_core.pipeline import Pipeline, Request
 from var_core.plan import Plan
 from var_core.sampling import Sampling
-from var_core.trace import Trace
+from var_core.trace import Marks, Trace
 
 from . import controls, runs
 from .desk import Done
@@ -41,6 +41,7 @@ class Node:
     parent: int | None
     title: str
     trace: Trace
+    photo: Marks | None = None  # those that a photo under it has given; None: there is none
 
     @property
     def size(self) -> int:
@@ -71,6 +72,13 @@ class Lab:
                 return node
         raise ValueError("There is no picture yet: draw one, open one, or choose an example.")
 
+    @property
+    def pinned(self) -> Marks:
+        """The tokens that no act draws anew: those of a photo, and those of locked scales."""
+        node = self.node
+        locked = node.trace.of_scales(self.locked)
+        return locked if node.photo is None else locked | node.photo
+
     def at(self, number: int) -> "Lab":
         """Looking at another one; ValueError if it is not there any more."""
         if all(node.number != number for node in self.nodes):
@@ -78,8 +86,11 @@ class Lab:
         return replace(self, current=number)
 
     def grown(self, title: str, trace: Trace, parent: int | None = None) -> "Lab":
-        """With one more picture, which is looked at then."""
-        node = Node(next(_serial), parent, title, trace)
+        """With one more picture, which is looked at then; `parent`: the number of the one that it grew out of."""
+        photo = next((node.photo for node in self.nodes if node.number == parent), None)
+        if parent is None and trace.about.origin == "edited":
+            photo = trace.keep
+        node = Node(next(_serial), parent, title, trace, photo)
         return replace(self, nodes=_fitting((*self.nodes, node)), current=node.number)
 
     def turned(self, title: str, trace: Trace) -> "Lab":

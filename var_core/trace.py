@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, get_type_hints
@@ -32,6 +32,8 @@ ORIGINS = ("drawn", "edited", "opened")
 MOST_SIDE = 2048  # of the pictures in a file
 MOST_CELLS = 64  # along one side of its finest scale
 Later = Literal["free", "keep"]  # tokens of finer scales, after a change
+
+Marks = Tensor  # bool (L,): which of a trace's tokens
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,10 @@ class Trace:
     def request(self) -> Request:
         """What makes this picture (again)."""
         return Request((self.about.label,), (self.about.seed,), self.about.sampling, self.plan())
+
+    def of_scales(self, scales: Collection[int]) -> Marks:
+        """Marks on all tokens of some scales."""
+        return torch.isin(self.schedule.levels(), torch.tensor(sorted(scales), dtype=torch.int64))
 
     def attention(self, place: int) -> Tensor:
         """Where the token at `place` of the sequence looks: float32 (depth, H, L); each row sums to 1.
@@ -368,48 +374,61 @@ def opened(tokens: list[Tensor], label: int, sampling: Sampling) -> Request:
     return Request((label,), (0,), sampling, Plan.resume(tokens, len(tokens)))
 
 
-def swapped(trace: Trace, scale: int, place: int, value: int, later: Later) -> Request:
+def swapped(trace: Trace, scale: int, place: int, value: int, later: Later, pinned: Marks | None = None) -> Request:
     """What makes the picture with the token at `place` (0 to L_k - 1) of a scale set to `value`.
 
     All others up to and with that scale are given as they are. With `later` "keep" so are the finer ones; "free" draws
-    them as the trace's request does, with its seed, and gives what it gives. ValueError for what is not there.
+    them anew with the trace's seed, but for those `pinned`. ValueError for what is not there.
     """
     if not 0 <= value < len(trace.colours):
         raise ValueError(f"token {value} is not in the codebook: choose 0 to {len(trace.colours) - 1}.")
-    plan = _around(trace, scale, place, later).replace(scale, torch.tensor([place]), torch.tensor([value]))
-    return replace(trace.request(), plan=plan)
+    plan = _around(trace, scale, place, later, pinned)
+    return replace(trace.request(), plan=plan.replace(scale, torch.tensor([place]), torch.tensor([value])))
 
 
-def redrawn_token(trace: Trace, scale: int, place: int, seed: int, later: Later) -> Request:
+def redrawn_token(
+    trace: Trace, scale: int, place: int, seed: int, later: Later, pinned: Marks | None = None
+) -> Request:
     """As `swapped`, but the token is drawn anew, with another `seed`; so are the finer ones if `later` is "free"."""
-    return replace(trace.request(), seeds=(seed,), plan=_around(trace, scale, place, later))
+    return replace(trace.request(), seeds=(seed,), plan=_around(trace, scale, place, later, pinned))
 
 
-def rerolled(trace: Trace, scale: int, seed: int, locked: frozenset[int] = frozenset()) -> Request:
-    """What keeps the scales before `scale`, and those `locked`, and draws all others with another `seed`."""
-    return replace(trace.request(), seeds=(seed,), plan=_lock(Plan.resume(trace.pyramid(), scale), locked))
+def rerolled(trace: Trace, scale: int, seed: int, pinned: Marks | None = None) -> Request:
+    """What keeps the scales before `scale`, and tokens `pinned`, and draws all others with another `seed`."""
+    return replace(trace.request(), seeds=(seed,), plan=_pin(Plan.resume(trace.pyramid(), scale), trace, pinned))
 
 
-def resampled(trace: Trace, sampling: Sampling, locked: frozenset[int] = frozenset()) -> Request:
-    """The trace's request with other settings; scales that are `locked` keep their tokens."""
-    return replace(trace.request(), sampling=sampling, plan=_lock(trace.plan(), locked))
+def resampled(trace: Trace, sampling: Sampling, pinned: Marks | None = None) -> Request:
+    """The trace's request with other settings; tokens `pinned` stay besides those that it gives."""
+    return replace(trace.request(), sampling=sampling, plan=_pin(trace.plan(), trace, pinned))
 
 
-def _around(trace: Trace, scale: int, place: int, later: Later) -> Plan:
-    """All is given but the token at `place` of a scale and, if `later` is "free", what the trace drew after it."""
-    plan, given = Plan.resample(trace.pyramid(), scale, torch.tensor([place]), later), trace.plan().keep
-    return Plan(plan.tokens, [k | (g & (n > scale)) for n, (k, g) in enumerate(zip(plan.keep, given, strict=True))])
+def _around(trace: Trace, scale: int, place: int, later: Later, pinned: Marks | None) -> Plan:
+    """All is given but the token at `place` of a scale and, if `later` is "free", all after that scale not `pinned`."""
+    plan = _pin(Plan.resample(trace.pyramid(), scale, torch.tensor([place]), later), trace, pinned)
+    keep = [k.index_fill(1, torch.tensor([place]), False) if n == scale else k for n, k in enumerate(plan.keep)]
+    return Plan(plan.tokens, keep)
 
 
-def _lock(plan: Plan, locked: frozenset[int]) -> Plan:
-    """A plan with all tokens of the scales that are `locked` given."""
-    if not locked <= set(range(len(plan.keep))):
-        raise ValueError(f"locked scales {sorted(locked)}: choose among 0 to {len(plan.keep) - 1}.")
-    return Plan(plan.tokens, [torch.ones_like(k) if scale in locked else k for scale, k in enumerate(plan.keep)])
+def _pin(plan: Plan, trace: Trace, pinned: Marks | None) -> Plan:
+    """A plan with tokens `pinned` of the trace given too."""
+    if pinned is None:
+        return plan
+    if pinned.dtype != torch.bool or pinned.shape != trace.keep.shape:
+        raise ValueError(f"pinned {pinned.dtype} {tuple(pinned.shape)}: give bool {tuple(trace.keep.shape)}.")
+    stay = trace.schedule.split(pinned[None])
+    return Plan(trace.pyramid(), [k | p for k, p in zip(plan.keep, stay, strict=True)])
 
 
 def alternatives(
-    pipe: Pipeline, trace: Trace, memory: Memory, scale: int, place: int, values: Sequence[int], later: Later
+    pipe: Pipeline,
+    trace: Trace,
+    memory: Memory,
+    scale: int,
+    place: int,
+    values: Sequence[int],
+    later: Later,
+    pinned: Marks | None = None,
 ) -> np.ndarray:
     """The picture for each of n `values` that the token at `place` of a scale could have: uint8 (n, S, S, 3).
 
@@ -418,7 +437,7 @@ def alternatives(
     if not values:
         raise ValueError("no tokens to try: give one or more.")
     _check_model(pipe, trace)
-    requests = [swapped(trace, scale, place, value, later) for value in values]
+    requests = [swapped(trace, scale, place, value, later, pinned) for value in values]
     return _pictures(pipe, requests, memory, scale + 1)
 
 
