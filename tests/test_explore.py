@@ -161,11 +161,12 @@ def test_a_token_drawn_anew_changes_no_other_token_if_they_stay(handlers: Handle
 @pytest.mark.parametrize("later", ["free", "keep"])
 def test_the_small_pictures_of_alternatives_are_what_choosing_them_gives(handlers: Handlers, later: str):
     here = drawn(handlers)
-    first, second = acted(handlers, here, does="token", scale=2, place=3, later=later, pictures=True)
-    assert first.channel["more"] and first.channel["pictures"] is None
+    views = acted(handlers, here, does="token", scale=2, place=3, later=later, pictures=True)
+    assert [view.channel["more"] for view in views] == [True, True, False]
+    assert [len(view.channel["pictures"] or ()) for view in views] == [0, 5, 10]
     code = int(here.node.trace.likeliest[here.node.trace.schedule.spans[2].start + 3, 4])
     after = acted(handlers, here, does="swap", scale=2, place=3, value=code, later=later)[-1].lab
-    assert second.channel["pictures"][4] == lab.address(after.node.trace.pictures[-1].numpy())
+    assert views[-1].channel["pictures"][4] == lab.address(after.node.trace.pictures[-1].numpy())
 
 
 def test_attention_on_its_way_to_the_page_still_sums_to_one(handlers: Handlers):

@@ -27,6 +27,7 @@ from .lab import Lab
 from .look import FOLDER
 from .parts import AT_ONCE, ON_MODEL, READY, Drawing, in_words, unchanged
 
+AT_FIRST = 5  # of a token's alternatives
 SOON = 0.3  # seconds after which a run tells how far it is
 
 
@@ -183,10 +184,14 @@ class Handlers:
         more = bool(wish.get("pictures")) and labs.live(self.pipe, trace)
         told = partial(labs.told_token, lab, self.atlas, scale, place, later)
         yield SAME._replace(channel=told(None, more))
-        if more:
-            values = trace.likeliest[trace.schedule.spans[scale].start + place].tolist()
-            pictures = traces.alternatives(self.pipe, trace, lab.memory, scale, place, values, later, lab.pinned)
-            yield SAME._replace(channel=told(pictures, False))
+        if not more:
+            return
+        values = trace.likeliest[trace.schedule.spans[scale].start + place].tolist()
+        pictures = []
+        for few in (values[:AT_FIRST], values[AT_FIRST:]):  # the likeliest are there in half the time
+            found = traces.alternatives(self.pipe, trace, lab.memory, scale, place, few, later, lab.pinned)
+            pictures.extend(found)
+            yield SAME._replace(channel=told(pictures, len(pictures) < len(values)))
 
     def _swap(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         trace, scale, place = labs.alive(self.pipe, lab), wish["scale"], wish["place"]

@@ -200,12 +200,12 @@ def told(pipe: Pipeline, lab: Lab) -> dict:
 
 
 def told_token(
-    lab: Lab, atlas: Atlas | None, scale: int, place: int, later: str, pictures: np.ndarray | None, more: bool
+    lab: Lab, atlas: Atlas | None, scale: int, place: int, later: str, pictures: Sequence[np.ndarray] | None, more: bool
 ) -> dict:
     """Where a token of the picture looks, and what else its code stands for.
 
-    `pictures` uint8 (n, S, S, 3) are what would become of the picture with each of its likeliest alternatives; None:
-    not known, and `more` says whether they follow.
+    `pictures`, uint8 (S, S, 3) each, are what would become of the picture with its likeliest alternatives; None: not
+    known. `more` says whether others follow.
     """
     node = lab.node
     trace = node.trace

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+from hands import FLAGS
 
 from var_core import checkpoints
 from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
@@ -18,10 +19,6 @@ from var_core.transformer import VAR, initialise
 from var_core.vqvae import Preview, Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 # Of the size that ships, with random weights: slow enough that scales can be seen to arrive and a run can be stopped.
 SIDES = (1, 2, 3, 4, 6, 10, 16)
 SPEC = ModelSpec(

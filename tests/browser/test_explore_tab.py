@@ -57,7 +57,7 @@ def choose(page, scale: int, row: int, column: int) -> None:
     side, box = (1, 2, 3, 4, 6, 10, 16)[scale], canvas.bounding_box()
     cell = box["width"] / side
     canvas.click(position={"x": (column + 0.5) * cell, "y": (row + 0.5) * cell})
-    page.wait_for_function("explorer.view.options && !document.querySelector('.xp-busy')")
+    page.wait_for_function("explorer.view.options?.pictures.length === 10 && !document.querySelector('.xp-busy')")
 
 
 def shown_scale(page) -> int:
