@@ -11,11 +11,13 @@ from var_core.layers import (
     Block,
     Downsample,
     KVCache,
+    Linear,
     QueryCache,
     ResidualBlock,
     SpatialAttention,
     Upsample,
     modulate,
+    pack,
 )
 from var_core.schedule import Schedule
 
@@ -173,3 +175,31 @@ def test_downsample_pads_on_the_right_and_below_only():
     layer, x = Downsample(4), torch.randn(1, 4, 8, 8)
     padded = torch.cat((torch.cat((x, torch.zeros(1, 4, 8, 1)), -1), torch.zeros(1, 4, 1, 9)), -2)
     torch.testing.assert_close(layer(x), F.conv2d(padded, layer.conv.weight, layer.conv.bias, stride=2))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(1, 12), (2, 5, 12), (0, 12), (3, 1, 7, 12)])
+def test_packing_changes_no_product(bias, shape):
+    torch.manual_seed(0)
+    layer, x, own = Linear(12, 20, bias=bias), torch.randn(shape), torch.randn(20)
+    before = layer(x), layer(x, own)
+    pack(layer)
+    assert torch.allclose(layer(x), before[0], atol=1e-5)
+    if not bias:
+        assert torch.allclose(layer(x, own), before[1], atol=1e-5)
+    pack(layer)  # a second time changes nothing
+    assert torch.allclose(layer(x), before[0], atol=1e-5)
+
+
+def test_packing_takes_products_of_parts_of_a_tensor():
+    torch.manual_seed(0)
+    layer, x = Linear(12, 20), torch.randn(4, 9, 24)[1:3, ::2, ::2]
+    before = layer(x)
+    pack(layer)
+    assert torch.allclose(layer(x), before, atol=1e-5)
+
+
+def test_only_float32_is_packed():
+    layer = Linear(12, 20).half()
+    pack(layer)
+    assert layer.packed is None and layer.weight.dtype == torch.float16

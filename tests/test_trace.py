@@ -15,6 +15,7 @@ from tiny import SIDES, SPEC, pipeline
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from var_core.bench import COUNTED
 from var_core.memory import Memory
 from var_core.pipeline import Request
 from var_core.plan import Plan
@@ -257,7 +258,7 @@ def test_operations_are_those_that_torch_counts(kind):
     for scale, length in enumerate(SCHEDULE.lengths):
         shown = torch.zeros(len(labels), length, SPEC.transformer.code_width)
         # torch does not count what its fused attention does on a CPU
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
             var.logits(var.step(condition, shown, scale, cache)[:1])
         counts.append(counter.get_total_flops())
     assert trace.operations.tolist() == counts

@@ -1,6 +1,7 @@
 """Blocks without policy: the tokenizer's convolution blocks, AdaLN transformer blocks, a cache of keys and values."""
 
 import math
+import platform
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +61,35 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
+class Linear(nn.Linear):
+    """A linear layer, (..., in) -> (..., out), that can be packed: laid out for oneDNN's products on a CPU."""
+
+    packed: Tensor | None = None
+
+    def pack(self) -> None:
+        """Lay the weight out anew, in place of the old one: from then on it can be neither trained nor saved.
+
+        For float32 on an x86 CPU: on those by AMD products then take 0.15 to 0.45 of the time.
+        """
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach(), None)
+        self.weight = None
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`bias` (out,) is for a layer that has none of its own."""
+        shift = self.bias if bias is None else bias
+        if self.packed is None:
+            return F.linear(x, self.weight, shift)
+        return torch.ops.mkldnn._linear_pointwise(x, self.packed, shift, "none", [], "")
+
+
+def pack(module: nn.Module) -> None:
+    """Pack all linear layers of a network in float32 on the CPU, where that is of use; see `Linear.pack`."""
+    useful = torch.backends.mkldnn.is_available() and platform.machine().lower() in ("x86_64", "amd64")
+    for layer in module.modules():
+        if useful and isinstance(layer, Linear) and layer.packed is None and layer.weight.dtype == torch.float32:
+            layer.pack()
+
+
 class KVCache:
     """Keys and values of the tokens so far, for every block; belongs to one run and is passed to each step."""
 
@@ -104,16 +134,16 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.qkv = Linear(width, 3 * width, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(width))
         self.v_bias = nn.Parameter(torch.zeros(width))
         self.log_scale = nn.Parameter(torch.full((heads, 1, 1), math.log(4.0)))
-        self.project = nn.Linear(width, width)
+        self.project = Linear(width, width)
 
     def queries_keys_values(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x (B, n, D) -> scaled queries, keys, values, each (B, H, n, D/H)."""
         bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias))
-        qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        qkv = self.qkv(x, bias).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         scale = self.log_scale.clamp_max(math.log(100.0)).exp()
         lengths = torch.linalg.vector_norm(qkv[:2], dim=-1, keepdim=True).clamp_min(1e-12)
         q, k = qkv[:2] * (torch.stack((scale, torch.ones_like(scale)))[:, None] / lengths)
@@ -130,8 +160,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, width)
+        self.fc1 = Linear(width, hidden)
+        self.fc2 = Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))

@@ -13,6 +13,7 @@ from torch import Tensor
 from . import checkpoints, sampling
 from .config import ModelSpec
 from .images import from_pil, to_float, to_pil, to_uint8
+from .layers import pack
 from .memory import Memory
 from .plan import Plan
 from .sampling import Sampling, Step
@@ -61,6 +62,8 @@ class Pipeline:
         self.tokenizer = loaded.tokenizer.to(self.device, memory_format=torch.channels_last)
         self.preview_map = loaded.preview.to(self.device)
         self.var = loaded.var.to(self.device)
+        if self.device.type == "cpu":
+            pack(self.var)
         self.schedule = Schedule(self.spec.tokenizer.sides)
 
     @classmethod

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import TransformerConfig
-from .layers import Block, KVCache, modulate
+from .layers import Block, KVCache, Linear, modulate
 from .schedule import Schedule
 
 
@@ -32,15 +32,15 @@ class VAR(nn.Module):
         self.start = nn.Parameter(torch.empty(1, self.schedule.lengths[0], width))
         self.position_embedding = nn.Parameter(torch.empty(1, self.schedule.total, width))
         self.level_embedding = embedding(scales, width)
-        self.code_embedding = nn.Linear(config.code_width, width)
+        self.code_embedding = Linear(config.code_width, width)
         if config.shared_adaln:
-            self.shared_modulation = nn.Linear(width, 6 * width)
+            self.shared_modulation = Linear(width, 6 * width)
             self.block_modulations = nn.Parameter(torch.empty(config.depth, 1, 6, width))
         else:
-            self.block_modulations = nn.ModuleList(nn.Linear(width, 6 * width) for _ in range(config.depth))
+            self.block_modulations = nn.ModuleList(Linear(width, 6 * width) for _ in range(config.depth))
         self.blocks = nn.ModuleList(Block(width, config.heads, config.mlp_ratio) for _ in range(config.depth))
-        self.head_modulation = nn.Linear(width, 2 * width)
-        self.head = nn.Linear(width, config.vocabulary)
+        self.head_modulation = Linear(width, 2 * width)
+        self.head = Linear(width, config.vocabulary)
 
     def condition(self, labels: Tensor) -> Condition:
         """Modulations of every block for labels, int64 (B,)."""
@@ -55,8 +55,9 @@ class VAR(nn.Module):
 
     def new_cache(self, batch: int, kind: type[KVCache] = KVCache) -> KVCache:
         """An empty cache for a run of `batch` rows; pass it to every step of that run and to no other."""
-        width = self.config.width // self.config.heads
-        return kind(self.config.depth, batch, self.config.heads, self.schedule.total, width, like=self.head.weight)
+        config, length = self.config, self.schedule.total
+        width = config.width // config.heads
+        return kind(config.depth, batch, config.heads, length, width, like=self.position_embedding)
 
     def forward(self, labels: Tensor, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of all scales given the coarser ones; labels (B,), teacher_input (B, L - L_0, C).
