@@ -8,6 +8,17 @@ from tiny import SPEC
 
 from var_core.config import SPECS, ModelSpec, TokenizerConfig, TransformerConfig
 
+SYNONYMS = (
+    ("Nelumbo", "water lily"),
+    ("Rosa",),
+    (),
+    ("Tulipa", "ROSE"),
+    ("wood",),
+    ("hill",),
+    ("water", "wood", "Wood"),
+)
+CALLED = dataclasses.replace(SPEC, class_synonyms=SYNONYMS)
+
 
 def test_specs_are_the_five_published_models():
     assert list(SPECS) == ["var-d16", "var-d20", "var-d24", "var-d30", "var-d36-s"]
@@ -17,7 +28,9 @@ def test_specs_are_the_five_published_models():
     assert all(spec.transformer.null_label == 1000 for spec in SPECS.values())
 
 
-@pytest.mark.parametrize("spec", [SPEC, *SPECS.values()], ids=lambda spec: spec.name)
+@pytest.mark.parametrize(
+    "spec", [SPEC, CALLED, *SPECS.values()], ids=lambda spec: f"{spec.name}-{bool(spec.class_synonyms)}"
+)
 def test_a_spec_survives_json(spec):
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
@@ -58,6 +71,45 @@ def test_an_unknown_class_is_named_with_a_hint(text, hint):
         SPEC.label(text)
 
 
+@pytest.mark.parametrize(("text", "label"), [("nelumbo", 0), (" Water Lily ", 0), ("Hill", 5), ("WATER", 6)])
+def test_a_class_is_found_by_a_synonym_in_any_case(text, label):
+    assert CALLED.label(text) == label
+
+
+def test_a_display_name_wins_over_a_synonym():
+    assert CALLED.label("rose") == 1
+    assert dataclasses.replace(SPEC, class_synonyms=(("no class",), *SYNONYMS[1:])).label("no class") == 7
+
+
+def test_a_synonym_of_several_classes_is_answered_with_all_of_them():
+    with pytest.raises(ValueError, match="'Wood' may mean Forest or Sea: say which"):
+        CALLED.label("Wood")
+
+
+@pytest.mark.parametrize(("text", "hint"), [("nelumba", "Lotus"), ("wod", "Forest, Sea"), ("ter", "Lotus, Sea")])
+def test_a_hint_by_a_synonym_is_a_display_name(text, hint):
+    with pytest.raises(ValueError, match=f"no class '{text}'.*: {hint}"):
+        CALLED.label(text)
+
+
+def test_what_holds_all_of_the_text_is_a_nearer_hint_than_what_looks_like_it():
+    named = dataclasses.replace(SPEC, class_synonyms=(("mourn",), *[()] * 6))
+    with pytest.raises(ValueError, match="Did you mean: Mountain, Lotus"):
+        named.label("moun")
+
+
+def test_all_that_a_class_is_called_begins_with_its_name():
+    assert CALLED.words(0) == ("Lotus", "Nelumbo", "water lily")
+    assert CALLED.words(7) == ("no class",)
+    assert SPEC.words(1) == ("Rose",)
+
+
+def test_sizes_written_before_there_were_synonyms_have_none():
+    values = SPEC.to_dict()
+    del values["class_synonyms"]
+    assert ModelSpec.from_dict(values) == SPEC
+
+
 @pytest.mark.parametrize("sides", [(), (2, 3), (1, 3, 2), (1, 2, 2)])
 def test_sides_must_start_at_1_and_grow(sides):
     with pytest.raises(ValueError, match="must start at 1 and grow"):
@@ -93,8 +145,8 @@ def test_networks_that_do_not_fit_together_are_refused(field, value):
         dataclasses.replace(SPEC, transformer=other)
 
 
-@pytest.mark.parametrize("field", ["class_names", "class_groups"])
-def test_names_and_groups_are_one_per_class_or_none(field):
+@pytest.mark.parametrize("field", ["class_names", "class_groups", "class_synonyms"])
+def test_names_groups_and_synonyms_are_one_per_class_or_none(field):
     with pytest.raises(ValueError, match=f"6 {field} for 7 classes"):
-        dataclasses.replace(SPEC, **{field: getattr(SPEC, field)[:-1]})
-    assert getattr(dataclasses.replace(SPEC, **{field: ()}), field) == ()
+        dataclasses.replace(CALLED, **{field: getattr(CALLED, field)[:-1]})
+    assert getattr(dataclasses.replace(CALLED, **{field: ()}), field) == ()

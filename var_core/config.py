@@ -93,16 +93,18 @@ class TransformerConfig:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A whole model: its name, its two networks, and the display name and group of each class."""
+    """A whole model: its name, its two networks, and the display name, group and synonyms of each class."""
 
     name: str
     tokenizer: TokenizerConfig
     transformer: TransformerConfig
     class_names: tuple[str, ...] = ()
     class_groups: tuple[str, ...] = ()
+    class_synonyms: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self):
         _as_tuples(self, "class_names", "class_groups")
+        object.__setattr__(self, "class_synonyms", tuple(map(tuple, self.class_synonyms)))
         folded = [name.casefold() for name in (*self.class_names, NO_CLASS)]
         if twice := sorted({name for name in folded if folded.count(name) > 1}):
             raise ValueError(f"several classes are called '{twice[0]}': give each a name of its own.")
@@ -110,7 +112,7 @@ class ModelSpec:
             ours, theirs = getattr(self.tokenizer, field), getattr(self.transformer, field)
             if ours != theirs:
                 raise ValueError(f"tokenizer and transformer disagree on {field}: {ours} and {theirs}.")
-        for field in ("class_names", "class_groups"):
+        for field in ("class_names", "class_groups", "class_synonyms"):
             if (count := len(getattr(self, field))) not in (0, self.transformer.classes):
                 raise ValueError(f"{count} {field} for {self.transformer.classes} classes: give one to each, or none.")
 
@@ -120,18 +122,38 @@ class ModelSpec:
             return NO_CLASS
         return self.class_names[label] if self.class_names else str(label)
 
+    def words(self, label: int) -> tuple[str, ...]:
+        """All that a class is called: its display name, then its synonyms."""
+        known = self.class_synonyms and label != self.transformer.null_label
+        return self.class_name(label), *(self.class_synonyms[label] if known else ())
+
     def label(self, text: str) -> int:
-        """The label of a class given by name (any case) or by number; ValueError names the nearest ones."""
-        names = [self.class_name(label) for label in range(self.transformer.classes + 1)]
-        wanted = text.strip().casefold()
-        folded = [name.casefold() for name in names]
-        if wanted in folded:
-            return folded.index(wanted)
-        if wanted.isdecimal() and int(wanted) < len(names):
+        """The label of a class given by display name, synonym (both in any case) or number.
+
+        A display name wins over a synonym. ValueError names the nearest ones, or those that share the synonym.
+        """
+        meanings, wanted = self._meanings(), text.strip().casefold()
+        labels = meanings.get(wanted, ())
+        if len(labels) > 1:
+            raise ValueError(f"'{text}' may mean {' or '.join(map(self.class_name, labels))}: say which.")
+        if labels:
+            return labels[0]
+        if wanted.isdecimal() and int(wanted) <= self.transformer.null_label:
             return int(wanted)
-        near = get_close_matches(wanted, folded, n=3, cutoff=0.4) or [name for name in folded if wanted in name][:3]
-        hint = ", ".join(names[folded.index(name)] for name in near) or f"{names[0]}, {names[-2]}"
+        near = [word for word in meanings if wanted in word] + get_close_matches(wanted, meanings, n=9, cutoff=0.4)
+        names = list(dict.fromkeys(self.class_name(label) for word in near for label in meanings[word]))
+        hint = ", ".join(names[:3] or map(self.class_name, (0, self.transformer.classes - 1)))
         raise ValueError(f"There is no class '{text}'. Did you mean: {hint}?")
+
+    def _meanings(self) -> dict[str, tuple[int, ...]]:
+        """What may be typed, folded, to the labels that it may mean: every name, then what is a synonym only."""
+        labels = range(self.transformer.classes + 1)
+        names = {self.class_name(label).casefold(): (label,) for label in labels}
+        synonyms: dict[str, tuple[int, ...]] = {}
+        for label in labels:
+            for word in dict.fromkeys(word.casefold() for word in self.words(label)[1:]):
+                synonyms[word] = (*synonyms.get(word, ()), label)
+        return names | synonyms | names  # names come first, and win
 
     def to_dict(self) -> dict:
         """Plain values, ready for JSON."""
