@@ -20,6 +20,9 @@ from var_core.recipe import Recipe
 from var_core.sampling import Sampling
 
 SPEC = tiny.SPEC
+CALLED = replace(
+    SPEC, class_synonyms=(("Nelumbo",), ("Rosa", "rose bush"), (), (), ("deep sea", "wood"), (), ("wood",))
+)
 USUAL = dict(zip(controls.NAMES, controls.defaults(SPEC), strict=True))
 
 
@@ -65,6 +68,16 @@ def test_no_class_can_be_asked_for():
 
 def test_part_of_a_name_is_enough_when_only_one_class_has_it():
     assert read(**{"class": "sunf"}).labels == (2,)
+
+
+@pytest.mark.parametrize(("text", "name"), [("nelu", "Lotus"), ("ROSE B", "Rose"), ("deep", "Forest")])
+def test_part_of_a_synonym_is_enough_when_only_one_class_has_it(text, name):
+    assert controls.complete(CALLED, text) == name
+
+
+@pytest.mark.parametrize("text", ["o", "woo", "wood", "sea", "rosa", "birch"])
+def test_a_whole_name_and_what_several_or_no_classes_have_is_left_as_it_is(text):
+    assert controls.complete(CALLED, text) == text
 
 
 def test_seeds_beyond_a_browsers_numbers_survive():
@@ -125,6 +138,21 @@ def test_groups_split_the_classes():
     assert controls.groups(SPEC) == ["flower", "scene"]
     assert controls.classes(SPEC, "scene") == ["Forest", "Mountain", "Sea"]
     assert controls.classes(SPEC, None) == [*tiny.NAMES, "no class"]
+
+
+def test_a_dropdown_shows_names_alone_where_there_are_no_synonyms():
+    for group in (None, *controls.groups(SPEC)):
+        assert controls.choices(SPEC, group) == [(name, name) for name in controls.classes(SPEC, group)]
+
+
+def test_a_dropdown_shows_the_synonyms_that_the_name_does_not_say_and_whole_names_come_first():
+    assert controls.choices(CALLED, "scene") == [
+        ("Sea, wood", "Sea"),  # typing "sea" and Enter takes it, not Forest
+        ("Forest, deep sea, wood", "Forest"),
+        ("Mountain", "Mountain"),
+    ]
+    named = replace(SPEC, class_synonyms=(("lot", "Nelumbo"), *[()] * 6))
+    assert controls.choices(named, "flower")[0] == ("Lotus, Nelumbo", "Lotus")
 
 
 def test_a_surprise_is_a_class_of_the_group():

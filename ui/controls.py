@@ -83,10 +83,13 @@ def groups(spec: ModelSpec) -> list[str]:
 
 def classes(spec: ModelSpec, group: str | None) -> list[str]:
     """The names to choose from in a group; None: all, and "no class"."""
-    labels = range(spec.transformer.classes)
-    if group is None:
-        return [*map(spec.class_name, labels), spec.class_name(spec.transformer.null_label)]
-    return [spec.class_name(label) for label in labels if spec.class_groups[label] == group]
+    return [spec.class_name(label) for label in _members(spec, group)]
+
+
+def choices(spec: ModelSpec, group: str | None) -> list[tuple[str, str]]:
+    """The same for a dropdown: what it shows and searches, which is the name and its synonyms, and the name alone."""
+    shown = [(_called(*spec.words(label)), spec.class_name(label)) for label in _members(spec, group)]
+    return _whole_first(shown) if spec.class_synonyms else shown
 
 
 def surprise(spec: ModelSpec, group: str | None) -> str:
@@ -95,10 +98,15 @@ def surprise(spec: ModelSpec, group: str | None) -> str:
 
 
 def complete(spec: ModelSpec, text: str) -> str:
-    """The only class that has the text in its name; the text itself if there is none, or several."""
+    """The only class that has the text in its name or in a synonym.
+
+    The text itself if there is none, or several, or if it is a whole name or synonym: then the spec knows whose.
+    """
     wanted = text.strip().casefold()
-    found = [name for name in classes(spec, None) if wanted in name.casefold()]
-    return found[0] if len(found) == 1 else text
+    called = [[word.casefold() for word in spec.words(label)] for label in _members(spec, None)]
+    found = [label for label, words in enumerate(called) if any(wanted in word for word in words)]
+    whole_word = any(wanted in words for words in called)
+    return spec.class_name(found[0]) if len(found) == 1 and not whole_word else text
 
 
 def number(name: str, value: object) -> float:
@@ -119,6 +127,27 @@ def whole(name: str, value: object) -> int:
     if not found.is_integer():
         raise ValueError(f"{name} {value} is not a whole number.")
     return int(found)
+
+
+def _members(spec: ModelSpec, group: str | None) -> list[int]:
+    """The labels in a group; None: all, and that of "no class"."""
+    if group is None:
+        return list(range(spec.transformer.classes + 1))
+    return [label for label, name in enumerate(spec.class_groups) if name == group]
+
+
+def _called(name: str, *synonyms: str) -> str:
+    """A class in a list: a synonym that the name has in it adds nothing."""
+    return ", ".join((name, *(word for word in synonyms if word.casefold() not in name.casefold())))
+
+
+def _whole_first(shown: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The choices, with "lion" moved before "sea lion": of all that have what was typed, Enter takes the first."""
+    ordered: list[tuple[str, str]] = []
+    for text, name in shown:
+        having = (place for place, (other, _) in enumerate(ordered) if name.casefold() in other.casefold())
+        ordered.insert(next(having, len(ordered)), (text, name))
+    return ordered
 
 
 def _switch(name: str, value: object) -> bool:
