@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     *("config", "schedule", "layers", "quantizer", "vqvae", "transformer", "memory", "plan", "sampling"),
-    *("images", "canvas", "detail", "checkpoints", "pipeline", "trace", "edit", "recipe", "viz", "atlas"),
+    *("imagenet", "images", "canvas", "detail", "registry", "checkpoints", "convert", "download"),
+    *("pipeline", "trace", "edit", "recipe", "viz", "atlas"),
 )
 MODULES = sorted(path.stem for path in (ROOT / "var_core").glob("*.py") if not path.stem.startswith("__"))
 SCREENS = sorted(path for path in (*(ROOT / "ui").glob("*.py"), ROOT / "app.py") if path.is_file())

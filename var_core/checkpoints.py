@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,12 +16,17 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .config import ModelSpec
+from .registry import MODELS, size
 from .transformer import VAR
 from .vqvae import Preview, Tokenizer
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 DEFAULT = "flowers-scenes-128"
 SUFFIX = ".safetensors"
+PARTS = ("tokenizer.", "preview.", "transformer.")  # what the names of the tensors in a file begin with
+TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}  # of the tensors in a file
+# What `load` puts into the type asked for: most of the weights, and all products that official code runs in float16.
+HALVED = re.compile(r"^transformer\.(blocks|block_modulations|shared_modulation)\..*(weight|bias)$")
 
 # Published name -> ours; applied in this order.
 TOKENIZER_RULES = (
@@ -105,18 +111,26 @@ class Loaded:
     tokenizer: Tokenizer
     preview: Preview
     var: VAR
-    digest: str  # first 12 hex digits of the file's SHA-256
+    digest: str  # 12 hex digits of a SHA-256 over the weights: that in the file's metadata, or else over the file
     path: Path | None = None  # of the file; None: made in memory
 
 
 def save(path: Path, spec: ModelSpec, tokenizer: Tokenizer, preview: Preview, var: VAR) -> None:
-    """Write all networks as float16 into one safetensors file, with the sizes in its metadata."""
+    """Write all networks as float16 into one safetensors file, with the sizes in its metadata.
+
+    A file that is there is replaced, not written over: a program that uses its weights goes on with the old ones.
+    """
     tensors = {
         f"{part}.{name}": value.detach().to("cpu", torch.float16).contiguous()
         for part, module in (("tokenizer", tokenizer), ("preview", preview), ("transformer", var))
         for name, value in module.state_dict().items()
     }
-    save_file(tensors, path, {"spec": json.dumps(spec.to_dict())})
+    part = path.with_name(f".{path.name}.part")
+    try:
+        save_file(tensors, part, {"spec": json.dumps(spec.to_dict())})
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -138,34 +152,98 @@ def read_spec(path: Path) -> ModelSpec:
         raise ValueError(f"{path}: not a model of this program (its sizes are missing from the file).") from error
 
 
-def load(name: str, folder: Path = FOLDER) -> Loaded:
-    """Load a model by name (a file in `folder`) or by path, in float32 on the CPU.
+def load(
+    name: str, folder: Path = FOLDER, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> Loaded:
+    """Load a model by name (a file in `folder`) or by path, straight to where it will be: float32 on the CPU, or other.
 
-    Raises ValueError, with what to do, if it is not there, damaged, or not one of ours.
+    With `dtype` float16 or bfloat16 the linear layers of the transformer's blocks are of that type; its head and
+    embeddings, and the tokenizer, stay float32. What the CPU can use as it is in the file is not read but mapped into
+    memory: such a file may be replaced or removed while the model is in use, but never cut short.
+    Raises ValueError, with what to do, if the file is not there, damaged, or not one of ours.
     """
     path = find(name, folder)
     spec = read_spec(path)
-    with _reading(path) as file:
-        tensors = {key: file.get_tensor(key).float() for key in file.keys()}
-    prefixes = ("tokenizer.", "preview.", "transformer.")
-    if extra := sorted(name for name in tensors if not name.startswith(prefixes)):
+    tensors = _tensors(path, dtype, torch.device(device))
+    if extra := sorted(name for name in tensors if not name.startswith(PARTS)):
         raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")
     with torch.device("meta"):
         modules = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), VAR(spec.transformer)
     filled = []
-    for prefix, module in zip(prefixes, modules, strict=True):
+    for prefix, module in zip(PARTS, modules, strict=True):
         load_strict(module, _part(tensors, prefix))
         filled.append(module.eval())
-    return Loaded(spec, *filled, hashlib.sha256(path.read_bytes()).hexdigest()[:12], path)
+    return Loaded(spec, *filled, digest_of(path), path)
+
+
+def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, Tensor]:
+    """All tensors of a file, in the types and on the device that they are to have.
+
+    What has to change is read, not mapped, one tensor at a time: mapped pages would stay in memory beside the result.
+    """
+    loaded = {}
+    with _reading(path) as mapped, open(path, "rb") as raw:
+        length = int.from_bytes(raw.read(8), "little")
+        header = json.loads(raw.read(length))
+        for name in mapped.keys():
+            stored = TYPES.get(header[name]["dtype"])
+            if stored is None:
+                raise ValueError(f"{path}: {name} is of type {header[name]['dtype']}. The file is of another model.")
+            wanted = dtype if HALVED.match(name) else torch.float32
+            if device.type == "cpu" and stored == wanted:
+                loaded[name] = mapped.get_tensor(name)
+            else:
+                begin, end = header[name]["data_offsets"]
+                values = _read(raw, 8 + length + begin, end - begin).view(stored)
+                loaded[name] = values.view(header[name]["shape"]).to(device, wanted)
+    return loaded
+
+
+def _read(file: BinaryIO, begin: int, count: int) -> Tensor:
+    """So many bytes of a file from `begin` on, uint8 (count,)."""
+    values = torch.empty(count, dtype=torch.uint8)
+    file.seek(begin)
+    if file.readinto(memoryview(values.numpy())) != count:
+        raise OSError("it was cut short while it was read")
+    return values
+
+
+def digest_of(path: Path) -> str:
+    """What `Loaded.digest` is for a file, without its weights: from its metadata, or computed."""
+    with _reading(path) as file:
+        written = (file.metadata() or {}).get("digest")
+    if written is not None:
+        return written
+    computed = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**22):
+            computed.update(block)
+    return computed.hexdigest()[:12]
 
 
 def find(name: str, folder: Path = FOLDER) -> Path:
-    """The file of a model given by path or by name."""
-    for path in (Path(name), folder / f"{name}{SUFFIX}"):
-        if os.path.isfile(path):  # unlike Path.is_file, also answers for names that no file system takes
+    """The file of a model given by path or by name; ValueError says how to get it, or what there is."""
+    for path in (Path(name), file_for(name, folder)):
+        if os.path.isfile(path) and path.suffix != ".pth":  # unlike Path.is_file, also answers for impossible names
             return path
+    if (model := MODELS.get(name.strip().casefold())) is not None:
+        raise ValueError(
+            f"{model.title} is not here yet. Get it ({size(model.download_bytes)}): "
+            f"python -m var_core download {model.name}"
+        )
+    for path in (Path(name), folder / name):
+        if os.path.isfile(path) or (os.path.isdir(path) and any(path.glob("*.pth"))):
+            raise ValueError(
+                f"{path} is as its authors published it, and has to be converted once: "
+                f"python -m var_core convert --transformer {path}"
+            )
     known = ", ".join(available(folder)) or "none"
     raise ValueError(f"There is no model '{name}'. Give the path of a .safetensors file, or one of: {known}.")
+
+
+def file_for(name: str, folder: Path = FOLDER) -> Path:
+    """Where a model of this name lies, or would."""
+    return folder / f"{name}{SUFFIX}"
 
 
 def available(folder: Path = FOLDER) -> list[str]:

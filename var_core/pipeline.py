@@ -67,9 +67,20 @@ class Pipeline:
         self.schedule = Schedule(self.spec.tokenizer.sides)
 
     @classmethod
-    def load(cls, name: str = checkpoints.DEFAULT, *, device: str = "auto", folder: Path = checkpoints.FOLDER):
-        """A model by name or path, on "auto", "cpu", "cuda" or "mps". ValueError if either cannot be had."""
-        return cls(checkpoints.load(name, folder), pick_device(device))
+    def load(
+        cls,
+        name: str = checkpoints.DEFAULT,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        folder: Path = checkpoints.FOLDER,
+    ):
+        """A model by name or path, on "auto", "cpu", "cuda" or "mps". ValueError if either cannot be had.
+
+        `dtype` is that of the transformer's blocks; all else is float32. See `pick_dtype`.
+        """
+        place = pick_device(device)
+        return cls(checkpoints.load(name, folder, pick_dtype(dtype, place), place), place)
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:
@@ -165,6 +176,16 @@ def use_threads(count: int) -> None:
     if count < 1:
         raise ValueError(f"threads {count} is out of range: choose 1 or more.")
     torch.set_num_threads(count)
+
+
+def pick_dtype(name: str, device: str) -> torch.dtype:
+    """ "auto" is float16 on "cuda", as the authors of VAR sample, and float32 elsewhere; others by their names."""
+    types = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if name == "auto":
+        return torch.float16 if device == "cuda" else torch.float32
+    if name not in types:
+        raise ValueError(f"dtype '{name}' is not known. Choose auto, or one of: {', '.join(types)}.")
+    return types[name]
 
 
 def pick_device(name: str) -> str:

@@ -1,5 +1,6 @@
 """The VAR transformer: all scales at once for training, one scale at a time for drawing."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -46,12 +47,13 @@ class VAR(nn.Module):
         """Modulations of every block for labels, int64 (B,)."""
         start = self.class_embedding(labels)
         active = F.silu(start)
-        if self.config.shared_adaln:
-            shared = self.shared_modulation(active).unflatten(-1, (6, -1))
-            blocks = tuple(own + shared for own in self.block_modulations)
-        else:
-            blocks = tuple(layer(active).unflatten(-1, (6, -1)) for layer in self.block_modulations)
-        return Condition(start, blocks, self.head_modulation(active).unflatten(-1, (2, -1)))
+        with self._products():
+            if self.config.shared_adaln:
+                shared = self.shared_modulation(active).unflatten(-1, (6, -1))
+                blocks = tuple(own + shared for own in self.block_modulations)
+            else:
+                blocks = tuple(layer(active).unflatten(-1, (6, -1)) for layer in self.block_modulations)
+            return Condition(start, blocks, self.head_modulation(active).unflatten(-1, (2, -1)))
 
     def new_cache(self, batch: int, kind: type[KVCache] = KVCache) -> KVCache:
         """An empty cache for a run of `batch` rows; pass it to every step of that run and to no other."""
@@ -69,8 +71,9 @@ class VAR(nn.Module):
         mask = self.schedule.mask().to(x.device)
         if places is not None:
             x, mask = x[:, places], mask[places][:, places]
-        for block, modulation in zip(self.blocks, condition.blocks, strict=True):
-            x = block(x, modulation, mask)
+        with self._products():
+            for block, modulation in zip(self.blocks, condition.blocks, strict=True):
+                x = block(x, modulation, mask)
         return self.logits(self._hidden(x, condition))
 
     def step(self, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
@@ -81,14 +84,20 @@ class VAR(nn.Module):
         """
         span = self.schedule.spans[scale]
         x = (self._first(condition) if scale == 0 else self.code_embedding(scale_input)) + self._places(span)
-        for number, (block, modulation) in enumerate(zip(self.blocks, condition.blocks, strict=True)):
-            x = block.step(x, modulation, cache, number, span.start)
+        with self._products():
+            for number, (block, modulation) in enumerate(zip(self.blocks, condition.blocks, strict=True)):
+                x = block.step(x, modulation, cache, number, span.start)
         return self._hidden(x, condition)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits, float32 (B, n, V), for what the head reads, float32 (B, n, D)."""
         with torch.autocast(hidden.device.type, enabled=False):
             return self.head(hidden)
+
+    def _products(self) -> AbstractContextManager:
+        """Blocks loaded in float16 or bfloat16 multiply in it; what runs from block to block stays float32."""
+        bias = self.blocks[0].feed_forward.fc1.bias
+        return nullcontext() if bias.dtype == torch.float32 else torch.autocast(bias.device.type, bias.dtype)
 
     def _first(self, condition: Condition) -> Tensor:
         return condition.start[:, None] + self.start  # (B, L_0, D)

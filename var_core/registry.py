@@ -1,0 +1,156 @@
+"""The published ImageNet models: where their files are, what they need, whether they fit on this machine."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .config import SPECS, ModelSpec
+from .sampling import Sampling
+
+REPOSITORY = "FoundationVision/var"
+TOKENIZER_FILE = "vae_ch160v4096z32.pth"
+TOKENIZER_PARAMETERS = 108_948_355
+DOWNLOADS = ".downloads"  # folder for files on their way, inside that of the models
+LOOKS = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # for single pictures
+METRICS = Sampling(guidance=1.5, top_k=900, top_p=0.96)  # those of the published FID
+WITHOUT_WEIGHTS = 1.0e9  # bytes of memory that the program takes besides a model and its work, roughly
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model as its authors published it: two files in a repository of the Hugging Face hub."""
+
+    title: str
+    spec: ModelSpec
+    file: str  # of the transformer
+    parameters: int  # of the transformer
+    fid: float  # on ImageNet 50k; arXiv 2404.02905, second version, without rejection sampling
+    tokenizer_file: str = TOKENIZER_FILE
+    tokenizer_parameters: int = TOKENIZER_PARAMETERS
+    repository: str = REPOSITORY
+    looks: Sampling = LOOKS
+    metrics: Sampling = METRICS
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """The transformer's file and the tokenizer's."""
+        return self.file, self.tokenizer_file
+
+    @property
+    def download_bytes(self) -> int:
+        """Of both files together, to within a percent: weights in float32, and the constants that lie beside them."""
+        return self.disk_bytes + 4 * sum(side**2 for side in self.spec.tokenizer.sides) ** 2
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of the converted file, to within a percent."""
+        return 4 * (self.parameters + self.tokenizer_parameters)
+
+    def memory_bytes(self, dtype: torch.dtype = torch.float32) -> int:
+        """What a device needs to draw one picture: weights (see `checkpoints.load`), cache, work of the decoder."""
+        tokenizer, var = self.spec.tokenizer, self.spec.transformer
+        modulations = 6 * var.width**2 * (1 if var.shared_adaln else var.depth)
+        halved = (4 + 2 * var.mlp_ratio) * var.depth * var.width**2 + modulations
+        weights = self.disk_bytes - halved * (4 - dtype.itemsize)
+        tokens = sum(side**2 for side in var.sides)
+        cache = 4 * 2 * 2 * var.depth * tokens * var.width  # keys and values, of a class and of none
+        decoder = 4 * 8 * tokenizer.channels * tokenizer.image_side**2
+        return weights + cache + decoder
+
+
+def _published(name: str, title: str, file: str, parameters: int, fid: float) -> Published:
+    return Published(title, SPECS[name], file, parameters, fid)
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        _published("var-d16", "VAR-d16, ImageNet 256", "var_d16.pth", 310_283_520, 3.30),
+        _published("var-d20", "VAR-d20, ImageNet 256", "var_d20.pth", 600_917_136, 2.57),
+        _published("var-d24", "VAR-d24, ImageNet 256", "var_d24.pth", 1_033_399_360, 2.09),
+        _published("var-d30", "VAR-d30, ImageNet 256", "var_d30.pth", 2_010_020_356, 1.92),
+        _published("var-d36-s", "VAR-d36-s, ImageNet 512", "var_d36.pth", 2_353_893_904, 2.63),
+    )
+}
+
+
+def named(name: str) -> Published:
+    """A published model by its name, in any case; ValueError lists them."""
+    found = MODELS.get(name.strip().casefold())
+    if found is None:
+        raise ValueError(f"There is no published model '{name}'. Choose one of: {', '.join(MODELS)}.")
+    return found
+
+
+def fits(model: Published, folder: Path, device: str) -> list[str]:
+    """What is too small on this machine for downloading a model to `folder` and drawing on `device`, a sentence each.
+
+    Empty: it fits. On "cuda" the transformer's blocks are float16, elsewhere float32, as `Pipeline.load` has them.
+    """
+    dtype = torch.float16 if device == "cuda" else torch.float32
+    return [*short_of_disk(model, folder), *short_of_memory(model, device, dtype)]
+
+
+def short_of_disk(model: Published, folder: Path, there: int = 0) -> list[str]:
+    """Whether there is room for the downloaded files beside the converted one, of which `there` bytes are on disk.
+
+    What is in the folder's downloads already counts as there.
+    """
+    begun = sum(path.stat().st_size for file in model.files for path in (folder / DOWNLOADS).glob(f"{file}*"))
+    needed = max(0, model.download_bytes - begun - there) + model.disk_bytes
+    free = shutil.disk_usage(_existing(folder)).free
+    if free >= needed:
+        return []
+    return [
+        f"{folder} has {size(free)} free, but {model.title} needs {size(needed)} while it is downloaded and converted "
+        f"({size(model.disk_bytes)} afterwards): make room, or choose another folder or a smaller model."
+    ]
+
+
+def short_of_memory(model: Published, device: str, dtype: torch.dtype) -> list[str]:
+    """Whether a device has the memory for one picture."""
+    needed = model.memory_bytes(dtype) + (0 if device == "cuda" else int(WITHOUT_WEIGHTS))
+    free = free_memory(device)
+    if free is None or free >= needed:
+        return []
+    where = "The GPU" if device == "cuda" else "This machine"
+    return [
+        f"{where} has {size(free)} of memory free, but {model.title} needs about {size(needed)}: "
+        "close other programs, or choose a smaller model."
+    ]
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes that a program can still have on "cpu", "mps" or "cuda"; None where the system does not tell."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:  # Linux: what is cached can be had, too
+            return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def size(count: int | float) -> str:
+    """Bytes in words, in powers of ten as disks and downloads are sold: 1.7 GB."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    absolute = folder.absolute()
+    return next(path for path in (absolute, *absolute.parents) if path.exists())
