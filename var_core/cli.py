@@ -1,4 +1,4 @@
-"""`python -m var_core ...`: make pictures and traces of them, train, export, evaluate, measure."""
+"""`python -m var_core ...`: make pictures and traces of them, get models, train, export, evaluate, measure."""
 
 import argparse
 import copy
@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from .canvas import FILLS, Box
 from .config import TokenizerConfig, TransformerConfig
 from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
-from .pipeline import Pipeline, Request, pick_device, use_threads
+from .pipeline import Pipeline, Request, pick_device, pick_dtype, use_threads
 from .recipe import Recipe
+from .registry import MODELS, fits, named, short_of_memory, size
 from .sampling import Sampling
 
 
@@ -237,6 +239,78 @@ def list_classes(options: argparse.Namespace) -> None:
     spec = checkpoints.read_spec(checkpoints.find(options.model))
     for label, (group, name) in enumerate(zip(spec.class_groups, spec.class_names, strict=True)):
         say(f"{label:4d}  {group:10s} {name}")
+
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+def download(options: argparse.Namespace) -> None:
+    """A published model from the Hugging Face hub, made into a file of this program; `list` has their names."""
+    from .download import fetch
+
+    model = named(options.name)
+    device = pick_device("auto")
+    for problem in short_of_memory(model, device, pick_dtype("auto", device)):
+        sys.stderr.write(f"note: {problem}\n")
+    try:
+        follow(fetch(model, options.folder))
+    except KeyboardInterrupt:
+        sys.stderr.write("What has arrived is kept: the same command goes on from there.\n")
+        raise
+    say(f"{checkpoints.file_for(model.name, options.folder)} is ready: give it as --model.")
+
+
+def convert(options: argparse.Namespace) -> None:
+    """The two files of a model as its authors published it, made into one file of this program."""
+    from .convert import convert as work
+    from .convert import pair, recognise
+
+    files = pair(options.transformer, options.tokenizer)
+    spec = recognise(*files, options.name)
+    out = options.out or checkpoints.file_for(spec.name)
+    say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.image_side} px, depth {spec.transformer.depth}")
+    follow(work(*files, out, options.name))
+    say(f"{out} ({size(out.stat().st_size)}) is ready: give it as --model.")
+
+
+def list_models(options: argparse.Namespace) -> None:
+    """The models that are here, and those that could be downloaded: what they need, and whether they fit."""
+    here = checkpoints.available(options.folder)
+    for name in here:
+        path = checkpoints.file_for(name, options.folder)
+        try:
+            side = f"{checkpoints.read_spec(path).tokenizer.image_side} px"
+        except ValueError as error:
+            side = str(error)
+        say(f"{name:20s} here, {size(path.stat().st_size)}, {side}")
+    for model in (model for model in MODELS.values() if model.name not in here):
+        say(
+            f"{model.name:20s} {model.title}, FID {model.fid}: {size(model.download_bytes)} to download, "
+            f"{size(model.disk_bytes)} on disk; python -m var_core download {model.name}"
+        )
+        for problem in fits(model, options.folder, pick_device("auto")):
+            say(f"{'':20s} {problem}")
+
+
+def follow(work: Iterator[Any]) -> None:
+    """Show a bar for each part of a download or conversion; closed as soon as the user has enough."""
+    shown, bar = None, None
+    with closing(work):
+        for now in work:
+            if (now.doing, now.file) != shown:
+                shown = now.doing, now.file
+                bar = _next_bar(bar, now)
+            bar.n = now.done
+            bar.refresh()
+    if bar is not None:
+        bar.close()
+
+
+def _next_bar(bar: tqdm | None, now: Any) -> tqdm:
+    if bar is not None:
+        bar.close()
+    unit = {"unit": " pictures"} if now.doing == "preview" else {"unit": "B", "unit_scale": True}
+    return tqdm(total=now.total, initial=now.begun, desc=f"{now.doing} {now.file}", disable=None, **unit)
 
 
 # ------------------------------------------------------------------------------------------------ training
@@ -566,6 +640,7 @@ def parser() -> argparse.ArgumentParser:
     _picture_commands(commands)
     _edit_command(commands)
     _trace_command(commands)
+    _model_commands(commands)
     _training_commands(commands)
     _measuring_commands(commands)
     _run_commands(commands)
@@ -672,6 +747,19 @@ def _edit_command(commands: Any) -> None:
     made.add_argument("--context", type=float, default=usual.context, help="side of the square, in extents of the mask")
     _sampling_options(made)
     _device_option(made)
+
+
+def _model_commands(commands: Any) -> None:
+    fetched = _command(commands, "download", download)
+    fetched.add_argument("name", help=f"one of {', '.join(MODELS)}")
+    listed = _command(commands, "list", list_models)
+    for made in (fetched, listed):
+        made.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="folder of the models")
+    made = _command(commands, "convert", convert)
+    made.add_argument("--transformer", type=Path, required=True, metavar="FILE.pth", help="or a folder that holds both")
+    made.add_argument("--tokenizer", type=Path, metavar="FILE.pth", help="(default: the vae*.pth beside it)")
+    made.add_argument("--name", help="name of the model (default: that of the published model of this size)")
+    made.add_argument("--out", type=Path, help="file to write (default: in checkpoints/)")
 
 
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
