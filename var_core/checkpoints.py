@@ -179,12 +179,15 @@ def load(
 def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, Tensor]:
     """All tensors of a file, in the types and on the device that they are to have.
 
-    What has to change is read, not mapped, one tensor at a time: mapped pages would stay in memory beside the result.
+    What has to change is read into a buffer, always the same one, and not mapped: mapped pages, or many buffers, would
+    stay in memory beside the result.
     """
     loaded = {}
     with _reading(path) as mapped, open(path, "rb") as raw:
         length = int.from_bytes(raw.read(8), "little")
         header = json.loads(raw.read(length))
+        sizes = [end - begin for begin, end in (header[name]["data_offsets"] for name in mapped.keys())]
+        buffer = torch.empty(max(sizes, default=0), dtype=torch.uint8)
         for name in mapped.keys():
             stored = TYPES.get(header[name]["dtype"])
             if stored is None:
@@ -194,18 +197,17 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, 
                 loaded[name] = mapped.get_tensor(name)
             else:
                 begin, end = header[name]["data_offsets"]
-                values = _read(raw, 8 + length + begin, end - begin).view(stored)
+                values = _read(raw, 8 + length + begin, buffer[: end - begin]).view(stored)
                 loaded[name] = values.view(header[name]["shape"]).to(device, wanted)
     return loaded
 
 
-def _read(file: BinaryIO, begin: int, count: int) -> Tensor:
-    """So many bytes of a file from `begin` on, uint8 (count,)."""
-    values = torch.empty(count, dtype=torch.uint8)
+def _read(file: BinaryIO, begin: int, buffer: Tensor) -> Tensor:
+    """Fill a buffer, uint8 (n,), with what a file holds from byte `begin` on."""
     file.seek(begin)
-    if file.readinto(memoryview(values.numpy())) != count:
+    if file.readinto(memoryview(buffer.numpy())) != len(buffer):
         raise OSError("it was cut short while it was read")
-    return values
+    return buffer
 
 
 def digest_of(path: Path) -> str:

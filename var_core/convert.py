@@ -65,6 +65,20 @@ def convert(
     Closing the iterator leaves nothing behind. ValueError, with what to do, if a file is damaged, holds code, or is of
     another model than `expected`.
     """
+    spec, ours, var = assemble(transformer, tokenizer, name, expected)
+    preview = yield from fitted(ours, out.name)
+    tensors = {
+        f"{part}{key}": value.detach()
+        for part, network in zip(PARTS, (ours, preview, var), strict=True)
+        for key, value in network.state_dict().items()
+    }
+    yield from write(out, tensors, {"spec": json.dumps(spec.to_dict())})
+
+
+def assemble(
+    transformer: Path, tokenizer: Path, name: str | None = None, expected: ModelSpec | None = None
+) -> tuple[ModelSpec, Tokenizer, VAR]:
+    """Both networks with the weights of published files, mapped from them; see `convert`."""
     spec = recognise(transformer, tokenizer, name)
     if expected is not None:
         check(spec, expected, transformer)
@@ -73,13 +87,7 @@ def convert(
         ours, var = Tokenizer(spec.tokenizer), VAR(spec.transformer)
     for file, network in ((tokenizer, ours), (transformer, var)):
         load_strict(network.eval(), {key: value.float() for key, value in from_published(read(file)).items()})
-    preview = yield from fitted(ours, out.name)
-    tensors = {
-        f"{part}{key}": value.detach()
-        for part, network in zip(PARTS, (ours, preview, var), strict=True)
-        for key, value in network.state_dict().items()
-    }
-    yield from write(out, tensors, {"spec": json.dumps(spec.to_dict())})
+    return spec, ours, var
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -143,6 +151,8 @@ def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> Mo
             f"{error.args[0]} is missing: give the transformer's file (for example var_d16.pth) and the tokenizer's "
             f"({TOKENIZER_FILE}), in this order."
         ) from error
+    except ValueError as error:
+        raise ValueError(f"{transformer} and {tokenizer}: {error}") from error
     if name is None:
         same = (known.name for known in MODELS.values() if _sizes(known.spec) == _sizes(spec))
         spec = replace(spec, name=next(same, spec.name))

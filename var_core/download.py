@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 from . import __version__
 from .checkpoints import FOLDER, file_for
-from .convert import Progress, convert
+from .convert import Progress, assemble, convert
 from .registry import DOWNLOADS, Published, short_of_disk
 
 TICK = 0.2  # seconds between two reports
@@ -48,9 +48,23 @@ def fetch(model: Published, folder: Path = FOLDER) -> Iterator[Progress]:
             if file not in cached and not (store / file).is_file():
                 yield from _download(model.repository, file, store)
         paths = [cached.get(file, store / file) for file in model.files]
+        _try(model, paths, store)
         yield from convert(*paths, file_for(model.name, folder), expected=model.spec)
-        for file in model.files:
-            (store / file).unlink(missing_ok=True)
+        _forget(model, store)
+
+
+def _try(model: Published, paths: list[Path], store: Path) -> None:
+    """ValueError if the files are not the model; then what was downloaded is deleted: nothing may go on with it."""
+    try:
+        assemble(*paths, expected=model.spec)
+    except ValueError:
+        _forget(model, store)
+        raise
+
+
+def _forget(model: Published, store: Path) -> None:
+    for file in model.files:
+        (store / file).unlink(missing_ok=True)
 
 
 @contextmanager
