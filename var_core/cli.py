@@ -300,7 +300,7 @@ def follow(work: Iterator[Any]) -> None:
             if (now.doing, now.file) != shown:
                 shown = now.doing, now.file
                 bar = _next_bar(bar, now)
-            bar.n = now.done
+            bar.n, bar.total = now.done, now.total or None
             bar.refresh()
     if bar is not None:
         bar.close()
@@ -310,7 +310,7 @@ def _next_bar(bar: tqdm | None, now: Any) -> tqdm:
     if bar is not None:
         bar.close()
     unit = {"unit": " pictures"} if now.doing == "preview" else {"unit": "B", "unit_scale": True}
-    return tqdm(total=now.total, initial=now.begun, desc=f"{now.doing} {now.file}", disable=None, **unit)
+    return tqdm(total=now.total or None, initial=now.begun, desc=f"{now.doing} {now.file}", disable=None, **unit)
 
 
 # ------------------------------------------------------------------------------------------------ training
