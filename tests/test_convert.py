@@ -212,3 +212,4 @@ def test_progress_tells_rate_and_time_left_of_what_is_new():
     assert (now.share, now.rate, now.seconds_left) == (0.6, 100.0, 4.0)
     early = Progress("download", "x", 400, 1000, 0.0, 400)
     assert (early.rate, early.seconds_left) == (0.0, None)
+    assert Progress("download", "x", 0, 0, 1.0).share == 0  # nobody knows yet how much it is

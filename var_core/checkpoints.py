@@ -225,10 +225,11 @@ def digest_of(path: Path) -> str:
 
 def find(name: str, folder: Path = FOLDER) -> Path:
     """The file of a model given by path or by name; ValueError says how to get it, or what there is."""
-    for path in (Path(name), file_for(name, folder)):
+    model = MODELS.get(name.strip().casefold())
+    for path in (Path(name), file_for(name, folder), file_for(model.name if model else name, folder)):
         if os.path.isfile(path) and path.suffix != ".pth":  # unlike Path.is_file, also answers for impossible names
             return path
-    if (model := MODELS.get(name.strip().casefold())) is not None:
+    if model is not None:
         raise ValueError(
             f"{model.title} is not here yet. Get it ({size(model.download_bytes)}): "
             f"python -m var_core download {model.name}"

@@ -7,6 +7,7 @@ import pickle
 import re
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,7 @@ from .vqvae import Preview, Tokenizer
 PICTURES = Path(__file__).resolve().parent.parent / "assets" / "examples"
 SIDES = {sum(side**2 for side in sides): sides for sides in (OFFICIAL_SIDES_256, OFFICIAL_SIDES_512)}
 BLOCK = 2**24  # bytes that are written at a time
+TICK = 0.2  # seconds between two reports
 ALIGNED = 64  # bytes: what a processor reads at once
 
 
@@ -36,14 +38,14 @@ class Progress:
     doing: str  # "download", "check", "preview" (fitting the cheap map to pictures) or "write"
     file: str
     done: int  # of total: bytes, or for "preview" pictures
-    total: int
+    total: int  # 0 while it is not known
     seconds: float  # since this part began
     begun: int = 0  # what was there already when it began
 
     @property
     def share(self) -> float:
         """From 0 to 1."""
-        return self.done / self.total if self.total else 1.0
+        return self.done / self.total if self.total else 0.0
 
     @property
     def rate(self) -> float:
@@ -228,20 +230,31 @@ def _count(state: Mapping[str, Tensor], pattern: str) -> int:
 
 
 def fitted(tokenizer: Tokenizer, file: str) -> Iterator[Progress]:
-    """Fit a `Preview` to crops of the example pictures; yields before each, and returns it."""
+    """Fit a `Preview` to crops of the example pictures; yields a few times a second, and returns it."""
     side, start = tokenizer.config.image_side, time.monotonic()
     made = list(crops(max(1, min(4, 4 * 256**2 // side**2))))
-    features, images = [], []
-    for number, crop in enumerate(made):
-        yield Progress("preview", file, number, len(made), time.monotonic() - start)
-        with torch.inference_mode():
-            image = from_pil([crop], side)
-            features.append(tokenizer.quantizer.features(tokenizer.encode(image)))
-            images.append(image)
+    seen = []  # f_hat and picture of each crop
+    pool = ThreadPoolExecutor(1)  # a large tokenizer takes seconds for a crop, and the caller may want to stop
+    try:
+        for number, crop in enumerate(made):
+            encoding = pool.submit(_encoded, tokenizer, crop)
+            while not encoding.done():
+                yield Progress("preview", file, number, len(made), time.monotonic() - start)
+                wait([encoding], TICK)
+            seen.append(encoding.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     preview = Preview(tokenizer.config)
-    preview.fit(torch.cat(features), torch.cat(images))
+    preview.fit(*map(torch.cat, zip(*seen, strict=True)))
     yield Progress("preview", file, len(made), len(made), time.monotonic() - start)
     return preview
+
+
+@torch.inference_mode()
+def _encoded(tokenizer: Tokenizer, crop: Image.Image) -> tuple[Tensor, Tensor]:
+    """f_hat (1, C, s_K, s_K) of a square picture, and the picture (1, 3, S, S)."""
+    image = from_pil([crop], tokenizer.config.image_side)
+    return tokenizer.quantizer.features(tokenizer.encode(image)), image
 
 
 def crops(each: int) -> Iterator[Image.Image]:

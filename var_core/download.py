@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,11 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from . import __version__
-from .checkpoints import FOLDER, file_for
-from .convert import Progress, assemble, convert
+from .checkpoints import FOLDER, file_for, read_spec
+from .convert import TICK, Progress, assemble, convert
 from .registry import DOWNLOADS, Published, short_of_disk
 
-TICK = 0.2  # seconds between two reports
-TRIES = 5  # in a row that bring nothing, before giving up
+TRIES = 5  # in a row that bring nothing, before giving up; of the first question fewer
 PAUSE = 1.0  # seconds before the second try, then longer
 PATIENCE = 1.0  # seconds to wait for a transfer that was told to stop; what still arrives is thrown away
 BLOCK = 2**22  # bytes that are checked at a time
@@ -34,12 +33,15 @@ AGAIN = "What has arrived is kept: the next download goes on from there."
 def fetch(model: Published, folder: Path = FOLDER) -> Iterator[Progress]:
     """Download a published model and make it a file in `folder`, which is there when the iterator ends.
 
-    Files in the hub's own cache are used and stay there. Closing the iterator stops within about a second and leaves
-    what has arrived, so that the next call goes on from there. ValueError, with what to do, when something is amiss:
-    no network, no room, a file that is not there or is damaged, a download of the same model that is under way.
+    A model that is there already is left as it is; files in the hub's own cache are used and stay there. Closing the
+    iterator stops within about a second and leaves what has arrived, so that the next call goes on from there.
+    ValueError, with what to do, when something is amiss: no network, no room, a file that is not there or is damaged,
+    another download into the folder.
     """
     store = folder / DOWNLOADS
     with _alone(model, store):
+        if _is_here(model, folder):
+            return
         cached = {file: path for file in model.files if (path := _cached(model.repository, file)) is not None}
         there = sum(path.stat().st_size for path in cached.values())
         for problem in short_of_disk(model, folder, there):
@@ -51,6 +53,14 @@ def fetch(model: Published, folder: Path = FOLDER) -> Iterator[Progress]:
         _try(model, paths, store)
         yield from convert(*paths, file_for(model.name, folder), expected=model.spec)
         _forget(model, store)
+
+
+def _is_here(model: Published, folder: Path) -> bool:
+    try:
+        found = read_spec(file_for(model.name, folder))
+    except ValueError:  # not there, or damaged
+        return False
+    return (found.tokenizer, found.transformer) == (model.spec.tokenizer, model.spec.transformer)
 
 
 def _try(model: Published, paths: list[Path], store: Path) -> None:
@@ -117,9 +127,8 @@ def _download(repository: str, file: str, store: Path) -> Iterator[Progress]:
     try:
         while worker.is_alive():
             worker.join(TICK)
-            if transfer.total:
-                passed = time.monotonic() - start
-                yield Progress("download", file, transfer.done, transfer.total, passed, transfer.begun)
+            passed = time.monotonic() - start
+            yield Progress("download", file, transfer.done, transfer.total, passed, transfer.begun)
     finally:
         transfer.stopped.set()
         worker.join(PATIENCE)
@@ -155,15 +164,15 @@ class _Transfer:
 
     def run(self) -> None:
         try:
-            self.remote = self._retried(self._find)
+            self.remote = self._retried(self._find, min(TRIES, 2))
             self.total = self.remote.size
             self.part = self._place(self.remote)
             self.begun = self.done = self.part.stat().st_size if self.part.exists() else 0
-            self._retried(self._receive)
+            self._retried(self._receive, TRIES)
         except Exception as error:  # carried over to the caller's thread, which says what it means
             self.error = error
 
-    def _retried(self, work: Any) -> Any:
+    def _retried(self, work: Callable[[], Any], tries: int) -> Any:
         """Do it, and again while the line fails but something arrives in between."""
         failures, before = 0, self.done
         while not self.stopped.is_set():
@@ -172,7 +181,7 @@ class _Transfer:
             except _passing() as error:
                 failures = failures + 1 if self.done == before else 1
                 before = self.done
-                if failures >= TRIES or _refused(error):
+                if failures >= tries or _refused(error):
                     raise
                 self.stopped.wait(PAUSE * failures)
         raise _Stopped
@@ -227,6 +236,7 @@ class _Transfer:
                         raise _Stopped
                     self._check_length(len(block))
                     content.write(block)
+                    content.flush()  # nothing is left to be written when the next download goes on
                     self.done += len(block)
         if self.done < self.total:
             raise ConnectionError("the line was closed too early")
@@ -263,8 +273,12 @@ def _check_status(status: int) -> None:
 
 
 def _refused(error: Exception) -> bool:
-    """Whether the hub answered, and another try would be answered alike."""
-    return isinstance(error, _Status) and error.args[0] not in (408, 429, 500, 502, 503, 504)
+    """Whether another try would end alike."""
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    if isinstance(error, _Status):
+        return error.args[0] not in (408, 429, 500, 502, 503, 504)
+    return isinstance(error, OfflineModeIsEnabled)
 
 
 def _passing() -> tuple[type[Exception], ...]:

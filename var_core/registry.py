@@ -16,7 +16,7 @@ TOKENIZER_PARAMETERS = 108_948_355
 DOWNLOADS = ".downloads"  # folder for files on their way, inside that of the models
 LOOKS = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # for single pictures
 METRICS = Sampling(guidance=1.5, top_k=900, top_p=0.96)  # those of the published FID
-WITHOUT_WEIGHTS = 1.0e9  # bytes of memory that the program takes besides a model and its work, roughly
+WITHOUT_WEIGHTS = 0.5e9  # bytes of memory that the program takes besides a model and its work, roughly
 
 
 @dataclass(frozen=True)
