@@ -80,6 +80,8 @@ def test_screens_hold_no_tensors(path):
         "memory",
         "trace",
         "atlas",
+        "registry",
+        "download",
     }
 
 
