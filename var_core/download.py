@@ -177,7 +177,9 @@ class _Transfer:
         failures, before = 0, self.done
         while not self.stopped.is_set():
             try:
-                return work()
+                found = work()
+                self._go_on()
+                return found
             except _passing() as error:
                 failures = failures + 1 if self.done == before else 1
                 before = self.done
@@ -229,17 +231,22 @@ class _Transfer:
             if self.done and answer.status_code != 206:  # it sends all of it, whatever was asked for
                 self.done = 0
             self._check_size(answer.headers)
+            self._go_on()
             with open(self.part, "r+b" if self.done else "wb") as content:
                 content.seek(self.done)
                 for block in answer.iter_bytes():
-                    if self.stopped.is_set():
-                        raise _Stopped
+                    self._go_on()
                     self._check_length(len(block))
                     content.write(block)
                     content.flush()  # nothing is left to be written when the next download goes on
                     self.done += len(block)
         if self.done < self.total:
             raise ConnectionError("the line was closed too early")
+
+    def _go_on(self) -> None:
+        """Touch nothing that belongs to the next download, once this one was told to stop."""
+        if self.stopped.is_set():
+            raise _Stopped
 
     def _check_size(self, headers: Any) -> None:
         length = headers.get("content-range", "").rpartition("/")[2] or headers.get("content-length")
