@@ -37,8 +37,21 @@ def test_a_seed_out_of_range_is_refused_with_the_range(seed):
         Request((1,), (seed,))
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_of_a_scale_that_is_out_of_range_is_refused_with_the_range(seed):
+    with pytest.raises(ValueError, match=f"seed {seed} is out of range: choose 0 to {2**63 - 1}"):
+        Request((1, 1), (1, (1, 2, seed, 4)))
+
+
+@pytest.mark.parametrize("seeds", [(), (1,), (1, 2, 3), (1, 2, 3, 4, 5)])
+def test_seeds_for_other_scales_than_there_are_are_refused(seeds):
+    with pytest.raises(ValueError, match=f"{len(seeds)} seeds for a picture of 4 scales: give one, or as many"):
+        pipeline().steps(Request((1, 1), (1, seeds)))
+
+
 def test_the_largest_seed_works():
     assert len(pipeline().run(Request((1,), (2**63 - 1,))).images) == 1
+    assert len(pipeline().run(Request((1,), ((2**63 - 1,) * 4,))).images) == 1
 
 
 def test_a_plan_must_be_for_as_many_pictures():

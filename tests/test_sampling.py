@@ -9,7 +9,7 @@ from tiny import SPEC, networks, pipeline
 
 from var_core.pipeline import Request
 from var_core.plan import Plan
-from var_core.sampling import Sampling, certainty, draw, filter_logits, guide, largest, uniforms
+from var_core.sampling import Sampling, certainty, draw, filter_logits, guide, gumbels, largest, seed_at, uniforms
 
 PLAIN = Sampling(guidance=2.0, top_k=0, top_p=1.0)
 
@@ -126,6 +126,24 @@ def test_no_class_runs_one_branch_and_draws_what_two_would():
     assert same(alone, [t[:1] for t in beside_a_class])
 
 
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_seed_for_each_scale_draws_that_scale(smooth):
+    sampling = dataclasses.replace(PLAIN, smooth=smooth)
+    one, spread = (pipeline().run(Request((1,), seeds, sampling)) for seeds in ((7,), ((7,) * 4,)))
+    assert same(one.tokens, spread.tokens) and torch.equal(one.steps[-1].f_hat, spread.steps[-1].f_hat)
+    last = pipeline().run(Request((1,), ((7, 7, 7, 8),), sampling))
+    assert same(one.tokens[:3], last.tokens[:3]) and not torch.equal(one.tokens[3], last.tokens[3])
+    first = pipeline().run(Request((1,), ((8, 7, 7, 7),), PLAIN))
+    resumed = pipeline().run(Request((1,), (7,), PLAIN, Plan.resume(first.tokens, 1)))
+    assert same(first.tokens, resumed.tokens)
+
+
+def test_pictures_with_one_seed_and_with_several_are_made_side_by_side():
+    together = tokens_of(Request((1, 4), (7, (1, 2, 3, 4)), PLAIN))
+    for place, (label, seed) in enumerate(((1, 7), (4, (1, 2, 3, 4)))):
+        assert same(tokens_of(Request((label,), (seed,), PLAIN)), [t[place : place + 1] for t in together])
+
+
 @torch.no_grad()
 def test_cached_steps_equal_the_block_causal_full_pass():
     tokenizer, _, var = networks()
@@ -216,6 +234,12 @@ def test_noise_of_a_token_does_not_depend_on_other_seeds_or_scales():
     together = uniforms((1, 2), 3, 16)
     assert torch.equal(together[1:], uniforms((2,), 3, 16))
     assert not torch.equal(uniforms((2,), 2, 16), uniforms((2,), 3, 16))
+
+
+def test_the_noise_of_a_scale_is_that_of_its_own_seed():
+    assert (seed_at(5, 2), seed_at((7, 8, 9), 2)) == (5, 9)
+    assert torch.equal(uniforms((1, (5, 6, 7)), 2, 9), uniforms((1, 7), 2, 9))
+    assert torch.equal(gumbels(((5, 6, 7), 3), 1, 9, 4), gumbels((6, 3), 1, 9, 4))
 
 
 def test_certainty_is_probability_and_entropy_of_the_distribution():

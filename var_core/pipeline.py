@@ -16,16 +16,16 @@ from .images import from_pil, to_float, to_pil, to_uint8
 from .layers import pack
 from .memory import Memory
 from .plan import Plan
-from .sampling import Sampling, Step
+from .sampling import Sampling, Seed, Step
 from .schedule import Schedule
 
 
 @dataclass(frozen=True)
 class Request:
-    """Pictures to make: one label and one seed each; `plan` None means that all tokens are free."""
+    """Pictures to make: one label and one `Seed` each; `plan` None means that all tokens are free."""
 
     labels: tuple[int, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[Seed, ...]
     sampling: Sampling = field(default_factory=Sampling)
     plan: Plan | None = None
 
@@ -34,7 +34,7 @@ class Request:
             raise ValueError(f"{len(self.labels)} labels and {len(self.seeds)} seeds: give one seed to each label.")
         if self.plan is not None and self.plan.batch != len(self.labels):
             raise ValueError(f"a plan for {self.plan.batch} pictures, but {len(self.labels)} labels.")
-        for seed in self.seeds:
+        for seed in (number for one in self.seeds for number in (one if isinstance(one, tuple) else (one,))):
             if not 0 <= seed < 2**63:
                 raise ValueError(f"seed {seed} is out of range: choose 0 to {2**63 - 1}.")
 
@@ -145,6 +145,11 @@ class Pipeline:
                 f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
                 f"and {self.spec.transformer.null_label} for no class."
             )
+        for seed in request.seeds:
+            if isinstance(seed, tuple) and len(seed) != len(self.schedule):
+                raise ValueError(
+                    f"{len(seed)} seeds for a picture of {len(self.schedule)} scales: give one, or as many."
+                )
         plan = request.plan or Plan.free(self.schedule, len(request.labels))
         self._check(plan)
         return sampling.steps(

@@ -13,6 +13,8 @@ from .quantizer import Quantizer
 from .schedule import Schedule
 from .transformer import VAR
 
+Seed = int | tuple[int, ...]  # of a picture: one for all scales, or one for each
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -91,15 +93,20 @@ def chance(seed: int, scale: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, scale]))
 
 
-def uniforms(seeds: tuple[int, ...], scale: int, count: int) -> Tensor:
+def seed_at(seed: Seed, scale: int) -> int:
+    """The one that a scale is drawn with."""
+    return seed[scale] if isinstance(seed, tuple) else seed
+
+
+def uniforms(seeds: tuple[Seed, ...], scale: int, count: int) -> Tensor:
     """One uniform number in [0, 1) per token, float32 (B, count), made on the CPU so that every device draws alike."""
-    drawn = np.stack([chance(seed, scale).random(count, dtype=np.float32) for seed in seeds])
+    drawn = np.stack([chance(seed_at(seed, scale), scale).random(count, dtype=np.float32) for seed in seeds])
     return torch.from_numpy(drawn)
 
 
-def gumbels(seeds: tuple[int, ...], scale: int, count: int, vocabulary: int) -> Tensor:
+def gumbels(seeds: tuple[Seed, ...], scale: int, count: int, vocabulary: int) -> Tensor:
     """Standard Gumbel noise, float32 (B, count, V)."""
-    drawn = np.stack([chance(seed, scale).gumbel(size=(count, vocabulary)) for seed in seeds])
+    drawn = np.stack([chance(seed_at(seed, scale), scale).gumbel(size=(count, vocabulary)) for seed in seeds])
     return torch.from_numpy(drawn.astype(np.float32))
 
 
@@ -127,7 +134,7 @@ class Draw:
     """What a scale's drawing needs besides logits."""
 
     sampling: Sampling
-    seeds: tuple[int, ...]
+    seeds: tuple[Seed, ...]
     schedule: Schedule
 
     def choose(self, probability: Tensor, scale: int, places: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
@@ -152,12 +159,12 @@ def steps(
     var: VAR,
     quantizer: Quantizer,
     labels: Tensor,
-    seeds: tuple[int, ...],
+    seeds: tuple[Seed, ...],
     sampling: Sampling,
     plan: Plan,
     memory: Memory | None = None,
 ) -> Iterator[Step]:
-    """The loop: yields a `Step` for every scale, coarse to fine; labels int64 (B,), one seed a picture.
+    """The loop: yields a `Step` for every scale, coarse to fine; labels int64 (B,), a `Seed` for each picture.
 
     Nothing is shared between two runs, so they may interleave, and a run may be dropped half-way. With a `memory`, what
     it knows already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed.
