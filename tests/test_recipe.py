@@ -14,7 +14,7 @@ from tiny import pipeline
 from var_core.canvas import Box
 from var_core.edit import Edit, Settings, onward
 from var_core.pipeline import Request
-from var_core.recipe import CHUNK, Recipe
+from var_core.recipe import CHUNK, Recipe, slug
 from var_core.sampling import Sampling
 
 REQUEST = Request((3, 1), (12, 2**63 - 1), Sampling(guidance=2.5, top_k=40, top_p=0.9, temperature=0.8, smooth=True))
@@ -46,6 +46,29 @@ def test_a_saved_picture_is_made_again_pixel_for_pixel(tmp_path, place):
     assert pipeline().run(found.request(pipeline())).images[0].tobytes() == picture.tobytes()
     with Image.open(tmp_path / "picture.png") as opened:
         assert opened.tobytes() == picture.tobytes()
+
+
+def test_a_recipe_of_scales_with_one_seed_names_it_and_of_different_seeds_is_refused():
+    assert Recipe.of(pipeline(), Request((1,), ((7, 7, 7, 7),)), 0) == Recipe.of(pipeline(), Request((1,), (7,)), 0)
+    with pytest.raises(ValueError, match="drawn with different seeds: a recipe can hold only one"):
+        Recipe.of(pipeline(), Request((1,), ((7, 7, 7, 8),)), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Barberton Daisy", "barberton-daisy"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("C:\\CON.txt\0", "c-con-txt"),
+        ("x" * 5000, "x" * 60),
+        ("ab " * 5000, "ab-" * 19 + "ab"),
+        ("a" * 59 + "!" + "b", "a" * 59),
+        *((odd, "class-3") for odd in ("", "睡蓮", "..", "-", " \n", "🌷" * 3000)),
+    ],
+)
+def test_any_name_becomes_part_of_a_file_name(text, found):
+    assert slug(text, "class-3") == found
+    assert dataclasses.replace(RECIPE, class_name=text, label=3, seed=5).stem == f"{found}-seed-5"
 
 
 def test_json_gives_an_equal_recipe():

@@ -15,10 +15,19 @@ from . import __version__
 from .canvas import Box
 from .edit import Edit, Settings, onward
 from .pipeline import Pipeline, Request
-from .sampling import Sampling
+from .sampling import Sampling, seed_at
 
 CHUNK = "var-studio"
+MOST_SLUG = 60  # characters
 Value = TypeVar("Value")
+
+
+def slug(text: str, otherwise: str) -> str:
+    """A text as part of a file name: lower case, digits and hyphens, 60 at most; `otherwise` if nothing of it is left.
+
+    The text may be anybody's: of any length and alphabet.
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MOST_SLUG].rstrip("-") or otherwise
 
 
 def fingerprint(pixels: np.ndarray) -> str:
@@ -68,10 +77,14 @@ class Recipe:
 
     @classmethod
     def of(cls, pipe: Pipeline, request: Request, place: int) -> "Recipe":
-        """The recipe of the picture at `place` of a request without a plan."""
-        label = request.labels[place]
-        name = pipe.spec.class_name(label)
-        return cls(pipe.spec.name, pipe.digest, label, name, request.seeds[place], request.sampling)
+        """The recipe of the picture at `place` of a request without a plan; ValueError if its scales' seeds differ."""
+        label, (seed, *others) = (
+            request.labels[place],
+            {seed_at(request.seeds[place], k) for k in range(len(pipe.schedule))},
+        )
+        if others:
+            raise ValueError("The scales of this picture were drawn with different seeds: a recipe can hold only one.")
+        return cls(pipe.spec.name, pipe.digest, label, pipe.spec.class_name(label), seed, request.sampling)
 
     @classmethod
     def of_edit(cls, pipe: Pipeline, edit: Edit, place: int) -> "Recipe":
@@ -82,8 +95,8 @@ class Recipe:
     @property
     def stem(self) -> str:
         """A name for the picture's file that every file system takes."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.class_name.lower()).strip("-") or f"class-{self.label}"
-        return f"{slug}-{'edit-' if self.edited else ''}seed-{self.seed}"
+        name = slug(self.class_name, f"class-{self.label}")
+        return f"{name}-{'edit-' if self.edited else ''}seed-{self.seed}"
 
     def request(self, pipe: Pipeline) -> Request:
         """The request that repeats the picture; ValueError if another model made it, or it is an edit."""
