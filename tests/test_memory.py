@@ -1,5 +1,7 @@
 """A memory changes nothing but the work that a run takes."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -206,6 +208,28 @@ def test_a_spread_memory_serves_a_trace_like_any_other(scales):
     assert spread.reads == max(0, K - scales)
     for name in ("tokens", "queries", "keys", "entropy", "probability", "pictures"):
         assert torch.equal(getattr(found, name), getattr(wanted, name))
+
+
+def test_a_memory_does_not_keep_a_network_alive():
+    pipe, memory = Pipeline(checkpoints.Loaded(SPEC, *networks(seed=1), digest="another")), Memory()
+    request, gone = Request((1,), (7,), PLAIN), weakref.ref(pipe.var)
+    recorded(pipe, request, memory)
+    del pipe
+    gc.collect()
+    assert gone() is None
+    for again in (memory, memory.spread(1, K)):
+        assert alike(made(request, again), made(request, Memory()))
+
+
+def test_a_memory_says_how_many_bytes_it_holds():
+    memory, config = Memory(), SPEC.transformer
+    assert memory.nbytes == 0
+    made(Request((1,), (7,), PLAIN), memory)
+    tokens = 2 * pipeline().schedule.total  # of both branches
+    numbers = 3 * config.depth * config.width + config.width  # keys, values, queries; what the head read
+    shown = pipeline().schedule.total * config.code_width
+    assert memory.nbytes == 4 * (tokens * numbers + shown)
+    assert memory.spread(3, K).nbytes == 3 * memory.nbytes
 
 
 def test_a_memory_of_nothing_can_be_spread():

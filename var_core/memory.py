@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -26,12 +29,14 @@ class Memory:
     """What a run leaves to the next one: keys, values, queries, and what the head read, of both branches of guidance.
 
     A scale that is shown what it was shown last time, after coarser scales for which the same holds, is not computed
-    again. The memory belongs to one visitor, and one run at a time may use it. `decoded` maps a scale to the last f_hat
-    (1, C, s_K, s_K) that was decoded there and to its picture, for whoever decodes.
+    again. The memory belongs to one visitor, and one run at a time may use it; it does not keep the network alive.
+    `decoded` maps a scale to the last f_hat (1, C, s_K, s_K) that was decoded there and to its picture, for whoever
+    decodes.
     """
 
     def __init__(self):
-        self.var: VAR | None = None
+        self._var: Callable[[], VAR | None] = lambda: None
+        self.cache: QueryCache | None = None
         self.labels = torch.empty(0, dtype=torch.int64)
         self.shown: list[Tensor] = []  # scale_input (b, L_k, C) of each scale read so far
         self.hidden: list[Tensor] = []  # (B, L_k, D) each
@@ -41,11 +46,12 @@ class Memory:
 
     def begin(self, var: VAR, labels: Tensor) -> None:
         """Turn to a run over `labels` int64 (B,); what was of other labels, or another model, is forgotten."""
-        if var is self.var and torch.equal(labels, self.labels):
+        known = self._var()
+        if var is known and torch.equal(labels, self.labels):
             return
-        if var is not self.var:
+        if var is not known:
             self.decoded = {}
-        self.var, self.labels, self.shown, self.hidden = var, labels, [], []
+        self._var, self.labels, self.shown, self.hidden = weakref.ref(var), labels, [], []
         self.condition, self.cache = var.condition(labels), var.new_cache(len(labels), QueryCache)
 
     def read(self, scale_input: Tensor, scale: int) -> Tensor:
@@ -53,11 +59,17 @@ class Memory:
         if scale < len(self.shown) and self._knows(scale_input, scale):
             return self.hidden[scale]
         del self.shown[scale:], self.hidden[scale:]
-        hidden = _step(self.var, self.condition, scale_input, scale, self.cache)
+        hidden = _step(self._var(), self.condition, scale_input, scale, self.cache)
         self.shown.append(scale_input)
         self.hidden.append(hidden)
         self.reads += 1
         return hidden
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what it holds, but for the pictures in `decoded`."""
+        caches = (self.cache.store, self.cache.queries) if self.cache else ()
+        return sum(tensor.nbytes for tensor in (*caches, *self.shown, *self.hidden))
 
     def _knows(self, scale_input: Tensor, scale: int) -> bool:
         return torch.allclose(self.shown[scale], scale_input, rtol=self.tolerance, atol=self.tolerance)
@@ -68,16 +80,17 @@ class Memory:
 
         What they are shown may differ by `ROUNDING`, since sums round otherwise in another batch.
         """
-        many = Memory()
-        if self.var is None:  # nothing was read yet
+        many, var = Memory(), self._var()
+        if var is None:  # nothing was read yet, or the network is gone
             return many
-        many.begin(self.var, self.labels.repeat_interleave(count))
+        many.begin(var, self.labels.repeat_interleave(count))
         many.tolerance = ROUNDING
         many.shown = [shown.repeat_interleave(count, 0) for shown in self.shown[:scales]]
         many.hidden = [hidden.repeat_interleave(count, 0) for hidden in self.hidden[:scales]]
         end = sum(shown.shape[1] for shown in many.shown)
-        many.cache.store[..., :end, :] = self.cache.store[..., :end, :].repeat_interleave(count, 2)
-        many.cache.queries[..., :end, :] = self.cache.queries[..., :end, :].repeat_interleave(count, 1)
+        for ours, theirs in ((self.cache.store, many.cache.store), (self.cache.queries, many.cache.queries)):
+            rows = ours.ndim - 4  # the dimension of the runs
+            theirs[..., :end, :].unflatten(rows, (-1, count)).copy_(ours[..., :end, :].unsqueeze(rows + 1))
         return many
 
 
