@@ -69,7 +69,7 @@ class Plan:
     @classmethod
     def resume(cls, tokens: list[Tensor], scale: int) -> Plan:
         """Keep the scales before `scale`, draw from there on; `len(tokens)` keeps all: reconstruction."""
-        if not 0 <= scale <= len(tokens):
+        if type(scale) is not int or not 0 <= scale <= len(tokens):
             raise ValueError(f"resume at scale {scale}: choose 0 (draw all) to {len(tokens)} (keep all).")
         return cls(tokens, [torch.full_like(t, k < scale, dtype=torch.bool) for k, t in enumerate(tokens)])
 

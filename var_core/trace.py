@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_type_hints
 
@@ -22,15 +23,33 @@ from .config import TransformerConfig
 from .memory import Memory
 from .pipeline import Pipeline, Request
 from .plan import Plan
-from .sampling import Draw, Sampling, Step, guide
+from .sampling import Draw, Sampling, Step, guide, seed_at
 from .schedule import Schedule
 
 KEY = "var-studio-trace"  # of the JSON text in a file's metadata
 LIKELIEST = 10  # tokens remembered for each place
 UNKNOWN = -1  # no token: nothing was drawn here
 ORIGINS = ("drawn", "edited", "opened")
-MOST_SIDE = 2048  # of the pictures in a file
+FIRST = 5  # of a token's alternatives, the likeliest, are made before the others
+CHUNK_BYTES = 10**9  # for the caches of pictures made side by side
+
+# What a file may hold: the largest published model (36 blocks and heads, 2240 tokens in 10 scales), and somewhat more.
+MOST = {
+    "tokens": 3000,
+    "scales": 24,
+    "blocks": 64,
+    "heads": 64,
+    "numbers in a token's query": 8192,
+    "codes": 65536,
+    "pixels along a picture's side": 1024,
+}
+MOST_BYTES = 800_000_000
 MOST_CELLS = 64  # along one side of its finest scale
+MOST_LETTERS, MOST_TEXT = 200, 50_000  # of each text, and of the JSON that holds them
+MOST_PRODUCTS = 40 * 10**9  # for the means of attention; d30 needs 33 thousand million, d36 500
+AT_ONCE = 2**21  # numbers, while these means are made
+SOFTMAX = 64  # products that take as long as one exponential and its sums
+
 Later = Literal["free", "keep"]  # tokens of finer scales, after a change
 
 Marks = Tensor  # bool (L,): which of a trace's tokens
@@ -47,7 +66,7 @@ class About:
     label: int
     class_name: str
     null_label: int
-    seed: int
+    seeds: tuple[int, ...]  # of the K scales
     sampling: Sampling
     origin: str = "drawn"
     device: str = "cpu"
@@ -55,6 +74,28 @@ class About:
     @property
     def schedule(self) -> Schedule:
         return Schedule(self.sides)
+
+    @property
+    def seed(self) -> int:
+        """That of the last scale."""
+        return self.seeds[-1]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a token of a pyramid is: a scale (0 to K - 1), and a place in it (0 to L_k - 1), row by row."""
+
+    scale: int
+    place: int
+
+    def within(self, trace: Trace) -> int:
+        """Its position in the sequence of a trace's L tokens; ValueError if there is none such."""
+        lengths = trace.schedule.lengths
+        if type(self.scale) is not int or not 0 <= self.scale < len(lengths):
+            raise ValueError(f"scale {self.scale}: choose 0 to {len(lengths) - 1}.")
+        if type(self.place) is not int or not 0 <= self.place < lengths[self.scale]:
+            raise ValueError(f"place {self.place}: scale {self.scale} has 0 to {lengths[self.scale] - 1}.")
+        return trace.schedule.spans[self.scale].start + self.place
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,32 +138,54 @@ class Trace:
 
     def request(self) -> Request:
         """What makes this picture (again)."""
-        return Request((self.about.label,), (self.about.seed,), self.about.sampling, self.plan())
+        return Request((self.about.label,), (self.about.seeds,), self.about.sampling, self.plan())
 
     def of_scales(self, scales: Collection[int]) -> Marks:
         """Marks on all tokens of some scales."""
         return torch.isin(self.schedule.levels(), torch.tensor(sorted(scales), dtype=torch.int64))
 
-    def attention(self, place: int) -> Tensor:
-        """Where the token at `place` of the sequence looks: float32 (depth, H, L); each row sums to 1.
+    def attention(self, spot: Spot) -> Tensor:
+        """Where the token at a spot looks: float32 (depth, H, L); each row sums to 1.
 
-        Nothing on later scales (the block-causal mask).
+        Nothing on later scales (the block-causal mask). ValueError if there is no such spot.
         """
-        end = self.schedule.spans[int(self.schedule.levels()[place])].stop
-        query, keys = self.queries[:, :, place, :, None].float(), self.keys[:, :, :end].float()
-        seen = (keys @ query)[..., 0].softmax(-1)  # (depth, H, end)
-        return torch.nn.functional.pad(seen, (0, self.schedule.total - end))
-
-    def masses(self) -> Tensor:
-        """Attention from scale to scale: float32 (depth, H, K, K), the mean over the row's tokens; rows sum to 1."""
-        spans, levels = self.schedule.spans, self.schedule.levels()
-        found = torch.zeros(*self.queries.shape[:2], len(spans), len(spans))
-        for block, (queries, keys) in enumerate(zip(self.queries.float(), self.keys.float(), strict=True)):
-            for scale, span in enumerate(spans):
-                seen = (queries[:, span] @ keys[:, : span.stop].transpose(1, 2)).softmax(-1).mean(1)  # (H, span.stop)
-                found[block, :, scale] = found[block, :, scale].index_add(1, levels[: span.stop], seen)
+        place, end = spot.within(self), self.schedule.spans[spot.scale].stop
+        found = torch.zeros(self.queries.shape[:3])
+        for seen, queries, keys in zip(found, self.queries, self.keys, strict=True):  # block by block, to save memory
+            seen[:, :end] = _mean_attention(queries[:, place, None], keys[:, :end])
         return found
 
+    @cached_property
+    def masses(self) -> Tensor:
+        """Attention from scale to scale: float32 (depth, H, K, K), the mean over the row's tokens; rows sum to 1.
+
+        Where all tokens would take more than `MOST_PRODUCTS`, the mean is over some of them, chosen at random.
+        """
+        queries, keys = self.queries.flatten(0, 1), self.keys.flatten(0, 1)  # (depth * H, L, D/H)
+        levels, scales = self.schedule.levels(), len(self.schedule)
+        found = torch.zeros(len(keys), scales, scales)
+        for scale, (asked, span) in enumerate(zip(self._asked(), self.schedule.spans, strict=True)):
+            few = max(1, AT_ONCE // (span.stop * max(len(asked), keys.shape[-1])))  # heads
+            for start in range(0, len(keys), few):
+                some = slice(start, start + few)
+                seen = _mean_attention(queries[some, asked], keys[some, : span.stop])  # (few, span.stop)
+                found[some, scale] = found[some, scale].index_add(1, levels[: span.stop], seen)
+        return found.unflatten(0, self.queries.shape[:2])
+
+    def _asked(self) -> list[Tensor]:
+        """Positions of the tokens of each scale that `masses` looks at: all where that is not too much."""
+        depth, heads, _, width = self.queries.shape
+        spans = self.schedule.spans
+        each = [depth * heads * span.stop * (width + SOFTMAX) for span in spans]  # products for one token
+        wanted = [cost * (span.stop - span.start) for cost, span in zip(each, spans, strict=True)]
+        chance = torch.Generator().manual_seed(0)
+        found = []
+        for cost, products, span in zip(each, _shared(wanted, MOST_PRODUCTS), spans, strict=True):
+            shuffled = torch.randperm(span.stop - span.start, generator=chance)
+            found.append(span.start + shuffled[: max(1, products // cost)].sort().values)
+        return found
+
+    @cached_property
     def nearness(self) -> list[float]:
         """PSNR in dB of each scale's picture to the last one, infinite for the last."""
         last = self.pictures[-1].double()
@@ -130,21 +193,26 @@ class Trace:
         return [float("inf") if error == 0 else 10 * float(np.log10(255**2 / error)) for error in errors]
 
     def save(self, path: Path) -> None:
-        """Write it to a safetensors file, with `about` as JSON in the file's metadata."""
-        save_file(self._tensors(), path, metadata={KEY: json.dumps(asdict(self.about))})
+        """Write it to a safetensors file, with `about` as JSON in its metadata; ValueError if it is too large."""
+        self._check_size(Path(path).name)
+        tensors = {key: tensor.contiguous() for key, tensor in self._tensors().items()}
+        save_file(tensors, path, metadata={KEY: json.dumps(asdict(self.about))})
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {field.name: getattr(self, field.name).contiguous() for field in fields(self) if field.name != "about"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "about"}
 
     @classmethod
     def load(cls, path: Path) -> Trace:
         """The inverse of `save`, bit by bit; ValueError, with the reason, if the file is no trace or does not fit."""
         name = Path(path).name
         try:
+            _check_bytes(name, Path(path).stat().st_size)
             with safe_open(path, "pt") as file:
                 text = (file.metadata() or {}).get(KEY)
                 if text is None:
                     raise ValueError(f"{name} holds no trace: choose a file that Explore has saved.")
+                if {*file.keys(), "about"} != {field.name for field in fields(cls)} or len(text) > MOST_TEXT:
+                    raise ValueError(f"{name} is damaged, or was saved by another version.")
                 # copies, since what safetensors gives is the file itself: if that is cut, the process dies
                 tensors = {key: file.get_tensor(key).clone() for key in file.keys()}
         except FileNotFoundError as error:
@@ -167,6 +235,7 @@ class Trace:
         total, scales = self.schedule.total, len(self.schedule)
         if self.queries.ndim != 4 or not self.queries.numel() or self.pictures.ndim != 4 or self.colours.ndim != 2:
             raise ValueError(f"{name} is damaged: its tensors do not fit each other.")
+        self._check_size(name)
         side, vocabulary = self.pictures.shape[1], len(self.colours)
         likeliest, (depth, heads, _, width) = min(LIKELIEST, vocabulary), self.queries.shape
         wanted = {
@@ -176,7 +245,7 @@ class Trace:
             "likeliest": ((total, likeliest), torch.int32),
             "shares": ((total, likeliest), torch.float32),
             **dict.fromkeys(("queries", "keys"), ((depth, heads, total, width), torch.float16)),
-            "pictures": ((scales, min(max(1, side), MOST_SIDE), side, 3), torch.uint8),
+            "pictures": ((scales, max(1, side), side, 3), torch.uint8),
             "seconds": ((scales,), torch.float32),
             **dict.fromkeys(("operations", "cache_bytes"), ((scales,), torch.int64)),
             "colours": ((vocabulary, 3), torch.uint8),
@@ -186,6 +255,15 @@ class Trace:
                 raise ValueError(
                     f"{name} is damaged: its '{key}' of shape {tuple(tensor.shape)} does not fit the rest."
                 )
+
+    def _check_size(self, name: str) -> None:
+        depth, heads, _, width = self.queries.shape
+        shape = self.schedule.total, len(self.schedule), depth, heads, heads * width
+        found = (*shape, len(self.colours), self.pictures.shape[1])
+        for (what, most), size in zip(MOST.items(), found, strict=True):
+            if size > most:
+                raise ValueError(f"{name} is too large: it has {size} {what}, and {most} can be opened.")
+        _check_bytes(name, sum(tensor.nbytes for tensor in self._tensors().values()))
 
     def _check_values(self, name: str) -> None:
         last, most = len(self.colours) - 1, torch.finfo(torch.float32).max
@@ -203,10 +281,29 @@ class Trace:
                 raise ValueError(f"{name} is damaged: its '{key}' holds numbers outside {low} to {high}.")
 
 
+def _check_bytes(name: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise ValueError(f"{name} is too large: it has {size / 1e6:.0f} MB, and {MOST_BYTES / 1e6:.0f} can be opened.")
+
+
+def _mean_attention(queries: Tensor, keys: Tensor) -> Tensor:
+    """How much n queries look at m keys in the mean; float16 (b, n, D/H) and (b, m, D/H) -> float32 (b, m)."""
+    return (queries.float() @ keys.float().transpose(1, 2)).softmax(-1).mean(1)
+
+
+def _shared(wanted: list[int], most: int) -> list[int]:
+    """What each gets of `most`: all that it wants if that is little, else what the others who want much get too."""
+    shares, left = {}, most
+    for done, place in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        shares[place] = min(wanted[place], left // (len(wanted) - done))
+        left -= shares[place]
+    return [shares[place] for place in range(len(wanted))]
+
+
 def _about(values: dict) -> About:
     """From JSON; TypeError, KeyError or ValueError if it is something else."""
     sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
-    about = About(**{**values, "sides": sides, "sampling": sampling})
+    about = About(**{**_with_seeds(values), "sides": sides, "sampling": sampling})
     plain = {str: (str,), int: (int,), bool: (bool,), float: (float, int)}
     for part in (about, sampling):
         for field, kind in get_type_hints(type(part)).items():
@@ -215,12 +312,24 @@ def _about(values: dict) -> About:
                 raise TypeError(field)
             if kind is str:
                 value.encode()  # half a surrogate pair is no text
+                if len(value) > MOST_LETTERS:
+                    raise ValueError(field)
     growing = all(type(side) is int for side in sides) and all(a < b for a, b in itertools.pairwise(sides))
     if not (sides and sides[0] == 1 and growing and sides[-1] <= MOST_CELLS):
         raise ValueError("sides")
-    if about.origin not in ORIGINS or not 0 <= about.label <= about.null_label or not 0 <= about.seed < 2**63:
+    if len(about.seeds) != len(sides) or not all(type(seed) is int and 0 <= seed < 2**63 for seed in about.seeds):
+        raise ValueError("seeds")
+    if about.origin not in ORIGINS or not 0 <= about.label <= about.null_label:
         raise ValueError("range")
     return about
+
+
+def _with_seeds(values: dict) -> dict:
+    """The values with a tuple of seeds: traces saved before each scale had its own name one for all."""
+    if "seeds" in values:
+        return {**values, "seeds": tuple(values["seeds"])}
+    others = {key: value for key, value in values.items() if key != "seed"}
+    return {**others, "seeds": (values["seed"],) * len(values["sides"])}
 
 
 def fingerprint(codebook: Tensor) -> str:
@@ -349,14 +458,14 @@ def _picture(pipe: Pipeline, step: Step, memory: Memory) -> np.ndarray:
 def _describe(pipe: Pipeline, request: Request, origin: str) -> About:
     spec, label = pipe.spec, request.labels[0]
     return About(
-        spec.name,
+        spec.name[:MOST_LETTERS],
         pipe.digest,
         fingerprint(pipe.tokenizer.quantizer.codebook),
         spec.tokenizer.sides,
         label,
-        spec.class_name(label),
+        spec.class_name(label)[:MOST_LETTERS],
         spec.transformer.null_label,
-        request.seeds[0],
+        tuple(seed_at(request.seeds[0], scale) for scale in range(len(pipe.schedule))),
         request.sampling,
         origin,
         pipe.device.type,
@@ -374,39 +483,57 @@ def opened(tokens: list[Tensor], label: int, sampling: Sampling) -> Request:
     return Request((label,), (0,), sampling, Plan.resume(tokens, len(tokens)))
 
 
-def swapped(trace: Trace, scale: int, place: int, value: int, later: Later, pinned: Marks | None = None) -> Request:
-    """What makes the picture with the token at `place` (0 to L_k - 1) of a scale set to `value`.
+def swapped(trace: Trace, spot: Spot, value: int, later: Later, pinned: Marks | None = None) -> Request:
+    """What makes the picture with the token at a spot set to `value`.
 
-    All others up to and with that scale are given as they are. With `later` "keep" so are the finer ones; "free" draws
-    them anew with the trace's seed, but for those `pinned`. ValueError for what is not there.
+    All others up to and with its scale are given as they are. With `later` "keep" so are the finer ones; "free" draws
+    them anew with their seeds, but for those `pinned`. ValueError for what is not there.
     """
-    if not 0 <= value < len(trace.colours):
-        raise ValueError(f"token {value} is not in the codebook: choose 0 to {len(trace.colours) - 1}.")
-    plan = _around(trace, scale, place, later, pinned)
-    return replace(trace.request(), plan=plan.replace(scale, torch.tensor([place]), torch.tensor([value])))
+    last = len(trace.colours) - 1
+    if type(value) is not int or not 0 <= value <= last:
+        raise ValueError(f"token {value} is not in the codebook: choose 0 to {last}.")
+    plan = _around(trace, spot, later, pinned)
+    return _planned(trace, plan.replace(spot.scale, torch.tensor([spot.place]), torch.tensor([value])))
 
 
-def redrawn_token(
-    trace: Trace, scale: int, place: int, seed: int, later: Later, pinned: Marks | None = None
-) -> Request:
-    """As `swapped`, but the token is drawn anew, with another `seed`; so are the finer ones if `later` is "free"."""
-    return replace(trace.request(), seeds=(seed,), plan=_around(trace, scale, place, later, pinned))
+def redrawn_token(trace: Trace, spot: Spot, seed: int, later: Later, pinned: Marks | None = None) -> Request:
+    """As `swapped`, but the token is drawn anew, its scale with another `seed`."""
+    return _planned(trace, _around(trace, spot, later, pinned), {spot.scale}, seed)
 
 
 def rerolled(trace: Trace, scale: int, seed: int, pinned: Marks | None = None) -> Request:
     """What keeps the scales before `scale`, and tokens `pinned`, and draws all others with another `seed`."""
-    return replace(trace.request(), seeds=(seed,), plan=_pin(Plan.resume(trace.pyramid(), scale), trace, pinned))
+    plan = _pin(Plan.resume(trace.pyramid(), scale), trace, pinned)
+    return _planned(trace, plan, {k for k, keep in enumerate(plan.keep) if not keep.all()}, seed)
 
 
 def resampled(trace: Trace, sampling: Sampling, pinned: Marks | None = None) -> Request:
     """The trace's request with other settings; tokens `pinned` stay besides those that it gives."""
-    return replace(trace.request(), sampling=sampling, plan=_pin(trace.plan(), trace, pinned))
+    return replace(_planned(trace, _pin(trace.plan(), trace, pinned)), sampling=sampling)
 
 
-def _around(trace: Trace, scale: int, place: int, later: Later, pinned: Marks | None) -> Plan:
-    """All is given but the token at `place` of a scale and, if `later` is "free", all after that scale not `pinned`."""
-    plan = _pin(Plan.resample(trace.pyramid(), scale, torch.tensor([place]), later), trace, pinned)
-    keep = [k.index_fill(1, torch.tensor([place]), False) if n == scale else k for n, k in enumerate(plan.keep)]
+def _planned(trace: Trace, plan: Plan, scales: Collection[int] = (), seed: int = 0) -> Request:
+    """The trace's request with a plan that gives tokens of it, and another seed at some scales."""
+    _check_codes(trace, plan)
+    seeds = tuple(seed if scale in scales else own for scale, own in enumerate(trace.about.seeds))
+    return replace(trace.request(), seeds=(seeds,), plan=plan)
+
+
+def _check_codes(trace: Trace, plan: Plan) -> None:
+    """ValueError if a plan gives tokens that stand for mixtures of codes, since these would not stay as they are."""
+    if trace.about.sampling.smooth and (torch.cat(plan.keep, 1)[0] & ~trace.keep).any():
+        raise ValueError(
+            "This picture was drawn in smooth mode, where codes are mixtures: turn Smooth off to change single tokens "
+            "or scales."
+        )
+
+
+def _around(trace: Trace, spot: Spot, later: Later, pinned: Marks | None) -> Plan:
+    """All is given but the token at a spot and, if `later` is "free", all after its scale that is not `pinned`."""
+    spot.within(trace)
+    place = torch.tensor([spot.place])
+    plan = _pin(Plan.resample(trace.pyramid(), spot.scale, place, later), trace, pinned)
+    keep = [k.index_fill(1, place, False) if n == spot.scale else k for n, k in enumerate(plan.keep)]
     return Plan(plan.tokens, keep)
 
 
@@ -417,49 +544,59 @@ def _pin(plan: Plan, trace: Trace, pinned: Marks | None) -> Plan:
     if pinned.dtype != torch.bool or pinned.shape != trace.keep.shape:
         raise ValueError(f"pinned {pinned.dtype} {tuple(pinned.shape)}: give bool {tuple(trace.keep.shape)}.")
     stay = trace.schedule.split(pinned[None])
-    return Plan(trace.pyramid(), [k | p for k, p in zip(plan.keep, stay, strict=True)])
+    tokens = [torch.where(p, o, t) for p, o, t in zip(stay, trace.pyramid(), plan.tokens, strict=True)]
+    return Plan(tokens, [k | p for k, p in zip(plan.keep, stay, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """How far a series of pictures has come: `share` (0 to 1) of the work, and those that are finished, in order."""
+
+    share: float
+    pictures: tuple[np.ndarray, ...]  # uint8 (S, S, 3) each
 
 
 def alternatives(
     pipe: Pipeline,
     trace: Trace,
     memory: Memory,
-    scale: int,
-    place: int,
+    spot: Spot,
     values: Sequence[int],
     later: Later,
     pinned: Marks | None = None,
-) -> np.ndarray:
-    """The picture for each of n `values` that the token at `place` of a scale could have: uint8 (n, S, S, 3).
+) -> Iterator[Batch]:
+    """The picture for each of n `values` that the token at a spot could have, in order, a `Batch` after each scale.
 
     Each is what `swapped` makes. Scales that the `memory` knows of this trace are not computed again; it is only read.
     """
     if not values:
         raise ValueError("no tokens to try: give one or more.")
     _check_model(pipe, trace)
-    requests = [swapped(trace, scale, place, value, later, pinned) for value in values]
-    return _pictures(pipe, requests, memory, scale + 1)
+    requests = [swapped(trace, spot, value, later, pinned) for value in values]
+    return _pictures(pipe, requests, memory, spot.scale + 1, FIRST)
 
 
-def mixtures(
-    pipe: Pipeline, coarse: Trace, fine: Trace | int, seed: int | None = None
-) -> tuple[np.ndarray, list[Request]]:
-    """One picture's coarse scales with another's fine ones, at every cut: uint8 (K + 1, S, S, 3), and what makes each.
+def mixtures(pipe: Pipeline, coarse: Trace, fine: Trace | int, pinned: Marks | None = None) -> Iterator[Batch]:
+    """The K + 1 pictures that `mixture_requests` are for, in order, a `Batch` after each scale."""
+    return _pictures(pipe, mixture_requests(pipe, coarse, fine, pinned), None, 0, len(pipe.schedule) + 1)
 
-    At cut k the scales before k have the tokens of `coarse`. The others have those of `fine` if that is a trace; if it
-    is a label they are drawn for it, with `seed` (None: that of `coarse`) and the sampling of `coarse`.
+
+def mixture_requests(pipe: Pipeline, coarse: Trace, fine: Trace | int, pinned: Marks | None = None) -> list[Request]:
+    """What makes pictures with the coarse scales of one and the fine ones of another, at each of K + 1 cuts.
+
+    At cut k the scales before k, and at all cuts the tokens `pinned`, are those of `coarse`. The others are those of
+    `fine` if that is a trace; if it is a label they are drawn for it, with the seeds and the sampling of `coarse`.
     """
     _check_model(pipe, coarse)
     ours, cuts = coarse.pyramid(), range(len(pipe.schedule) + 1)
     if isinstance(fine, Trace):
         _check_model(pipe, fine)
+        _check_codes(fine, Plan.resume(fine.pyramid(), len(ours)))
         label, theirs = fine.about.label, fine.pyramid()
         plans = [Plan.resume([*ours[:cut], *theirs[cut:]], len(ours)) for cut in cuts]
     else:
         label, plans = fine, [Plan.resume(ours, cut) for cut in cuts]
-    seeds = (coarse.about.seed if seed is None else seed,)
-    requests = [Request((label,), seeds, coarse.about.sampling, plan) for plan in plans]
-    return _pictures(pipe, requests, Memory(), 0), requests
+    return [replace(_planned(coarse, _pin(plan, coarse, pinned)), labels=(label,)) for plan in plans]
 
 
 def _check_model(pipe: Pipeline, trace: Trace) -> None:
@@ -471,14 +608,32 @@ def _check_model(pipe: Pipeline, trace: Trace) -> None:
         )
 
 
-def _pictures(pipe: Pipeline, requests: Sequence[Request], memory: Memory, scales: int) -> np.ndarray:
-    """The pictures of requests for one each, of one sampling, made in one batch: uint8 (n, S, S, 3).
+def _pictures(
+    pipe: Pipeline, requests: Sequence[Request], memory: Memory | None, scales: int, most: int
+) -> Iterator[Batch]:
+    """The pictures of requests for one each, of one sampling, made in chunks of at most `most`.
 
-    The memory may know what they are shown at their first `scales`.
+    A memory may know what they are shown at their first `scales`.
     """
-    plan, sampling = Plan.joined([request.plan for request in requests]), requests[0].sampling
-    if all(keep.all() for keep in plan.keep):  # nothing is left to the transformer
-        return np.stack([np.asarray(picture) for picture in pipe.reconstruct(list(plan.tokens))])
-    labels, seeds = zip(*((request.labels[0], request.seeds[0]) for request in requests), strict=True)
-    *_, last = pipe.steps(Request(labels, seeds, sampling, plan), memory.spread(len(requests), scales))
-    return pipe.pixels(last.f_hat)
+    count, done = min(most, _at_once(pipe, memory is not None)), ()
+    for start in range(0, len(requests), count):
+        chunk = requests[start : start + count]
+        plan = Plan.joined([request.plan for request in chunk])
+        if all(keep.all() for keep in plan.keep):  # nothing is left to the transformer
+            done = (*done, *map(np.asarray, pipe.reconstruct(list(plan.tokens))))
+        else:
+            labels, seeds = zip(*((request.labels[0], request.seeds[0]) for request in chunk), strict=True)
+            asked = Request(labels, seeds, chunk[0].sampling, plan)
+            for step in pipe.steps(asked, memory and memory.spread(len(chunk), scales)):
+                end = pipe.schedule.spans[step.scale].stop
+                if end < pipe.schedule.total:
+                    yield Batch((start + len(chunk) * end / pipe.schedule.total) / len(requests), done)
+            done = (*done, *pipe.pixels(step.f_hat))
+        yield Batch(len(done) / len(requests), done)
+
+
+def _at_once(pipe: Pipeline, remembered: bool) -> int:
+    """How many pictures' keys and values, and queries where they are `remembered`, `CHUNK_BYTES` hold; at least 1."""
+    config = pipe.spec.transformer
+    most = cache_bytes(config, 2, pipe.var.position_embedding.element_size())[-1]  # with both branches of guidance
+    return max(1, CHUNK_BYTES // (3 * most // 2 if remembered else most))
