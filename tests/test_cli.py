@@ -196,6 +196,11 @@ def test_wrong_input_is_one_sentence_and_status_2(model, tmp_path, capsys):
     assert "log.jsonl" in fails(capsys, "plot", tmp_path)
 
 
+@pytest.mark.parametrize("repeats", [0, -3])
+def test_bench_runs_once_or_more(model, capsys, repeats):
+    assert f"repeats {repeats}: choose 1 or more." in fails(capsys, "bench", "--model", model, "--repeats", repeats)
+
+
 def test_bench_prints_a_row_for_every_scale(model, capsys):
     assert run("bench", "--model", model, "--repeats", 1) == 0
     text = capsys.readouterr().out

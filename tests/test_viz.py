@@ -186,10 +186,42 @@ def test_a_contact_sheet_shows_each_scale_of_the_trace_and_repeats_itself():
         assert any(np.array_equal(column[top : top + viz.MOST_CELL], wanted) for top in tops)
 
 
-@pytest.mark.parametrize("change", [{"seed": 8}, {"model": "other"}, {"class_name": "Tulip"}, {"origin": "opened"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"seeds": (8,) * 4}, {"seeds": (7, 7, 7, 8)}, {"model": "other"}, {"class_name": "Tulip"}, {"origin": "opened"}],
+)
 def test_the_header_of_a_contact_sheet_tells_what_the_picture_is_of(change):
     one, other = made(), replace(made(), about=replace(made().about, **change))
     assert viz.contact_sheet(one).tobytes() != viz.contact_sheet(other).tobytes()
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4", "sheet"])
+def test_each_kind_of_file_is_written_by_its_name(kind, tmp_path):
+    path = tmp_path / {"gif": "a.gif", "mp4": "a.mp4", "sheet": "a.png"}[kind]
+    viz.write(made(), kind, path)
+    if kind == "mp4":
+        assert len(read(path)) == (3 + viz.HOLD) * round(0.6 * viz.FRAMES_A_SECOND)
+    else:
+        with Image.open(path) as picture:
+            assert getattr(picture, "n_frames", 1) == (4 if kind == "gif" else 1)
+            assert kind == "gif" or picture.tobytes() == viz.contact_sheet(made()).tobytes()
+
+
+def test_a_kind_of_file_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"kind 'webm': choose one of gif, mp4, sheet\."):
+        viz.write(made(), "webm", tmp_path / "a.webm")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_contact_sheet_of_a_single_code_shows_no_entropy():
+    zeros = torch.zeros_like(made().tokens)
+    single = replace(made(), colours=made().colours[:1], tokens=zeros, entropy=zeros.float())
+    assert viz.contact_sheet(single).size == viz.contact_sheet(made()).size
+
+
+def test_a_name_with_line_breaks_is_written_on_one_line():
+    broken, whole = (replace(made().about, class_name=name) for name in ("a\nb \r\n c", "a b c"))
+    assert len({viz.contact_sheet(replace(made(), about=about)).tobytes() for about in (broken, whole)}) == 1
 
 
 def test_a_contact_sheet_of_ten_large_scales_keeps_to_its_width_and_margins():
@@ -205,6 +237,6 @@ def test_a_contact_sheet_of_very_many_scales_grows_wider():
     maps = {name: torch.full((total,), 0.5) for name in ("probability", "entropy")}
     pictures = torch.zeros(len(sides), 32, 32, 3, dtype=torch.uint8)
     tokens = torch.zeros(total, dtype=torch.int32)
-    about = replace(made().about, sides=sides)
+    about = replace(made().about, sides=sides, seeds=(7,) * len(sides))
     sheet = viz.contact_sheet(replace(made(), about=about, tokens=tokens, pictures=pictures, **maps))
     assert sheet.width > viz.SHEET_WIDTH

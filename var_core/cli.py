@@ -198,16 +198,13 @@ def trace(options: argparse.Namespace) -> None:
         found = recorded(pipe, opened(tokens, label, sampling), origin="opened")
     else:
         found = recorded(pipe, Request((label,), (options.seed or 0,), sampling))
-    writers = {
-        "out": found.save,
-        "gif": lambda path: viz.write_gif(found, path),
-        "mp4": lambda path: viz.write_mp4(found, path),
-        "sheet": lambda path: viz.contact_sheet(found).save(path),
-    }
-    for name, write in writers.items():
-        if path := getattr(options, name):
+    for kind in TRACE_FILES:
+        if path := getattr(options, kind):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(path)
+            if kind == "out":
+                found.save(path)
+            else:
+                viz.write(found, kind, path)
             say(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
 
 
@@ -612,7 +609,9 @@ def bench(options: argparse.Namespace) -> None:
     from . import bench as measure
 
     pipe = Pipeline.load(options.model, device=options.device)
-    repeats = options.repeats or (20 if options.trace else 7)
+    repeats = (20 if options.trace else 7) if options.repeats is None else options.repeats
+    if repeats < 1:
+        raise ValueError(f"repeats {repeats}: choose 1 or more.")
     if options.edit:
         guided, plain = measure.edits(pipe, sampling_of(options), repeats)
         say(f"class edit {1e3 * guided:.0f} ms, the same without a class {1e3 * plain:.0f} ms: {plain / guided:.2f}")

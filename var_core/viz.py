@@ -29,6 +29,14 @@ CAPTION = 34  # height of a line under a map
 INK, QUIET = "#1c2024", "#646b73"
 
 
+def write(trace: Trace, kind: str, path: Path) -> None:
+    """Write a film ("gif", "mp4") or a poster ("sheet"; the path's suffix says how it is packed) of a trace."""
+    writers = {"gif": write_gif, "mp4": write_mp4, "sheet": _write_sheet}
+    if kind not in writers:
+        raise ValueError(f"kind '{kind}': choose one of {', '.join(writers)}.")
+    writers[kind](trace, path)
+
+
 # ------------------------------------------------------------------------------------------------ maps
 
 
@@ -184,6 +192,10 @@ def contact_sheet(trace: Trace) -> Image.Image:
     return sheet
 
 
+def _write_sheet(trace: Trace, path: Path) -> None:
+    contact_sheet(trace).save(path)
+
+
 @dataclass(frozen=True)
 class _Row:
     """A row of the sheet: its words, what it shows of a scale, a caption for a scale, and the ticks of its colours."""
@@ -197,6 +209,7 @@ class _Row:
 
 def _rows(trace: Trace, cell: int) -> list[_Row]:
     most, least = math.log(len(trace.colours)), math.log10(LEAST_SHARE)
+    top = most or 1.0  # of the colours; a single code has no entropy
     entropy, logs = trace.schedule.split(trace.entropy[None]), trace.schedule.split(trace.probability.log10()[None])
     return [
         _Row(
@@ -211,9 +224,9 @@ def _rows(trace: Trace, cell: int) -> list[_Row]:
         _Row(
             "Entropy",
             ("of what the model expected,", f"in nats; at most ln {len(trace.colours)} = {most:.1f}"),
-            lambda k: heat(entropy[k][0], 0, most, cell),
+            lambda k: heat(entropy[k][0], 0, top, cell),
             lambda k: f"mean {entropy[k].mean():.1f}",
-            ("0", f"{most / 2:.1f}", f"{most:.1f}"),
+            ("0", f"{top / 2:.1f}", f"{top:.1f}"),
         ),
         _Row(
             "Probability",
@@ -253,7 +266,9 @@ def _write_header(sheet: Image.Image, trace: Trace) -> None:
     """What the picture is of, and how it was made."""
     about, width = trace.about, sheet.width - 2 * MARGIN
     sampling = about.sampling
-    source = {"drawn": f"seed {about.seed}", "edited": f"edited, seed {about.seed}", "opened": "a picture given"}
+    different = list(dict.fromkeys(about.seeds))
+    seed = f"seed{'s' * (len(different) > 1)} {', '.join(map(str, different))}"
+    source = {"drawn": seed, "edited": f"edited, {seed}", "opened": "a picture given"}
     parts = [source[about.origin], f"model {about.model}", f"guidance {sampling.guidance:g}"]
     parts += [f"temperature {sampling.temperature:g}", f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
     _write(sheet, (MARGIN, MARGIN - 10), about.class_name, _font(36, bold=True), INK, width)
@@ -281,7 +296,7 @@ def _write(
     width: int,
 ) -> None:
     """Text at a left top corner, cut off with an ellipsis where it would be wider than `width` pixels."""
-    shown = text
+    shown = " ".join(text.split())  # a line break cannot be measured
     while len(shown) > 1 and font.getlength(shown) > width:
         shown = shown[:-2].rstrip() + "…"
     ImageDraw.Draw(sheet).text(place, shown, colour, font)
