@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from var_core.pipeline import Pipeline
 
 FIRST_PORT, PORTS = 7860, 100
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")
     flags.add_argument("--threads", type=int, help="CPU threads to use (default: all cores)")
     flags.add_argument("--share", action="store_true", help="also make a public link")
+    text = "let visitors download and load models, also when others than you can reach the app"
+    flags.add_argument("--allow-models", action="store_true", help=text)
     flags.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
     return flags
 
@@ -41,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
         flags = parser().parse_args(arguments)
         login = credentials(flags.auth)
         port = free_port(flags.host, flags.port)
-        page = build(load(flags.model, flags.device, flags.threads))
+        choose = flags.allow_models or (flags.host in LOCAL and not flags.share)
+        page = build(load(flags.model, flags.device, flags.threads), flags.device, choose)
         serve(page, flags.host, port, login, flags.share)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
@@ -83,21 +87,25 @@ def load(model: str | None, device: str, threads: int | None) -> "Pipeline":
     return Pipeline.load(model or checkpoints.DEFAULT, device=device)
 
 
-def build(pipe: "Pipeline") -> "gr.Blocks":
-    """The page for a model: a header, then the tabs."""
+def build(pipe: "Pipeline", device: str = "auto", choose: bool = True) -> "gr.Blocks":
+    """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model."""
     import gradio as gr
 
-    from ui import create, edit, explore, look
+    from ui import create, edit, explore, look, models
 
+    running = models.Models(pipe, device)
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
-        gr.HTML(look.header(pipe), elem_id="header")
+        header = gr.HTML(look.header(pipe), elem_id="header")
+        menu = models.menu(running) if choose else None
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                made = create.tab(pipe, page)
+                made = create.tab(running)
             with gr.Tab("Edit", id="edit"):
-                edited = edit.tab(pipe, tabs, made)
+                edited = edit.tab(running, tabs, made)
             with gr.Tab("Explore", id="explore") as inside:
-                explore.tab(pipe, tabs, inside, made, edited)
+                explored = explore.tab(running, tabs, inside, made, edited)
+        renewals = (made.renewal, edited.renewal, explored)
+        models.wire(running, page, menu, header, renewals, made.visit)
     return page
 
 

@@ -18,6 +18,7 @@ from ui import edit as screen
 from ui.desk import CHANGE, EXTEND, INPAINT, Desk, Done, Job, Wish
 from ui.edit import Handlers
 from ui.edit_layout import Sheet
+from ui.models import Models
 from ui.runs import Brake
 from var_core.canvas import FILLS, Box, grow
 from var_core.edit import Edit, Settings, onward, run
@@ -68,7 +69,7 @@ def results(done: Done) -> list[np.ndarray]:
 
 @pytest.fixture
 def handlers(tmp_path: Path) -> Handlers:
-    return Handlers(tiny.pipeline(), str(tmp_path))
+    return Handlers(Models(tiny.pipeline()), str(tmp_path))
 
 
 def at(*index: int) -> SimpleNamespace:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from ui import controls, create, runs
 from ui.create import Handlers
+from ui.models import Models
 from ui.runs import Brake
 from var_core.config import published
 from var_core.pipeline import Request
@@ -32,7 +33,7 @@ def read(**changes: object) -> Request:
 
 @pytest.fixture
 def handlers(tmp_path: Path) -> Handlers:
-    return Handlers(tiny.pipeline(), str(tmp_path))
+    return Handlers(Models(tiny.pipeline()), str(tmp_path))
 
 
 def last(handlers: Handlers, request: Request) -> runs.Run:
@@ -41,7 +42,7 @@ def last(handlers: Handlers, request: Request) -> runs.Run:
 
 
 def test_the_controls_as_they_open_ask_for_the_defaults():
-    assert controls.read(SPEC, *controls.defaults(SPEC)) == Request((0,), (0,), Sampling())
+    assert controls.read(SPEC, *controls.defaults(SPEC)) == Request((2,), (0,), Sampling())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_the_controls_as_they_open_ask_for_the_defaults():
     ],
 )
 def test_each_drawing_control_changes_its_own_setting(control: str, value: object, sampling: Sampling):
-    assert read(**{control: value}) == Request((0,), (0,), sampling)
+    assert read(**{control: value}) == Request((2,), (0,), sampling)
 
 
 def test_class_count_and_seed_make_the_labels_and_the_seeds():

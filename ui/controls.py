@@ -13,6 +13,7 @@ DRAWING = ("guidance", "temperature", "top_k", "top_p", "smooth")
 NAMES = ("class", "count", "seed", *DRAWING)
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
+SHOWPIECES = ("Sunflower", "macaw")
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 
 Values = tuple[str, int, str, float, float, int, float, bool]
@@ -57,8 +58,9 @@ def show(spec: ModelSpec, request: Request) -> Values:
 
 
 def defaults(spec: ModelSpec) -> Values:
-    """What the controls say when the page opens."""
-    return show(spec, Request((0,), (0,)))
+    """What the controls say when the page opens: a class that the model draws well, if one is known."""
+    label = next((spec.class_names.index(name) for name in SHOWPIECES if name in spec.class_names), 0)
+    return show(spec, Request((label,), (0,)))
 
 
 def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:

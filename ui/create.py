@@ -15,9 +15,11 @@ from var_core.recipe import Recipe
 from var_core.sampling import Sampling
 
 from . import controls, parts, runs
-from .parts import AT_ONCE, ON_MODEL, READY, Actions, buttons, halt, in_words, unchanged
+from .models import Models
+from .parts import AT_ONCE, ON_MODEL, READY, Actions, Renewal, buttons, halt, in_words, unchanged
 from .runs import Brake, Run
 
+MOST_PILLS = 8
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
 
 
@@ -38,6 +40,7 @@ class Helpers(NamedTuple):
     """The widgets that change the settings, or how they are chosen."""
 
     group: gr.Radio
+    groups: gr.Dropdown
     surprise: gr.Button
     lock: gr.Checkbox
     restore: gr.UploadButton
@@ -62,19 +65,25 @@ class Stage(NamedTuple):
 
 
 class Created(NamedTuple):
-    """What other tabs use of this one."""
+    """What other tabs use of this one, and the event after which its settings are those that a link asks for."""
 
     stage: Stage
     settings: Settings
     lock: gr.Checkbox
+    renewal: Renewal
+    visit: Callable
 
 
 @dataclass(frozen=True)
 class Handlers:
     """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
 
-    pipe: Pipeline
+    models: Models
     cache: str  # where Gradio serves files from
+
+    @property
+    def pipe(self) -> Pipeline:
+        return self.models.pipe
 
     def prepare(self, lock: bool, *values: object) -> tuple:
         """Before a run: its request and its brake, the class and seed it takes, the buttons of a run under way."""
@@ -122,6 +131,23 @@ class Handlers:
             request = controls.from_link(self.pipe.spec, query)
         return *controls.show(self.pipe.spec, request), "seed" in query
 
+    def in_group(self, group: str, current: str) -> gr.Dropdown:
+        """The classes of a group; the current one stays if it is among them."""
+        spec = self.pipe.spec
+        names = controls.classes(spec, group or None)
+        return gr.Dropdown(controls.choices(spec, group or None), value=current if current in names else names[0])
+
+    def surprise(self, *groups: str) -> str:
+        """Any class of the group that is chosen in one widget or the other."""
+        return controls.surprise(self.pipe.spec, next(filter(None, groups), None))
+
+    def renew(self) -> tuple:
+        """Class, groups and knobs for the model that is loaded."""
+        spec, (name, *_) = self.pipe.spec, controls.defaults(self.pipe.spec)
+        pills, rest = _grouping(spec)
+        chosen = gr.Dropdown(controls.choices(spec, None), value=name)
+        return chosen, pills, rest, *controls.shown_drawing(self.models.looks)
+
     def _growing(self, run: Run) -> Stage:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
@@ -135,47 +161,50 @@ class Handlers:
         return Stage(shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], *(gr.skip(),) * 3, done, 0)
 
 
-def tab(pipe: Pipeline, page: gr.Blocks) -> Created:
-    """Lay out the tab and wire it; `page` is the Blocks it stands in."""
+def tab(models: Models) -> Created:
+    """Lay out the tab and wire it."""
     with gr.Row(elem_id="create", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            settings, helpers, actions = _settings(pipe.spec)
+            settings, helpers, actions = _settings(models.pipe.spec)
         with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
             stage = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
-    handlers = Handlers(pipe, stage.gallery.GRADIO_CACHE)
-    _wire_settings(pipe.spec, handlers, settings, helpers, page)
+    handlers = Handlers(models, stage.gallery.GRADIO_CACHE)
+    _wire_settings(handlers, settings, helpers)
     _wire_runs(handlers, settings, helpers, actions, stage)
-    return Created(stage, settings, helpers.lock)
+    renewed = [settings.class_name, helpers.group, helpers.groups, *settings[-len(controls.DRAWING) :]]
+    visit = partial(_visit, handlers, [*settings, helpers.lock])
+    return Created(stage, settings, helpers.lock, Renewal(handlers.renew, renewed), visit)
 
 
 def _settings(spec: ModelSpec) -> tuple[Settings, Helpers, Actions]:
     """The left column."""
     name, count, *_ = controls.defaults(spec)
-    group, class_name, surprise = _subject(spec, name)
+    group, groups, class_name, surprise = _subject(spec, name)
     seeding = parts.seeding("Pictures", controls.MOST_PICTURES, count)
     actions = parts.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        drawing = parts.drawing(Sampling())
+        drawing, _ = parts.drawing(Sampling())
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
-    helpers = Helpers(group, surprise, seeding.lock, upload)
+    helpers = Helpers(group, groups, surprise, seeding.lock, upload)
     return Settings(class_name, seeding.count, seeding.seed, *drawing), helpers, actions
 
 
-def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Button]:
-    """What to draw."""
+def _grouping(spec: ModelSpec) -> tuple[gr.Radio, gr.Dropdown]:
+    """The groups of a model's classes: as pills where they are few, else in a list. Only one of the two shows."""
     names = controls.groups(spec)
+    choices, pills = [("All", ""), *((name.capitalize(), name) for name in names)], 1 < len(names) <= MOST_PILLS
+    radio = gr.Radio(choices if pills else [("All", "")], value="", show_label=False, visible=pills)
+    return radio, gr.Dropdown(choices, value="", label="Group", visible=len(names) > MOST_PILLS)
+
+
+def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Dropdown, gr.Button]:
+    """What to draw."""
     with gr.Group(elem_id="subject"):
-        group = gr.Radio(
-            [("All", ""), *((name.capitalize(), name) for name in names)],
-            value="",
-            show_label=False,
-            visible=len(names) > 1,
-            elem_id="group",
-            elem_classes="pills",
-        )
+        group, groups = _grouping(spec)
+        group.elem_id, group.elem_classes, groups.elem_id = "group", ["pills"], "groups"
         class_name = gr.Dropdown(
-            controls.classes(spec, None),
+            controls.choices(spec, None),
             value=name,
             allow_custom_value=True,  # so that a misspelt class is answered with the nearest ones
             label="Class",
@@ -183,7 +212,7 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Butt
             elem_id="class",
         )
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise")
-    return group, class_name, surprise
+    return group, groups, class_name, surprise
 
 
 def _stage() -> Stage:
@@ -208,12 +237,12 @@ def _stage() -> Stage:
     return Stage(gallery, bar, strip, after, download, again, send, explore, gr.State(), gr.State(0))
 
 
-def _wire_settings(spec: ModelSpec, handlers: Handlers, settings: Settings, helpers: Helpers, page: gr.Blocks) -> None:
+def _wire_settings(handlers: Handlers, settings: Settings, helpers: Helpers) -> None:
     locked = [*settings, helpers.lock]
-    helpers.group.change(partial(_in_group, spec), [helpers.group, settings.class_name], settings.class_name, **AT_ONCE)
-    helpers.surprise.click(partial(_surprise, spec), helpers.group, settings.class_name, **AT_ONCE)
+    for group in (helpers.group, helpers.groups):
+        group.input(handlers.in_group, [group, settings.class_name], settings.class_name, **AT_ONCE)
+    helpers.surprise.click(handlers.surprise, [helpers.group, helpers.groups], settings.class_name, **AT_ONCE)
     helpers.restore.upload(handlers.restore, helpers.restore, [*locked, helpers.restore], **AT_ONCE)
-    page.load(handlers.visit, None, locked, **AT_ONCE)
 
 
 def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions: Actions, stage: Stage) -> None:
@@ -232,14 +261,10 @@ def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions
     stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
 
 
+def _visit(handlers: Handlers, locked: list, trigger: Callable) -> None:
+    """When a page is opened its settings are those of its address."""
+    trigger(handlers.visit, None, locked, **AT_ONCE)
+
+
 def _columns(run: Run) -> int:
     return COLUMNS.get(len(run.request.seeds), 4)
-
-
-def _in_group(spec: ModelSpec, group: str, current: str) -> gr.Dropdown:
-    names = controls.classes(spec, group or None)
-    return gr.Dropdown(choices=names, value=current if current in names else names[0])
-
-
-def _surprise(spec: ModelSpec, group: str) -> str:
-    return controls.surprise(spec, group or None)

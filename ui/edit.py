@@ -12,6 +12,7 @@ import gradio as gr
 import numpy as np
 
 from var_core.canvas import Box
+from var_core.config import NO_CLASS
 from var_core.edit import Settings, Stage, squares, stages
 from var_core.images import open_mask, open_photo
 from var_core.pipeline import Pipeline
@@ -21,7 +22,8 @@ from . import controls, desk, edit_layout, runs
 from .create import Created
 from .desk import CHANGE, EXTEND, INPAINT, PIXELS, Desk, Done, Job, Square, Wish
 from .edit_layout import Choice, Controls, How, Masking, Sheet, Table, examples, mask_file
-from .parts import AT_ONCE, ON_MODEL, READY, Drawing, buttons, halt, in_words, unchanged
+from .models import Models
+from .parts import AT_ONCE, ON_MODEL, READY, Drawing, Renewal, buttons, halt, in_words, unchanged
 from .runs import Brake
 
 NONE = -1  # no result is chosen: an edit is under way
@@ -32,8 +34,12 @@ COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their numbe
 class Handlers:
     """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
 
-    pipe: Pipeline
+    models: Models
     cache: str  # where Gradio serves files from
+
+    @property
+    def pipe(self) -> Pipeline:
+        return self.models.pipe
 
     def open_file(self, path: str, old: Desk | None, canvas: Mapping | None) -> tuple:
         """A photo from a file, onto the canvas."""
@@ -221,6 +227,13 @@ class Handlers:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, done.requests[place]), True
 
+    def renew(self) -> tuple:
+        """Class, scales and knobs for the model that is loaded."""
+        spec = self.pipe.spec
+        scales = gr.Slider(maximum=len(spec.tokenizer.sides) + 1)
+        choices = gr.Dropdown(edit_layout.choices(spec), value=NO_CLASS)
+        return choices, scales, *controls.shown_drawing(self.models.looks)
+
     def restore(self, path: str) -> tuple:
         """The settings in the recipe of an edited photo."""
         with in_words():
@@ -285,22 +298,23 @@ def columns(count: int) -> int:
 
 
 class Edited(NamedTuple):
-    """What other tabs use of this one: the button that leads there, the results, and the place of the one chosen."""
+    """What others use of this tab: the button that leads to Explore, the results, and the place of the one chosen."""
 
     explore: gr.Button
     done: gr.State
     chosen: gr.State
+    renewal: Renewal
 
 
-def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> Edited:
+def tab(models: Models, tabs: gr.Tabs, create: Created) -> Edited:
     """Lay out the tab and wire it; `tabs` holds it and the Create tab."""
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            given = edit_layout.controls_of(pipe.spec)
+            given = edit_layout.controls_of(models.pipe.spec)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             table, sheet, onward = edit_layout.stage()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
-    handlers = Handlers(pipe, table.canvas.GRADIO_CACHE)
+    handlers = Handlers(models, table.canvas.GRADIO_CACHE)
     laid = [*table, given.choice.box]
     _wire_photo(handlers, table, given, sheet, onward.take)
     _wire_mask(handlers, table, given.masking, given.choice.box)
@@ -314,7 +328,8 @@ def tab(pipe: Pipeline, tabs: gr.Tabs, create: Created) -> Edited:
     create.stage.send.click(handlers.receive, [create.stage.run, create.stage.chosen, *here], [tabs, *laid], **AT_ONCE)
     sent = [tabs, *create.settings, create.lock]
     onward.send.click(handlers.send_back, [sheet.done, sheet.chosen], sent, **AT_ONCE)
-    return Edited(onward.explore, sheet.done, sheet.chosen)
+    renewed = [given.choice.class_name, given.how.first_free_scale, *given.drawing]
+    return Edited(onward.explore, sheet.done, sheet.chosen, Renewal(handlers.renew, renewed))
 
 
 def _wire_photo(handlers: Handlers, table: Table, given: Controls, sheet: Sheet, take: gr.Button) -> None:

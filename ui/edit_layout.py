@@ -6,7 +6,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from var_core.canvas import FILLS
-from var_core.config import ModelSpec
+from var_core.config import NO_CLASS, ModelSpec
 from var_core.edit import MOST_CONTEXT, MOST_HARMONISED, Settings
 from var_core.sampling import Sampling
 
@@ -147,20 +147,24 @@ def controls_of(spec: ModelSpec) -> Controls:
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
         how = _how(spec)
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        drawing = parts.drawing(Sampling(), "edit_")
+        drawing, _ = parts.drawing(Sampling(), "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
     return Controls(opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore)
 
 
+def choices(spec: ModelSpec) -> list[tuple[str, str]]:
+    """The classes for the dropdown, "no class" first."""
+    return sorted(controls.choices(spec, None), key=lambda choice: choice[1] != NO_CLASS)
+
+
 def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
     """What to do; only what a task needs is shown. Task, outline, class, and the unit before the four sides."""
-    names = controls.classes(spec, None)
     with gr.Group(elem_id="what"):
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
         hint = gr.HTML(f"<p>{desk.HINTS[INPAINT]}</p>", elem_id="hint")
         class_name = gr.Dropdown(
-            [names[-1], *names[:-1]],
-            value=names[-1],
+            choices(spec),
+            value=NO_CLASS,
             label="Class",
             info=desk.CLASS_HINTS[INPAINT],
             allow_custom_value=True,  # so that a misspelt class is answered with the nearest ones

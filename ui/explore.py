@@ -10,24 +10,23 @@ from typing import NamedTuple
 import gradio as gr
 
 from var_core import trace as traces
-from var_core.atlas import Atlas
 from var_core.config import ModelSpec
 from var_core.images import flat
 from var_core.images import opened as opened_file
 from var_core.pipeline import Pipeline, Request
 from var_core.sampling import Sampling
-from var_core.trace import Timed, Trace, examine, timed
+from var_core.trace import Trace, examine, timed
 
 from . import controls, parts, runs
 from . import lab as labs
 from .create import Created
 from .desk import Done
 from .edit import Edited
-from .lab import Lab
+from .lab import Inquiry, Lab, Made
 from .look import FOLDER
-from .parts import AT_ONCE, ON_MODEL, READY, Drawing, in_words, unchanged
+from .models import Models
+from .parts import AT_ONCE, ON_MODEL, READY, Drawing, Renewal, in_words, unchanged
 
-AT_FIRST = 5  # of a token's alternatives
 SOON = 0.3  # seconds after which a run tells how far it is
 
 
@@ -76,209 +75,270 @@ SAME = unchanged(View)
 
 @dataclass(frozen=True)
 class Handlers:
-    """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
+    """What the widgets do, as functions of their values. They return new values in the order of the outputs.
 
-    pipe: Pipeline
+    A generator always yields, if only `SAME`: else Gradio would empty all outputs.
+    """
+
+    models: Models
     cache: str  # where Gradio serves files from
-    atlas: Atlas | None
 
-    def enter(self, lab: Lab | None) -> View:
+    @property
+    def pipe(self) -> Pipeline:
+        return self.models.pipe
+
+    def enter(self, lab: Lab) -> View:
         """Coming here for the first time: something to look at."""
-        if lab is not None and lab.nodes:
-            return SAME
         paths = labs.shipped()
-        return self._file(lab or Lab(), paths[0]) if paths else SAME._replace(lab=lab or Lab())
+        return SAME if lab.nodes or not paths else self._shipped(lab, 0)
 
-    def draw(self, lab: Lab | None, class_name: str, seed: str, lock: bool, *drawing: object) -> Iterator[View]:
+    def draw(self, lab: Lab, class_name: str, seed: str, lock: bool, *drawing: object) -> Iterator[View]:
         """Draw a picture of a class."""
         with in_words():
             asked = controls.read(self.pipe.spec, class_name, 1, seed if lock else controls.roll(), *drawing)
         name, _, seed_used, *_ = controls.show(self.pipe.spec, asked)
-        yield from self._made(lab or Lab(), asked, f"{name}, seed {seed_used}", "drawn")
+        yield from self._drawn(_afresh(lab), asked, Made(f"{name}, seed {seed_used}", name), "drawn")
 
-    def picture(self, lab: Lab | None, path: str, class_name: str) -> Iterator[View]:
+    def picture(self, lab: Lab, path: str, class_name: str) -> Iterator[View]:
         """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
         with in_words():
             with opened_file(path, "picture") as image:
                 tokens = self.pipe.encode(flat(image))
             label = self.pipe.spec.label(controls.complete(self.pipe.spec, class_name))
             asked = traces.opened(tokens, label, Sampling(guidance=0.0))
-        yield from self._made(lab or Lab(), asked, Path(path).stem, "opened")
+        yield from self._drawn(_afresh(lab), asked, Made(Path(path).stem, Path(path).stem), "opened")
 
-    def file(self, lab: Lab | None, path: str) -> View:
+    def file(self, lab: Lab, path: str) -> View:
         """A trace from a file."""
         with in_words():
-            return self._file(lab or Lab(), Path(path))
+            trace = Trace.load(Path(path))
+        stem = Path(path).stem
+        return self._looked_at(lab, trace, stem, trace.about.class_name if trace.about.origin == "drawn" else stem)
 
-    def example(self, lab: Lab | None, event: gr.SelectData) -> View:
+    def example(self, lab: Lab, event: gr.SelectData) -> View:
         """A trace that comes with the app."""
-        return self._file(lab or Lab(), labs.shipped()[event.index])
+        return self._shipped(lab, event.index)
 
-    def _file(self, lab: Lab, path: Path) -> View:
-        trace = Trace.load(path)
-        return self._shown(replace(lab, locked=frozenset()).grown(trace.about.class_name, trace), READY)
+    def _shipped(self, lab: Lab, number: int) -> View:
+        with in_words():
+            trace = Trace.load(labs.shipped()[number])
+        return self._looked_at(lab, trace, trace.about.class_name, trace.about.class_name)
 
-    def from_create(self, run: runs.Run | None, chosen: int, lab: Lab | None) -> Iterator:
+    def _looked_at(self, lab: Lab, trace: Trace, title: str, name: str) -> View:
+        """A trace that was not made just now."""
+        made = Made(title, name, photo=trace.keep if trace.about.origin == "edited" else None)
+        return self._shown(_afresh(lab).grown(made, trace, runs.folder(self.cache)), READY)
+
+    def from_create(self, run: runs.Run | None, chosen: int, lab: Lab) -> Iterator:
         """A picture of the Create tab, and the way here."""
         if run is None or not run.complete:
             yield gr.skip(), *SAME
             return
         asked = runs.alone(run, chosen)
-        title = f"{self.pipe.spec.class_name(asked.labels[0])}, seed {asked.seeds[0]}"
+        name = self.pipe.spec.class_name(asked.labels[0])
+        made = Made(f"{name}, seed {asked.seeds[0]}", name)
         yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
-        for view in self._made(lab or Lab(), asked, title, "drawn"):
+        for view in self._drawn(_afresh(lab), asked, made, "drawn"):
             yield gr.skip(), *view
 
-    def from_edit(self, done: Done | None, place: int, lab: Lab | None) -> Iterator:
+    def from_edit(self, done: Done | None, place: int, lab: Lab) -> Iterator:
         """What the model drew in the last square of an edit, and the way here."""
         if done is None or not done.squares or place < 0:
             yield gr.skip(), *SAME
             return
+        asked = labs.of_edit(done, place)
+        made = Made(f"{done.name}, edited", done.name, photo=_flat(asked))
         yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
-        for view in self._made(lab or Lab(), labs.of_edit(done, place), f"{done.name}, edited", "edited"):
+        for view in self._drawn(_afresh(lab), asked, made, "edited"):
             yield gr.skip(), *view
 
-    def turn(self, lab: Lab | None, *drawing: object) -> Iterator[View]:
-        """Draw the same again with other settings; only what changes is computed."""
-        if lab is None or not lab.nodes:
+    def turn(self, lab: Lab, *drawing: object) -> Iterator[View]:
+        """Draw the same again with other settings; only what changes is computed. The knobs stay as they are."""
+        yield SAME
+        if not lab.nodes:
             return
         with in_words():
             sampling = controls.read_drawing(*drawing)
+            if sampling == lab.trace.about.sampling:
+                return
             trace = labs.alive(self.pipe, lab)
-        if sampling == trace.about.sampling:
-            return
-        title, asked = labs.turned_title(sampling), traces.resampled(trace, sampling, lab.pinned)
-        yield from self._drawn(lab, asked, trace.about.origin, lambda made: lab.turned(title, made))
+            asked = traces.resampled(trace, sampling, lab.pinned)
+        for view in self._drawn(lab, asked, lab.turn(labs.turned_title(sampling)), _origin(trace, asked)):
+            yield view._replace(**Drawing(*SAME[-len(Drawing._fields) :])._asdict())
 
-    def act(self, lab: Lab | None, event: gr.EventData) -> Iterator[View]:
+    def act(self, lab: Lab, event: gr.EventData) -> Iterator[View]:
         """Whatever was done on the page's own view."""
+        wish = event._data if isinstance(event._data, Mapping) else {}
+        acts = {
+            "lock": self._lock,
+            "goto": self._goto,
+            "token": self._token,
+            "swap": self._swap,
+            "redraw": self._redraw,
+            "reroll": self._reroll,
+            "mix": self._mix,
+            "take": self._take,
+        }
         with in_words():
-            if lab is None:
-                raise ValueError("There is no picture yet: draw one, open one, or choose an example.")
-            wish = dict(event._data or {})
-            does = {
-                "lock": self._lock,
-                "goto": self._goto,
-                "token": self._token,
-                "swap": self._swap,
-                "redraw": self._redraw,
-                "reroll": self._reroll,
-                "mix": self._mix,
-                "take": self._take,
-            }.get(wish.get("does"))
+            does = acts.get(str(wish.get("does")))
             if does is None:
                 raise ValueError("The page asked for something unknown: reload it.")
             yield from does(lab, wish)
 
     def _lock(self, lab: Lab, wish: Mapping) -> Iterator[View]:
-        """Scales whose tokens stay from now on."""
-        scales = range(len(lab.node.trace.schedule))
-        yield SAME._replace(lab=replace(lab, locked=frozenset(wish["scales"]) & frozenset(scales)))
+        """A scale is locked from now on, or no longer."""
+        scale = labs.whole(wish, "scale")
+        after = replace(lab, locked=lab.locked ^ ({scale} & set(range(len(lab.trace.schedule)))))
+        yield SAME._replace(lab=after, channel=labs.told_locked(after))
 
     def _goto(self, lab: Lab, wish: Mapping) -> Iterator[View]:
-        yield self._shown(lab.at(wish["node"]), READY)
+        yield self._shown(lab.at(wish.get("node")), READY)
 
     def _token(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         """Where a token looks; then, if its model is loaded, what would become of the picture with another one."""
-        scale, place, later, trace = wish["scale"], wish["place"], wish["later"], lab.node.trace
-        more = bool(wish.get("pictures")) and labs.live(self.pipe, trace)
-        told = partial(labs.told_token, lab, self.atlas, scale, place, later)
-        yield SAME._replace(channel=told(None, more))
+        trace = (lab.node and lab).trace
+        inquiry = Inquiry(lab, labs.spot_of(trace, wish), str(wish.get("later")))
+        more = bool(wish.get("pictures")) and labs.live(self.pipe, trace) and not trace.about.sampling.smooth
+        told = partial(inquiry.told, self.models.atlas)
+        yield SAME._replace(channel=told((), more))
         if not more:
             return
-        values = trace.likeliest[trace.schedule.spans[scale].start + place].tolist()
-        pictures = []
-        for few in (values[:AT_FIRST], values[AT_FIRST:]):  # the likeliest are there in half the time
-            found = traces.alternatives(self.pipe, trace, lab.memory, scale, place, few, later, lab.pinned)
-            pictures.extend(found)
-            yield SAME._replace(channel=told(pictures, len(pictures) < len(values)))
+        values = trace.likeliest[inquiry.spot.within(trace)].tolist()
+        memory, known = self.models.slot.of(lab), 0
+        lab.brake.release()
+        for batch in traces.alternatives(self.pipe, trace, memory, inquiry.spot, values, inquiry.later, lab.pinned):
+            if lab.brake.pulled:
+                yield SAME._replace(channel=told(batch.pictures, False))
+                return
+            if len(batch.pictures) > known:
+                known = len(batch.pictures)
+                yield SAME._replace(channel=told(batch.pictures, known < len(values)))
 
     def _swap(self, lab: Lab, wish: Mapping) -> Iterator[View]:
-        trace, scale, place = labs.alive(self.pipe, lab), wish["scale"], wish["place"]
-        asked = traces.swapped(trace, scale, place, wish["value"], wish["later"], lab.pinned)
-        yield from self._branch(lab, asked, f"{_spot(trace, scale, place)} set to {wish['value']}")
+        trace = labs.alive(self.pipe, lab)
+        spot, value = labs.spot_of(trace, wish), labs.whole(wish, "value")
+        asked = traces.swapped(trace, spot, value, wish.get("later"), lab.pinned)
+        yield from self._branch(lab, asked, f"{labs.in_words(trace, spot)} set to {value}")
 
     def _redraw(self, lab: Lab, wish: Mapping) -> Iterator[View]:
-        trace, scale, place, seed = labs.alive(self.pipe, lab), wish["scale"], wish["place"], int(controls.roll())
-        asked = traces.redrawn_token(trace, scale, place, seed, wish["later"], lab.pinned)
-        yield from self._branch(lab, asked, f"{_spot(trace, scale, place)} drawn anew, seed {seed}")
+        trace, seed = labs.alive(self.pipe, lab), int(controls.roll())
+        spot = labs.spot_of(trace, wish)
+        asked = traces.redrawn_token(trace, spot, seed, wish.get("later"), lab.pinned)
+        yield from self._branch(lab, asked, f"{labs.in_words(trace, spot)} drawn anew, seed {seed}")
 
     def _reroll(self, lab: Lab, wish: Mapping) -> Iterator[View]:
-        trace, scale, seed = labs.alive(self.pipe, lab), wish["scale"], int(controls.roll())
+        trace, scale, seed = labs.alive(self.pipe, lab), labs.whole(wish, "scale"), int(controls.roll())
         asked = traces.rerolled(trace, scale, seed, lab.pinned)
+        if _kept(asked):
+            raise ValueError("All tokens from there on are locked, or a photo's: unlock a scale to draw it anew.")
         yield from self._branch(lab, asked, f"from scale {scale + 1}, seed {seed}")
 
     def _mix(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         """The coarse scales of this picture with the fine ones of another, or of another class, at every cut."""
-        trace, number, seed = labs.alive(self.pipe, lab), wish.get("node"), None
-        if number is not None:
-            other = lab.at(number).node
-            name, fine = other.title, other.trace
+        trace = labs.alive(self.pipe, lab)
+        if wish.get("node") is not None:
+            node = lab.named(wish["node"])
+            name, fine = node.title, Trace.load(node.file)
         else:
             fine = self.pipe.spec.label(controls.complete(self.pipe.spec, str(wish.get("class") or "")))
-            name, seed = self.pipe.spec.class_name(fine), trace.about.seed
-        yield SAME._replace(bar=runs.bar("Mixing …"))
-        pictures, requests = traces.mixtures(self.pipe, trace, fine, seed)
-        mixed = tuple((f"{cut} scales, then {name}", asked) for cut, asked in enumerate(requests))
-        after = replace(lab, mixed=mixed)
-        yield SAME._replace(bar=READY, lab=after, channel=labs.told_mix(after, name, pictures))
+            name = self.pipe.spec.class_name(fine)
+        requests = traces.mixture_requests(self.pipe, trace, fine, lab.pinned)
+        after = replace(lab, mixed=tuple((f"{cut} scales, then {name}", asked) for cut, asked in enumerate(requests)))
+        lab.brake.release()
+        for batch in traces.mixtures(self.pipe, trace, fine, lab.pinned):
+            if lab.brake.pulled:
+                break
+            words = runs.bar(f"mixing with {name}", batch.share)
+            told = labs.told_mix(after, name, batch.pictures, batch.share < 1)
+            yield SAME._replace(bar=words, lab=after, channel=told, **_buttons(True))
+        yield self.failed()
 
     def _take(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         """One of the mixed pictures becomes the one that is looked at."""
-        if not 0 <= wish["cut"] < len(lab.mixed):
+        cut = labs.whole(wish, "cut")
+        if not 0 <= cut < len(lab.mixed):
             raise ValueError("That mix is no longer here: mix again.")
-        title, asked = lab.mixed[wish["cut"]]
+        title, asked = lab.mixed[cut]
+        labs.alive(self.pipe, lab)
         yield from self._branch(lab, asked, title)
 
     def _branch(self, lab: Lab, asked: Request, title: str) -> Iterator[View]:
         """A picture that grows out of the one that is looked at."""
-        origin = lab.node.trace.about.origin
-        yield from self._drawn(lab, asked, origin, lambda made: lab.grown(title, made, lab.current))
+        yield from self._drawn(lab, asked, lab.branch(title), _origin(lab.trace, asked))
 
-    def _made(self, lab: Lab, asked: Request, title: str, origin: str) -> Iterator[View]:
-        """A picture that grows out of none."""
-        free = replace(lab, locked=frozenset(), mixed=())
-        yield from self._drawn(free, asked, origin, lambda made: free.grown(title, made))
-
-    def _drawn(self, lab: Lab, asked: Request, origin: str, grow: Callable[[Trace], Lab]) -> Iterator[View]:
+    def _drawn(self, lab: Lab, asked: Request, made: Made, origin: str) -> Iterator[View]:
         """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped."""
         lab.brake.release()
-        done, told = [], time.perf_counter()
-        for one in timed(self.pipe, asked, lab.memory):
-            done.append(one)
-            if time.perf_counter() - told > SOON:
-                told = time.perf_counter()
-                yield SAME._replace(bar=_progress(done, self.pipe), **_buttons(True))
-            if lab.brake.pulled:
-                yield self.failed()._replace(bar=runs.bar("Stopped. The picture is as it was."))
-                return
-        trace = examine(self.pipe, asked, done, lab.memory, origin)
+        done, said = [], time.perf_counter()
+        memory = self.models.slot.of(lab)
+        with in_words():
+            for one in timed(self.pipe, asked, memory):
+                done.append(one)
+                if lab.brake.pulled:
+                    yield self.failed()._replace(bar=runs.bar("Stopped. The picture is as it was."))
+                    return
+                if time.perf_counter() - said > SOON:
+                    said = time.perf_counter()
+                    scales = len(self.pipe.schedule)
+                    words = runs.bar(f"scale {len(done)} of {scales}", len(done) / scales)
+                    yield SAME._replace(bar=words, **_buttons(True))
+            trace = examine(self.pipe, asked, done, memory, origin)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
         words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"
-        yield self._shown(grow(trace), runs.bar(words, 1.0))
+        if _kept(asked):
+            words = "All tokens are kept: the settings change only what the model thinks of them."
+        yield self._shown(lab.grown(made, trace, runs.folder(self.cache)), runs.bar(words, 1.0))
 
     def _shown(self, lab: Lab, bar: str) -> View:
-        """The view of the picture that is looked at; the controls say what made it."""
-        about = lab.node.trace.about
-        subject = {}
-        if about.origin == "drawn" and labs.live(self.pipe, lab.node.trace):
-            subject = {"class_name": about.class_name, "seed": str(about.seed)}
-        knobs = dict(zip(Drawing._fields, controls.shown_drawing(about.sampling), strict=True))
-        told = labs.told(self.pipe, lab)
-        return SAME._replace(bar=bar, channel=told, lab=lab, **_buttons(False), **subject, **knobs)
+        """The view of the picture that is looked at; where they can, the controls say what made it."""
+        about, subject = lab.trace.about, {}
+        if labs.live(self.pipe, lab.trace):
+            subject["class_name"] = about.class_name
+            if not lab.trace.keep.any():  # else the seed alone does not make it again
+                subject["seed"] = str(about.seed)
+        if about.origin != "opened":  # what was not drawn says nothing of how to draw
+            subject |= dict(zip(Drawing._fields, controls.shown_drawing(about.sampling), strict=True))
+        return SAME._replace(bar=bar, channel=labs.told(self.pipe, lab), lab=lab, **_buttons(False), **subject)
 
-    def stop(self, lab: Lab | None) -> str:
+    def stop(self, lab: Lab) -> str:
         """End the run under way."""
-        return parts.halt(lab.brake if lab else None)
+        return parts.halt(lab.brake)
+
+    def renew(self) -> tuple:
+        """Class, what the page knows, and knobs for the model that is loaded."""
+        name, *_ = controls.defaults(self.pipe.spec)
+        chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)
+        return chosen, labs.hello(self.pipe.spec), *controls.shown_drawing(self.models.looks)
 
     def failed(self) -> View:
-        """After an error: all as it was."""
+        """After an error, or at the end of what left no picture: all as it was."""
         return SAME._replace(bar=READY, channel=labs.idle(), **_buttons(False))
 
-    def export(self, kind: str, lab: Lab | None) -> str:
+    def export(self, kind: str, lab: Lab) -> str:
         """The picture as a file."""
         with in_words():
-            return labs.write(lab or Lab(), kind, runs.folder(self.cache))
+            return labs.write(lab, kind, runs.folder(self.cache))
+
+
+def _afresh(lab: Lab) -> Lab:
+    """The lab before a picture that grows out of none."""
+    return replace(lab, locked=frozenset(), mixed=())
+
+
+def _flat(asked: Request) -> traces.Marks:
+    """Which tokens of a request's one picture are given."""
+    first, *rest = (keep[0] for keep in asked.plan.keep)
+    return first.new_tensor([bool(value) for keep in (first, *rest) for value in keep])
+
+
+def _kept(asked: Request) -> bool:
+    """Whether all tokens of a request are given."""
+    return asked.plan is not None and all(bool(keep.all()) for keep in asked.plan.keep)
+
+
+def _origin(before: Trace, asked: Request) -> str:
+    """What a picture is that comes from another: one that was opened is drawn as soon as anything in it is."""
+    return "drawn" if before.about.origin == "opened" and not _kept(asked) else before.about.origin
 
 
 def _buttons(running: bool) -> dict:
@@ -286,50 +346,39 @@ def _buttons(running: bool) -> dict:
     return {"run": run, "stop": stop}
 
 
-def _progress(done: list[Timed], pipe: Pipeline) -> str:
-    scales = len(pipe.schedule)
-    return runs.bar(f"scale {len(done)} of {scales}", len(done) / scales)
-
-
-def _spot(trace: Trace, scale: int, place: int) -> str:
-    """Where a token is, in words."""
-    labs.check_place(trace, scale, place)
-    side = trace.about.sides[scale]
-    return f"scale {scale + 1}, row {place // side + 1}, column {place % side + 1}"
-
-
 # ------------------------------------------------------------------------------------------------ wiring it
 
 
-def tab(pipe: Pipeline, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Edited) -> None:
+def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Edited) -> Renewal:
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Row(elem_id="explore", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            source, drawing, export = _settings(pipe.spec)
+            source, drawing, reset, export = _settings(models.pipe.spec)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             bar = gr.HTML(READY, elem_id="explore_bar")
             gr.HTML((FOLDER / "explorer.html").read_text(encoding="utf-8"), apply_default_css=False, elem_id="explorer")
     channel = gr.HTML(
-        labs.hello(pipe.spec),
+        labs.hello(models.pipe.spec),
         html_template="<i></i>",
         js_on_load="explorer.connect((wish) => trigger('act', wish), watch, props);",
         visible="hidden",
     )
-    view = View(bar, channel, gr.State(), source.run, source.stop, source.class_name, source.seed, *drawing)
-    cache = source.shelf.GRADIO_CACHE
-    Path(cache).mkdir(parents=True, exist_ok=True)
-    handlers = Handlers(pipe, cache, labs.atlas_of(pipe))
+    # a value, not None: each visitor gets a copy with a brake of its own
+    view = View(bar, channel, gr.State(Lab()), source.run, source.stop, source.class_name, source.seed, *drawing)
+    Path(source.shelf.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
+    handlers = Handlers(models, source.shelf.GRADIO_CACHE)
     _wire_sources(handlers, view, source, drawing, here)
-    _wire_acts(handlers, view, drawing, export)
+    _wire_acts(handlers, view, drawing, reset, export)
     _wire_ways(handlers, tabs, view, create, edited)
+    return Renewal(handlers.renew, [view.class_name, view.channel, *drawing])
 
 
-def _settings(spec: ModelSpec) -> tuple[Source, Drawing, Export]:
-    """The left column."""
+def _settings(spec: ModelSpec) -> tuple[Source, Drawing, Callable, Export]:
+    """The left column; third, what happens when the knobs are reset."""
     name, _, seed, *_ = controls.defaults(spec)
     with gr.Group(elem_id="explore_subject"):
         class_name = gr.Dropdown(
-            controls.classes(spec, None),
+            controls.choices(spec, None),
             value=name,
             allow_custom_value=True,  # so that a misspelt class is answered with the nearest ones
             label="Class",
@@ -356,52 +405,58 @@ def _settings(spec: ModelSpec) -> tuple[Source, Drawing, Export]:
     )
     with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
         gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
-        drawing = parts.drawing(Sampling(), "explore_")
+        drawing, reset = parts.drawing(Sampling(), "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
-        with gr.Row(elem_classes="tight"):
-            gif, mp4, sheet = (
-                gr.Button(text, size="sm", min_width=60, elem_id=f"explore_{name}")
-                for name, text in (("gif", "GIF"), ("mp4", "MP4"), ("sheet", "Contact sheet"))
-            )
-        trace = gr.Button("Save the trace", size="sm", elem_id="explore_trace")
-        file = gr.UploadButton("Open a trace", size="sm", file_types=[".safetensors"], elem_id="explore_file")
-        ready = gr.DownloadButton(visible="hidden", elem_id="explore_ready")
+        export, file = _files()
     source = Source(class_name, seed_box, lock, run, stop, picture, file, shelf)
-    return source, drawing, Export(gif, mp4, sheet, trace, ready)
+    return source, drawing, reset, export
+
+
+def _files() -> tuple[Export, gr.UploadButton]:
+    """What saves the picture, and what opens a trace."""
+    with gr.Row(elem_classes="tight"):
+        gif, mp4, sheet = (
+            gr.Button(text, size="sm", min_width=60, elem_id=f"explore_{name}")
+            for name, text in (("gif", "GIF"), ("mp4", "MP4"), ("sheet", "Contact sheet"))
+        )
+    trace = gr.Button("Save the trace", size="sm", elem_id="explore_trace")
+    file = gr.UploadButton("Open a trace", size="sm", file_types=[".safetensors"], elem_id="explore_file")
+    ready = gr.DownloadButton(visible="hidden", elem_id="explore_ready")
+    return Export(gif, mp4, sheet, trace, ready), file
 
 
 def _wire_sources(handlers: Handlers, view: View, source: Source, drawing: Drawing, here: gr.Tab) -> None:
     shown, lab = list(view), view.lab
-    here.select(handlers.enter, lab, shown, **AT_ONCE)
+    _begin(handlers, view, here.select, handlers.enter, [lab], shown)
     asked = [lab, source.class_name, source.seed, source.lock, *drawing]
     _begin(handlers, view, source.run.click, handlers.draw, asked, shown)
     _begin(handlers, view, source.picture.upload, handlers.picture, [lab, source.picture, source.class_name], shown)
     _begin(handlers, view, source.file.upload, handlers.file, [lab, source.file], shown)
-    source.shelf.select(handlers.example, lab, shown, **AT_ONCE)
+    _begin(handlers, view, source.shelf.select, handlers.example, [lab], shown)
     source.stop.click(handlers.stop, lab, view.bar, **AT_ONCE)
 
 
-def _wire_acts(handlers: Handlers, view: View, drawing: Drawing, export: Export) -> None:
+def _wire_acts(handlers: Handlers, view: View, drawing: Drawing, reset: Callable, export: Export) -> None:
     act = partial(view.channel.act, trigger_mode="multiple")  # else what is clicked while another act runs is lost
     _begin(handlers, view, act, handlers.act, [view.lab], list(view))
-    turned = [view.lab, *drawing]
-    for knob in (drawing.guidance, drawing.temperature, drawing.top_p, drawing.smooth):
-        _begin(handlers, view, partial(knob.input, trigger_mode="always_last"), handlers.turn, turned, list(view))
-    for trigger in (drawing.top_k.submit, drawing.top_k.blur):  # while it is being typed it is no number yet
-        _begin(handlers, view, trigger, handlers.turn, turned, list(view))
-    for kind in labs.FILES:
+    # of a knob that is being turned only the last place counts; a number that is being typed is none yet
+    sliders = (drawing.guidance, drawing.temperature, drawing.top_p)
+    moves = [*(knob.input for knob in (*sliders, drawing.smooth)), *(knob.release for knob in sliders)]
+    turns = [partial(move, trigger_mode="always_last") for move in moves]
+    for trigger in (*turns, drawing.top_k.submit, drawing.top_k.blur, reset):
+        _begin(handlers, view, trigger, handlers.turn, [view.lab, *drawing], list(view))
+    for kind in labs.SUFFIXES:
         saved = getattr(export, kind).click(partial(handlers.export, kind), view.lab, export.file, **ON_MODEL)
         saved.success(None, None, None, js="() => document.querySelector('#explore_ready').click()")
 
 
 def _wire_ways(handlers: Handlers, tabs: gr.Tabs, view: View, create: Created, edited: Edited) -> None:
     """The ways here from the other tabs."""
-    button, done, place = edited
     stage, shown = create.stage, [tabs, *view]
     _begin(handlers, view, stage.explore.click, handlers.from_create, [stage.run, stage.chosen, view.lab], shown)
-    _begin(handlers, view, button.click, handlers.from_edit, [done, place, view.lab], shown)
+    _begin(handlers, view, edited.explore.click, handlers.from_edit, [edited.done, edited.chosen, view.lab], shown)
 
 
 def _begin(handlers: Handlers, view: View, trigger: Callable, act: Callable, inputs: list, outputs: list) -> None:
-    """Wire something that may use the model; after an error all is as it was."""
+    """Wire something that changes the lab: one after another, so that none is lost. After an error all is as it was."""
     trigger(act, inputs, outputs, **ON_MODEL).failure(handlers.failed, None, list(view), **AT_ONCE)

@@ -2,7 +2,7 @@
 
 import base64
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from var_core import viz
 from var_core.atlas import Atlas, path_for
 from var_core.config import ModelSpec
 from var_core.edit import shifted
+from var_core.images import grid
 from var_core.memory import Memory
 from var_core.pipeline import Pipeline, Request
 from var_core.plan import Plan
+from var_core.recipe import slug
 from var_core.sampling import Sampling
-from var_core.trace import Marks, Trace
+from var_core.trace import Marks, Spot, Trace
 
 from . import controls, runs
 from .desk import Done
@@ -25,9 +27,8 @@ from .runs import Brake
 
 TRACES = Path(__file__).resolve().parent.parent / "assets" / "traces"
 MOST_NODES = 40
-MOST_BYTES = 400_000_000  # of all traces of a visitor together
-LOSSLESS_SIDE = 256  # larger pictures go to the page as JPEG
-FILES = ("gif", "mp4", "sheet", "trace")
+MOST_BYTES = 2_000_000_000  # on disk, of all traces of a visitor together
+SHARES = 65535  # what 1 is in the attention that the page is sent
 SUFFIXES = {"gif": ".gif", "mp4": ".mp4", "sheet": ".png", "trace": ".safetensors"}
 
 _serial = itertools.count(1)
@@ -35,83 +36,113 @@ _serial = itertools.count(1)
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A picture on the tab, and which one it grew out of (None: of none)."""
+    """A picture on the tab. Its trace lies in a file: only the one that is looked at is held in memory."""
 
     number: int
-    parent: int | None
+    parent: int | None  # the number of the one that it grew out of; None: of none
     title: str
-    trace: Trace
-    photo: Marks | None = None  # those that a photo under it has given; None: there is none
-
-    @property
-    def size(self) -> int:
-        """Bytes of its largest parts."""
-        trace = self.trace
-        return sum(part.nbytes for part in (trace.queries, trace.keys, trace.pictures, trace.likeliest, trace.shares))
+    name: str  # of what it shows, the same for all that grew out of it
+    file: Path
+    turned: bool = False  # only a knob was turned: the next turn takes its place
+    photo: Marks | None = None  # the tokens that a photo under it has given; None: there is none
 
 
 @dataclass(frozen=True, eq=False)
 class Lab:
     """All pictures of a visitor, the one that is looked at, and what was mixed last.
 
-    `memory` and `brake` are the visitor's own: what the last run read, and what ends the run under way.
+    `brake` is the visitor's own: it ends the run under way, and tells one visitor from another.
     """
 
     nodes: tuple[Node, ...] = ()
     current: int = 0
+    trace: Trace | None = None  # of the current one
     locked: frozenset[int] = frozenset()  # scales whose tokens stay
     mixed: tuple[tuple[str, Request], ...] = ()
-    memory: Memory = field(default_factory=Memory)
     brake: Brake = field(default_factory=Brake)
 
     @property
     def node(self) -> Node:
         """The one that is looked at; ValueError if there is none."""
+        return self.named(self.current)
+
+    def named(self, number: object) -> Node:
+        """A picture by its number; ValueError if it is not there."""
         for node in self.nodes:
-            if node.number == self.current:
+            if node.number == number:
                 return node
-        raise ValueError("There is no picture yet: draw one, open one, or choose an example.")
+        if not self.nodes:
+            raise ValueError("There is no picture yet: draw one, open one, or choose an example.")
+        raise ValueError("That picture is no longer here: only the latest ones are kept.")
 
     @property
     def pinned(self) -> Marks:
         """The tokens that no act draws anew: those of a photo, and those of locked scales."""
-        node = self.node
-        locked = node.trace.of_scales(self.locked)
-        return locked if node.photo is None else locked | node.photo
+        locked, photo = self.trace.of_scales(self.locked), self.node.photo
+        return locked if photo is None else locked | photo
 
-    def at(self, number: int) -> "Lab":
+    def at(self, number: object) -> "Lab":
         """Looking at another one; ValueError if it is not there any more."""
-        if all(node.number != number for node in self.nodes):
-            raise ValueError("That picture is no longer here: only the latest ones are kept.")
-        return replace(self, current=number)
+        node = self.named(number)
+        return replace(self, current=node.number, trace=Trace.load(node.file))
 
-    def grown(self, title: str, trace: Trace, parent: int | None = None) -> "Lab":
-        """With one more picture, which is looked at then; `parent`: the number of the one that it grew out of."""
-        photo = next((node.photo for node in self.nodes if node.number == parent), None)
-        if parent is None and trace.about.origin == "edited":
-            photo = trace.keep
-        node = Node(next(_serial), parent, title, trace, photo)
-        return replace(self, nodes=_fitting((*self.nodes, node)), current=node.number)
+    def grown(self, made: "Made", trace: Trace, folder: Path) -> "Lab":
+        """With one more picture, which is looked at then; its trace is written into a folder."""
+        number = 1 + max((node.number for node in self.nodes), default=0)
+        file = folder / f"{number}.safetensors"
+        trace.save(file)
+        node = Node(number, made.parent, made.title, made.name, file, made.turned, made.photo)
+        before = tuple(one for one in self.nodes if one.number != made.instead)
+        return replace(self, nodes=_fitting((*before, node)), current=number, trace=trace)
 
-    def turned(self, title: str, trace: Trace) -> "Lab":
-        """With another draw of the same, in the place of the last one where that too was only a turn of a knob."""
+    def branch(self, title: str) -> "Made":
+        """How a picture comes that grows out of the one that is looked at."""
+        return Made(title, self.node.name, self.current, self.node.photo)
+
+    def turn(self, title: str) -> "Made":
+        """The same of one that is only drawn with other settings: it takes the place of an earlier turn."""
         now = self.node
-        if now.title.startswith(TURNED) and all(node.parent != now.number for node in self.nodes):
-            kept = tuple(node for node in self.nodes if node is not now)
-            return replace(self, nodes=kept).grown(title, trace, now.parent)
-        return self.grown(title, trace, now.number)
+        if now.turned and all(node.parent != now.number for node in self.nodes):
+            return Made(title, now.name, now.parent, now.photo, turned=True, instead=now.number)
+        return replace(self.branch(title), turned=True)
 
 
-TURNED = "drawn with "
+@dataclass(frozen=True, eq=False)
+class Made:
+    """How a picture comes to the tab: its title, what it shows, its parent, and the tokens that a photo gives to it."""
+
+    title: str
+    name: str
+    parent: int | None = None
+    photo: Marks | None = None
+    turned: bool = False
+    instead: int | None = None  # the number of the one whose place it takes
 
 
 def _fitting(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """The latest nodes that fit; children of one that goes are handed to its parent. The last one always stays."""
     kept = list(nodes)
-    while len(kept) > 1 and (len(kept) > MOST_NODES or sum(node.size for node in kept) > MOST_BYTES):
+    sizes = [node.file.stat().st_size if node.file.is_file() else 0 for node in kept]
+    while len(kept) > 1 and (len(kept) > MOST_NODES or sum(sizes) > MOST_BYTES):
         gone = kept.pop(0)
+        sizes.pop(0)
+        gone.file.unlink(missing_ok=True)
         kept = [replace(node, parent=gone.parent) if node.parent == gone.number else node for node in kept]
     return tuple(kept)
+
+
+class Slot:
+    """What the last run remembers, for the visitor who made it: one for all, since it may be large."""
+
+    def __init__(self):
+        self._owner: Brake | None = None
+        self._memory = Memory()
+
+    def of(self, lab: Lab) -> Memory:
+        """The memory of a visitor; a fresh one if another visitor's run came between."""
+        if lab.brake is not self._owner:
+            self._owner, self._memory = lab.brake, Memory()
+        return self._memory
 
 
 def shipped() -> list[Path]:
@@ -131,14 +162,14 @@ def live(pipe: Pipeline, trace: Trace) -> bool:
 
 
 def alive(pipe: Pipeline, lab: Lab) -> Trace:
-    """The trace that is looked at; ValueError unless its model is loaded."""
-    trace = lab.node.trace
-    if not live(pipe, trace):
+    """The trace that is looked at; ValueError if there is none, or another model made it."""
+    about = (lab.node and lab.trace).about
+    if not live(pipe, lab.trace):
         raise ValueError(
-            f"This trace was made by {trace.about.model} ({trace.about.digest}); {pipe.spec.name} is loaded. "
-            "It can be looked at; to change it, start the app with that model."
+            f"This trace was made by {about.model} ({about.digest}); {pipe.spec.name} is loaded. "
+            "It can be looked at; to change it, load that model."
         )
-    return trace
+    return lab.trace
 
 
 def of_edit(done: Done, place: int) -> Request:
@@ -150,8 +181,37 @@ def of_edit(done: Done, place: int) -> Request:
 
 def turned_title(sampling: Sampling) -> str:
     """What a turn of a knob is called."""
-    smooth = ", smooth" if sampling.smooth else ""
-    return f"{TURNED}guidance {sampling.guidance:g}, temperature {sampling.temperature:g}{smooth}"
+    return ", ".join(_drawing(sampling))
+
+
+def _drawing(sampling: Sampling) -> list[str]:
+    """How tokens are drawn, in words."""
+    words = [f"guidance {sampling.guidance:g}", f"temperature {sampling.temperature:g}"]
+    return [*words, f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}", *(["smooth"] if sampling.smooth else [])]
+
+
+# ------------------------------------------------------------------------------------------------ asked by the page
+
+
+def whole(wish: Mapping, name: str) -> int:
+    """A whole number that the page has sent; ValueError if it is something else."""
+    value = wish.get(name)
+    if type(value) is not int:
+        raise ValueError(f"The page sent {name} '{value}', which is no whole number: reload it.")
+    return value
+
+
+def spot_of(trace: Trace, wish: Mapping) -> Spot:
+    """The token that the page means; ValueError if it is not there."""
+    spot = Spot(whole(wish, "scale"), whole(wish, "place"))
+    spot.within(trace)
+    return spot
+
+
+def in_words(trace: Trace, spot: Spot) -> str:
+    """Where a token is, as people count."""
+    side = trace.about.sides[spot.scale]
+    return f"scale {spot.scale + 1}, row {spot.place // side + 1}, column {spot.place % side + 1}"
 
 
 # ------------------------------------------------------------------------------------------------ told to the page
@@ -164,73 +224,79 @@ def hello(spec: ModelSpec) -> dict:
 
 def told(pipe: Pipeline, lab: Lab) -> dict:
     """All that the page shows of the picture that is looked at; tensors as base64 of little-endian numbers."""
-    node = lab.node
-    trace, about = node.trace, node.trace.about
+    node, trace = lab.node, lab.trace
+    about = trace.about
+    numbers = {name: _packed(getattr(trace, name), "<i4") for name in ("tokens", "rank", "unguided", "likeliest")}
+    shares = {name: _packed(getattr(trace, name), "<f4") for name in ("shares", "probability", "entropy", "divergence")}
     return _message(
         "trace",
+        **numbers,
+        **shares,
         node=node.number,
-        title=about.class_name if about.origin == "drawn" else f"{about.class_name}, {about.origin}",
+        name=node.name,
+        turned=node.turned,
         origin=about.origin,
-        facts=facts(trace),
+        facts=[fact for fact in facts(trace) if fact != f"class {node.name}"],
         live=live(pipe, trace),
         model=about.model,
         guided=about.label != about.null_label,
         sides=about.sides,
         locked=sorted(lab.locked),
-        tokens=_packed(trace.tokens, "<i4"),
         keep=_packed(trace.keep, "u1"),
-        rank=_packed(trace.rank, "<i4"),
-        unguided=_packed(trace.unguided, "<i4"),
-        likeliest=_packed(trace.likeliest, "<i4"),
-        shares=_packed(trace.shares, "<f4"),
-        probability=_packed(trace.probability, "<f4"),
-        entropy=_packed(trace.entropy, "<f4"),
-        divergence=_packed(trace.divergence, "<f4"),
         colours=_packed(trace.colours, "u1"),
         pictures=[address(picture.numpy()) for picture in trace.pictures],
         seconds=trace.seconds.tolist(),
         operations=trace.operations.tolist(),
         cacheBytes=trace.cache_bytes.tolist(),
-        nearness=[None if value == float("inf") else value for value in trace.nearness()],
+        nearness=[None if value == float("inf") else value for value in trace.nearness],
         depth=trace.queries.shape[0],
         heads=trace.queries.shape[1],
-        masses=_packed(trace.masses() * 65535, "<u2"),
+        masses=_packed((trace.masses * SHARES).round(), "<u2"),
         tree=[{"n": each.number, "parent": each.parent, "title": each.title} for each in lab.nodes],
     )
 
 
-def told_token(
-    lab: Lab, atlas: Atlas | None, scale: int, place: int, later: str, pictures: Sequence[np.ndarray] | None, more: bool
-) -> dict:
-    """Where a token of the picture looks, and what else its code stands for.
+@dataclass(frozen=True, eq=False)
+class Inquiry:
+    """A token that the page asks about, and what happens to later scales in its alternatives: "free" or "keep"."""
 
-    `pictures`, uint8 (S, S, 3) each, are what would become of the picture with its likeliest alternatives; None: not
-    known. `more` says whether others follow.
-    """
-    node = lab.node
-    trace = node.trace
-    check_place(trace, scale, place)
-    where = trace.schedule.spans[scale].start + place
-    code = int(trace.tokens[where])
-    known = atlas if atlas is not None and atlas.codebook == trace.about.codebook else None
-    patches = known is not None and int(known.count[code]) > 0
-    return _message(
-        "token",
-        node=node.number,
-        scale=scale,
-        place=place,
-        later=later,
-        more=more,
-        attention=_packed(trace.attention(where) * 65535, "<u2"),
-        patches=address(np.asarray(known.strip(code))) if patches else None,
-        uses=int(known.uses[code]) if known is not None else None,
-        pictures=None if pictures is None else [address(picture) for picture in pictures],
-    )
+    lab: Lab
+    spot: Spot
+    later: str
+
+    def told(self, atlas: Atlas | None, pictures: Sequence[np.ndarray], more: bool) -> dict:
+        """Where the token looks, and what else its code stands for.
+
+        `pictures`, uint8 (S, S, 3) each, are what would become of the picture with its likeliest alternatives, as many
+        as are known; `more` says whether others follow.
+        """
+        trace = self.lab.trace
+        code = int(trace.tokens[self.spot.within(trace)])
+        known = atlas if atlas is not None and atlas.codebook == trace.about.codebook else None
+        patches = known is not None and int(known.count[code]) > 0
+        return _message(
+            "token",
+            node=self.lab.current,
+            scale=self.spot.scale,
+            place=self.spot.place,
+            later=self.later,
+            more=more,
+            attention=_packed((trace.attention(self.spot) * SHARES).round(), "<u2"),
+            patches=address(_side_by_side(known.patches[code, : known.count[code]])) if patches else None,
+            uses=int(known.uses[code]) if known is not None else None,
+            pictures=[address(picture) for picture in pictures],
+        )
 
 
-def told_mix(lab: Lab, name: str, pictures: np.ndarray) -> dict:
-    """The pictures of a mix, uint8 (K + 1, S, S, 3), one for each cut."""
-    return _message("mix", node=lab.current, name=name, pictures=[address(picture) for picture in pictures])
+def told_mix(lab: Lab, name: str, pictures: Sequence[np.ndarray], more: bool) -> dict:
+    """The pictures of a mix, uint8 (S, S, 3), one for each cut, as many as are known; whether `more` follow."""
+    shown = [address(picture) for picture in pictures]
+    return _message("mix", node=lab.current, name=name, more=more, pictures=shown)
+
+
+def told_locked(lab: Lab) -> dict:
+    """Which scales are locked."""
+    return _message("locked", scales=sorted(lab.locked))
 
 
 def idle() -> dict:
@@ -238,30 +304,33 @@ def idle() -> dict:
     return _message("idle")
 
 
-def check_place(trace: Trace, scale: object, place: object) -> None:
-    """ValueError unless a scale and a place in it are there."""
-    lengths = trace.schedule.lengths
-    if type(scale) is not int or not 0 <= scale < len(lengths):
-        raise ValueError(f"scale {scale}: choose 0 to {len(lengths) - 1}.")
-    if type(place) is not int or not 0 <= place < lengths[scale]:
-        raise ValueError(f"place {place}: scale {scale} has 0 to {lengths[scale] - 1}.")
-
-
 def facts(trace: Trace) -> list[str]:
     """Short lines that say what the picture is and how it was made."""
-    about = trace.about
-    sampling = about.sampling
+    about, given = trace.about, int(trace.keep.sum())
+    sampling, seeds = about.sampling, list(_runs_of(about.seeds))
     lines = [f"class {about.class_name}", f"model {about.model}"]
-    if about.origin != "opened":
-        lines.append(f"seed {about.seed}")
-    lines += [f"guidance {sampling.guidance:g}", f"temperature {sampling.temperature:g}"]
-    given = int(trace.keep.sum())
-    return [*lines, f"{given} of {len(trace.keep)} tokens given"] if given else lines
+    if given < len(trace.keep):
+        parts = [f"{seed} from scale {scale + 1}" if scale else str(seed) for scale, seed in seeds]
+        lines.append(f"seed {', '.join(parts)}")
+    lines += _drawing(sampling)
+    return [*lines, f"{given} of {len(trace.keep)} tokens kept"] if given else lines
+
+
+def _runs_of(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The scales at which the seed changes, with the seed from there on."""
+    for scale, seed in enumerate(seeds):
+        if not scale or seed != seeds[scale - 1]:
+            yield scale, seed
 
 
 def address(pixels: np.ndarray) -> str:
     """A picture uint8 (h, w, 3) as an address that holds it."""
-    return runs.data_uri(Image.fromarray(pixels), lossless=max(pixels.shape) <= LOSSLESS_SIDE)
+    return runs.data_uri(Image.fromarray(pixels))
+
+
+def _side_by_side(patches: np.ndarray) -> np.ndarray:
+    """Patches uint8 (n, s, s, 3) in a row, apart from each other: uint8 (s, w, 3)."""
+    return np.asarray(grid([Image.fromarray(patch) for patch in patches], len(patches)))
 
 
 def _message(kind: str, **values: object) -> dict:
@@ -277,19 +346,13 @@ def _packed(tensor, kind: str) -> str:
 
 
 def write(lab: Lab, kind: str, folder: Path) -> str:
-    """The picture as a file of one of the `FILES` kinds; its path."""
-    trace = lab.node.trace
-    about = trace.about
-    words = "".join(letter if letter.isalnum() else "-" for letter in about.class_name.lower())
-    path = folder / f"{words}-{about.origin}-seed-{about.seed}{SUFFIXES[kind]}"
-    if kind == "gif":
-        viz.write_gif(trace, path)
-    elif kind == "mp4":
-        viz.write_mp4(trace, path)
-    elif kind == "sheet":
-        viz.contact_sheet(trace).save(path)
+    """The picture that is looked at as a file of one of the kinds in `SUFFIXES`; its path."""
+    about = (lab.node and lab.trace).about
+    path = folder / f"{slug(lab.node.name, 'picture')}-{about.origin}-seed-{about.seed}{SUFFIXES[kind]}"
+    if kind == "trace":
+        lab.trace.save(path)
     else:
-        trace.save(path)
+        viz.write(lab.trace, kind, path)
     return str(path)
 
 

@@ -9,7 +9,7 @@ from var_core.pipeline import Pipeline
 
 FOLDER = Path(__file__).resolve().parent
 STYLES = ("style.css", "explorer.css")
-SCRIPTS = ("explorer.js", "tour.js")
+SCRIPTS = ("maps.js", "panels.js", "explorer.js", "tour.js")
 
 
 def header(pipe: Pipeline) -> str:
@@ -50,4 +50,5 @@ def theme() -> gr.themes.Base:
         button_cancel_background_fill="*neutral_700",
         button_cancel_background_fill_hover="*neutral_800",
         button_cancel_text_color="white",
+        checkbox_border_color_dark="*neutral_500",
     )

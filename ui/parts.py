@@ -1,6 +1,6 @@
 """What the tabs share: how events run, how errors are told, and the controls of the draw."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import NamedTuple, TypeVar
@@ -38,6 +38,13 @@ class Drawing(NamedTuple):
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox
+
+
+class Renewal(NamedTuple):
+    """What a tab changes when another model is loaded: new values, and the widgets that take them."""
+
+    values: Callable[[], tuple]
+    widgets: list
 
 
 class Seeding(NamedTuple):
@@ -85,8 +92,8 @@ def actions(prefix: str = "") -> Actions:
     return Actions(run, stop)
 
 
-def drawing(usual: Sampling, prefix: str = "") -> Drawing:
-    """How tokens are drawn, and the way back to what is usual."""
+def drawing(usual: Sampling, prefix: str = "") -> tuple[Drawing, Callable]:
+    """How tokens are drawn, and the way back to what is usual; second, what to wire to what follows that way back."""
     widgets = Drawing(
         slider("Guidance", "How strongly the class pulls; 0 is off.", (0, 30), usual.guidance, 0.1, prefix),
         slider("Temperature", "Below 1 safer, above 1 bolder.", (0.05, 5), usual.temperature, 0.05, prefix),
@@ -100,8 +107,8 @@ def drawing(usual: Sampling, prefix: str = "") -> Drawing:
         ),
     )
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
-    reset.click(lambda: controls.shown_drawing(usual), None, list(widgets), **AT_ONCE)
-    return widgets
+    restored = reset.click(lambda: controls.shown_drawing(usual), None, list(widgets), **AT_ONCE)
+    return widgets, restored.then
 
 
 def halt(brake: Brake | None) -> str:

@@ -144,9 +144,8 @@ def frame(image: Image.Image, caption: str) -> str:
     return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
-def data_uri(image: Image.Image, lossless: bool = True) -> str:
-    """A picture as an address that holds it, as a quickly written PNG or as a JPEG."""
+def data_uri(image: Image.Image) -> str:
+    """A picture as an address that holds it: a PNG, written quickly."""
     buffer = io.BytesIO()
-    kind, how = ("png", {"compress_level": 1}) if lossless else ("jpeg", {"quality": 92})
-    image.save(buffer, kind, **how)
-    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
+    image.save(buffer, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

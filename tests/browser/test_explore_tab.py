@@ -10,9 +10,11 @@ import pytest
 from hands import SETTLE, download, upload
 from PIL import Image
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 SCALES = 7
 NEW = "(before) => explorer.view.trace?.node !== before && !document.querySelector('.xp-busy')"
+OFFERED = "explorer.view.options?.pictures.length === 10 && !document.querySelector('.xp-busy')"
 # The pixels of every small map of a row of the film strip, as one number for each.
 PRINTS = """(row) => [...document.querySelectorAll(`#xp-strip canvas[data-row=${row}]`)].map((canvas) => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -57,7 +59,7 @@ def choose(page, scale: int, row: int, column: int) -> None:
     side, box = (1, 2, 3, 4, 6, 10, 16)[scale], canvas.bounding_box()
     cell = box["width"] / side
     canvas.click(position={"x": (column + 0.5) * cell, "y": (row + 0.5) * cell})
-    page.wait_for_function("explorer.view.options?.pictures.length === 10 && !document.querySelector('.xp-busy')")
+    page.wait_for_function(OFFERED)
 
 
 def shown_scale(page) -> int:
@@ -71,7 +73,7 @@ def test_there_is_something_to_look_at_before_anything_has_run(visit: Callable):
     assert "to look at only" in page.inner_text("#xp-facts")  # another model made it
     assert page.locator(".xp-acts button").count() == 0
     page.locator("#explore_shelf .thumbnail-item").nth(1).click()
-    page.wait_for_function("explorer.view.trace.title === 'Mountain'")
+    page.wait_for_function("explorer.view.trace.name === 'Mountain'")
 
 
 def test_every_scale_is_stepped_through_without_asking_the_server(page):
@@ -173,6 +175,66 @@ def test_a_knob_acts_at_once(page):
     assert after[0] == before[0] and after[-1] != before[-1]  # guidance grows from nothing at the first scale
 
 
+def test_a_dragged_knob_ends_where_it_was_left_and_the_others_stay(page):
+    bar = page.locator("#explore_guidance input[type=range]")
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.14 * box["width"], middle)
+    page.mouse.down()
+    for share in (0.2, 0.3, 0.4, 0.5, 0.6):
+        page.mouse.move(box["x"] + share * box["width"], middle)
+        page.wait_for_timeout(150)
+    page.mouse.up()
+    page.wait_for_function(
+        "explorer.view.trace.facts.includes('guidance ' + document.querySelector('#explore_guidance input').value)"
+    )
+    assert float(page.input_value("#explore_guidance input[type=number]")) > 10
+    assert page.input_value("#explore_class input") == "Sunflower"
+    assert page.input_value("#explore_temperature input[type=number]") == "1"
+    assert page.inner_text("#explore_run") == "Run"
+    page.click("#explore_reset")
+    page.wait_for_function("explorer.view.trace.facts.includes('guidance 4')")
+
+
+def test_a_token_is_chosen_by_keyboard(page):
+    page.focus("#xp-picture")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_function(OFFERED)
+    assert page.inner_text("#xp-inspector h3 span") == "scale 7, row 2, column 3"
+    assert page.evaluate("document.activeElement.id") == "xp-picture"
+    page.locator("#xp-lock-2").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Locked").wait_for()
+    assert page.evaluate("document.activeElement.id") == "xp-lock-2"
+
+
+def test_of_many_quick_clicks_the_last_one_is_answered(page):
+    page.evaluate("for (const place of [0, 5, 9, 30]) explorer.choose({scale: 4, place})")
+    page.wait_for_function(OFFERED)
+    assert page.inner_text("#xp-inspector h3 span") == "scale 5, row 6, column 1"
+
+
+def test_what_is_opened_while_something_runs_is_not_lost(page):
+    page.click("#explore_run")
+    page.locator("#explore_shelf .thumbnail-item").first.click()
+    page.wait_for_function("explorer.view.trace.tree.length === 4 && !document.querySelector('.xp-busy')")
+    assert page.locator(".xp-node").count() == 4
+
+
+def test_names_in_a_trace_are_text(page, tmp_path: Path):
+    (tmp_path / "mine.safetensors").write_bytes(download(page, "#explore_trace"))
+    with safe_open(tmp_path / "mine.safetensors", "np") as file:
+        about = json.loads(file.metadata()["var-studio-trace"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    about["class_name"] = about["model"] = "<img src=x onerror='window.harmed = 1'>"
+    save_file(tensors, tmp_path / "odd.safetensors", {"var-studio-trace": json.dumps(about)})
+    changing(page, lambda: upload(page, "explore_file", tmp_path / "odd.safetensors"))
+    assert page.inner_text("#xp-name") == about["class_name"]
+    assert page.evaluate("window.harmed") is None
+
+
 def test_a_mix_shows_every_cut_and_one_can_be_taken(page):
     page.fill("#xp-other", "Sea")
     page.click("#xp-mix button")
@@ -199,7 +261,7 @@ def test_every_kind_of_file_comes_out_and_a_trace_goes_in_again(page, tmp_path: 
     assert Image.open(io.BytesIO(download(page, "#explore_sheet"))).format == "PNG"
     (tmp_path / "mine.safetensors").write_bytes(download(page, "#explore_trace"))
     with safe_open(tmp_path / "mine.safetensors", "np") as file:
-        assert json.loads(file.metadata()["var-studio-trace"])["seed"] == 5
+        assert json.loads(file.metadata()["var-studio-trace"])["seeds"] == [5] * SCALES
     wanted = page.evaluate("explorer.view.trace.pictures")
     draw(page, "6")
     changing(page, lambda: upload(page, "explore_file", tmp_path / "mine.safetensors"))
@@ -211,7 +273,7 @@ def test_a_picture_of_ones_own_is_taken_apart(page, tmp_path: Path):
     noise = np.random.default_rng(0).integers(256, size=(90, 70, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "own.png")
     changing(page, lambda: upload(page, "explore_picture", tmp_path / "own.png"))
-    assert "422 of 422 tokens given" in page.inner_text("#xp-facts")
+    assert "422 of 422 tokens kept" in page.inner_text("#xp-facts")
 
 
 def test_the_tour_walks_through_all_stations(page):
@@ -241,7 +303,7 @@ def test_a_picture_from_create_and_one_from_edit_are_looked_into(visit: Callable
     page.locator("#edit_look_inside").wait_for()
     page.click("#edit_look_inside")
     page.wait_for_function("explorer.view.trace.origin === 'edited'")
-    assert "tokens given" in page.inner_text("#xp-facts")
+    assert "tokens kept" in page.inner_text("#xp-facts")
 
 
 def test_on_a_phone_nothing_sticks_out(visit: Callable):
