@@ -22,13 +22,14 @@ from tqdm import tqdm
 
 from . import __version__, checkpoints
 from .canvas import FILLS, Box
-from .config import TokenizerConfig, TransformerConfig
+from .config import SPECS, ModelSpec, TokenizerConfig, TransformerConfig
 from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
 from .pipeline import Pipeline, Request, pick_device, pick_dtype, use_threads
 from .recipe import Recipe
-from .registry import MODELS, fits, named, short_of_memory, size
+from .registry import LOOKS, MODELS, fits, named, short_of_memory, size
 from .sampling import Sampling
+from .schedule import Schedule
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -605,9 +606,15 @@ def kept_features(network: torch.nn.Module, pixels: torch.Tensor, folder: Path, 
 
 
 def bench(options: argparse.Namespace) -> None:
-    """Time of one picture, scale by scale, beside matrix products of as many operations; of an edit; of a trace."""
+    """Time of one picture, scale by scale, beside matrix products of as many operations; of an edit; of a trace.
+
+    For a published size (d16, d20, ...) what each gain in speed is worth there, on random weights.
+    """
     from . import bench as measure
 
+    if (name := f"var-{options.model.removeprefix('var-')}") in SPECS:
+        climb(SPECS[name], options.repeats or 3)
+        return
     pipe = Pipeline.load(options.model, device=options.device)
     repeats = (20 if options.trace else 7) if options.repeats is None else options.repeats
     if repeats < 1:
@@ -622,6 +629,16 @@ def bench(options: argparse.Namespace) -> None:
         return
     request = Request((0,), (0,), sampling_of(options))
     say(measure.report(*measure.measure(pipe, request, repeats)))
+
+
+def climb(spec: ModelSpec, repeats: int) -> None:
+    """The ladder of gains for a size."""
+    from . import ladder
+
+    rungs = ladder.climb(spec, repeats, LOOKS)
+    say(ladder.report(rungs, Schedule(spec.tokenizer.sides)))
+    held = ", ".join(f"{name} {peak / 2**20:.0f} MiB" for name, peak in ladder.peaks(spec, LOOKS).items())
+    say(f"\npeak memory of a process that makes one picture: {held}; threads: {torch.get_num_threads()}")
 
 
 # ------------------------------------------------------------------------------------------------ parsing
@@ -836,7 +853,9 @@ def _measuring_commands(commands: Any) -> None:
     measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
     _sampling_options(measured)
     speed = _command(commands, "bench", bench)
-    speed.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    speed.add_argument(
+        "--model", default=checkpoints.DEFAULT, help="name or path of a model; or a published size, such as d16"
+    )
     speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
     speed.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
     speed.add_argument("--repeats", type=int, help="runs, of which the median counts (default: 7; 20 for --trace)")

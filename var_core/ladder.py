@@ -1,0 +1,241 @@
+"""What each gain in speed is worth, on random weights of a published size: plain first, then one gain after another.
+
+Every rung gives the same tokens; `check` says where one does not.
+"""
+
+import multiprocessing
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .bench import peak_bytes, timed
+from .config import ModelSpec
+from .layers import pack
+from .plan import Plan
+from .sampling import Sampling, draw, guide, steps, uniforms
+from .schedule import Schedule
+from .transformer import VAR, initialise
+from .vqvae import Tokenizer
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Which gains a rung has; none is the published algorithm written down straight."""
+
+    one_branch: bool = False  # guidance has nothing to mix without a class
+    adaln_once: bool = False  # modulations depend on the class alone, not on the scale
+    kept_cache: bool = False  # keys and values are written in place instead of joined
+    drawn_only: bool = False  # head, filters and draw only where a token is drawn, the head once for both branches
+    channels_last: bool = False  # of the decoder
+    packed: bool = False  # linear layers laid out for oneDNN
+
+
+RUNGS = {
+    "plain": Gains(),
+    "+ one branch where both are equal": Gains(True),
+    "+ AdaLN once": Gains(True, True),
+    "+ cache written in place": Gains(True, True, True),
+    "+ head and draw only where needed": Gains(True, True, True, True),
+    "+ decoder with channels last": Gains(True, True, True, True, True),
+    "+ packed products": Gains(True, True, True, True, True, True),
+}
+PICTURE = "picture"  # of a class
+EDIT = "edit"  # half of the picture given, no class
+TASKS = (PICTURE, EDIT)
+
+
+class Joined:
+    """The plain cache: keys and values of every scale are joined to those before."""
+
+    def __init__(self):
+        self.parts: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def extend(self, block: int, start: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """As `KVCache.extend`."""
+        before = self.parts.get(block)
+        self.parts[block] = (k, v) if before is None else (torch.cat((before[0], k), 2), torch.cat((before[1], v), 2))
+        return self.parts[block]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Random networks of one size, as one rung uses them."""
+
+    spec: ModelSpec
+    var: VAR
+    tokenizer: Tokenizer
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.spec.tokenizer.sides)
+
+
+def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
+    """Networks of a size; their logits are far enough from uniform that guidance and filters matter."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        var, tokenizer = initialise(VAR(spec.transformer)), Tokenizer(spec.tokenizer)
+        torch.nn.init.normal_(var.head.weight, std=0.05)
+        for embedding in (var.class_embedding, var.level_embedding):
+            torch.nn.init.normal_(embedding.weight)
+    return Networks(spec, var.eval(), tokenizer.eval())
+
+
+def fitted(networks: Networks, gains: Gains) -> Networks:
+    """The same networks as a rung uses them: in place, so that going back is not possible."""
+    if gains.packed:
+        pack(networks.var)
+    kind = torch.channels_last if gains.channels_last else torch.contiguous_format
+    return replace(networks, tokenizer=networks.tokenizer.to(memory_format=kind))
+
+
+def plain_filter(logits: Tensor, top_k: int, top_p: float) -> Tensor:
+    """As `sampling.filter_logits`, by full sorting."""
+    smallest = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]
+    kept = logits.masked_fill(logits < smallest, -torch.inf)
+    ordered, places = kept.sort(-1, descending=True)
+    shares = ordered.softmax(-1)
+    outside = shares.cumsum(-1) - shares >= top_p
+    return ordered.masked_fill(outside, -torch.inf).gather(-1, places.argsort(-1))
+
+
+@torch.inference_mode()
+def plain_steps(
+    networks: Networks, labels: Tensor, seeds: tuple[int, ...], sampling: Sampling, plan: Plan, gains: Gains
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The loop with only some of the gains: tokens (B, L_k) and f_hat (B, C, s_K, s_K) after every scale."""
+    var, quantizer, schedule = networks.var, networks.tokenizer.quantizer, networks.schedule
+    nothing = torch.full_like(labels, var.config.null_label)
+    both = labels if gains.one_branch and torch.equal(labels, nothing) else torch.cat((labels, nothing))
+    condition, f_hat = var.condition(both), quantizer.empty(len(labels))
+    cache = var.new_cache(len(both)) if gains.kept_cache else Joined()
+    for scale, length in enumerate(schedule.lengths):
+        if scale and not gains.adaln_once:
+            condition = var.condition(both)
+        shown = quantizer.next_input(f_hat, scale).repeat(len(both) // len(labels), 1, 1)
+        logits = var.logits(var.step(condition, shown, scale, cache))
+        if len(both) > len(labels):
+            logits = guide(*logits.chunk(2), sampling.guidance * schedule.ratio(scale))
+        shares = plain_filter(logits / sampling.temperature, sampling.top_k, sampling.top_p).softmax(-1)
+        drawn = draw(shares, uniforms(seeds, scale, length))
+        tokens = torch.where(plan.keep[scale], plan.tokens[scale], drawn)
+        f_hat = quantizer.add(f_hat, quantizer.codes(tokens), scale)
+        yield tokens, f_hat
+
+
+def rung_steps(networks: Networks, task: str, gains: Gains, sampling: Sampling) -> Iterator[tuple[Tensor, Tensor]]:
+    """The loop of a rung for a task: the last rungs run the engine's own."""
+    label, plan = asked(networks, task)
+    if not gains.drawn_only:
+        yield from plain_steps(networks, label, (0,), sampling, plan, gains)
+        return
+    for step in steps(networks.var, networks.tokenizer.quantizer, label, (0,), sampling, plan):
+        yield step.tokens, step.f_hat
+
+
+def asked(networks: Networks, task: str) -> tuple[Tensor, Plan]:
+    """Label (1,) and plan of a task."""
+    schedule, config = networks.schedule, networks.spec.transformer
+    if task == PICTURE:
+        return torch.tensor([0]), Plan.free(schedule, 1)
+    chance = torch.Generator().manual_seed(0)
+    tokens = [torch.randint(config.vocabulary, (1, length), generator=chance) for length in schedule.lengths]
+    cover = torch.zeros(networks.spec.tokenizer.image_side, networks.spec.tokenizer.image_side)
+    cover[:, : cover.shape[1] // 2] = 1
+    plan = Plan.inpaint(tokens, cover, schedule, min_cover=0.6, first_free_scale=2)
+    return torch.tensor([config.null_label]), plan
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """One task on one rung, once."""
+
+    tokens: Tensor  # (1, L)
+    seconds: tuple[float, ...]  # of every scale, then of the decoder
+
+
+@torch.inference_mode()
+def clocked(networks: Networks, task: str, gains: Gains, sampling: Sampling) -> Clocked:
+    """Do a task, with the time of every scale."""
+    running, found, seconds = rung_steps(networks, task, gains, sampling), [], []
+    for _ in networks.schedule.lengths:
+        seconds.append(timed(lambda: found.append(next(running)), torch.device("cpu")))
+    seconds.append(timed(lambda: networks.tokenizer.decode(found[-1][1]), torch.device("cpu")))
+    return Clocked(torch.cat([tokens for tokens, _ in found], 1), tuple(seconds))
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What was measured of a rung: seconds of every scale and the decoder for each task (medians), peak memory."""
+
+    name: str
+    seconds: dict[str, tuple[float, ...]]
+    differing: dict[str, int]  # tokens that are not those of the plain rung
+    peak: int = 0  # bytes that a process of its own held at most
+
+
+def climb(spec: ModelSpec, repeats: int, sampling: Sampling) -> list[Rung]:
+    """All rungs, in turns, so that a noisy machine is noisy for all."""
+    versions = {}
+    for gains in RUNGS.values():  # rungs that use the networks alike share them
+        key = gains.channels_last, gains.packed
+        if key not in versions:
+            versions[key] = fitted(random_networks(spec), gains)
+    times = {(name, task): [] for name in RUNGS for task in TASKS}
+    for _ in range(repeats + 1):  # the first round warms up
+        for (name, task), done in times.items():
+            gains = RUNGS[name]
+            done.append(clocked(versions[gains.channels_last, gains.packed], task, gains, sampling))
+    plain = {task: times["plain", task][0].tokens for task in TASKS}
+    rungs = []
+    for name in RUNGS:
+        medians = {task: _medians(times[name, task][1:]) for task in TASKS}
+        differing = {task: int((times[name, task][0].tokens != plain[task]).sum()) for task in TASKS}
+        rungs.append(Rung(name, medians, differing))
+    return rungs
+
+
+def _medians(done: list[Clocked]) -> tuple[float, ...]:
+    return tuple(statistics.median(column) for column in zip(*(one.seconds for one in done), strict=True))
+
+
+def peaks(spec: ModelSpec, sampling: Sampling) -> dict[str, int]:
+    """Bytes that a process held at most which made one picture, on the first and on the last rung."""
+    context, found = multiprocessing.get_context("spawn"), {}
+    for name in (next(iter(RUNGS)), list(RUNGS)[-1]):
+        ours, theirs = context.Pipe()
+        child = context.Process(target=_peak, args=(theirs, spec, RUNGS[name], sampling))
+        child.start()
+        found[name] = ours.recv()
+        child.join()
+    return found
+
+
+def _peak(told, spec: ModelSpec, gains: Gains, sampling: Sampling) -> None:
+    clocked(fitted(random_networks(spec), gains), PICTURE, gains, sampling)
+    told.send(peak_bytes())
+
+
+def report(rungs: list[Rung], schedule: Schedule) -> str:
+    """The tables as Markdown: whole tasks, then every scale of a picture; times in ms, gains against plain."""
+    plain = rungs[0]
+    lines = [
+        "| | picture, ms | gain | edit without class, ms | gain | decoder, ms | gain | other tokens |",
+        "|---" * 8 + "|",
+    ]
+    for rung in rungs:
+        cells = []
+        for task in TASKS:
+            ours, theirs = sum(rung.seconds[task]), sum(plain.seconds[task])
+            cells += [f"{1e3 * ours:.0f}", f"{theirs / ours:.2f}"]
+        ours, theirs = rung.seconds[PICTURE][-1], plain.seconds[PICTURE][-1]
+        cells += [f"{1e3 * ours:.0f}", f"{theirs / ours:.2f}", str(sum(rung.differing.values()))]
+        lines.append(f"| {rung.name} | " + " | ".join(cells) + " |")
+    lengths = " | ".join(str(length) for length in schedule.lengths)
+    lines += ["", f"| ms of a scale of so many tokens | {lengths} | decoder |", "|---" * (len(schedule) + 2) + "|"]
+    for rung in rungs:
+        lines.append(f"| {rung.name} | " + " | ".join(f"{1e3 * value:.0f}" for value in rung.seconds[PICTURE]) + " |")
+    return "\n".join(lines)
