@@ -194,12 +194,18 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, 
                 raise ValueError(f"{path}: {name} is of type {header[name]['dtype']}. The file is of another model.")
             wanted = dtype if HALVED.match(name) else torch.float32
             if device.type == "cpu" and stored == wanted:
-                loaded[name] = mapped.get_tensor(name)
+                loaded[name] = _mapped_alone(path, name)
             else:
                 begin, end = header[name]["data_offsets"]
                 values = _read(raw, 8 + length + begin, buffer[: end - begin]).view(stored)
                 loaded[name] = values.view(header[name]["shape"]).to(device, wanted)
     return loaded
+
+
+def _mapped_alone(path: Path, name: str) -> Tensor:
+    """A tensor in a mapping of its own: when it is dropped, what was read of the file for it leaves the memory."""
+    with _reading(path) as file:
+        return file.get_tensor(name)
 
 
 def _read(file: BinaryIO, begin: int, buffer: Tensor) -> Tensor:

@@ -3,22 +3,30 @@
 Every rung gives the same tokens; `check` says where one does not.
 """
 
+import json
 import multiprocessing
 import statistics
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from .bench import peak_bytes, timed
+from .checkpoints import PARTS, load_strict, read_spec
 from .config import ModelSpec
+from .convert import write
 from .layers import pack
+from .pipeline import Pipeline, Request
 from .plan import Plan
 from .sampling import Sampling, draw, guide, steps, uniforms
 from .schedule import Schedule
 from .transformer import VAR, initialise
-from .vqvae import Tokenizer
+from .vqvae import Preview, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -169,12 +177,11 @@ def clocked(networks: Networks, task: str, gains: Gains, sampling: Sampling) -> 
 
 @dataclass(frozen=True)
 class Rung:
-    """What was measured of a rung: seconds of every scale and the decoder for each task (medians), peak memory."""
+    """What was measured of a rung: seconds of every scale and the decoder for each task (medians)."""
 
     name: str
     seconds: dict[str, tuple[float, ...]]
     differing: dict[str, int]  # tokens that are not those of the plain rung
-    peak: int = 0  # bytes that a process of its own held at most
 
 
 def climb(spec: ModelSpec, repeats: int, sampling: Sampling) -> list[Rung]:
@@ -203,19 +210,52 @@ def _medians(done: list[Clocked]) -> tuple[float, ...]:
 
 
 def peaks(spec: ModelSpec, sampling: Sampling) -> dict[str, int]:
-    """Bytes that a process held at most which made one picture, on the first and on the last rung."""
+    """Bytes that a process held at most which read the weights from a file and made one picture.
+
+    First plainly, all weights read into memory; then as the engine does it.
+    """
     context, found = multiprocessing.get_context("spawn"), {}
-    for name in (next(iter(RUNGS)), list(RUNGS)[-1]):
-        ours, theirs = context.Pipe()
-        child = context.Process(target=_peak, args=(theirs, spec, RUNGS[name], sampling))
-        child.start()
-        found[name] = ours.recv()
-        child.join()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "random.safetensors"
+        _write(random_networks(spec), path)
+        for name, work in (("plain", _plainly), ("engine", _by_engine)):
+            ours, theirs = context.Pipe()
+            child = context.Process(target=_peak, args=(theirs, work, path, sampling))
+            child.start()
+            found[name] = ours.recv()
+            child.join()
     return found
 
 
-def _peak(told, spec: ModelSpec, gains: Gains, sampling: Sampling) -> None:
-    clocked(fitted(random_networks(spec), gains), PICTURE, gains, sampling)
+def _write(networks: Networks, path: Path) -> None:
+    """The networks as a model file in float32."""
+    parts = zip(PARTS, (networks.tokenizer, Preview(networks.spec.tokenizer), networks.var), strict=True)
+    tensors = {f"{part}{key}": value for part, network in parts for key, value in network.state_dict().items()}
+    for _ in write(path, tensors, {"spec": json.dumps(networks.spec.to_dict())}):
+        pass
+
+
+def _plainly(path: Path, sampling: Sampling) -> None:
+    spec = read_spec(path)
+    with torch.device("meta"):
+        var, tokenizer = VAR(spec.transformer), Tokenizer(spec.tokenizer)
+    for part, network in (("tokenizer.", tokenizer), ("transformer.", var)):
+        load_strict(network, {name: _copied(path, part + name) for name in network.state_dict()})
+    clocked(Networks(spec, var.eval(), tokenizer.eval()), PICTURE, RUNGS["plain"], sampling)
+
+
+def _copied(path: Path, name: str) -> Tensor:
+    """A tensor of a file, read into memory: nothing of the file stays mapped beside it."""
+    with safe_open(path, "pt") as file:
+        return file.get_tensor(name).clone()
+
+
+def _by_engine(path: Path, sampling: Sampling) -> None:
+    Pipeline.load(str(path), device="cpu").run(Request((0,), (0,), sampling))
+
+
+def _peak(told: Connection, work: Callable[[Path, Sampling], None], path: Path, sampling: Sampling) -> None:
+    work(path, sampling)
     told.send(peak_bytes())
 
 

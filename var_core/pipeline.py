@@ -59,7 +59,8 @@ class Pipeline:
         self.spec: ModelSpec = loaded.spec
         self.digest, self.path = loaded.digest, loaded.path
         self.device = torch.device(device)
-        self.tokenizer = loaded.tokenizer.to(self.device, memory_format=torch.channels_last)
+        self.tokenizer = loaded.tokenizer.to(self.device)
+        self.tokenizer.decoder.to(memory_format=torch.channels_last)
         self.preview_map = loaded.preview.to(self.device)
         self.var = loaded.var.to(self.device)
         if self.device.type == "cpu":
@@ -85,7 +86,17 @@ class Pipeline:
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:
         """A square picture, resized to S -> its pyramid, K maps (1, L_k)."""
-        return self.tokenizer.encode(from_pil([image], self.spec.tokenizer.image_side).to(self.device))
+        f = self.features(from_pil([image], self.spec.tokenizer.image_side))
+        return [found.tokens for found in self.tokenizer.quantizer.quantize(f)]
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Tensor:
+        """Pictures (B, 3, S, S) in [-1, 1] -> f (B, C, s_K, s_K), where the model is.
+
+        Of a large model the encoder is but mapped from its file until it is needed here, and then laid out for speed.
+        """
+        self.tokenizer.encoder.to(memory_format=torch.channels_last)  # no work but the first time
+        return self.tokenizer.features(images.to(self.device))
 
     @torch.inference_mode()
     def inpainting(
@@ -95,7 +106,7 @@ class Pipeline:
 
         Each is encoded alone, so that none depends on its neighbours.
         """
-        f = torch.cat([self.tokenizer.features(to_float(one[None].to(self.device))) for one in pictures])
+        f = torch.cat([self.features(to_float(one[None])) for one in pictures])
         tokens = [found.tokens for found in self.tokenizer.quantizer.quantize(f)]
         return Plan.inpaint(
             tokens,
