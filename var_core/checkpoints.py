@@ -23,6 +23,7 @@ from .vqvae import Preview, Tokenizer
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 DEFAULT = "flowers-scenes-128"
 SUFFIX = ".safetensors"
+LARGE = 2**20  # bytes from which on a tensor is worth a mapping of its own
 PARTS = ("tokenizer.", "preview.", "transformer.")  # what the names of the tensors in a file begin with
 TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}  # of the tensors in a file
 # What `load` puts into the type asked for: most of the weights, and all products that official code runs in float16.
@@ -194,7 +195,8 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, 
                 raise ValueError(f"{path}: {name} is of type {header[name]['dtype']}. The file is of another model.")
             wanted = dtype if HALVED.match(name) else torch.float32
             if device.type == "cpu" and stored == wanted:
-                loaded[name] = _mapped_alone(path, name)
+                begin, end = header[name]["data_offsets"]
+                loaded[name] = _mapped_alone(path, name) if end - begin >= LARGE else mapped.get_tensor(name)
             else:
                 begin, end = header[name]["data_offsets"]
                 values = _read(raw, 8 + length + begin, buffer[: end - begin]).view(stored)
