@@ -9,11 +9,13 @@ import torch
 from tiny import SIDES, SPEC, networks, pipeline
 
 from var_core import checkpoints
+from var_core.layers import KVCache
 from var_core.memory import Memory
 from var_core.pipeline import Pipeline, Request
 from var_core.plan import Plan
 from var_core.sampling import Sampling, Step
 from var_core.trace import recorded
+from var_core.transformer import VAR
 
 PLAIN = Sampling(guidance=2.0, top_k=0, top_p=1.0)
 NULL = SPEC.transformer.null_label
@@ -243,3 +245,12 @@ def test_a_spread_memory_of_another_picture_is_not_taken_for_this_one():
     request = Request((1, 1), (8, 9), PLAIN)
     found, fresh = made(request, memory.spread(2, K)), made(request)
     assert all(torch.equal(a.tokens, b.tokens) for a, b in zip(found, fresh, strict=True))
+
+
+@pytest.mark.parametrize(("guidance", "rows"), [(2.0, 2), (0.0, 1)])
+def test_a_run_without_a_memory_keeps_no_queries_and_reads_no_branch_that_it_does_not_need(monkeypatch, guidance, rows):
+    caches, new_cache = [], VAR.new_cache
+    monkeypatch.setattr(VAR, "new_cache", lambda *given: caches.append(new_cache(*given)) or caches[-1])
+    made(Request((1,), (7,), replace(PLAIN, guidance=guidance)))
+    (cache,) = caches
+    assert type(cache) is KVCache and cache.store.shape[2] == rows

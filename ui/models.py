@@ -35,6 +35,11 @@ class Models:
         self.atlas: Atlas | None = atlas_of(pipe)
 
     @property
+    def name(self) -> str:
+        """What the loaded model is called in the menu: as its file, if it has one."""
+        return self.pipe.path.stem if self.pipe.path else self.pipe.spec.name
+
+    @property
     def looks(self) -> Sampling:
         """How the loaded model draws best."""
         return MODELS[self.pipe.spec.name].looks if self.pipe.spec.name in MODELS else Sampling()
@@ -42,7 +47,7 @@ class Models:
     @property
     def names(self) -> list[str]:
         """All models that can be chosen: the one that is loaded, others that are here, and those that can be had."""
-        return list(dict.fromkeys((self.pipe.spec.name, *checkpoints.available(self.folder), *MODELS)))
+        return list(dict.fromkeys((self.name, *checkpoints.available(self.folder), *MODELS)))
 
     def here(self, name: str) -> bool:
         """Whether a model's file lies in the folder."""
@@ -83,7 +88,7 @@ class Handlers:
 
     def choose(self, name: str) -> Menu:
         """Another model in the menu: what it is, and what can be done with it."""
-        now = name == self.models.pipe.spec.name
+        now = name == self.models.name
         here = now or self.models.here(name)
         return SAME._replace(
             about=about(self.models, name),
@@ -120,7 +125,7 @@ class Handlers:
 
 def about(models: Models, name: str) -> str:
     """What a model is, what it needs, and whether it fits on this machine."""
-    if name == models.pipe.spec.name:
+    if name == models.name:
         lines = ["It is loaded."]
     elif models.here(name):
         lines = ["It is here."]
@@ -159,7 +164,7 @@ def words(progress: Progress) -> str:
 
 def menu(models: Models) -> Menu:
     """Lay the menu out."""
-    now = models.pipe.spec.name
+    now = models.name
     with gr.Accordion("Model", open=False, elem_id="models"):
         with gr.Row(elem_classes="tight"):
             name = gr.Dropdown(models.names, value=now, show_label=False, container=False, elem_id="model")
@@ -189,8 +194,7 @@ def wire(
     def opened() -> list:
         if models.pipe.digest == first:  # the page was made for it
             return [gr.skip()] * (len(widgets) + 2)
-        name = models.pipe.spec.name
-        return [look.header(models.pipe), gr.Dropdown(models.names, value=name), *renewed()]
+        return [look.header(models.pipe), gr.Dropdown(models.names, value=models.name), *renewed()]
 
     visit(page.load(opened, None, [header, made.name, *widgets], **AT_ONCE).then)
     _wire_menu(models, made, header).success(renewed, None, widgets, **AT_ONCE)

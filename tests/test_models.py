@@ -1,0 +1,142 @@
+"""The menu of models: what it says, and that another model takes the place of the one that is loaded."""
+
+import gc
+import weakref
+from pathlib import Path
+
+import gradio as gr
+import pytest
+import tiny
+
+import app
+from ui import models as screen
+from ui.models import Handlers, Menu, Models
+from ui.runs import Brake
+from var_core import checkpoints
+from var_core.convert import Progress
+from var_core.pipeline import Pipeline
+from var_core.registry import MODELS
+from var_core.sampling import Sampling
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Models:
+    """Two models of other weights in a folder; the first is loaded."""
+    for name, seed in (("first", 0), ("second", 1)):
+        tiny.write(tmp_path, seed).rename(tmp_path / f"{name}.safetensors")
+    return Models(Pipeline.load("first", device="cpu", folder=tmp_path), "cpu", tmp_path)
+
+
+@pytest.fixture
+def handlers(models: Models) -> Handlers:
+    return Handlers(models)
+
+
+def test_those_that_are_here_come_first(models: Models):
+    assert models.names == ["first", "second", *MODELS]
+    assert models.here("second") and not models.here("var-d16")
+
+
+def test_another_model_takes_the_place_and_the_old_one_is_freed(models: Models):
+    old, var, slot = models.pipe.digest, weakref.ref(models.pipe.var), models.slot
+    models.change("second")
+    gc.collect()
+    assert models.pipe.digest != old and var() is None and models.slot is not slot
+
+
+@pytest.mark.parametrize("name", ["missing", "broken", "var-d16"])
+def test_the_loaded_model_stays_if_another_one_fails(models: Models, name: str):
+    (models.folder / "broken.safetensors").write_bytes(b"nothing")
+    old = models.pipe.digest
+    with pytest.raises(ValueError):
+        models.change(name)
+    assert models.pipe.digest == old
+
+
+def test_the_loaded_model_comes_back_if_another_one_fails_half_way(models: Models):
+    path = models.folder / "second.safetensors"
+    loaded = checkpoints.load(str(path))
+    checkpoints.save(path, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var.blocks[0])  # lacks the rest
+    old = models.pipe.digest
+    with pytest.raises(ValueError, match="lack"):
+        models.change("second")
+    assert models.pipe.digest == old
+
+
+def test_what_is_not_here_is_described_before_anything_starts(handlers: Handlers):
+    view = handlers.choose("var-d30")
+    assert "2.01 billion parameters" in view.about and "To download: 8." in view.about and "FID 1.92" in view.about
+    assert view.get.visible and not view.load.visible
+
+
+def test_what_does_not_fit_is_said(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("var_core.registry.free_memory", lambda _device: 1_000_000_000)
+    assert "memory" in handlers.choose("var-d16").about and "It fits" not in handlers.choose("var-d16").about
+
+
+def test_what_is_here_can_be_loaded(handlers: Handlers):
+    view = handlers.choose("second")
+    assert view.load.visible and view.load.interactive and not view.get.visible
+    *_, (header, *menu) = handlers.load("second")
+    assert "tiny" in header and Menu(*menu).bar == screen.runs.bar("second is loaded.", 1.0)
+
+
+def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    closed, brake = [], Brake()
+
+    def fetch(model, folder):
+        try:
+            for done in range(5):
+                yield Progress("download", model.file, done * 10**6, 5 * 10**6, 1.0 + done)
+        finally:
+            closed.append(folder)
+
+    monkeypatch.setattr(screen, "fetch", fetch)
+    running = handlers.get("var-d16", brake)
+    assert "Connecting" in next(running).bar
+    next(running)
+    assert "downloading var_d16.pth: 1.0 MB of 5.0 MB" in next(running).bar
+    brake.pull()
+    (last,) = running
+    assert "goes on from here" in last.bar and closed == [handlers.models.folder] and last.get.visible
+
+
+def test_a_failed_download_is_answered(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    def fetch(*_):
+        raise ValueError("no network: try later")
+        yield
+
+    monkeypatch.setattr(screen, "fetch", fetch)
+    with pytest.raises(gr.Error, match="no network"):
+        list(handlers.get("var-d16", Brake()))
+    assert handlers.failed("var-d16").get.visible
+
+
+def test_the_published_models_draw_as_their_authors_say(models: Models):
+    assert models.looks == Sampling()
+    assert MODELS["var-d16"].looks.top_k == 900
+
+
+def test_the_page_has_a_menu_only_where_visitors_may_choose():
+    for choose in (True, False):
+        page = app.build(tiny.pipeline(), choose=choose)
+        names = {block.elem_id for block in page.blocks.values()}
+        assert ("model" in names) is choose
+        assert "visit" in {fn.name for fn in page.fns.values()}
+
+
+@pytest.mark.parametrize(
+    ("flags", "choose"),
+    [
+        ([], True),
+        (["--host", "0.0.0.0"], False),
+        (["--share"], False),
+        (["--share", "--allow-models"], True),
+    ],
+)
+def test_models_can_be_chosen_by_those_who_started_the_app(flags, choose, monkeypatch: pytest.MonkeyPatch):
+    told = []
+    monkeypatch.setattr(app, "load", lambda *_: None)
+    monkeypatch.setattr(app, "build", lambda _pipe, _device, may: told.append(may))
+    monkeypatch.setattr(app, "serve", lambda *_: None)
+    assert app.main(flags) == 0 and told == [choose]
