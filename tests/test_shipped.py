@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,6 +52,13 @@ def test_the_bundled_model_tells_classes_apart(pipe):
                 for label in (own, other)
             ]
             assert log_likelihood[0] > log_likelihood[1] + 10
+
+
+def test_a_picture_of_the_bundled_model_does_not_depend_on_its_batch_by_one_pixel(pipe):
+    together = pipe.run(Request((1, 2, 3), (0, 50, 90)))
+    for place, (label, seed) in enumerate(((1, 0), (2, 50), (3, 90))):
+        alone = pipe.run(Request((label,), (seed,))).images[0]
+        assert np.array_equal(np.asarray(alone), np.asarray(together.images[place]))
 
 
 def test_previews_look_like_the_decoded_picture(pipe):

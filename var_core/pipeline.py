@@ -60,7 +60,9 @@ class Pipeline:
         self.digest, self.path = loaded.digest, loaded.path
         self.device = torch.device(device)
         self.tokenizer = loaded.tokenizer.to(self.device)
-        self.tokenizer.decoder.to(memory_format=torch.channels_last)
+        for name, part in self.tokenizer.named_children():
+            if name != "encoder":  # see `features`
+                part.to(memory_format=torch.channels_last)
         self.preview_map = loaded.preview.to(self.device)
         self.var = loaded.var.to(self.device)
         if self.device.type == "cpu":

@@ -1,0 +1,82 @@
+"""The menu of models as its user meets it, with a hub on this machine."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hub
+import pytest
+from conftest import ROOT, executable, write
+
+MODEL = hub.model("plain")
+
+
+@pytest.fixture
+def line() -> Iterator[hub.Hub]:
+    """A hub whose first answer stops half-way."""
+    with hub.serving(hub.Hub(hub.contents("plain"), stalls=1)) as served:
+        yield served
+
+
+@pytest.fixture
+def address(line: hub.Hub, tmp_path: Path) -> Iterator[str]:
+    """Where the app is served that knows of nothing but this hub."""
+    executable()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    models = tmp_path / "models"
+    models.mkdir()
+    start = str(write(models))
+    command = [sys.executable, "tests/browser/published_app.py", str(models), "--model", start, "--port", str(port)]
+    surroundings = {"HF_ENDPOINT": line.address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "cache"), **surroundings}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        yield server.stdout.readline().split()[-1]
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def choose(page, name: str) -> None:
+    page.click("#models button.label-wrap")
+    page.locator("#model input").wait_for()
+    page.wait_for_timeout(500)
+    page.click("#model input")
+    page.get_by_role("option", name=name).click()
+
+
+def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with(page, line: hub.Hub, tmp_path: Path):
+    choose(page, MODEL.name)
+    page.get_by_text("Tiny plain").wait_for()
+    assert "To download:" in page.inner_text("#model_about")
+    assert "It fits on this machine." in page.inner_text("#model_about")
+
+    page.click("#model_get")
+    page.get_by_text(re.compile(rf"^downloading {MODEL.file}: .* of ")).wait_for()
+    page.click("#model_cancel")
+    page.get_by_text("Stopped. Download goes on from here the next time.").wait_for()
+    line.go.set()
+
+    page.click("#model_get")
+    page.get_by_text(f"{MODEL.name} is here: load it.").wait_for()
+    assert line.gets(MODEL.file)[-1].start > 0
+    assert (tmp_path / "models" / f"{MODEL.name}.safetensors").is_file()
+
+    page.click("#model_load")
+    page.get_by_text(f"{MODEL.name} is loaded.").wait_for()
+    page.wait_for_function("document.querySelector('#class input').value === '0'")
+    assert MODEL.name in page.inner_text("#header")
+    page.click("#run")
+    page.get_by_text(re.compile(r"^1 picture in ")).wait_for()
+    assert page.locator("#strip figure").count() == len(MODEL.spec.tokenizer.sides)
+
+    page.reload()
+    page.wait_for_function("document.querySelector('#class input')?.value === '0'")
+    page.get_by_role("tab", name="Explore").click()
+    page.click("#explore_run")
+    page.wait_for_function("explorer.view.trace?.live")
