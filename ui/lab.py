@@ -308,7 +308,8 @@ def facts(trace: Trace) -> list[str]:
     """Short lines that say what the picture is and how it was made."""
     about, given = trace.about, int(trace.keep.sum())
     sampling, seeds = about.sampling, list(_runs_of(about.seeds))
-    lines = [f"class {about.class_name}", f"model {about.model}"]
+    subject = about.class_name if about.label == about.null_label else f"class {about.class_name}"
+    lines = [subject, f"model {about.model}"]
     if given < len(trace.keep):
         parts = [f"{seed} from scale {scale + 1}" if scale else str(seed) for scale, seed in seeds]
         lines.append(f"seed {', '.join(parts)}")
