@@ -5,12 +5,13 @@ import copy
 import hashlib
 import io
 import json
+import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
 from .pipeline import Pipeline, Request, pick_device, pick_dtype, use_threads
 from .recipe import Recipe
-from .registry import LOOKS, MODELS, fits, named, short_of_memory, size
+from .registry import LOOKS, METRICS, MODELS, fits, named, short_of_memory, size
 from .sampling import Sampling
 from .schedule import Schedule
 
@@ -82,6 +83,47 @@ def generate(options: argparse.Namespace) -> None:
             frames = [pipe.decode(step.f_hat)[0] for step in result.steps]
             grid(frames, columns=len(frames)).save(options.out / f"{recipe.stem}-scales.png")
     say(f"{options.count} pictures in {options.out}")
+
+
+def sample(options: argparse.Namespace) -> None:
+    """Many pictures for those who measure a model, and the .npz that evaluators read; goes on after a stop.
+
+    Under torchrun the processes share the work; the pictures are the same however many there are.
+    """
+    from . import sample as work
+
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if options.device != "cpu" and torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+    pipe = Pipeline.load(options.model, device=options.device)
+    spec = pipe.spec
+    names = options.classes.split(",")
+    labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
+    sampling = METRICS if options.metrics else sampling_of(options)
+    job = work.Job(options.count, labels, options.out, options.seed, sampling, options.batch)
+    with together(world, pipe.device.type) as wait:
+        ours = len(job.left(rank, world))
+        with tqdm(total=ours, unit="picture", disable=True if rank else None) as bar:
+            for made in work.sample(pipe, job, rank, world):
+                bar.update(made)
+        wait()
+    if rank == 0:
+        packed = options.out.with_suffix(".npz")
+        work.pack(job, packed)
+        say(f"{job.count} pictures in {options.out}, all of them in {packed}")
+
+
+@contextmanager
+def together(world: int, kind: str) -> Iterator[Callable[[], object]]:
+    """Among `world` processes: gives what waits for all of them."""
+    if world == 1:
+        yield lambda: None
+        return
+    torch.distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
+    try:
+        yield torch.distributed.barrier
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def edit(options: argparse.Namespace) -> None:
@@ -699,11 +741,20 @@ def _picture_commands(commands: Any) -> None:
     made.add_argument("--scales", action="store_true", help="also a strip of each picture at every scale")
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     _sampling_options(made)
+    many = _command(commands, "sample", sample)
+    many.add_argument("model", help="name or path of a model")
+    many.add_argument("--count", type=int, default=50_000, help="number of pictures")
+    many.add_argument("--classes", default="all", help="all, or names or numbers with commas, taken in turn")
+    many.add_argument("--seed", type=int, default=0, help="seed of the first picture")
+    many.add_argument("--batch", type=int, default=16, help="pictures at once")
+    many.add_argument("--out", type=Path, required=True, help="folder for the PNG files; the .npz lies beside it")
+    many.add_argument("--metrics", action="store_true", help="draw with the settings of the published FID")
+    _sampling_options(many)
     again = _command(commands, "replay", replay)
     again.add_argument("picture", type=Path, help="a PNG made by this program")
     again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
     again.add_argument("--out", type=Path, default=None, help="file to write (default: beside it)")
-    _device_option(made, again)
+    _device_option(made, many, again)
     classes = _command(commands, "classes", list_classes)
     classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
 
