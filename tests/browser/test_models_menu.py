@@ -75,8 +75,9 @@ def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with
     page.get_by_text(re.compile(r"^1 picture in ")).wait_for()
     assert page.locator("#strip figure").count() == len(MODEL.spec.tokenizer.sides)
 
-    page.reload()
-    page.wait_for_function("document.querySelector('#class input')?.value === '0'")
-    page.get_by_role("tab", name="Explore").click()
-    page.click("#explore_run")
-    page.wait_for_function("explorer.view.trace?.live")
+    later = page.context.new_page()  # whoever comes now finds the other model
+    later.goto(page.url)
+    later.wait_for_function("document.querySelector('#class input')?.value === '0'")
+    later.get_by_role("tab", name="Explore").click()
+    later.click("#explore_run")
+    later.wait_for_function("explorer.view.trace?.live")
