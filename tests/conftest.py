@@ -1,6 +1,9 @@
 """Settings and fixtures for all tests."""
 
+from pathlib import Path
+
 import gradio as gr
+import pictures
 import pytest
 import tiny
 import torch
@@ -14,3 +17,15 @@ torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for eac
 def page() -> gr.Blocks:
     """The app's page over the tiny model, not served."""
     return app.build(tiny.pipeline())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model as a checkpoint file."""
+    return tiny.write(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny data folder."""
+    return pictures.write(tmp_path_factory.mktemp("data"))

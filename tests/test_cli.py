@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pictures
 import pytest
-import tiny
+from command import fails, run
 from PIL import Image
 
 from var_core import checkpoints
-from var_core.cli import main, parser, settings_of
+from var_core.cli import parser, settings_of
 from var_core.edit import CHANGING, REPAINTING
 from var_core.recipe import Recipe
 from var_core.train import load_state
@@ -24,28 +23,6 @@ ROOT = Path(__file__).parent.parent
 SMALL = (
     "--sides 1,2,3,4 --vocabulary 32 --code-width 8 --channels 16 --multipliers 1,2 --norm-groups 4 --stem 4 --batch 4"
 )
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return tiny.write(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return pictures.write(tmp_path_factory.mktemp("data"))
-
-
-def run(*words) -> int:
-    return main([str(word) for word in words])
-
-
-def fails(capsys, *words) -> str:
-    capsys.readouterr()
-    assert run(*words) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and "Traceback" not in error
-    return error
 
 
 def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_path):

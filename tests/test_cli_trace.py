@@ -5,41 +5,19 @@ import numpy as np
 import pictures
 import pytest
 import tiny
+from command import fails, run
 from PIL import Image
 
 from var_core import viz
 from var_core.atlas import Atlas, path_for
-from var_core.cli import main
 from var_core.pipeline import Pipeline, Request
 from var_core.sampling import Sampling
 from var_core.trace import Trace
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return tiny.write(tmp_path_factory.mktemp("model"))
-
-
 @pytest.fixture
 def own_model(tmp_path):
     return tiny.write(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return pictures.write(tmp_path_factory.mktemp("data"))
-
-
-def run(*words) -> int:
-    return main([str(word) for word in words])
-
-
-def fails(capsys, *words) -> str:
-    capsys.readouterr()
-    assert run(*words) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and error.count("\n") == 1 and "Traceback" not in error
-    return error
 
 
 def test_a_trace_is_of_the_picture_that_generate_makes(model, tmp_path):

@@ -216,7 +216,8 @@ def test_a_wish_that_cannot_be_met_is_answered(handlers: Handlers, wish: dict, s
 
 
 def test_a_wish_before_there_is_a_picture_is_answered(handlers: Handlers):
-    for wish in ({"does": "reroll", "scale": 1}, {"does": "goto", "node": 1}, {"does": "token"}, {"does": "mix"}):
+    lock, reroll = ({"does": does, "scale": 1} for does in ("lock", "reroll"))
+    for wish in (lock, reroll, {"does": "goto", "node": 1}, {"does": "token"}, {"does": "mix"}):
         with pytest.raises(gr.Error, match="no picture yet"):
             acted(handlers, Lab(), **wish)
 
@@ -233,6 +234,7 @@ def test_turning_a_knob_further_replaces_the_last_turn_but_no_branch(handlers: H
     here = drawn(handlers)
     for guidance in (1.0, 2.0, 3.0):
         here = final(handlers.turn(here, *controls.shown_drawing(Sampling(guidance=guidance)))).lab
+    assert len(list(Path(handlers.cache).rglob("*.safetensors"))) == 2
     assert [node.title for node in here.nodes] == ["Rose, seed 5", "guidance 3, temperature 1, top-k 100, top-p 0.95"]
     here = acted(handlers, here, does="reroll", scale=2)[-1].lab
     here = final(handlers.turn(here, *controls.shown_drawing(Sampling(guidance=9.0)))).lab

@@ -460,13 +460,11 @@ def test_seeds_that_do_not_fit_or_are_out_of_range_are_refused(seeds, tmp_path):
     assert not usable(written(tmp_path / "a.safetensors", {**asdict(traced("edited").about), "seeds": seeds}))
 
 
-def test_a_trace_saved_before_each_scale_had_its_own_seed_opens(tmp_path):
+def test_a_trace_without_a_seed_for_each_scale_is_refused(tmp_path):
     about = asdict(traced("edited").about)
     del about["seeds"]
-    old = Trace.load(written(tmp_path / "a.safetensors", {**about, "seed": 5}))
-    assert old.about == traced("edited").about and old.about.seeds == (5, 5, 5, 5)
-    assert not usable(written(tmp_path / "a.safetensors", {**about, "seed": "5"}))
-    assert not usable(written(tmp_path / "a.safetensors", {**about, "seed": 5, "seeds": [5] * 4}))
+    for others in ({}, {"seed": 5}, {"seed": 5, "seeds": [5] * 4}):
+        assert not usable(written(tmp_path / "a.safetensors", {**about, **others}))
 
 
 @pytest.mark.parametrize("field", ["model", "digest", "codebook", "class_name", "device"])
@@ -692,12 +690,12 @@ def test_pictures_come_in_chunks_that_fit_with_the_likeliest_first(bytes_of_cach
     done = [min(chunk * (number // len(SIDES)), 7) for number in range(1, len(batches) + 1)]
     assert [len(batch.pictures) for batch in batches] == done
     wanted = finished(batches, 7)
-    mixed = finished(mixtures(pipe, trace, 6), 5)
+    mixed = finished(mixtures(pipe, mixture_requests(pipe, trace, 6)), 5)
     monkeypatch.undo()
     for few, many in zip(
         wanted + mixed,
         finished(alternatives(pipe, trace, Memory(), Spot(0, 0), list(range(7)), "free"), 7)
-        + finished(mixtures(pipe, trace, 6), 5),
+        + finished(mixtures(pipe, mixture_requests(pipe, trace, 6)), 5),
         strict=True,
     ):
         assert np.abs(few.astype(int) - many).max() <= 1
@@ -707,7 +705,7 @@ def test_pictures_come_in_chunks_that_fit_with_the_likeliest_first(bytes_of_cach
     "make",
     [
         lambda: alternatives(pipeline(), traced("drawn"), Memory(), Spot(0, 0), [1, 2], "free"),
-        lambda: mixtures(pipeline(), traced("drawn"), 6),
+        lambda: mixtures(pipeline(), mixture_requests(pipeline(), traced("drawn"), 6)),
     ],
 )
 def test_a_series_that_is_closed_stops_within_a_scale(make):
@@ -836,7 +834,7 @@ def test_a_change_after_a_reroll_draws_the_finer_scales_as_they_were_drawn():
     assert rerolled(again, 1, 6).seeds == ((5, 6, 6, 6),)
     assert redrawn_token(again, Spot(1, 2), 6, "free").seeds == ((5, 6, 5, 77),)
     assert all(request.seeds == (again.about.seeds,) for request in mixture_requests(pipeline(), again, 6))
-    cut = finished(mixtures(pipeline(), again, again.about.label), 5)
+    cut = finished(mixtures(pipeline(), mixture_requests(pipeline(), again, again.about.label)), 5)
     assert all(np.abs(picture.astype(int) - again.pictures[-1].numpy()).max() <= 1 for picture in cut)
 
 
@@ -862,9 +860,8 @@ SMOOTH = "drawn in smooth mode, where codes are mixtures: turn Smooth off to cha
         lambda t: resampled(t, PLAIN, SCHEDULE.levels() == 1),
         lambda t: alternatives(pipeline(), t, Memory(), Spot(1, 2), [1], "free"),
         lambda t: mixture_requests(pipeline(), t, 1),
-        lambda t: mixtures(pipeline(), t, 1),
-        lambda t: mixtures(pipeline(), t, traced("drawn")),
-        lambda t: mixtures(pipeline(), traced("drawn"), t),
+        lambda t: mixture_requests(pipeline(), t, traced("drawn")),
+        lambda t: mixture_requests(pipeline(), traced("drawn"), t),
     ],
 )
 def test_tokens_of_smooth_pictures_cannot_be_given(ask):
@@ -891,10 +888,8 @@ def test_tokens_that_were_given_to_a_smooth_picture_can_be_given_again(kind):
 @pytest.mark.parametrize("pinned", [None, 3])
 def test_mixtures_with_a_class_are_the_pictures_that_their_requests_make(pinned):
     trace, marks = traced("drawn"), None if pinned is None else SCHEDULE.levels() == pinned
-    pictures, requests = (
-        finished(mixtures(pipeline(), trace, 6, marks), 5),
-        mixture_requests(pipeline(), trace, 6, marks),
-    )
+    requests = mixture_requests(pipeline(), trace, 6, marks)
+    pictures = finished(mixtures(pipeline(), requests), 5)
     assert len(requests) == len(SIDES) + 1
     for cut, (shown, request) in enumerate(zip(pictures, requests, strict=True)):
         assert made_alike(shown, request) and request.labels == (6,)
@@ -909,8 +904,8 @@ def test_mixtures_with_a_class_are_the_pictures_that_their_requests_make(pinned)
 def test_mixtures_of_two_pictures_go_from_the_one_to_the_other(pinned):
     first, second = traced("drawn"), traced("opened")
     marks = torch.arange(SCHEDULE.total) % 3 == 0 if pinned else torch.zeros(SCHEDULE.total, dtype=torch.bool)
-    pictures = finished(mixtures(pipeline(), first, second, marks), 5)
     requests = mixture_requests(pipeline(), first, second, marks)
+    pictures = finished(mixtures(pipeline(), requests), 5)
     assert made_alike(pictures[0], second.request()) is not pinned and made_alike(pictures[-1], first.request())
     for cut, (shown, request) in enumerate(zip(pictures, requests, strict=True)):
         assert made_alike(shown, request) and request.labels == (second.about.label,)
@@ -927,9 +922,9 @@ def test_pictures_of_another_model_are_refused(field):
     other = replace(trace, about=replace(trace.about, model="strange", **wrong))
     for ask in (
         lambda: alternatives(pipeline(), other, Memory(), ROOT, [1], "keep"),
-        lambda: mixtures(pipeline(), other, trace),
-        lambda: mixtures(pipeline(), trace, other),
-        lambda: mixtures(pipeline(), other, 1),
+        lambda: mixture_requests(pipeline(), other, trace),
+        lambda: mixture_requests(pipeline(), trace, other),
+        lambda: mixture_requests(pipeline(), other, 1),
     ):
         with pytest.raises(ValueError, match=f"{SPEC.name} cannot read .* by strange: load the model"):
             ask()
@@ -961,7 +956,7 @@ def test_pictures_of_another_model_are_refused(field):
         (lambda t: resampled(t, PLAIN, torch.ones(30)), r"pinned torch.float32 \(30,\): give bool"),
         (lambda t: alternatives(pipeline(), t, Memory(), Spot(1, 0), [], "keep"), "no tokens to try"),
         (lambda t: alternatives(pipeline(), t, Memory(), Spot(1, 0), [1, 64], "keep"), "token 64 .* choose 0 to 63"),
-        (lambda t: next(mixtures(pipeline(), t, 8)), "classes 0 to 6 and 7 for no class"),
+        (lambda t: next(mixtures(pipeline(), mixture_requests(pipeline(), t, 8))), "classes 0 to 6 and 7 for no class"),
     ],
 )
 def test_what_is_not_there_is_refused_with_the_range(ask, message):

@@ -203,14 +203,7 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Drop
     with gr.Group(elem_id="subject"):
         group, groups = _grouping(spec)
         group.elem_id, group.elem_classes, groups.elem_id = "group", ["pills"], "groups"
-        class_name = gr.Dropdown(
-            controls.choices(spec, None),
-            value=name,
-            allow_custom_value=True,  # so that a misspelt class is answered with the nearest ones
-            label="Class",
-            info="What to draw. Type to search.",
-            elem_id="class",
-        )
+        class_name = parts.subject(controls.choices(spec, None), name, "What to draw. Type to search.", "class")
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise")
     return group, groups, class_name, surprise
 

@@ -162,14 +162,7 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
     with gr.Group(elem_id="what"):
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
         hint = gr.HTML(f"<p>{desk.HINTS[INPAINT]}</p>", elem_id="hint")
-        class_name = gr.Dropdown(
-            choices(spec),
-            value=NO_CLASS,
-            label="Class",
-            info=desk.CLASS_HINTS[INPAINT],
-            allow_custom_value=True,  # so that a misspelt class is answered with the nearest ones
-            elem_id="into",
-        )
+        class_name = parts.subject(choices(spec), NO_CLASS, desk.CLASS_HINTS[INPAINT], "into")
         with gr.Column(visible=False, elem_id="sides") as sides:
             unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
             with gr.Row(elem_classes="tight"):

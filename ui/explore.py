@@ -147,7 +147,7 @@ class Handlers:
             yield gr.skip(), *SAME
             return
         asked = labs.of_edit(done, place)
-        made = Made(f"{done.name}, edited", done.name, photo=_flat(asked))
+        made = Made(f"{done.name}, edited", done.name, photo=asked.plan.kept[0])
         yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
         for view in self._drawn(_afresh(lab), asked, made, "edited"):
             yield gr.skip(), *view
@@ -164,7 +164,7 @@ class Handlers:
             trace = labs.alive(self.pipe, lab)
             asked = traces.resampled(trace, sampling, lab.pinned)
         for view in self._drawn(lab, asked, lab.turn(labs.turned_title(sampling)), _origin(trace, asked)):
-            yield view._replace(**Drawing(*SAME[-len(Drawing._fields) :])._asdict())
+            yield view._replace(**dict.fromkeys(Drawing._fields, gr.skip()))
 
     def act(self, lab: Lab, event: gr.EventData) -> Iterator[View]:
         """Whatever was done on the page's own view."""
@@ -188,7 +188,7 @@ class Handlers:
     def _lock(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         """A scale is locked from now on, or no longer."""
         scale = labs.whole(wish, "scale")
-        after = replace(lab, locked=lab.locked ^ ({scale} & set(range(len(lab.trace.schedule)))))
+        after = replace(lab, locked=lab.locked ^ ({scale} & set(range(len(lab.seen.schedule)))))
         yield SAME._replace(lab=after, channel=labs.told_locked(after))
 
     def _goto(self, lab: Lab, wish: Mapping) -> Iterator[View]:
@@ -196,7 +196,7 @@ class Handlers:
 
     def _token(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         """Where a token looks; then, if its model is loaded, what would become of the picture with another one."""
-        trace = (lab.node and lab).trace
+        trace = lab.seen
         inquiry = Inquiry(lab, labs.spot_of(trace, wish), str(wish.get("later")))
         more = bool(wish.get("pictures")) and labs.live(self.pipe, trace) and not trace.about.sampling.smooth
         told = partial(inquiry.told, self.models.atlas)
@@ -218,13 +218,13 @@ class Handlers:
         trace = labs.alive(self.pipe, lab)
         spot, value = labs.spot_of(trace, wish), labs.whole(wish, "value")
         asked = traces.swapped(trace, spot, value, wish.get("later"), lab.pinned)
-        yield from self._branch(lab, asked, f"{labs.in_words(trace, spot)} set to {value}")
+        yield from self._branch(lab, asked, f"{labs.whereabouts(trace, spot)} set to {value}")
 
     def _redraw(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         trace, seed = labs.alive(self.pipe, lab), int(controls.roll())
         spot = labs.spot_of(trace, wish)
         asked = traces.redrawn_token(trace, spot, seed, wish.get("later"), lab.pinned)
-        yield from self._branch(lab, asked, f"{labs.in_words(trace, spot)} drawn anew, seed {seed}")
+        yield from self._branch(lab, asked, f"{labs.whereabouts(trace, spot)} drawn anew, seed {seed}")
 
     def _reroll(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         trace, scale, seed = labs.alive(self.pipe, lab), labs.whole(wish, "scale"), int(controls.roll())
@@ -245,7 +245,7 @@ class Handlers:
         requests = traces.mixture_requests(self.pipe, trace, fine, lab.pinned)
         after = replace(lab, mixed=tuple((f"{cut} scales, then {name}", asked) for cut, asked in enumerate(requests)))
         lab.brake.release()
-        for batch in traces.mixtures(self.pipe, trace, fine, lab.pinned):
+        for batch in traces.mixtures(self.pipe, requests):
             if lab.brake.pulled:
                 break
             words = runs.bar(f"mixing with {name}", batch.share)
@@ -325,15 +325,9 @@ def _afresh(lab: Lab) -> Lab:
     return replace(lab, locked=frozenset(), mixed=())
 
 
-def _flat(asked: Request) -> traces.Marks:
-    """Which tokens of a request's one picture are given."""
-    first, *rest = (keep[0] for keep in asked.plan.keep)
-    return first.new_tensor([bool(value) for keep in (first, *rest) for value in keep])
-
-
 def _kept(asked: Request) -> bool:
     """Whether all tokens of a request are given."""
-    return asked.plan is not None and all(bool(keep.all()) for keep in asked.plan.keep)
+    return asked.plan is not None and bool(asked.plan.kept.all())
 
 
 def _origin(before: Trace, asked: Request) -> str:
@@ -375,20 +369,11 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
 
 def _settings(spec: ModelSpec) -> tuple[Source, Drawing, Callable, Export]:
     """The left column; third, what happens when the knobs are reset."""
-    name, _, seed, *_ = controls.defaults(spec)
+    name, *_ = controls.defaults(spec)
     with gr.Group(elem_id="explore_subject"):
-        class_name = gr.Dropdown(
-            controls.choices(spec, None),
-            value=name,
-            allow_custom_value=True,  # so that a misspelt class is answered with the nearest ones
-            label="Class",
-            info="What to draw, or what your picture shows.",
-            elem_id="explore_class",
-        )
-        with gr.Row(elem_classes="seeds"):
-            seed_box = gr.Textbox(seed, max_lines=1, label="Seed", elem_id="explore_seed")
-        lock = gr.Checkbox(label="Keep this seed", info="Off: every draw rolls a new one.", elem_id="explore_lock")
-    seed_box.input(lambda: True, None, lock, **AT_ONCE)
+        info = "What to draw, or what your picture shows."
+        class_name = parts.subject(controls.choices(spec, None), name, info, "explore_class")
+        chance = parts.chance("Where chance starts.", "explore_")
     run, stop = parts.actions("explore_")
     picture = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")
     gr.HTML("<p>Or look at one of these:</p>", apply_default_css=False, elem_classes="note")
@@ -408,7 +393,7 @@ def _settings(spec: ModelSpec) -> tuple[Source, Drawing, Callable, Export]:
         drawing, reset = parts.drawing(Sampling(), "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
         export, file = _files()
-    source = Source(class_name, seed_box, lock, run, stop, picture, file, shelf)
+    source = Source(class_name, *chance, run, stop, picture, file, shelf)
     return source, drawing, reset, export
 
 

@@ -34,17 +34,27 @@ SUFFIXES = {"gif": ".gif", "mp4": ".mp4", "sheet": ".png", "trace": ".safetensor
 _serial = itertools.count(1)
 
 
+NOTHING = "There is no picture yet: draw one, open one, or choose an example."
+
+
 @dataclass(frozen=True, eq=False)
-class Node:
+class Made:
+    """How a picture came to the tab."""
+
+    title: str
+    name: str  # of what it shows, the same for all that grew out of it
+    parent: int | None = None  # the number of the one that it grew out of; None: of none
+    photo: Marks | None = None  # the tokens that a photo under it has given; None: there is none
+    turned: bool = False  # only a knob was turned: the next turn takes its place
+    instead: int | None = None  # the number of the one whose place it took
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Node(Made):
     """A picture on the tab. Its trace lies in a file: only the one that is looked at is held in memory."""
 
     number: int
-    parent: int | None  # the number of the one that it grew out of; None: of none
-    title: str
-    name: str  # of what it shows, the same for all that grew out of it
     file: Path
-    turned: bool = False  # only a knob was turned: the next turn takes its place
-    photo: Marks | None = None  # the tokens that a photo under it has given; None: there is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +76,26 @@ class Lab:
         """The one that is looked at; ValueError if there is none."""
         return self.named(self.current)
 
+    @property
+    def seen(self) -> Trace:
+        """The trace of the one that is looked at; ValueError if there is none."""
+        if self.trace is None:
+            raise ValueError(NOTHING)
+        return self.trace
+
     def named(self, number: object) -> Node:
         """A picture by its number; ValueError if it is not there."""
         for node in self.nodes:
             if node.number == number:
                 return node
         if not self.nodes:
-            raise ValueError("There is no picture yet: draw one, open one, or choose an example.")
+            raise ValueError(NOTHING)
         raise ValueError("That picture is no longer here: only the latest ones are kept.")
 
     @property
     def pinned(self) -> Marks:
         """The tokens that no act draws anew: those of a photo, and those of locked scales."""
-        locked, photo = self.trace.of_scales(self.locked), self.node.photo
+        locked, photo = self.seen.of_scales(self.locked), self.node.photo
         return locked if photo is None else locked | photo
 
     def at(self, number: object) -> "Lab":
@@ -86,20 +103,20 @@ class Lab:
         node = self.named(number)
         return replace(self, current=node.number, trace=Trace.load(node.file))
 
-    def grown(self, made: "Made", trace: Trace, folder: Path) -> "Lab":
+    def grown(self, made: Made, trace: Trace, folder: Path) -> "Lab":
         """With one more picture, which is looked at then; its trace is written into a folder."""
         number = 1 + max((node.number for node in self.nodes), default=0)
         file = folder / f"{number}.safetensors"
         trace.save(file)
-        node = Node(number, made.parent, made.title, made.name, file, made.turned, made.photo)
-        before = tuple(one for one in self.nodes if one.number != made.instead)
-        return replace(self, nodes=_fitting((*before, node)), current=number, trace=trace)
+        nodes = (*self.nodes, Node(**vars(made), number=number, file=file))
+        gone = [node for node in nodes if node.number == made.instead]
+        return replace(self, nodes=_without(nodes, gone or _excess(nodes)), current=number, trace=trace)
 
-    def branch(self, title: str) -> "Made":
+    def branch(self, title: str) -> Made:
         """How a picture comes that grows out of the one that is looked at."""
         return Made(title, self.node.name, self.current, self.node.photo)
 
-    def turn(self, title: str) -> "Made":
+    def turn(self, title: str) -> Made:
         """The same of one that is only drawn with other settings: it takes the place of an earlier turn."""
         now = self.node
         if now.turned and all(node.parent != now.number for node in self.nodes):
@@ -107,28 +124,23 @@ class Lab:
         return replace(self.branch(title), turned=True)
 
 
-@dataclass(frozen=True, eq=False)
-class Made:
-    """How a picture comes to the tab: its title, what it shows, its parent, and the tokens that a photo gives to it."""
-
-    title: str
-    name: str
-    parent: int | None = None
-    photo: Marks | None = None
-    turned: bool = False
-    instead: int | None = None  # the number of the one whose place it takes
+def _excess(nodes: Sequence[Node]) -> list[Node]:
+    """The oldest nodes, as many as have to go; the last one always stays."""
+    sizes = [node.file.stat().st_size if node.file.is_file() else 0 for node in nodes]
+    first = max(0, len(nodes) - MOST_NODES)
+    while first < len(nodes) - 1 and sum(sizes[first:]) > MOST_BYTES:
+        first += 1
+    return list(nodes[:first])
 
 
-def _fitting(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The latest nodes that fit; children of one that goes are handed to its parent. The last one always stays."""
-    kept = list(nodes)
-    sizes = [node.file.stat().st_size if node.file.is_file() else 0 for node in kept]
-    while len(kept) > 1 and (len(kept) > MOST_NODES or sum(sizes) > MOST_BYTES):
-        gone = kept.pop(0)
-        sizes.pop(0)
-        gone.file.unlink(missing_ok=True)
-        kept = [replace(node, parent=gone.parent) if node.parent == gone.number else node for node in kept]
-    return tuple(kept)
+def _without(nodes: Sequence[Node], gone: Sequence[Node]) -> tuple[Node, ...]:
+    """The other nodes; children of one that goes are handed to its parent, and its file goes too."""
+    left = list(nodes)
+    for node in gone:
+        node.file.unlink(missing_ok=True)
+        others = [one for one in left if one is not node]
+        left = [replace(one, parent=node.parent) if one.parent == node.number else one for one in others]
+    return tuple(left)
 
 
 class Slot:
@@ -163,13 +175,13 @@ def live(pipe: Pipeline, trace: Trace) -> bool:
 
 def alive(pipe: Pipeline, lab: Lab) -> Trace:
     """The trace that is looked at; ValueError if there is none, or another model made it."""
-    about = (lab.node and lab.trace).about
-    if not live(pipe, lab.trace):
+    about = lab.seen.about
+    if not live(pipe, lab.seen):
         raise ValueError(
             f"This trace was made by {about.model} ({about.digest}); {pipe.spec.name} is loaded. "
             "It can be looked at; to change it, load that model."
         )
-    return lab.trace
+    return lab.seen
 
 
 def of_edit(done: Done, place: int) -> Request:
@@ -208,7 +220,7 @@ def spot_of(trace: Trace, wish: Mapping) -> Spot:
     return spot
 
 
-def in_words(trace: Trace, spot: Spot) -> str:
+def whereabouts(trace: Trace, spot: Spot) -> str:
     """Where a token is, as people count."""
     side = trace.about.sides[spot.scale]
     return f"scale {spot.scale + 1}, row {spot.place // side + 1}, column {spot.place % side + 1}"
@@ -348,7 +360,7 @@ def _packed(tensor, kind: str) -> str:
 
 def write(lab: Lab, kind: str, folder: Path) -> str:
     """The picture that is looked at as a file of one of the kinds in `SUFFIXES`; its path."""
-    about = (lab.node and lab.trace).about
+    about = lab.seen.about
     path = folder / f"{slug(lab.node.name, 'picture')}-{about.origin}-seed-{about.seed}{SUFFIXES[kind]}"
     if kind == "trace":
         lab.trace.save(path)

@@ -47,6 +47,13 @@ class Renewal(NamedTuple):
     widgets: list
 
 
+class Chance(NamedTuple):
+    """Where chance starts, and whether it shall start there again."""
+
+    seed: gr.Textbox
+    lock: gr.Checkbox
+
+
 class Seeding(NamedTuple):
     """How many pictures, and where chance starts."""
 
@@ -74,14 +81,23 @@ def seeding(label: str, most: int, count: int, prefix: str = "") -> Seeding:
     """How many and which seed, with a button that rolls one."""
     with gr.Group():
         many = slider(label, "How many at once.", (1, most), count, 1, prefix)
-        with gr.Row(elem_classes="seeds"):
-            info = "Where chance starts. Picture i takes seed + i."
-            seed = gr.Textbox("0", max_lines=1, label="Seed", info=info, elem_id=f"{prefix}seed")
-            dice = gr.Button("Roll", size="sm", min_width=64, elem_classes="dice", elem_id=f"{prefix}dice")
-        lock = gr.Checkbox(label="Keep this seed", info="Off: every run rolls a new one.", elem_id=f"{prefix}lock")
+        return Seeding(many, *chance("Where chance starts. Picture i takes seed + i.", prefix))
+
+
+def chance(info: str, prefix: str = "") -> Chance:
+    """Which seed, with a button that rolls one."""
+    with gr.Row(elem_classes="seeds"):
+        seed = gr.Textbox("0", max_lines=1, label="Seed", info=info, elem_id=f"{prefix}seed")
+        dice = gr.Button("Roll", size="sm", min_width=64, elem_classes="dice", elem_id=f"{prefix}dice")
+    lock = gr.Checkbox(label="Keep this seed", info="Off: every run rolls a new one.", elem_id=f"{prefix}lock")
     dice.click(lambda: (controls.roll(), True), None, [seed, lock], **AT_ONCE)
     seed.input(lambda: True, None, lock, **AT_ONCE)  # who types a seed wants that one
-    return Seeding(many, seed, lock)
+    return Chance(seed, lock)
+
+
+def subject(choices: list[tuple[str, str]], value: str, info: str, name: str) -> gr.Dropdown:
+    """A class; what is typed stays as it is, so that a misspelt one is answered with the nearest ones."""
+    return gr.Dropdown(choices, value=value, allow_custom_value=True, label="Class", info=info, elem_id=name)
 
 
 def actions(prefix: str = "") -> Actions:

@@ -146,8 +146,8 @@ def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
         ]
         keep[0] = torch.ones_like(keep[0])
         with torch.inference_mode():
-            images = to_float(torch.from_numpy(case.picture)[None]).to(pipe.device)
-            return Plan(pipe.tokenizer.encode(images), [k.to(pipe.device) for k in keep])
+            images = to_float(torch.from_numpy(case.picture)[None])
+            return Plan(pipe.pyramids(images), [k.to(pipe.device) for k in keep])
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
         results = []

@@ -130,7 +130,7 @@ def reconstructed(pipe: Pipeline, val: PictureSet) -> Iterator[float | Reconstru
     pixels, decibels, maps, losses = [], [], [], []
     for rows in torch.arange(len(val)).split(32):
         images = val.images(rows).to(pipe.device)
-        tokens = pipe.tokenizer.encode(images)
+        tokens = pipe.pyramids(images)
         back = pipe.tokenizer.decode(pipe.tokenizer.quantizer.features(tokens))
         losses.append(pipe.surprise(tokens, val.labels[rows]).cpu())
         pixels.append(to_uint8(back))

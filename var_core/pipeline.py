@@ -88,8 +88,12 @@ class Pipeline:
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:
         """A square picture, resized to S -> its pyramid, K maps (1, L_k)."""
-        f = self.features(from_pil([image], self.spec.tokenizer.image_side))
-        return [found.tokens for found in self.tokenizer.quantizer.quantize(f)]
+        return self.pyramids(from_pil([image], self.spec.tokenizer.image_side))
+
+    @torch.inference_mode()
+    def pyramids(self, images: Tensor) -> list[Tensor]:
+        """Pictures (B, 3, S, S) in [-1, 1] -> K maps (B, L_k)."""
+        return [found.tokens for found in self.tokenizer.quantizer.quantize(self.features(images))]
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:

@@ -39,6 +39,11 @@ class Plan:
     def batch(self) -> int:
         return len(self.tokens[0])
 
+    @property
+    def kept(self) -> Tensor:
+        """All of `keep` in one sequence, bool (B, L)."""
+        return torch.cat(self.keep, 1)
+
     def to(self, device: torch.device) -> Plan:
         """The same plan on a device."""
         target = None if self.target is None else self.target.to(device)

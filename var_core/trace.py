@@ -303,7 +303,7 @@ def _shared(wanted: list[int], most: int) -> list[int]:
 def _about(values: dict) -> About:
     """From JSON; TypeError, KeyError or ValueError if it is something else."""
     sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
-    about = About(**{**_with_seeds(values), "sides": sides, "sampling": sampling})
+    about = About(**{**values, "sides": sides, "seeds": tuple(values["seeds"]), "sampling": sampling})
     plain = {str: (str,), int: (int,), bool: (bool,), float: (float, int)}
     for part in (about, sampling):
         for field, kind in get_type_hints(type(part)).items():
@@ -322,14 +322,6 @@ def _about(values: dict) -> About:
     if about.origin not in ORIGINS or not 0 <= about.label <= about.null_label:
         raise ValueError("range")
     return about
-
-
-def _with_seeds(values: dict) -> dict:
-    """The values with a tuple of seeds: traces saved before each scale had its own name one for all."""
-    if "seeds" in values:
-        return {**values, "seeds": tuple(values["seeds"])}
-    others = {key: value for key, value in values.items() if key != "seed"}
-    return {**others, "seeds": (values["seed"],) * len(values["sides"])}
 
 
 def fingerprint(codebook: Tensor) -> str:
@@ -521,7 +513,7 @@ def _planned(trace: Trace, plan: Plan, scales: Collection[int] = (), seed: int =
 
 def _check_codes(trace: Trace, plan: Plan) -> None:
     """ValueError if a plan gives tokens that stand for mixtures of codes, since these would not stay as they are."""
-    if trace.about.sampling.smooth and (torch.cat(plan.keep, 1)[0] & ~trace.keep).any():
+    if trace.about.sampling.smooth and (plan.kept[0] & ~trace.keep).any():
         raise ValueError(
             "This picture was drawn in smooth mode, where codes are mixtures: turn Smooth off to change single tokens "
             "or scales."
@@ -576,9 +568,9 @@ def alternatives(
     return _pictures(pipe, requests, memory, spot.scale + 1, FIRST)
 
 
-def mixtures(pipe: Pipeline, coarse: Trace, fine: Trace | int, pinned: Marks | None = None) -> Iterator[Batch]:
-    """The K + 1 pictures that `mixture_requests` are for, in order, a `Batch` after each scale."""
-    return _pictures(pipe, mixture_requests(pipe, coarse, fine, pinned), None, 0, len(pipe.schedule) + 1)
+def mixtures(pipe: Pipeline, requests: Sequence[Request]) -> Iterator[Batch]:
+    """The pictures of `mixture_requests`, in order, a `Batch` after each scale."""
+    return _pictures(pipe, requests, None, 0, len(requests))
 
 
 def mixture_requests(pipe: Pipeline, coarse: Trace, fine: Trace | int, pinned: Marks | None = None) -> list[Request]:
@@ -619,7 +611,7 @@ def _pictures(
     for start in range(0, len(requests), count):
         chunk = requests[start : start + count]
         plan = Plan.joined([request.plan for request in chunk])
-        if all(keep.all() for keep in plan.keep):  # nothing is left to the transformer
+        if plan.kept.all():  # nothing is left to the transformer
             done = (*done, *map(np.asarray, pipe.reconstruct(list(plan.tokens))))
         else:
             labels, seeds = zip(*((request.labels[0], request.seeds[0]) for request in chunk), strict=True)

@@ -1,0 +1,17 @@
+"""The command line as its user calls it."""
+
+from var_core.cli import main
+
+
+def run(*words) -> int:
+    """The exit status of a command."""
+    return main([str(word) for word in words])
+
+
+def fails(capsys, *words) -> str:
+    """What a command says that ends with an error: one line, and no traceback."""
+    capsys.readouterr()
+    assert run(*words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and "Traceback" not in error
+    return error
