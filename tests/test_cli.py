@@ -249,13 +249,25 @@ def test_training_goes_on_with_the_same_tokens_alone(data, model, tmp_path, caps
     assert "has 32 codes of 8 numbers, the tokenizer 64 of 8: they must be equal" in fails(
         capsys, *begun, "--tokenizer", model, "--out", tmp_path / "no"
     )
+    capsys.readouterr()
     assert run(*begun, "--tokenizer", tokenizer, "--out", tmp_path / "on") == 0  # the file holds it in float16
+    assert "another tokenizer" not in capsys.readouterr().out
     assert run("train", "tokenizer", *shared, "--resume", "--out", tokenizer) == 0
-    assert "has learned the tokens of another tokenizer than" in fails(
-        capsys, *begun, "--tokenizer", tokenizer, "--out", tmp_path / "no"
-    )
+    capsys.readouterr()
+    assert run(*begun, "--tokenizer", tokenizer, "--out", tmp_path / "after") == 0
+    assert f"are another tokenizer's than those that {out} has learned" in capsys.readouterr().out
     resumed = ("train", "transformer", *shared, "--tokenizer", tokenizer, "--resume", "--out", transformer)
     assert "another tokenizer" in fails(capsys, *resumed)
+
+
+def test_a_tokenizer_begins_with_the_weights_of_another_and_grows(data, model, tmp_path, capsys):
+    begun = ("train", "tokenizer", "--data", data, "--batch", 4, "--steps", 1, "--start", model)
+    assert run(*begun, "--residual-blocks", 2, "--out", tmp_path / "grown") == 0
+    config = load_state(tmp_path / "grown", "tokenizer")["extra"]["config"]
+    assert config["residual_blocks"] == 2 and config["vocabulary"] == 64
+    assert run(*begun, "--resume", "--out", tmp_path / "grown") == 0  # its sizes are those of the run
+    fewer = ("train", "tokenizer", "--data", data, "--steps", 1, "--start", tmp_path / "grown")
+    assert "only blocks can be added" in fails(capsys, *fewer, "--residual-blocks", 1, "--out", tmp_path / "no")
 
 
 def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):

@@ -20,6 +20,7 @@ from var_core.train import (
     TransformerTask,
     fingerprint,
     fitted_preview,
+    grown,
     load_state,
     load_tokenizer,
     psnr,
@@ -138,6 +139,48 @@ def test_training_starts_from_given_weights_and_leaves_them_alone(folder):
     assert_same(given.state_dict(), before)
 
 
+DEEPER = replace(tiny.SPEC.tokenizer, residual_blocks=3)
+
+
+@torch.no_grad()
+def test_a_grown_tokenizer_gives_the_same_tokens_and_pictures_until_it_is_trained(folder):
+    given, images = tiny.networks()[0], folder[2].images(torch.arange(4))
+    deeper = grown(given, DEEPER)
+    assert len(deeper.state_dict()) > len(given.state_dict())
+    tokens = given.encode(images)
+    assert_same(deeper.encode(images), tokens)
+    f_hat = given.quantizer.features(tokens)
+    assert_same(deeper.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
+
+
+def test_a_grown_tokenizer_shares_no_memory_with_its_start():
+    given = tiny.networks()[0]
+    before = {name: value.clone() for name, value in given.state_dict().items()}
+    with torch.no_grad():
+        for parameter in grown(given, DEEPER).parameters():
+            parameter += 1
+    assert_same(given.state_dict(), before)
+
+
+@pytest.mark.parametrize("wrong", [{"code_width": 16}, {"vocabulary": 32}, {"channels": 32}, {"residual_blocks": 2}])
+def test_a_tokenizer_grows_in_blocks_alone(wrong):
+    given = grown(tiny.networks()[0], DEEPER)
+    with pytest.raises(ValueError, match=r"cannot grow into .* only blocks can be added"):
+        grown(given, replace(DEEPER, **wrong))
+
+
+def test_training_goes_on_from_a_grown_tokenizer_and_improves_it(folder, tmp_path):
+    classes, train, val = folder
+    trained(tokenizer_task(folder), tmp_path / "first", steps=30)
+    start = load_tokenizer(tmp_path / "first")
+    task = TokenizerTask(DEEPER, train, val, classes, SETTINGS, start=start)
+    before, _ = task.report(start)
+    trained(task, tmp_path / "second", steps=30)
+    after, _ = task.report(load_tokenizer(tmp_path / "second"))
+    assert after["psnr"] > before["psnr"] + 0.5
+    assert load_tokenizer(tmp_path / "second").config == DEEPER
+
+
 def test_bfloat16_keeps_the_weights_in_float32_and_comes_close(folder, tmp_path):
     losses = {}
     for precision in ("float32", "bfloat16"):
@@ -246,6 +289,16 @@ def test_codes_become_the_means_of_their_vectors():
     for _ in range(30):
         means.update(torch.tensor([0, 0, 1]), vectors, torch.tensor([0, 0]))
     torch.testing.assert_close(means.codebook, torch.tensor([[2.0, 2.0], [-1.0, 0.0]]))
+
+
+def test_means_that_begin_from_a_codebook_leave_it_where_it_is_if_the_vectors_agree():
+    given = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    means, tokens = CodebookMeans(given.clone(), weight=2.0), torch.tensor([0, 2, 2, 0])
+    for _ in range(20):
+        assert means.update(tokens, given[tokens], torch.zeros(3, dtype=torch.int64)) == 0
+    torch.testing.assert_close(means.codebook, given)
+    means.update(tokens, given[tokens] + 1, torch.zeros(3, dtype=torch.int64))
+    torch.testing.assert_close(means.codebook[0], given[0] + 0.01)  # it follows as slowly as it does at any later step
 
 
 def test_a_code_that_nothing_chooses_moves_to_a_vector_of_the_batch():

@@ -392,10 +392,23 @@ def resumed(options: argparse.Namespace, kind: str) -> dict | None:
 
 def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
-    from .train import TokenizerTask
+    from .train import TokenizerTask, load_tokenizer
 
     kept = resumed(options, TokenizerTask.KIND)
-    config = TokenizerConfig(
+    start = load_tokenizer(options.start) if options.start and not kept else None
+    config = TokenizerConfig(**kept["config"]) if kept else tokenizer_sizes(options, start)
+    classes, train, val = read_pictures(options, config.image_side)
+    torch.manual_seed(options.seed)
+    device = pick_device(options.device)
+    task = TokenizerTask(config, train, val, classes, optimisation(options), device, start=start)
+    run_training(task, options)
+
+
+def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
+    """The sizes on the command line, or those of a tokenizer to start from with as many blocks as that says."""
+    if start:
+        return replace(start.config, residual_blocks=options.residual_blocks)
+    return TokenizerConfig(
         options.sides,
         options.vocabulary,
         options.code_width,
@@ -405,12 +418,6 @@ def train_tokenizer(options: argparse.Namespace) -> None:
         options.norm_groups,
         options.stem,
     )
-    if kept:
-        config = TokenizerConfig(**kept["config"])
-    classes, train, val = read_pictures(options, config.image_side)
-    torch.manual_seed(options.seed)
-    task = TokenizerTask(config, train, val, classes, optimisation(options), pick_device(options.device))
-    run_training(task, options)
 
 
 def train_decoder(options: argparse.Namespace) -> None:
@@ -433,7 +440,7 @@ def train_decoder(options: argparse.Namespace) -> None:
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
-    from .train import TransformerTask, load_tokenizer, same_tokenizer
+    from .train import TransformerTask, fingerprint, load_tokenizer, same_tokenizer
 
     kept = resumed(options, TransformerTask.KIND)
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
@@ -442,8 +449,8 @@ def train_transformer(options: argparse.Namespace) -> None:
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
-    if begun:
-        check_start(options, begun.tokenizer, tokenizer)
+    if begun and fingerprint(begun.tokenizer) != fingerprint(copy.deepcopy(tokenizer).half()):  # as a file holds it
+        say(f"The tokens of {options.tokenizer} are another tokenizer's than those that {options.start} has learned.")
     device = pick_device(options.device)
     train, val = read_tokens(
         options, tokenizer.to(device), device, lambda: read_pictures(options, tokenizer.config.image_side)[1:]
@@ -473,17 +480,6 @@ def transformer_sizes(
             f"{codes.vocabulary} of {codes.code_width}: they must be equal."
         )
     return given
-
-
-def check_start(options: argparse.Namespace, theirs: torch.nn.Module, ours: torch.nn.Module) -> None:
-    """ValueError unless the tokenizer of the model to start from gives the tokens of the one to train with."""
-    from .train import fingerprint
-
-    if fingerprint(theirs) != fingerprint(copy.deepcopy(ours).half()):  # as a model file holds it
-        raise ValueError(
-            f"The model {options.start} has learned the tokens of another tokenizer than {options.tokenizer}. "
-            "Name that model's file as the tokenizer, or leave out --start."
-        )
 
 
 def read_tokens(
@@ -872,6 +868,7 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--depth", type=int, default=8, help="number of blocks")
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
+START_HELP = f"begin with the weights of this one, and its sizes but for --residual-blocks: {TOKENIZER_HELP}"
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
     _device_option(made)
 
@@ -885,6 +882,7 @@ def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) ->
     made.add_argument("--batch", type=int, default=batch, help="pictures in a step")
     made.add_argument("--rate", type=float, default=rate, help="learning rate")
     made.add_argument(
+    made.add_argument("--start", type=Path, help=START_HELP)
         "--decay", type=float, default=0.0, help="last part of the time over which the rate falls to zero"
     )
     made.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -226,13 +226,14 @@ def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 class CodebookMeans:
     """The codebook as running means of the vectors assigned to each code (van den Oord et al. 2017, appendix A.1).
 
-    A code that nothing chooses any more is put onto a random vector of the batch.
+    A code that nothing chooses any more is put onto a random vector of the batch. `weight` > 0 makes the means begin at
+    the codebook as it is, as if so many vectors of each step had stood for every code so far.
     """
 
-    def __init__(self, codebook: Tensor, keep: float = 0.99, dead_below: float = 0.1):
+    def __init__(self, codebook: Tensor, keep: float = 0.99, dead_below: float = 0.1, weight: float = 0.0):
         self.codebook, self.keep, self.dead_below = codebook, keep, dead_below
-        self.counts = torch.zeros(len(codebook), device=codebook.device)  # (V,)
-        self.sums = torch.zeros_like(codebook)  # (V, C)
+        self.counts = torch.full_like(codebook[:, 0], weight)  # (V,)
+        self.sums = weight * codebook  # (V, C)
 
     @torch.no_grad()
     def update(self, tokens: Tensor, vectors: Tensor, places: Tensor) -> int:
@@ -261,8 +262,28 @@ def pixel_loss(decoded: Tensor, images: Tensor) -> Tensor:
     return error.abs().mean() + error.square().mean()
 
 
+def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
+    """A copy of `start` with more residual blocks (or as many), which gives the same tokens and pictures until trained.
+
+    What is added keeps silent at first: its last convolutions are zero. ValueError where sizes differ otherwise.
+    """
+    same = replace(config, residual_blocks=start.config.residual_blocks) == start.config
+    if not same or config.residual_blocks < start.config.residual_blocks:
+        raise ValueError(f"A tokenizer of {start.config} cannot grow into one of {config}: only blocks can be added.")
+    made = Tokenizer(config)
+    given = copy.deepcopy(start.state_dict())
+    load_strict(made, {**made.state_dict(), **given})
+    for name, parameter in made.named_parameters():
+        if name not in given and name.rsplit(".", 2)[-2] in ("conv2", "project"):
+            nn.init.zeros_(parameter)
+    return made
+
+
 class TokenizerTask:
-    """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors."""
+    """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors.
+
+    With `start` training begins from its weights, see `grown`.
+    """
 
     KIND = "tokenizer"
 
@@ -276,15 +297,18 @@ class TokenizerTask:
         device: str = "cpu",
         perceptual: float = 0.2,
         commitment: float = 0.25,
+        start: Tokenizer | None = None,
     ):
-        self.model = Tokenizer(config).to(device, memory_format=torch.channels_last)
+        made = grown(start, config) if start else Tokenizer(config)
+        self.model = made.to(device, memory_format=torch.channels_last)
         self.model.quantizer.codebook.requires_grad_(False)
         self.optimisation, self.device = optimisation, device
         self.perceptual, self.commitment = perceptual, commitment
         self.features = ImageFeatures().to(device)
         self.train, self.val = train, val
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
-        self.means = CodebookMeans(self.model.quantizer.codebook.data)
+        share = optimisation.batch * self.model.quantizer.schedule.total / config.vocabulary  # of a code in a step
+        self.means = CodebookMeans(self.model.quantizer.codebook.data, weight=share if start else 0.0)
         self.assigned: tuple[Tensor, Tensor] | None = None
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
