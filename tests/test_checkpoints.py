@@ -13,8 +13,9 @@ import torch
 from published import DATA
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tiny import SPEC, networks, write
+from tiny import SPEC, networks, pipeline, write
 
+from var_core import checkpoints
 from var_core.checkpoints import HALVED, PARTS, available, find, from_published, load, load_strict, save
 from var_core.config import SPECS, ModelSpec, TokenizerConfig
 from var_core.convert import write as write_tensors
@@ -254,6 +255,16 @@ def test_a_model_in_use_goes_on_when_its_file_is_replaced_or_removed(tmp_path):
     path.unlink()
     assert torch.equal(loaded.var.start, networks()[2].start)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_read_once_a_picture_stays_in_the_file(tmp_path, monkeypatch):
+    request, wanted = Request((1,), (2,)), pipeline().run(Request((1,), (2,)))
+    monkeypatch.setattr(checkpoints, "LARGE", 1)
+    pipe = Pipeline.load(str(in_float32(tmp_path)), device="cpu")
+    left = {name for name, layer in pipe.var.named_modules() if getattr(layer, "file", None)}
+    assert left == ({f"block_modulations.{number}" for number in range(2)} if sys.platform != "win32" else set())
+    for _ in range(2):  # the second time from the file again
+        assert all(torch.equal(a, b) for a, b in zip(pipe.run(request).tokens, wanted.tokens, strict=True))
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path):

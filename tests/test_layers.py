@@ -1,6 +1,7 @@
 """The blocks, each by itself."""
 
 import math
+import mmap
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from var_core.layers import (
     Upsample,
     modulate,
     pack,
+    to_int8,
 )
 from var_core.schedule import Schedule
 
@@ -199,7 +201,50 @@ def test_packing_takes_products_of_parts_of_a_tensor():
     assert torch.allclose(layer(x), before, atol=1e-5)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(1, 64), (2, 5, 64), (3, 1, 7, 64)])
+def test_products_of_8_bits_come_close(bias, shape):
+    torch.manual_seed(0)
+    layer, x, own = Linear(64, 48, bias=bias), torch.randn(shape), torch.randn(48)
+    before = layer(x), layer(x, own)
+    to_int8(layer)
+    found = (layer(x), layer(x, own)) if not bias else (layer(x),)
+    for ours, wanted in zip(found, before, strict=False):
+        assert ours.shape == wanted.shape
+        assert 0 < (ours - wanted).norm() / wanted.norm() < 0.03
+
+
+def test_products_of_8_bits_do_not_depend_on_other_rows():
+    torch.manual_seed(0)
+    layer, x = Linear(64, 48), torch.randn(6, 64) * torch.tensor([1e-3, 1, 100, 1, 1e4, 0])[:, None]
+    to_int8(layer)
+    alone = torch.cat([layer(row[None]) for row in x])
+    assert torch.equal(layer(x), alone)
+    assert torch.equal(alone[5], layer.bias)  # a row of zeros
+
+
+def test_rows_of_very_different_size_are_rounded_alike():
+    torch.manual_seed(0)
+    layer, row = Linear(64, 48, bias=False), torch.randn(1, 64)
+    to_int8(layer)
+    torch.testing.assert_close(layer(row * 1000), layer(row) * 1000)
+
+
+def test_a_weight_in_a_file_stays_there(tmp_path):
+    path, weight = tmp_path / "weight", torch.randn(20, 12)
+    path.write_bytes(weight.numpy().tobytes())
+    with path.open("rb") as raw:
+        file = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_COPY)
+    layer, x = Linear(12, 20), torch.randn(3, 12)
+    layer.weight = torch.nn.Parameter(torch.frombuffer(file, dtype=torch.float32).view(20, 12), requires_grad=False)
+    layer.file = file
+    wanted = F.linear(x, weight, layer.bias)
+    for lay_out in (pack, to_int8, lambda _: None):
+        lay_out(layer)
+        assert layer.product is None and torch.equal(layer(x), wanted)
+
+
 def test_only_float32_is_packed():
     layer = Linear(12, 20).half()
     pack(layer)
-    assert layer.packed is None and layer.weight.dtype == torch.float16
+    assert layer.product is None and layer.weight.dtype == torch.float16

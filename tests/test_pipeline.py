@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from tiny import SIDES, SPEC, pipeline, write
 
-from var_core.pipeline import Pipeline, Request, pick_device
+from var_core.pipeline import Pipeline, Request, pick_device, pick_dtype
 from var_core.plan import Plan
 from var_core.sampling import Sampling
 from var_core.schedule import Schedule
@@ -103,6 +103,21 @@ def test_a_model_runs_from_its_file(tmp_path):
     assert pipe.spec == SPEC
     assert [image.size for image in result.images] == [(SIDE, SIDE)] * 2
     assert [t.shape for t in result.tokens] == [(2, side * side) for side in SIDES]
+
+
+def test_int8_draws_nearly_what_float32_draws(tmp_path):
+    exact, rounded = (Pipeline.load(str(write(tmp_path)), device="cpu", dtype=dtype) for dtype in ("auto", "int8"))
+    asked = Request((1, 5), (2, 3))
+    ours, theirs = (pipe.run(asked).steps[0] for pipe in (rounded, exact))
+    assert not torch.equal(ours.entropy, theirs.entropy)
+    torch.testing.assert_close(ours.entropy, theirs.entropy, rtol=0, atol=0.1)
+    alone = rounded.run(Request((5,), (3,)))
+    assert torch.equal(torch.cat(alone.tokens, 1)[0], torch.cat(rounded.run(asked).tokens, 1)[1])
+
+
+def test_int8_is_refused_where_there_is_none():
+    with pytest.raises(ValueError, match="int8 is for the CPU, not for cuda: choose auto, or add --device cpu"):
+        pick_dtype("int8", "cuda")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK"])

@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tiny import SPEC, networks, pipeline
+from tiny import SIDES, SPEC, networks, pipeline
 
+from var_core.memory import Memory
 from var_core.pipeline import Request
 from var_core.plan import Plan
 from var_core.sampling import Sampling, certainty, draw, filter_logits, guide, gumbels, largest, seed_at, uniforms
+from var_core.schedule import Schedule
 
 PLAIN = Sampling(guidance=2.0, top_k=0, top_p=1.0)
 
@@ -31,6 +33,30 @@ def test_a_picture_does_not_depend_on_its_batch_mates(smooth):
         assert same(alone.tokens, [t[place : place + 1] for t in together.tokens])
         pixels, wanted = (np.asarray(run.images[i], int) for run, i in ((alone, 0), (together, place)))
         assert np.abs(pixels - wanted).max() <= (1 if smooth else 0)  # smooth codes are sums, rounded by batch size
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_scales_without_guidance_are_those_of_a_run_without_any(count):
+    schedule, sampling = Schedule(SIDES), dataclasses.replace(PLAIN, unguided_scales=count)
+    guided, never = (
+        [step.entropy for step in pipeline().run(Request((1,), (7,), one)).steps]
+        for one in (sampling, dataclasses.replace(PLAIN, guidance=0.0))
+    )
+    whole = pipeline().run(Request((1, 2), (7, 8), sampling))
+    given = [
+        dataclasses.replace(PLAIN, guidance=sampling.strength(k, schedule) / max(schedule.ratio(k), 1e-9))
+        for k in range(len(schedule))
+    ]
+    for scale, one in enumerate(given):
+        again = pipeline().run(Request((1, 2), (7, 8), one, Plan.resume(whole.tokens, scale)))
+        assert torch.equal(again.tokens[scale], whole.tokens[scale])
+    assert (count >= len(schedule) - 1) is all(torch.equal(a, b) for a, b in zip(guided, never, strict=True))
+
+
+def test_scales_without_guidance_are_the_same_with_a_memory():
+    request = Request((1,), (7,), dataclasses.replace(PLAIN, unguided_scales=2))
+    alone, remembered = (list(pipeline().steps(request, memory)) for memory in (None, Memory()))
+    assert same([step.tokens for step in alone], [step.tokens for step in remembered])
 
 
 def test_another_seed_gives_another_picture():

@@ -411,7 +411,7 @@ ODD = (None, "x", "", -1, 0, 1.5, float("nan"), float("inf"), [], [[1]], [1, "a"
 # for each field those of them that it may have
 POSSIBLE = {
     **dict.fromkeys(("model", "digest", "codebook", "class_name", "device"), ("x", "")),
-    **dict.fromkeys(("label", "top_k", "top_p"), (0,)),
+    **dict.fromkeys(("label", "top_k", "top_p", "unguided_scales"), (0,)),
     **{"null_label": (10**30,), "sampling": ("{}",), "guidance": (0, 1.5), "temperature": (1.5,)},
 }
 

@@ -272,6 +272,7 @@ def test_a_picture_without_a_recipe_is_refused(handlers: Handlers, tmp_path: Pat
 def test_every_setting_is_wired_into_a_run_in_the_order_it_is_read(page: gr.Blocks):
     inputs = [fn.inputs for fn in page.fns.values() if fn.name == "prepare"]
     labels = ["Keep this seed", "Class", "Pictures", "Seed", "Guidance", "Temperature", "Top-k", "Top-p", "Smooth"]
+    labels.append("Scales without guidance")
     assert inputs and all([widget.label for widget in given] == labels for given in inputs)
 
 

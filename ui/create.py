@@ -34,6 +34,7 @@ class Settings(NamedTuple):
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox
+    unguided_scales: gr.Slider
 
 
 class Helpers(NamedTuple):

@@ -68,6 +68,7 @@ class View(NamedTuple):
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox
+    unguided_scales: gr.Slider
 
 
 SAME = unchanged(View)
@@ -425,7 +426,7 @@ def _wire_acts(handlers: Handlers, view: View, drawing: Drawing, reset: Callable
     act = partial(view.channel.act, trigger_mode="multiple")  # else what is clicked while another act runs is lost
     _begin(handlers, view, act, handlers.act, [view.lab], list(view))
     # of a knob that is being turned only the last place counts; a number that is being typed is none yet
-    sliders = (drawing.guidance, drawing.temperature, drawing.top_p)
+    sliders = (drawing.guidance, drawing.temperature, drawing.top_p, drawing.unguided_scales)
     moves = [*(knob.input for knob in (*sliders, drawing.smooth)), *(knob.release for knob in sliders)]
     turns = [partial(move, trigger_mode="always_last") for move in moves]
     for trigger in (*turns, drawing.top_k.submit, drawing.top_k.blur, reset):

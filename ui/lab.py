@@ -199,7 +199,9 @@ def turned_title(sampling: Sampling) -> str:
 def _drawing(sampling: Sampling) -> list[str]:
     """How tokens are drawn, in words."""
     words = [f"guidance {sampling.guidance:g}", f"temperature {sampling.temperature:g}"]
-    return [*words, f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}", *(["smooth"] if sampling.smooth else [])]
+    others = {"smooth": sampling.smooth, f"{sampling.unguided_scales} scales unguided": sampling.unguided_scales}
+    words += [f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
+    return [*words, *(name for name, on in others.items() if on)]
 
 
 # ------------------------------------------------------------------------------------------------ asked by the page

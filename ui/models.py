@@ -26,8 +26,8 @@ DOING = {"download": "downloading", "check": "checking", "preview": "fitting the
 class Models:
     """The model that is loaded, and what belongs to it: the atlas of its codes, and what its last run remembers."""
 
-    def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path = checkpoints.FOLDER):
-        self.device, self.folder = device, folder
+    def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path = checkpoints.FOLDER, dtype: str = "auto"):
+        self.device, self.folder, self.dtype = device, folder, dtype
         self._take(pipe)
 
     def _take(self, pipe: Pipeline) -> None:
@@ -59,11 +59,14 @@ class Models:
         before = str(self.pipe.path or self.pipe.spec.name)
         del self.pipe, self.slot, self.atlas
         try:
-            pipe = Pipeline.load(name, device=self.device, folder=self.folder)
+            pipe = self._load(name)
         except ValueError:
-            self._take(Pipeline.load(before, device=self.device, folder=self.folder))
+            self._take(self._load(before))
             raise
         self._take(pipe)
+
+    def _load(self, name: str) -> Pipeline:
+        return Pipeline.load(name, device=self.device, dtype=self.dtype, folder=self.folder)
 
 
 class Menu(NamedTuple):

@@ -38,6 +38,7 @@ class Drawing(NamedTuple):
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox
+    unguided_scales: gr.Slider
 
 
 class Renewal(NamedTuple):
@@ -121,6 +122,7 @@ def drawing(usual: Sampling, prefix: str = "") -> tuple[Drawing, Callable]:
             info="Blends codes by probability: softer, less varied.",
             elem_id=f"{prefix}smooth",
         ),
+        slider("Scales without guidance", "So many last scales: faster, a little worse.", (0, 10), 0, 1, prefix),
     )
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
     restored = reset.click(lambda: controls.shown_drawing(usual), None, list(widgets), **AT_ONCE)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mmap
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,8 @@ PARTS = ("tokenizer.", "preview.", "transformer.")  # what the names of the tens
 TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}  # of the tensors in a file
 # What `load` puts into the type asked for: most of the weights, and all products that official code runs in float16.
 HALVED = re.compile(r"^transformer\.(blocks|block_modulations|shared_modulation)\..*(weight|bias)$")
+# Linear layers whose large weights are read once a picture, and can stay in the file; a quarter of a published model.
+SELDOM = re.compile(r"^(block_modulations\.\d+|shared_modulation)$")
 
 # Published name -> ours; applied in this order.
 TOKENIZER_RULES = (
@@ -165,7 +168,7 @@ def load(
     """
     path = find(name, folder)
     spec = read_spec(path)
-    tensors = _tensors(path, dtype, torch.device(device))
+    tensors, files = _tensors(path, dtype, torch.device(device))
     if extra := sorted(name for name in tensors if not name.startswith(PARTS)):
         raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")
     with torch.device("meta"):
@@ -174,16 +177,19 @@ def load(
     for prefix, module in zip(PARTS, modules, strict=True):
         load_strict(module, _part(tensors, prefix))
         filled.append(module.eval())
+    for name, layer in filled[-1].named_modules():
+        if SELDOM.match(name) and hasattr(mmap.mmap, "madvise"):  # not on Windows
+            layer.file = files.get(f"transformer.{name}.weight")
     return Loaded(spec, *filled, digest_of(path), path)
 
 
-def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, Tensor]:
-    """All tensors of a file, in the types and on the device that they are to have.
+def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict[str, Tensor], dict[str, mmap.mmap]]:
+    """All tensors of a file, in the types and on the device that they are to have; and the mappings of large ones.
 
     What has to change is read into a buffer, always the same one, and not mapped: mapped pages, or many buffers, would
     stay in memory beside the result.
     """
-    loaded = {}
+    loaded, files = {}, {}
     with _reading(path) as mapped, open(path, "rb") as raw:
         length = int.from_bytes(raw.read(8), "little")
         header = json.loads(raw.read(length))
@@ -194,20 +200,26 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, 
             if stored is None:
                 raise ValueError(f"{path}: {name} is of type {header[name]['dtype']}. The file is of another model.")
             wanted = dtype if HALVED.match(name) else torch.float32
-            if device.type == "cpu" and stored == wanted:
-                begin, end = header[name]["data_offsets"]
-                loaded[name] = _mapped_alone(path, name) if end - begin >= LARGE else mapped.get_tensor(name)
-            else:
-                begin, end = header[name]["data_offsets"]
+            (begin, end), shape = header[name]["data_offsets"], header[name]["shape"]
+            if device.type != "cpu" or stored != wanted:
                 values = _read(raw, 8 + length + begin, buffer[: end - begin]).view(stored)
-                loaded[name] = values.view(header[name]["shape"]).to(device, wanted)
-    return loaded
+                loaded[name] = values.view(shape).to(device, wanted)
+            elif end - begin < LARGE:
+                loaded[name] = mapped.get_tensor(name)
+            else:
+                files[name], values = _mapped_alone(raw, 8 + length + begin, end - begin)
+                loaded[name] = values.view(stored).view(shape)
+    return loaded, files
 
 
-def _mapped_alone(path: Path, name: str) -> Tensor:
-    """A tensor in a mapping of its own: when it is dropped, what was read of the file for it leaves the memory."""
-    with _reading(path) as file:
-        return file.get_tensor(name)
+def _mapped_alone(file: BinaryIO, begin: int, count: int) -> tuple[mmap.mmap, Tensor]:
+    """So many bytes of a file in a mapping of their own, uint8 (count,).
+
+    When it is dropped, what was read of the file for it leaves the memory.
+    """
+    before = begin % mmap.ALLOCATIONGRANULARITY
+    mapping = mmap.mmap(file.fileno(), before + count, access=mmap.ACCESS_COPY, offset=begin - before)
+    return mapping, torch.frombuffer(mapping, dtype=torch.uint8, count=count, offset=before)
 
 
 def _read(file: BinaryIO, begin: int, buffer: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def drain(work: Iterator[float | Any], label: str) -> Any:
 
 def generate(options: argparse.Namespace) -> None:
     """Pictures of one class, seeds counting up from --seed, each a PNG with its recipe."""
-    pipe = Pipeline.load(options.model, device=options.device)
+    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
     label = pipe.spec.label(options.class_name)
     sampling = sampling_of(options)
     if not 1 <= options.count <= 1000:
@@ -95,7 +95,7 @@ def sample(options: argparse.Namespace) -> None:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if options.device != "cpu" and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    pipe = Pipeline.load(options.model, device=options.device)
+    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
     spec = pipe.spec
     names = options.classes.split(",")
     labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
@@ -128,7 +128,7 @@ def together(world: int, kind: str) -> Iterator[Callable[[], object]]:
 
 def edit(options: argparse.Namespace) -> None:
     """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe."""
-    pipe = Pipeline.load(options.model, device=options.device)
+    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
     job = asked_edit(options, pipe)
     options.out.mkdir(parents=True, exist_ok=True)
     if job.painted.any():
@@ -215,13 +215,13 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 def sampling_of(options: argparse.Namespace) -> Sampling:
     """The sampling settings on the command line."""
-    return Sampling(options.guidance, options.temperature, options.top_k, options.top_p, options.smooth)
+    return Sampling(**{field.name: getattr(options, field.name) for field in fields(Sampling)})
 
 
 def replay(options: argparse.Namespace) -> None:
     """The picture of a PNG's recipe, made again."""
     recipe = Recipe.read(options.picture)
-    pipe = Pipeline.load(options.model or recipe.model, device=options.device)
+    pipe = Pipeline.load(options.model or recipe.model, device=options.device, dtype=options.dtype)
     out = options.out or options.picture.with_name(options.picture.stem + "-again.png")
     recipe.save(pipe.run(recipe.request(pipe)).images[0], out)
     say(str(out))
@@ -233,7 +233,7 @@ def trace(options: argparse.Namespace) -> None:
     from .trace import opened, recorded
 
     check_trace(options)
-    pipe = Pipeline.load(options.model, device=options.device)
+    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
     sampling = sampling_of(options)
     label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
     if options.picture:
@@ -580,7 +580,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from . import evaluate as measure
     from .features import ImageFeatures
 
-    pipe = Pipeline.load(options.model, device=options.device)
+    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
     classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(classes.names) != pipe.spec.transformer.classes:
         raise ValueError(f"{options.data} has {len(classes.names)} classes, the model {pipe.spec.transformer.classes}.")
@@ -650,10 +650,12 @@ def bench(options: argparse.Namespace) -> None:
     """
     from . import bench as measure
 
-    if (name := f"var-{options.model.removeprefix('var-')}") in SPECS:
-        climb(SPECS[name], options.repeats or 3)
-        return
-    pipe = Pipeline.load(options.model, device=options.device)
+    size_asked = SPECS.get(f"var-{options.model.removeprefix('var-')}")
+    if options.fast:
+        return bench_fast(options, size_asked)
+    if size_asked:
+        return climb(size_asked, options.repeats or 3)
+    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
     repeats = (20 if options.trace else 7) if options.repeats is None else options.repeats
     if repeats < 1:
         raise ValueError(f"repeats {repeats}: choose 1 or more.")
@@ -667,6 +669,36 @@ def bench(options: argparse.Namespace) -> None:
         return
     request = Request((0,), (0,), sampling_of(options))
     say(measure.report(*measure.measure(pipe, request, repeats)))
+
+
+def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
+    """The fast modes of a model, or of random weights of a size: their times and, with a data folder, their prices."""
+    from . import fast
+
+    if spec:
+        from .ladder import random_pipeline
+
+        pipes = {dtype: random_pipeline(spec, dtype) for dtype in fast.DTYPES}
+    else:
+        pipes = {dtype: Pipeline.load(options.model, device="cpu", dtype=dtype) for dtype in fast.DTYPES}
+    ways = fast.modes(LOOKS if spec else sampling_of(options))
+    found = drain(fast.prices(pipes, ways, ruler(options, pipes[fast.EXACT])), "prices") if options.data else []
+    say(fast.report(ways, fast.seconds(pipes, ways, options.repeats or 5), found))
+
+
+def ruler(options: argparse.Namespace, pipe: Pipeline) -> Any:
+    """What prices are measured with: the real pictures of --data."""
+    from .evaluate import Measured
+    from .fast import Ruler
+    from .features import ImageFeatures
+
+    classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
+    network = ImageFeatures()
+    real = [
+        Measured(kept_features(network, split.pixels, options.cache, name), split.labels)
+        for name, split in (("train", train), ("val", val))
+    ]
+    return Ruler.of(network, *real, len(classes.names))
 
 
 def climb(spec: ModelSpec, repeats: int) -> None:
@@ -715,6 +747,12 @@ def _device_option(*commands: argparse.ArgumentParser) -> None:
         made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
+def _loading_options(*commands: argparse.ArgumentParser) -> None:
+    _device_option(*commands)
+    for made in commands:
+        made.add_argument("--dtype", default="auto", help=DTYPE_HELP)
+
+
 def _sampling_options(made: argparse.ArgumentParser) -> None:
     defaults = Sampling()
     made.add_argument("--guidance", type=float, default=defaults.guidance, help="how strictly to follow the class")
@@ -726,6 +764,9 @@ def _sampling_options(made: argparse.ArgumentParser) -> None:
         "--top-p", type=float, default=defaults.top_p, help="draw from the likeliest of this mass, 1 = all"
     )
     made.add_argument("--smooth", action="store_true", help="mix codes instead of choosing one")
+    made.add_argument(
+        "--unguided-scales", type=int, default=0, help="last scales drawn without guidance: faster, a little worse"
+    )
 
 
 def _picture_commands(commands: Any) -> None:
@@ -750,7 +791,7 @@ def _picture_commands(commands: Any) -> None:
     again.add_argument("picture", type=Path, help="a PNG made by this program")
     again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
     again.add_argument("--out", type=Path, default=None, help="file to write (default: beside it)")
-    _device_option(made, many, again)
+    _loading_options(made, many, again)
     classes = _command(commands, "classes", list_classes)
     classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
 
@@ -767,7 +808,7 @@ def _trace_command(commands: Any) -> None:
     made.add_argument("--replace", action="store_true", help="replace files that are there already")
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     _sampling_options(made)
-    _device_option(made)
+    _loading_options(made)
 
 
 def _edit_command(commands: Any) -> None:
@@ -809,7 +850,7 @@ def _edit_command(commands: Any) -> None:
     made.add_argument("--harmonise", type=int, default=usual.harmonise, help="a second pass so wide along the seam")
     made.add_argument("--context", type=float, default=usual.context, help="side of the square, in extents of the mask")
     _sampling_options(made)
-    _device_option(made)
+    _loading_options(made)
 
 
 def _model_commands(commands: Any) -> None:
@@ -825,7 +866,9 @@ def _model_commands(commands: Any) -> None:
     made.add_argument("--out", type=Path, help="file to write (default: in checkpoints/)")
 
 
+DTYPE_HELP = "type of the transformer's products: auto, float32, float16, bfloat16; or int8 on a CPU, which is faster"
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
+START_HELP = f"begin with the weights of this one, and its sizes but for --residual-blocks: {TOKENIZER_HELP}"
 
 
 def _training_commands(commands: Any) -> None:
@@ -839,6 +882,7 @@ def _training_commands(commands: Any) -> None:
 def _train_tokenizer_command(commands: Any) -> None:
     made = _command(commands, "tokenizer", train_tokenizer)
     _training_options(made, batch=8, rate=5e-4)
+    made.add_argument("--start", type=Path, help=START_HELP)
     made.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
     made.add_argument("--vocabulary", type=int, default=4096, help="codes in the codebook")
     made.add_argument("--code-width", type=int, default=16, help="numbers in a code")
@@ -868,7 +912,6 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--depth", type=int, default=8, help="number of blocks")
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
-START_HELP = f"begin with the weights of this one, and its sizes but for --residual-blocks: {TOKENIZER_HELP}"
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
     _device_option(made)
 
@@ -882,7 +925,6 @@ def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) ->
     made.add_argument("--batch", type=int, default=batch, help="pictures in a step")
     made.add_argument("--rate", type=float, default=rate, help="learning rate")
     made.add_argument(
-    made.add_argument("--start", type=Path, help=START_HELP)
         "--decay", type=float, default=0.0, help="last part of the time over which the rate falls to zero"
     )
     made.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")
@@ -907,9 +949,12 @@ def _measuring_commands(commands: Any) -> None:
     )
     speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
     speed.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
+    speed.add_argument("--fast", action="store_true", help="the fast modes; with --data also what they cost")
+    speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
+    speed.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
     speed.add_argument("--repeats", type=int, help="runs, of which the median counts (default: 7; 20 for --trace)")
     _sampling_options(speed)
-    _device_option(measured, speed)
+    _loading_options(measured, speed)
 
 
 def _run_commands(commands: Any) -> None:

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from .bench import peak_bytes, timed
-from .checkpoints import PARTS, load_strict, read_spec
+from .checkpoints import PARTS, Loaded, load_strict, read_spec
 from .config import ModelSpec
 from .convert import write
 from .layers import pack
@@ -90,6 +90,12 @@ def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
         for embedding in (var.class_embedding, var.level_embedding):
             torch.nn.init.normal_(embedding.weight)
     return Networks(spec, var.eval(), tokenizer.eval())
+
+
+def random_pipeline(spec: ModelSpec, dtype: str) -> Pipeline:
+    """A pipeline with random weights of a size, on the CPU."""
+    networks = random_networks(spec)
+    return Pipeline(Loaded(spec, networks.tokenizer, Preview(spec.tokenizer), networks.var, "random"), dtype=dtype)
 
 
 def fitted(networks: Networks, gains: Gains) -> Networks:

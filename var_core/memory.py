@@ -24,6 +24,10 @@ class Reader:
         """What the head reads at a scale, float32 (B, L_k, D); scale_input (b, L_k, C) serves all of B = n * b rows."""
         return _step(self.var, self.condition, scale_input, scale, self.cache)
 
+    def leave(self, rows: int) -> None:
+        """Read on for the first `rows` of the batch alone."""
+        self.condition, self.cache = self.condition.first(rows), self.cache.first(rows)
+
 
 class Memory:
     """What a run leaves to the next one: keys, values, queries, and what the head read, of both branches of guidance.
@@ -53,6 +57,9 @@ class Memory:
             self.decoded = {}
         self._var, self.labels, self.shown, self.hidden = weakref.ref(var), labels, [], []
         self.condition, self.cache = var.condition(labels), var.new_cache(len(labels), QueryCache)
+
+    def leave(self, rows: int) -> None:
+        """Nothing: whoever looks inside wants to see both branches at every scale."""
 
     def read(self, scale_input: Tensor, scale: int) -> Tensor:
         """As `Reader.read`, remembered where it can be."""

@@ -23,6 +23,7 @@ class Sampling:
     `guidance` is the paper's cfg at the last scale, 0 = off; `top_k` 0 and `top_p` 1 filter nothing (the paper's
     authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
     `smooth` mixes codes by probability instead of choosing one: pleasant to look at, worse in the metrics.
+    So many last scales, `unguided_scales`, are drawn without guidance, for half of their work.
     """
 
     guidance: float = 4.0
@@ -30,12 +31,18 @@ class Sampling:
     top_k: int = 100
     top_p: float = 0.95
     smooth: bool = False
+    unguided_scales: int = 0
 
     def __post_init__(self):
         _within("guidance", self.guidance, 0, 30)
         _within("temperature", self.temperature, 0.05, 5)
         _within("top_k", self.top_k, 0, 1_000_000)
         _within("top_p", self.top_p, 0, 1)
+        _within("unguided_scales", self.unguided_scales, 0, 1000)
+
+    def strength(self, scale: int, schedule: Schedule) -> float:
+        """t of `guide` at a scale: the paper's cfg * k / (K - 1), but 0 at the last `unguided_scales`."""
+        return self.guidance * schedule.ratio(scale) * (scale < len(schedule) - self.unguided_scales)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
@@ -170,7 +177,8 @@ def steps(
     it knows already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed.
     """
     nothing = torch.full_like(labels, var.config.null_label)
-    two = not torch.equal(labels, nothing) and (sampling.guidance > 0 or memory is not None)  # else both would be equal
+    strengths = [sampling.strength(scale, var.schedule) for scale in range(len(var.schedule))]
+    two = not torch.equal(labels, nothing) and (any(strengths) or memory is not None)  # else both would be equal
     both = torch.cat((labels, nothing)) if two else labels
     reader = memory or Reader(var, both)
     if memory:
@@ -178,9 +186,11 @@ def steps(
     chooser = Draw(sampling, seeds, var.schedule)
     f_hat = quantizer.empty(len(labels))
     for scale, side in enumerate(var.schedule.sides):
+        if two and not any(strengths[scale:]):
+            reader.leave(len(labels))
         hidden = reader.read(quantizer.next_input(f_hat, scale), scale)
-        if two:  # before the head, which is affine: the same logits for half of its work
-            hidden = guide(*hidden.chunk(2), sampling.guidance * var.schedule.ratio(scale))
+        if len(hidden) > len(labels):  # before the head, which is affine: the same logits for half of its work
+            hidden = guide(*hidden.chunk(2), strengths[scale])
         keep = plan.keep[scale]
         places = (~keep).any(0).nonzero()[:, 0]  # nothing is drawn where all pictures keep their token
         probability = chooser.distribution(var.logits(hidden[:, places]))  # (B, n, V)

@@ -391,7 +391,7 @@ def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Me
     keep = torch.cat([one.step.keep for one in steps], 1)[0]  # (L,)
     plain, *rest = var.logits(torch.cat(memory.hidden, 1)).split(1)  # (1, L, V); without a class there is one branch
     unconditional = rest[0] if rest else plain
-    strengths = torch.tensor([sampling.guidance * schedule.ratio(k) for k in schedule.levels().tolist()])
+    strengths = torch.tensor([sampling.strength(k, schedule) for k in schedule.levels().tolist()])
     guided = guide(plain, unconditional, strengths.to(plain)[:, None]) if rest else plain
     logits = guided / sampling.temperature
     logs = logits.log_softmax(-1)

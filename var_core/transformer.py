@@ -20,6 +20,10 @@ class Condition:
     blocks: tuple[Tensor, ...]  # depth times (B, 6, D)
     head: Tensor  # (B, 2, D)
 
+    def first(self, rows: int) -> "Condition":
+        """The part of the first `rows` of the batch."""
+        return Condition(self.start[:rows], tuple(block[:rows] for block in self.blocks), self.head[:rows])
+
 
 class VAR(nn.Module):
     """Next-scale prediction (Tian et al. 2024, section 3). Labels are class ids; `config.null_label` is "no class"."""
