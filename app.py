@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     text = "type of the transformer's products: auto, float32, float16, bfloat16; or int8 on a CPU, which is faster"
     flags.add_argument("--dtype", default="auto", help=text)
+    flags.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
     flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")
     flags.add_argument("--threads", type=int, help="CPU threads to use (default: all cores)")
     flags.add_argument("--share", action="store_true", help="also make a public link")
@@ -47,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         login = credentials(flags.auth)
         port = free_port(flags.host, flags.port)
         choose = flags.allow_models or (flags.host in LOCAL and not flags.share)
-        pipe = load(flags.model, flags.device, flags.threads, flags.dtype)
-        page = build(pipe, flags.device, choose, flags.dtype)
+        how = {"dtype": flags.dtype, "compiled": flags.compile}
+        page = build(load(flags.model, flags.device, flags.threads, **how), flags.device, choose, **how)
         serve(page, flags.host, port, login, flags.share)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
@@ -80,23 +81,26 @@ def free_port(host: str, wanted: int | None) -> int:
     raise ValueError(f"Cannot serve on {host}, {where} ({reason}): choose another --host or --port.")
 
 
-def load(model: str | None, device: str, threads: int | None, dtype: str = "auto") -> "Pipeline":
-    """The model, ready to use; ValueError if it, the device, the type or the number of threads cannot be had."""
+def load(model: str | None, device: str, threads: int | None, **how: object) -> "Pipeline":
+    """The model, ready to use; ValueError if it, the device, the type or the number of threads cannot be had.
+
+    `how` is what `Pipeline.load` takes besides.
+    """
     from var_core import checkpoints  # here, not above: wrong flags and --help are answered at once
     from var_core.pipeline import Pipeline, use_threads
 
     if threads is not None:
         use_threads(threads)
-    return Pipeline.load(model or checkpoints.DEFAULT, device=device, dtype=dtype)
+    return Pipeline.load(model or checkpoints.DEFAULT, device=device, **how)
 
 
-def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, dtype: str = "auto") -> "gr.Blocks":
+def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: object) -> "gr.Blocks":
     """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model."""
     import gradio as gr
 
     from ui import create, edit, explore, look, models
 
-    running = models.Models(pipe, device, dtype=dtype)
+    running = models.Models(pipe, device, **how)
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
         header = gr.HTML(look.header(pipe), elem_id="header")
         menu = models.menu(running) if choose else None

@@ -6,9 +6,11 @@ import torch
 
 from var_core.ladder import (
     EDIT,
+    ON_GPU,
     PICTURE,
     RUNGS,
     TASKS,
+    Rung,
     climb,
     clocked,
     fitted,
@@ -16,6 +18,7 @@ from var_core.ladder import (
     plain_filter,
     random_networks,
     report,
+    throughput,
 )
 from var_core.sampling import Sampling, filter_logits
 from var_core.schedule import Schedule
@@ -51,6 +54,24 @@ def test_the_ladder_is_told_as_a_table():
     text = report(rungs, Schedule(tiny.SIDES))
     assert all(f"| {name} |" in text for name in RUNGS)
     assert text.splitlines()[2].split("|")[3].strip() == "1.00"
+
+
+def test_what_a_gpu_would_run_runs_here():
+    ways = {name: gains for name, gains in ON_GPU.items() if not gains.compiled}
+    rungs = climb(tiny.SPEC, 1, SAMPLING, ways, batch=3)
+    assert [rung.name for rung in rungs] == list(ways)
+    assert all(count == 0 for rung in rungs[:-1] for count in rung.differing.values())
+    halved = fitted(random_networks(tiny.SPEC), ON_GPU["+ products in float16"]).var
+    assert halved.blocks[0].attention.qkv.weight.dtype == torch.float16 and halved.head.weight.dtype == torch.float32
+    assert throughput([Rung("plain", {PICTURE: (1.0, 1.0)}, {}), Rung("+ all", {PICTURE: (0.5, 0.5)}, {})], 4) == (
+        "2.00 a second plain, 4.00 with all"
+    )
+
+
+def test_every_picture_of_a_batch_is_drawn_as_alone():
+    networks = random_networks(tiny.SPEC)
+    both = clocked(networks, PICTURE, RUNGS["plain"], SAMPLING, batch=2)
+    assert torch.equal(both.tokens[:1], clocked(networks, PICTURE, RUNGS["plain"], SAMPLING).tokens)
 
 
 def test_memory_is_that_of_processes_of_their_own():

@@ -1,5 +1,6 @@
 """A loaded model: what it refuses, what it returns, and that its visitors never mix."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -113,6 +114,15 @@ def test_int8_draws_nearly_what_float32_draws(tmp_path):
     torch.testing.assert_close(ours.entropy, theirs.entropy, rtol=0, atol=0.1)
     alone = rounded.run(Request((5,), (3,)))
     assert torch.equal(torch.cat(alone.tokens, 1)[0], torch.cat(rounded.run(asked).tokens, 1)[1])
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_blocks_draw_the_same_picture(tmp_path):
+    exact, fused = (Pipeline.load(str(write(tmp_path)), device="cpu", compiled=flag) for flag in (False, True))
+    asked = Request((1, 5), (2, 3))
+    assert all(torch.equal(a, b) for a, b in zip(fused.run(asked).tokens, exact.run(asked).tokens, strict=True))
+    with pytest.raises(ValueError, match=r"int8 and torch\.compile do not go together"):
+        Pipeline.load(str(write(tmp_path)), device="cpu", dtype="int8", compiled=True)
 
 
 def test_int8_is_refused_where_there_is_none():

@@ -26,8 +26,9 @@ DOING = {"download": "downloading", "check": "checking", "preview": "fitting the
 class Models:
     """The model that is loaded, and what belongs to it: the atlas of its codes, and what its last run remembers."""
 
-    def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path = checkpoints.FOLDER, dtype: str = "auto"):
-        self.device, self.folder, self.dtype = device, folder, dtype
+    def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path = checkpoints.FOLDER, **how: object):
+        """`how` is what `Pipeline.load` takes besides."""
+        self.device, self.folder, self.how = device, folder, how
         self._take(pipe)
 
     def _take(self, pipe: Pipeline) -> None:
@@ -66,7 +67,7 @@ class Models:
         self._take(pipe)
 
     def _load(self, name: str) -> Pipeline:
-        return Pipeline.load(name, device=self.device, dtype=self.dtype, folder=self.folder)
+        return Pipeline.load(name, device=self.device, folder=self.folder, **self.how)
 
 
 class Menu(NamedTuple):

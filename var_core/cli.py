@@ -9,10 +9,11 @@ import os
 import re
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import fields, replace
+from datetime import timedelta
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from . import __version__, checkpoints
+from . import __version__, checkpoints, processes
 from .canvas import FILLS, Box
 from .config import SPECS, ModelSpec, TokenizerConfig, TransformerConfig
 from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
@@ -49,19 +50,31 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def silent() -> bool:
+    """Whether another process of the same torchrun speaks for this one."""
+    return int(os.environ.get("RANK", 0)) > 0
+
+
 def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    if not silent():
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
 def drain(work: Iterator[float | Any], label: str) -> Any:
     """Show a bar for the fractions that `work` yields; returns what it yields last."""
-    last = None
-    with tqdm(total=100, desc=label, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
+    last, hidden = None, silent() or None
+    with tqdm(total=100, desc=label, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}", disable=hidden) as bar:
         for last in work:
             bar.n = 100 * last if isinstance(last, float) else 100
             bar.refresh()
     return last
+
+
+def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
+    """The model that the command line asks for, or the other one if it names none."""
+    name = options.model or otherwise
+    return Pipeline.load(name, device=options.device, dtype=options.dtype, compiled=options.compile)
 
 
 # ------------------------------------------------------------------------------------------------ pictures
@@ -69,7 +82,7 @@ def drain(work: Iterator[float | Any], label: str) -> Any:
 
 def generate(options: argparse.Namespace) -> None:
     """Pictures of one class, seeds counting up from --seed, each a PNG with its recipe."""
-    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
+    pipe = loaded(options)
     label = pipe.spec.label(options.class_name)
     sampling = sampling_of(options)
     if not 1 <= options.count <= 1000:
@@ -93,42 +106,51 @@ def sample(options: argparse.Namespace) -> None:
     from . import sample as work
 
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    if options.device != "cpu" and torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
+    take_gpu(options.device)
+    pipe = loaded(options)
     spec = pipe.spec
     names = options.classes.split(",")
     labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
     sampling = METRICS if options.metrics else sampling_of(options)
     job = work.Job(options.count, labels, options.out, options.seed, sampling, options.batch)
-    with together(world, pipe.device.type) as wait:
+    with together(world, pipe.device.type):
         ours = len(job.left(rank, world))
         with tqdm(total=ours, unit="picture", disable=True if rank else None) as bar:
             for made in work.sample(pipe, job, rank, world):
                 bar.update(made)
-        wait()
+        processes.wait()
     if rank == 0:
         packed = options.out.with_suffix(".npz")
         work.pack(job, packed)
         say(f"{job.count} pictures in {options.out}, all of them in {packed}")
 
 
+PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the others wait
+
+
+def take_gpu(device: str) -> None:
+    """Give each process on a machine a GPU of its own, unless the device is to be the CPU."""
+    if device != "cpu" and torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+
+
 @contextmanager
-def together(world: int, kind: str) -> Iterator[Callable[[], object]]:
-    """Among `world` processes: gives what waits for all of them."""
+def together(world: int, kind: str) -> Iterator[None]:
+    """Lets `world` processes, started by torchrun, find each other: see `processes`."""
     if world == 1:
-        yield lambda: None
+        yield
         return
-    torch.distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
+    backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
+    torch.distributed.init_process_group(backend, timeout=PATIENCE)
     try:
-        yield torch.distributed.barrier
+        yield
     finally:
         torch.distributed.destroy_process_group()
 
 
 def edit(options: argparse.Namespace) -> None:
     """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe."""
-    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
+    pipe = loaded(options)
     job = asked_edit(options, pipe)
     options.out.mkdir(parents=True, exist_ok=True)
     if job.painted.any():
@@ -221,7 +243,7 @@ def sampling_of(options: argparse.Namespace) -> Sampling:
 def replay(options: argparse.Namespace) -> None:
     """The picture of a PNG's recipe, made again."""
     recipe = Recipe.read(options.picture)
-    pipe = Pipeline.load(options.model or recipe.model, device=options.device, dtype=options.dtype)
+    pipe = loaded(options, recipe.model)
     out = options.out or options.picture.with_name(options.picture.stem + "-again.png")
     recipe.save(pipe.run(recipe.request(pipe)).images[0], out)
     say(str(out))
@@ -233,7 +255,7 @@ def trace(options: argparse.Namespace) -> None:
     from .trace import opened, recorded
 
     check_trace(options)
-    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
+    pipe = loaded(options)
     sampling = sampling_of(options)
     label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
     if options.picture:
@@ -356,12 +378,28 @@ def _next_bar(bar: tqdm | None, now: Any) -> tqdm:
 # ------------------------------------------------------------------------------------------------ training
 
 
+def jointly(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+    """A command that all processes of a torchrun carry out together."""
+
+    @wraps(run)
+    def joint(options: argparse.Namespace) -> None:
+        take_gpu(options.device)
+        with together(int(os.environ.get("WORLD_SIZE", 1)), pick_device(options.device)):
+            run(options)
+            processes.wait()
+
+    return joint
+
+
 def read_pictures(options: argparse.Namespace, side: int) -> tuple:
     """Classes, train and val split of --data, with a word on every file that could not be read."""
     from .data import Classes
 
     classes = Classes.of(options.data)
-    splits = [read_split(options.data, split, classes, side) for split in ("train", "val")]
+    splits = []
+    for name in ("train", "val"):
+        read = partial(read_split, options.data, name, classes, side)
+        splits.append(read() if processes.world() == 1 else read_once(read, options.out / f"{name}.pixels"))
     say(
         f"{len(splits[0])} train and {len(splits[1])} val pictures, {len(classes.names)} classes, "
         f"{sum(len(split.unreadable) for split in splits)} skipped"
@@ -379,6 +417,19 @@ def read_split(root: Path, name: str, classes: Any, side: int) -> Any:
     return split
 
 
+def read_once(read: Callable[[], Any], path: Path) -> Any:
+    """The split that process 0 reads, for all processes: they share the memory of one file, gone when they end."""
+    from .data import PictureSet
+    from .train import write_whole
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    processes.told(lambda: write_whole(vars(read()), path))
+    split = PictureSet(**torch.load(path, mmap=True, weights_only=True))
+    processes.wait()
+    processes.told(path.unlink)
+    return split
+
+
 def resumed(options: argparse.Namespace, kind: str) -> dict | None:
     """What a run keeps besides weights if --resume asks to go on with it; ValueError rather than overwrite one."""
     from .train import load_state
@@ -390,18 +441,18 @@ def resumed(options: argparse.Namespace, kind: str) -> dict | None:
     return None
 
 
+@jointly
 def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
     from .train import TokenizerTask, load_tokenizer
 
-    kept = resumed(options, TokenizerTask.KIND)
+    settings, kept = optimisation(options), resumed(options, TokenizerTask.KIND)
     start = load_tokenizer(options.start) if options.start and not kept else None
     config = TokenizerConfig(**kept["config"]) if kept else tokenizer_sizes(options, start)
     classes, train, val = read_pictures(options, config.image_side)
     torch.manual_seed(options.seed)
     device = pick_device(options.device)
-    task = TokenizerTask(config, train, val, classes, optimisation(options), device, start=start)
-    run_training(task, options)
+    run_training(TokenizerTask(config, train, val, classes, settings, device, start=start), options)
 
 
 def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
@@ -420,12 +471,13 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
     )
 
 
+@jointly
 def train_decoder(options: argparse.Namespace) -> None:
     """Train the decoder of a trained tokenizer on, or go on with that: tokens keep their meaning."""
     from .train import load_tokenizer, same_tokenizer
     from .train_decoder import DecoderTask
 
-    kept = resumed(options, DecoderTask.KIND)
+    settings, kept = optimisation(options), resumed(options, DecoderTask.KIND)
     tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
     if kept:
         same_tokenizer(kept, tokenizer)
@@ -434,15 +486,16 @@ def train_decoder(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     choices = {"perceptual": options.perceptual, "adversarial": options.adversarial}
     choices["refine"] = kept["config"].get("refine", 0) if kept else options.refine
-    run_training(DecoderTask(tokenizer, *splits, tokens, classes, optimisation(options), device, **choices), options)
+    run_training(DecoderTask(tokenizer, *splits, tokens, classes, settings, device, **choices), options)
 
 
+@jointly
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
     from .train import TransformerTask, fingerprint, load_tokenizer, same_tokenizer
 
-    kept = resumed(options, TransformerTask.KIND)
+    settings, kept = optimisation(options), resumed(options, TransformerTask.KIND)
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
     begun = checkpoints.load(options.start) if options.start and not kept else None
     given = TransformerConfig(**kept["config"]) if kept else begun.spec.transformer if begun else None
@@ -457,9 +510,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     )
     torch.manual_seed(options.seed)
     parts = {"most_per_scale": options.most_per_scale, "start": begun.var if begun else None}
-    run_training(
-        TransformerTask(config, tokenizer, train, val, classes, optimisation(options), device, **parts), options
-    )
+    run_training(TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts), options)
 
 
 def transformer_sizes(
@@ -493,26 +544,41 @@ def read_tokens(
     from .train import TokenSet, fingerprint, tokenise, write_whole
 
     path = (options.tokenizer if options.tokenizer.is_dir() else options.out) / "tokens.pt"
-    made_of = [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))]
-    kept = torch.load(path, weights_only=True) if path.is_file() else {}
-    if kept.get("made_of") != made_of:
+    made_of = processes.told(lambda: [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))])
+    if processes.told(lambda: path.is_file() and load_tokens(path).get("made_of") == made_of):
+        kept = load_tokens(path)
+    else:
         sets = [drain(tokenise(tokenizer, split, device), "tokenising") for split in pictures()]
         kept = {"made_of": made_of, "tokens": [s.tokens for s in sets], "labels": [s.labels for s in sets]}
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, path)
+        if processes.rank() == 0:
+            write_whole(kept, path)
     return tuple(TokenSet(*pair) for pair in zip(kept["tokens"], kept["labels"], strict=True))
 
 
+def load_tokens(path: Path) -> dict:
+    """What `read_tokens` keeps; processes on one machine share its memory."""
+    return torch.load(path, mmap=True, weights_only=True)
+
+
 def optimisation(options: argparse.Namespace) -> Any:
+    """The settings on the command line; ValueError unless all processes get an equal share of the batch."""
     from .train import Optimisation
 
-    return Optimisation(
-        options.batch, options.rate, average=options.average, seed=options.seed, precision=options.precision
+    settings = Optimisation(
+        options.batch,
+        options.rate,
+        average=options.average,
+        seed=options.seed,
+        precision=options.precision,
+        accumulate=options.accumulate,
     )
+    settings.shares(processes.rank(), processes.world())
+    return settings
 
 
 def run_training(task: Any, options: argparse.Namespace) -> None:
-    """Drive a trainer with a bar; after Ctrl-C or a termination signal it ends its step, saves and stops."""
+    """Drive a trainer with a bar; after Ctrl-C or a termination signal all processes end their step, and one saves."""
     from .train import Budget, Trainer
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -520,21 +586,18 @@ def run_training(task: Any, options: argparse.Namespace) -> None:
     if options.resume:
         trainer.load()
     budget = Budget(options.minutes, options.steps, options.decay)
-    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda *_: trainer.stop())
     first, seconds = trainer.step, trainer.seconds
-    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}", disable=None) as bar:
+    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}", disable=silent() or None) as bar:
         for row in trainer.run(budget, report_minutes=options.report_minutes):
             rate = options.batch * (trainer.step - first) / max(trainer.seconds - seconds, 1e-9)
             bar.n = min(100, 100 * row["used"])
             bar.set_postfix_str(f"step {row['step']}, loss {row['loss']:.3f}, {rate:.1f} pictures/s")
             if "sheet" in row:
                 bar.write(json.dumps({key: value for key, value in row.items() if key not in ("used", "rate")}))
-            if stopping.is_set():
-                trainer.save()
-                bar.write(f"stopped and saved at step {trainer.step}")
-                break
+    if trainer.stopped:
+        say(f"stopped and saved at step {trainer.step}")
 
 
 def plot(options: argparse.Namespace) -> None:
@@ -580,7 +643,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from . import evaluate as measure
     from .features import ImageFeatures
 
-    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
+    pipe = loaded(options)
     classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(classes.names) != pipe.spec.transformer.classes:
         raise ValueError(f"{options.data} has {len(classes.names)} classes, the model {pipe.spec.transformer.classes}.")
@@ -654,8 +717,8 @@ def bench(options: argparse.Namespace) -> None:
     if options.fast:
         return bench_fast(options, size_asked)
     if size_asked:
-        return climb(size_asked, options.repeats or 3)
-    pipe = Pipeline.load(options.model, device=options.device, dtype=options.dtype)
+        return climb(options, size_asked)
+    pipe = loaded(options)
     repeats = (20 if options.trace else 7) if options.repeats is None else options.repeats
     if repeats < 1:
         raise ValueError(f"repeats {repeats}: choose 1 or more.")
@@ -701,12 +764,21 @@ def ruler(options: argparse.Namespace, pipe: Pipeline) -> Any:
     return Ruler.of(network, *real, len(classes.names))
 
 
-def climb(spec: ModelSpec, repeats: int) -> None:
-    """The ladder of gains for a size."""
+def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
+    """The ladder of gains for a size; on the CPU the memory of one picture, too."""
     from . import ladder
 
-    rungs = ladder.climb(spec, repeats, LOOKS)
+    device = "cpu" if options.device == "auto" else pick_device(options.device)
+    ways = ladder.RUNGS if device == "cpu" else ladder.ON_GPU
+    if options.compile:
+        ways = {**ways, **ladder.COMPILED}
+    if options.batch < 1:
+        raise ValueError(f"batch {options.batch}: choose 1 or more.")
+    rungs = ladder.climb(spec, options.repeats or 3, LOOKS, ways, device, options.batch)
     say(ladder.report(rungs, Schedule(spec.tokenizer.sides)))
+    say(f"\n{options.batch} pictures at once on {device}: {ladder.throughput(rungs, options.batch)}")
+    if device != "cpu":
+        return
     held = ", ".join(f"{name} {peak / 2**20:.0f} MiB" for name, peak in ladder.peaks(spec, LOOKS).items())
     say(f"\npeak memory of a process that makes one picture: {held}; threads: {torch.get_num_threads()}")
 
@@ -751,6 +823,7 @@ def _loading_options(*commands: argparse.ArgumentParser) -> None:
     _device_option(*commands)
     for made in commands:
         made.add_argument("--dtype", default="auto", help=DTYPE_HELP)
+        made.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
 
 
 def _sampling_options(made: argparse.ArgumentParser) -> None:
@@ -922,7 +995,8 @@ def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) ->
     made.add_argument("--minutes", type=float, default=float("inf"), help="how long to train")
     made.add_argument("--steps", type=float, default=float("inf"), help="how many steps to train")
     made.add_argument("--resume", action="store_true", help="go on with the run in --out, for so long again")
-    made.add_argument("--batch", type=int, default=batch, help="pictures in a step")
+    made.add_argument("--batch", type=int, default=batch, help="pictures in a step, of all processes together")
+    made.add_argument("--accumulate", type=int, default=1, help="parts in which a process computes its share of a step")
     made.add_argument("--rate", type=float, default=rate, help="learning rate")
     made.add_argument(
         "--decay", type=float, default=0.0, help="last part of the time over which the rate falls to zero"
@@ -949,6 +1023,7 @@ def _measuring_commands(commands: Any) -> None:
     )
     speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
     speed.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
+    speed.add_argument("--batch", type=int, default=1, help="for a size: pictures at once")
     speed.add_argument("--fast", action="store_true", help="the fast modes; with --data also what they cost")
     speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
     speed.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")

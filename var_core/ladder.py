@@ -17,10 +17,10 @@ from safetensors import safe_open
 from torch import Tensor
 
 from .bench import peak_bytes, timed
-from .checkpoints import PARTS, Loaded, load_strict, read_spec
+from .checkpoints import HALVED, PARTS, Loaded, load_strict, read_spec
 from .config import ModelSpec
 from .convert import write
-from .layers import pack
+from .layers import Linear, compile_block, pack
 from .pipeline import Pipeline, Request
 from .plan import Plan
 from .sampling import Sampling, draw, guide, steps, uniforms
@@ -39,17 +39,31 @@ class Gains:
     drawn_only: bool = False  # head, filters and draw only where a token is drawn, the head once for both branches
     channels_last: bool = False  # of the decoder
     packed: bool = False  # linear layers laid out for oneDNN
+    halved: bool = False  # products of the blocks in float16, as the authors sample: other tokens
+    compiled: bool = False  # blocks fused by torch.compile
+
+    @property
+    def of_networks(self) -> tuple[bool, ...]:
+        """Those that change the networks: rungs that have the same of them share networks."""
+        return self.channels_last, self.packed, self.halved, self.compiled
 
 
-RUNGS = {
+ANYWHERE = {
     "plain": Gains(),
     "+ one branch where both are equal": Gains(True),
     "+ AdaLN once": Gains(True, True),
     "+ cache written in place": Gains(True, True, True),
     "+ head and draw only where needed": Gains(True, True, True, True),
     "+ decoder with channels last": Gains(True, True, True, True, True),
-    "+ packed products": Gains(True, True, True, True, True, True),
 }
+ALL_EXACT = Gains(True, True, True, True, True)
+RUNGS = {**ANYWHERE, "+ packed products": replace(ALL_EXACT, packed=True)}
+ON_GPU = {
+    **ANYWHERE,
+    "+ products in float16": replace(ALL_EXACT, halved=True),
+    "+ torch.compile": replace(ALL_EXACT, halved=True, compiled=True),
+}
+COMPILED = {"+ torch.compile, not packed": replace(ALL_EXACT, compiled=True)}
 PICTURE = "picture"  # of a class
 EDIT = "edit"  # half of the picture given, no class
 TASKS = (PICTURE, EDIT)
@@ -80,6 +94,10 @@ class Networks:
     def schedule(self) -> Schedule:
         return Schedule(self.spec.tokenizer.sides)
 
+    @property
+    def device(self) -> torch.device:
+        return self.var.position_embedding.device
+
 
 def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
     """Networks of a size; their logits are far enough from uniform that guidance and filters matter."""
@@ -100,10 +118,22 @@ def random_pipeline(spec: ModelSpec, dtype: str) -> Pipeline:
 
 def fitted(networks: Networks, gains: Gains) -> Networks:
     """The same networks as a rung uses them: in place, so that going back is not possible."""
+    if gains.halved:
+        halve(networks.var)
     if gains.packed:
         pack(networks.var)
+    if gains.compiled:
+        for block in networks.var.blocks:
+            compile_block(block)
     kind = torch.channels_last if gains.channels_last else torch.contiguous_format
     return replace(networks, tokenizer=networks.tokenizer.to(memory_format=kind))
+
+
+def halve(var: VAR) -> None:
+    """Linear layers of the blocks in float16, as `checkpoints.load` has them on a GPU."""
+    for name, layer in var.named_modules():
+        if isinstance(layer, Linear) and HALVED.match(f"transformer.{name}.weight"):
+            layer.half()
 
 
 def plain_filter(logits: Tensor, top_k: int, top_p: float) -> Tensor:
@@ -134,51 +164,55 @@ def plain_steps(
         if len(both) > len(labels):
             logits = guide(*logits.chunk(2), sampling.guidance * schedule.ratio(scale))
         shares = plain_filter(logits / sampling.temperature, sampling.top_k, sampling.top_p).softmax(-1)
-        drawn = draw(shares, uniforms(seeds, scale, length))
+        drawn = draw(shares, uniforms(seeds, scale, length).to(shares.device))
         tokens = torch.where(plan.keep[scale], plan.tokens[scale], drawn)
         f_hat = quantizer.add(f_hat, quantizer.codes(tokens), scale)
         yield tokens, f_hat
 
 
-def rung_steps(networks: Networks, task: str, gains: Gains, sampling: Sampling) -> Iterator[tuple[Tensor, Tensor]]:
+def rung_steps(
+    networks: Networks, task: str, gains: Gains, sampling: Sampling, batch: int = 1
+) -> Iterator[tuple[Tensor, Tensor]]:
     """The loop of a rung for a task: the last rungs run the engine's own."""
-    label, plan = asked(networks, task)
+    labels, plan = asked(networks, task, batch)
+    seeds = tuple(range(batch))
     if not gains.drawn_only:
-        yield from plain_steps(networks, label, (0,), sampling, plan, gains)
+        plan = plan.to(networks.device)
+        yield from plain_steps(networks, labels.to(networks.device), seeds, sampling, plan, gains)
         return
-    for step in steps(networks.var, networks.tokenizer.quantizer, label, (0,), sampling, plan):
+    for step in steps(networks.var, networks.tokenizer.quantizer, labels, seeds, sampling, plan):
         yield step.tokens, step.f_hat
 
 
-def asked(networks: Networks, task: str) -> tuple[Tensor, Plan]:
-    """Label (1,) and plan of a task."""
+def asked(networks: Networks, task: str, batch: int = 1) -> tuple[Tensor, Plan]:
+    """Labels (B,) and plan of a task, on the CPU."""
     schedule, config = networks.schedule, networks.spec.transformer
     if task == PICTURE:
-        return torch.tensor([0]), Plan.free(schedule, 1)
+        return torch.arange(batch) % config.classes, Plan.free(schedule, batch)
     chance = torch.Generator().manual_seed(0)
-    tokens = [torch.randint(config.vocabulary, (1, length), generator=chance) for length in schedule.lengths]
+    tokens = [torch.randint(config.vocabulary, (batch, length), generator=chance) for length in schedule.lengths]
     cover = torch.zeros(networks.spec.tokenizer.image_side, networks.spec.tokenizer.image_side)
     cover[:, : cover.shape[1] // 2] = 1
     plan = Plan.inpaint(tokens, cover, schedule, min_cover=0.6, first_free_scale=2)
-    return torch.tensor([config.null_label]), plan
+    return torch.full((batch,), config.null_label), plan
 
 
 @dataclass(frozen=True)
 class Clocked:
     """One task on one rung, once."""
 
-    tokens: Tensor  # (1, L)
+    tokens: Tensor  # (B, L)
     seconds: tuple[float, ...]  # of every scale, then of the decoder
 
 
 @torch.inference_mode()
-def clocked(networks: Networks, task: str, gains: Gains, sampling: Sampling) -> Clocked:
-    """Do a task, with the time of every scale."""
-    running, found, seconds = rung_steps(networks, task, gains, sampling), [], []
+def clocked(networks: Networks, task: str, gains: Gains, sampling: Sampling, batch: int = 1) -> Clocked:
+    """Do a task for so many pictures, with the time of every scale."""
+    running, found, seconds = rung_steps(networks, task, gains, sampling, batch), [], []
     for _ in networks.schedule.lengths:
-        seconds.append(timed(lambda: found.append(next(running)), torch.device("cpu")))
-    seconds.append(timed(lambda: networks.tokenizer.decode(found[-1][1]), torch.device("cpu")))
-    return Clocked(torch.cat([tokens for tokens, _ in found], 1), tuple(seconds))
+        seconds.append(timed(lambda: found.append(next(running)), networks.device))
+    seconds.append(timed(lambda: [networks.tokenizer.decode(one[None]) for one in found[-1][1]], networks.device))
+    return Clocked(torch.cat([tokens for tokens, _ in found], 1).cpu(), tuple(seconds))
 
 
 @dataclass(frozen=True)
@@ -190,21 +224,29 @@ class Rung:
     differing: dict[str, int]  # tokens that are not those of the plain rung
 
 
-def climb(spec: ModelSpec, repeats: int, sampling: Sampling) -> list[Rung]:
-    """All rungs, in turns, so that a noisy machine is noisy for all."""
+def climb(
+    spec: ModelSpec,
+    repeats: int,
+    sampling: Sampling,
+    ways: dict[str, Gains] = RUNGS,
+    device: str = "cpu",
+    batch: int = 1,
+) -> list[Rung]:
+    """All rungs on a device, in turns, so that a noisy machine is noisy for all; times are of a whole batch."""
     versions = {}
-    for gains in RUNGS.values():  # rungs that use the networks alike share them
-        key = gains.channels_last, gains.packed
-        if key not in versions:
-            versions[key] = fitted(random_networks(spec), gains)
-    times = {(name, task): [] for name in RUNGS for task in TASKS}
+    for gains in ways.values():
+        if gains.of_networks not in versions:
+            networks = random_networks(spec)
+            moved = replace(networks, var=networks.var.to(device), tokenizer=networks.tokenizer.to(device))
+            versions[gains.of_networks] = fitted(moved, gains)
+    times = {(name, task): [] for name in ways for task in TASKS}
     for _ in range(repeats + 1):  # the first round warms up
         for (name, task), done in times.items():
-            gains = RUNGS[name]
-            done.append(clocked(versions[gains.channels_last, gains.packed], task, gains, sampling))
+            gains = ways[name]
+            done.append(clocked(versions[gains.of_networks], task, gains, sampling, batch))
     plain = {task: times["plain", task][0].tokens for task in TASKS}
     rungs = []
-    for name in RUNGS:
+    for name in ways:
         medians = {task: _medians(times[name, task][1:]) for task in TASKS}
         differing = {task: int((times[name, task][0].tokens != plain[task]).sum()) for task in TASKS}
         rungs.append(Rung(name, medians, differing))
@@ -263,6 +305,12 @@ def _by_engine(path: Path, sampling: Sampling) -> None:
 def _peak(told: Connection, work: Callable[[Path, Sampling], None], path: Path, sampling: Sampling) -> None:
     work(path, sampling)
     told.send(peak_bytes())
+
+
+def throughput(rungs: list[Rung], batch: int) -> str:
+    """Pictures a second, plain and with all gains, in words."""
+    plain, best = (batch / sum(rung.seconds[PICTURE]) for rung in (rungs[0], rungs[-1]))
+    return f"{plain:.2f} a second plain, {best:.2f} with {rungs[-1].name.removeprefix('+ ')}"
 
 
 def report(rungs: list[Rung], schedule: Schedule) -> str:

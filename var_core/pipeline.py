@@ -13,7 +13,7 @@ from torch import Tensor
 from . import checkpoints, sampling
 from .config import ModelSpec
 from .images import from_pil, to_float, to_pil, to_uint8
-from .layers import pack, to_int8
+from .layers import compile_block, pack, to_int8
 from .memory import Memory
 from .plan import Plan
 from .sampling import Sampling, Seed, Step
@@ -57,7 +57,7 @@ class Result:
 class Pipeline:
     """A model on a device, ready to use from several threads: a run keeps its state to itself."""
 
-    def __init__(self, loaded: checkpoints.Loaded, device: str = "cpu", dtype: str = "auto"):
+    def __init__(self, loaded: checkpoints.Loaded, device: str = "cpu", dtype: str = "auto", compiled: bool = False):
         self.spec: ModelSpec = loaded.spec
         self.digest, self.path = loaded.digest, loaded.path
         self.device = torch.device(device)
@@ -67,9 +67,14 @@ class Pipeline:
                 part.to(memory_format=torch.channels_last)
         self.preview_map = loaded.preview.to(self.device)
         self.var = loaded.var.to(self.device)
+        if dtype == INT8 and compiled:
+            raise ValueError("int8 and torch.compile do not go together: choose one of them.")
         if dtype == INT8:
             to_int8(self.var.blocks)
-        if self.device.type == "cpu":
+        if compiled:
+            for block in self.var.blocks:
+                compile_block(block)
+        elif self.device.type == "cpu":
             pack(self.var)
         self.schedule = Schedule(self.spec.tokenizer.sides)
 
@@ -80,14 +85,16 @@ class Pipeline:
         *,
         device: str = "auto",
         dtype: str = "auto",
+        compiled: bool = False,
         folder: Path = checkpoints.FOLDER,
     ):
         """A model by name or path, on "auto", "cpu", "cuda" or "mps". ValueError if either cannot be had.
 
-        `dtype` is that of the products in the transformer's blocks; all else is float32. See `pick_dtype`.
+        `dtype` is that of the products in the transformer's blocks; all else is float32. See `pick_dtype`; for
+        `compiled` see `compile_block`.
         """
         place = pick_device(device)
-        return cls(checkpoints.load(name, folder, pick_dtype(dtype, place), place), place, dtype)
+        return cls(checkpoints.load(name, folder, pick_dtype(dtype, place), place), place, dtype, compiled)
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:
@@ -176,10 +183,10 @@ class Pipeline:
         return sampling.steps(
             self.var,
             self.tokenizer.quantizer,
-            torch.tensor(request.labels, device=self.device),
+            torch.tensor(request.labels),
             request.seeds,
             request.sampling,
-            plan.to(self.device),
+            plan,
             memory,
         )
 

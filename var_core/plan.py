@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from .quantizer import Quantizer
 
 
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device; nobody waits until it has arrived on a GPU."""
+    if device.type != "cuda" or tensor.is_cuda:
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 @dataclass(frozen=True)
 class Plan:
     """K maps of tokens (B, L_k) int64, and of `keep` (B, L_k) bool: True = given. Other tokens are not read.
@@ -46,8 +53,8 @@ class Plan:
 
     def to(self, device: torch.device) -> Plan:
         """The same plan on a device."""
-        target = None if self.target is None else self.target.to(device)
-        return Plan([t.to(device) for t in self.tokens], [k.to(device) for k in self.keep], target)
+        target = None if self.target is None else moved(self.target, device)
+        return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target)
 
     def given(self, quantizer: Quantizer, f_hat: Tensor, scale: int) -> Tensor:
         """Tokens (B, L_k) to use at a scale where `keep` says so; f_hat (B, C, s_K, s_K) of the coarser scales."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .memory import Memory, Reader
-from .plan import Plan
+from .plan import Plan, moved
 from .quantizer import Quantizer
 from .schedule import Schedule
 from .transformer import VAR
@@ -148,10 +148,10 @@ class Draw:
         """Tokens (B, n) and their codes (B, n, C) for distributions (B, n, V) at `places` (n,) of a scale."""
         count, vocabulary = self.schedule.lengths[scale], probability.shape[-1]
         if not self.sampling.smooth:
-            noise = uniforms(self.seeds, scale, count).to(probability.device)[:, places]
+            noise = moved(uniforms(self.seeds, scale, count), probability.device)[:, places]
             tokens = draw(probability, noise)
             return tokens, quantizer.codes(tokens)
-        noise = gumbels(self.seeds, scale, count, vocabulary).to(probability.device)[:, places]
+        noise = moved(gumbels(self.seeds, scale, count, vocabulary), probability.device)[:, places]
         shares = mixture(probability.log(), noise, self.schedule.ratio(scale))
         return shares.argmax(-1), shares @ quantizer.codebook
 
@@ -173,13 +173,17 @@ def steps(
 ) -> Iterator[Step]:
     """The loop: yields a `Step` for every scale, coarse to fine; labels int64 (B,), a `Seed` for each picture.
 
+    Labels and plan may lie on the CPU while the networks are elsewhere: then a GPU is never waited for in here.
     Nothing is shared between two runs, so they may interleave, and a run may be dropped half-way. With a `memory`, what
     it knows already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed.
     """
     nothing = torch.full_like(labels, var.config.null_label)
     strengths = [sampling.strength(scale, var.schedule) for scale in range(len(var.schedule))]
     two = not torch.equal(labels, nothing) and (any(strengths) or memory is not None)  # else both would be equal
-    both = torch.cat((labels, nothing)) if two else labels
+    device = quantizer.codebook.device
+    both = moved(torch.cat((labels, nothing)) if two else labels, device)
+    free = [moved((~keep).any(0).nonzero()[:, 0], device) for keep in plan.keep]  # where not all pictures keep theirs
+    plan = plan.to(device)
     reader = memory or Reader(var, both)
     if memory:
         memory.begin(var, both)
@@ -191,8 +195,7 @@ def steps(
         hidden = reader.read(quantizer.next_input(f_hat, scale), scale)
         if len(hidden) > len(labels):  # before the head, which is affine: the same logits for half of its work
             hidden = guide(*hidden.chunk(2), strengths[scale])
-        keep = plan.keep[scale]
-        places = (~keep).any(0).nonzero()[:, 0]  # nothing is drawn where all pictures keep their token
+        keep, places = plan.keep[scale], free[scale]
         probability = chooser.distribution(var.logits(hidden[:, places]))  # (B, n, V)
         drawn, drawn_codes = chooser.choose(probability, scale, places, quantizer)
         sure, unsure = certainty(probability, drawn)

@@ -71,7 +71,7 @@ class VAR(nn.Module):
         With `places`, int64 (n,) ascending, as if only those tokens of the sequence existed: logits (B, n, V).
         """
         condition = self.condition(labels)
-        x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1) + self._places(slice(None))
+        x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1) + self._everywhere()
         mask = self.schedule.mask().to(x.device)
         if places is not None:
             x, mask = x[:, places], mask[places][:, places]
@@ -87,7 +87,8 @@ class VAR(nn.Module):
         cache.
         """
         span = self.schedule.spans[scale]
-        x = (self._first(condition) if scale == 0 else self.code_embedding(scale_input)) + self._places(span)
+        here = self.position_embedding[:, span] + self.level_embedding.weight[scale]  # (1, L_k, D)
+        x = (self._first(condition) if scale == 0 else self.code_embedding(scale_input)) + here
         with self._products():
             for number, (block, modulation) in enumerate(zip(self.blocks, condition.blocks, strict=True)):
                 x = block.step(x, modulation, cache, number, span.start)
@@ -106,9 +107,9 @@ class VAR(nn.Module):
     def _first(self, condition: Condition) -> Tensor:
         return condition.start[:, None] + self.start  # (B, L_0, D)
 
-    def _places(self, span: slice) -> Tensor:
-        levels = self.schedule.levels()[span].to(self.position_embedding.device)
-        return self.position_embedding[:, span] + self.level_embedding(levels)  # (1, n, D)
+    def _everywhere(self) -> Tensor:
+        levels = self.schedule.levels().to(self.position_embedding.device)
+        return self.position_embedding + self.level_embedding(levels)  # (1, L, D)
 
     def _hidden(self, x: Tensor, condition: Condition) -> Tensor:
         scale, shift = condition.head.float().split(1, dim=1)  # each (B, 1, D)
