@@ -184,6 +184,12 @@ def test_bench_prints_a_row_for_every_scale(model, capsys):
     assert text.count("| scale ") == 4 and "whole picture" in text and "peak memory" in text
 
 
+def test_bench_of_previews_tells_distances_and_times(model, capsys):
+    assert run("bench", "--model", model, "--previews", "--repeats", 1) == 0
+    text = capsys.readouterr().out
+    assert text.count("| linear map") == 6 and "share of the run" in text
+
+
 def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     tokenizer, transformer, out = tmp_path / "tok", tmp_path / "var", tmp_path / "trained.safetensors"
     shared = ("--data", data, "--steps", 3)

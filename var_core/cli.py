@@ -713,15 +713,17 @@ def bench(options: argparse.Namespace) -> None:
     """
     from . import bench as measure
 
+    if options.repeats is not None and options.repeats < 1:
+        raise ValueError(f"repeats {options.repeats}: choose 1 or more.")
     size_asked = SPECS.get(f"var-{options.model.removeprefix('var-')}")
     if options.fast:
         return bench_fast(options, size_asked)
+    if options.previews:
+        return bench_previews(options, size_asked)
     if size_asked:
         return climb(options, size_asked)
     pipe = loaded(options)
-    repeats = (20 if options.trace else 7) if options.repeats is None else options.repeats
-    if repeats < 1:
-        raise ValueError(f"repeats {repeats}: choose 1 or more.")
+    repeats = options.repeats or (20 if options.trace else 7)
     if options.edit:
         guided, plain = measure.edits(pipe, sampling_of(options), repeats)
         say(f"class edit {1e3 * guided:.0f} ms, the same without a class {1e3 * plain:.0f} ms: {plain / guided:.2f}")
@@ -747,6 +749,28 @@ def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
     ways = fast.modes(LOOKS if spec else sampling_of(options))
     found = drain(fast.prices(pipes, ways, ruler(options, pipes[fast.EXACT])), "prices") if options.data else []
     say(fast.report(ways, fast.seconds(pipes, ways, options.repeats or 5), found))
+
+
+def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
+    """Looks at a picture under way: how near they come to decoding, and their share of a run.
+
+    Of random weights of a size only the times are told.
+    """
+    from . import previews
+
+    if spec:
+        from .ladder import random_pipeline
+
+        pipe, sampling = random_pipeline(spec, "float32"), LOOKS
+    else:
+        pipe, sampling = loaded(options), sampling_of(options)
+    ways = previews.ways(pipe)
+    if not spec:
+        judged = [*ways[:-1], *previews.maps(pipe, sampling)]
+        found = previews.distances(pipe.tokenizer, judged, previews.drawn(pipe, previews.JUDGED, sampling))
+        say(previews.report_distances(judged, found, pipe.schedule.sides) + "\n")
+    spent = previews.costs(pipe, ways, sampling, options.repeats or 5)
+    say(previews.report_costs(ways, spent, len(pipe.schedule)))
 
 
 def ruler(options: argparse.Namespace, pipe: Pipeline) -> Any:
@@ -1024,6 +1048,7 @@ def _measuring_commands(commands: Any) -> None:
     speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
     speed.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
     speed.add_argument("--batch", type=int, default=1, help="for a size: pictures at once")
+    speed.add_argument("--previews", action="store_true", help="looks at a picture under way, beside decoding it")
     speed.add_argument("--fast", action="store_true", help="the fast modes; with --data also what they cost")
     speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
     speed.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
