@@ -5,12 +5,22 @@ from dataclasses import replace
 
 import pictures
 import pytest
+import tasks
 import tiny
 import torch
+from tasks import (
+    SETTINGS,
+    SMOOTH,
+    assert_same,
+    curve,
+    decoder_task,
+    last,
+    refining_task,
+    tokenizer_task,
+    transformer_task,
+)
 
 from var_core import checkpoints
-from var_core.config import TransformerConfig
-from var_core.data import Classes, load_split
 from var_core.train import (
     Budget,
     CodebookMeans,
@@ -24,75 +34,22 @@ from var_core.train import (
     load_state,
     load_tokenizer,
     psnr,
+    tally,
     tokenise,
     write_whole,
 )
-from var_core.train_decoder import DecoderTask, PatchDiscriminator, refined
-
-SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
-
-
-def last(values):
-    *_, final = values
-    return final
+from var_core.train_decoder import PatchDiscriminator, refined
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    root = pictures.write(tmp_path_factory.mktemp("data"))
-    classes = Classes.of(root)
-    return classes, last(load_split(root, "train", classes, 32)), last(load_split(root, "val", classes, 32))
-
-
-def tokenizer_task(folder) -> TokenizerTask:
-    classes, train, val = folder
-    torch.manual_seed(0)
-    return TokenizerTask(tiny.SPEC.tokenizer, train, val, classes, SETTINGS)
-
-
-def transformer_task(folder, most_per_scale: int = 0) -> TransformerTask:
-    classes, train, val = folder
-    tokenizer = tiny.networks()[0]
-    sets = [last(tokenise(tokenizer, split)) for split in (train, val)]
-    torch.manual_seed(0)
-    config = TransformerConfig(tiny.SIDES, 3, 2, 32, 2, vocabulary=64, code_width=8)
-    return TransformerTask(config, tokenizer, *sets, classes, SETTINGS, most_per_scale=most_per_scale)
-
-
-def decoder_task(folder, refine: int = 0) -> DecoderTask:
-    classes, train, val = folder
-    tokenizer = tiny.networks()[0]
-    torch.manual_seed(0)
-    tokens = last(tokenise(tokenizer, train))
-    return DecoderTask(tokenizer, train, val, tokens, classes, SETTINGS, alone=1, refine=refine)
+    return tasks.read(pictures.write(tmp_path_factory.mktemp("data")))
 
 
 def trained(task, out, steps: int, resume: bool = False) -> dict:
-    out.mkdir(exist_ok=True)
-    trainer = Trainer(task, out)
-    if resume:
-        trainer.load()
-    list(trainer.run(Budget(steps=steps)))
+    """The state after a training."""
+    curve(task, out, steps, resume)
     return load_state(out, task.KIND)
-
-
-def assert_same(first, second, path: str = "") -> None:
-    if isinstance(first, torch.Tensor):
-        assert torch.equal(first, second), path
-    elif isinstance(first, dict):
-        assert first.keys() == second.keys(), path
-        for key in first:
-            if key != "seconds":
-                assert_same(first[key], second[key], f"{path}.{key}")
-    elif isinstance(first, (list, tuple)):
-        for place, pair in enumerate(zip(first, second, strict=True)):
-            assert_same(*pair, f"{path}[{place}]")
-    else:
-        assert first == second, path
-
-
-def refining_task(folder) -> DecoderTask:
-    return decoder_task(folder, refine=6)
 
 
 @pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task, refining_task])
@@ -100,6 +57,51 @@ def test_a_resumed_run_repeats_an_unbroken_one_exactly(make, folder, tmp_path):
     whole = trained(make(folder), tmp_path / "whole", steps=4)
     trained(make(folder), tmp_path / "broken", steps=2)
     assert_same(whole, trained(make(folder), tmp_path / "broken", steps=2, resume=True))
+
+
+@pytest.mark.parametrize("make", SMOOTH.values(), ids=SMOOTH)
+def test_a_batch_in_parts_is_trained_on_like_a_whole_one(make, folder, tmp_path):
+    whole = curve(make(folder), tmp_path, steps=5)
+    assert curve(make(folder, replace(SETTINGS, accumulate=4)), tmp_path, steps=5) == pytest.approx(whole, rel=1e-3)
+
+
+@pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task])
+def test_every_weight_that_is_trained_gets_a_gradient(make, folder):
+    task = make(folder)
+    loss, _ = task.loss(0, slice(0, 4))
+    loss.backward()
+    assert all(weight.grad is not None for weight in task.model.parameters() if weight.requires_grad)
+
+
+def test_convolutions_that_no_scale_uses_are_not_trained(folder):
+    classes, *sets = folder
+    task = TokenizerTask(replace(tiny.SPEC.tokenizer, sides=(1, 4)), *sets, classes, SETTINGS)
+    task.loss(0, slice(0, 4))[0].backward()
+    trained = [weight for weight in task.model.quantizer.parameters() if weight.requires_grad]
+    assert len(trained) == 4 and all(weight.grad is not None for weight in trained)
+
+
+def test_the_shares_of_all_processes_are_the_batch():
+    settings = Optimisation(batch=24, accumulate=3)
+    found = [share for rank in range(4) for share in settings.shares(rank, 4)]
+    assert [row for share in found for row in range(24)[share]] == list(range(24)) and len(found) == 12
+    assert Optimisation(batch=5).shares(0, 1) == [slice(0, 5)]
+
+
+def test_uneven_shares_are_refused():
+    with pytest.raises(ValueError, match=r"batch 10 does not divide by 4 processes x 2 parts: .* such as 16"):
+        Optimisation(batch=10, accumulate=2).shares(0, 4)
+    with pytest.raises(ValueError, match="accumulate 0: choose 1 part or more"):
+        Optimisation(accumulate=0)
+
+
+def test_a_trainer_that_is_asked_to_stop_ends_its_step_and_saves_alone(folder, tmp_path):
+    trainer = Trainer(transformer_task(folder), tmp_path)
+    for row in trainer.run(Budget(steps=50)):
+        if row["step"] == 2:
+            trainer.stop()
+    assert trainer.step == load_state(tmp_path, "transformer")["step"] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
 
 
 def test_tokenizer_training_improves_reconstruction_and_logs_it(folder, tmp_path):
@@ -133,7 +135,7 @@ def test_training_starts_from_given_weights_and_leaves_them_alone(folder):
     sets = task.train, task.val
     begun = TransformerTask(given.config, task.tokenizer, *sets, classes, SETTINGS, start=given)
     assert_same(begun.model.state_dict(), before)
-    loss, _ = begun.loss(0)
+    loss, _ = begun.loss(0, slice(0, 4))
     loss.backward()
     torch.optim.SGD(begun.model.parameters(), lr=1.0).step()
     assert_same(given.state_dict(), before)
@@ -287,26 +289,38 @@ def test_codes_become_the_means_of_their_vectors():
     means = CodebookMeans(torch.zeros(2, 2), keep=0.5)
     vectors = torch.tensor([[1.0, 1.0], [3.0, 3.0], [-1.0, 0.0]])
     for _ in range(30):
-        means.update(torch.tensor([0, 0, 1]), vectors, torch.tensor([0, 0]))
+        means.update(tally(torch.tensor([0, 0, 1]), vectors, torch.tensor([0, 0])))
     torch.testing.assert_close(means.codebook, torch.tensor([[2.0, 2.0], [-1.0, 0.0]]))
 
 
 def test_means_that_begin_from_a_codebook_leave_it_where_it_is_if_the_vectors_agree():
     given = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     means, tokens = CodebookMeans(given.clone(), weight=2.0), torch.tensor([0, 2, 2, 0])
+    nowhere = torch.zeros(3, dtype=torch.int64)
     for _ in range(20):
-        assert means.update(tokens, given[tokens], torch.zeros(3, dtype=torch.int64)) == 0
+        assert means.update(tally(tokens, given[tokens], nowhere)) == 0
     torch.testing.assert_close(means.codebook, given)
-    means.update(tokens, given[tokens] + 1, torch.zeros(3, dtype=torch.int64))
+    means.update(tally(tokens, given[tokens] + 1, nowhere))
     torch.testing.assert_close(means.codebook[0], given[0] + 0.01)  # it follows as slowly as it does at any later step
 
 
 def test_a_code_that_nothing_chooses_moves_to_a_vector_of_the_batch():
     means = CodebookMeans(torch.zeros(3, 2), keep=0.9)
     vectors = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    revived = means.update(torch.tensor([0, 0]), vectors, torch.tensor([0, 1, 0]))
+    revived = means.update(tally(torch.tensor([0, 0]), vectors, torch.tensor([0, 1, 0])))
     assert revived == 2
     torch.testing.assert_close(means.codebook[1:], torch.tensor([[3.0, 4.0], [1.0, 2.0]]))
+
+
+def test_tallies_of_parts_add_up_to_that_of_the_batch():
+    chance = torch.Generator().manual_seed(0)
+    tokens, vectors = torch.randint(8, (30,), generator=chance), torch.randn(30, 3, generator=chance)
+    places = torch.randint(30, (8,), generator=chance)
+    whole = tally(tokens, vectors, places)
+    parts = [tally(tokens[first:last], vectors[first:last], places - first) for first, last in ((0, 12), (12, 30))]
+    torch.testing.assert_close(sum(parts), whole)
+    assert torch.equal(whole[:, 0], torch.bincount(tokens, minlength=8).float())
+    assert torch.equal(whole[:, 4:], vectors[places])
 
 
 def test_the_learning_rate_falls_to_zero_over_the_tail_only():

@@ -1,6 +1,7 @@
 """Training of both networks. A run is a folder: `state.pt` (resumable), `log.jsonl`, `samples-*.png`.
 
-Every random choice is a function of (seed, step), so that a resumed run repeats an unbroken one exactly.
+Every random choice is a function of (seed, step), so that a resumed run repeats an unbroken one exactly. Several
+processes draw the same batch, and each takes its share: they go on together as one would go on alone.
 """
 
 import copy
@@ -26,6 +27,8 @@ from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
 from .images import grid, to_pil
 from .plan import Plan
+from .processes import differentiate, joined, largest, rank, total, world
+from .quantizer import Quantized
 from .sampling import Sampling, steps
 from .transformer import VAR, initialise
 from .vqvae import Preview, Tokenizer
@@ -57,7 +60,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Optimisation:
-    """Settings that both trainings share."""
+    """Settings that all trainings share. A step's `batch` is computed in `accumulate` parts, for less memory."""
 
     batch: int = 8
     learning_rate: float = 5e-4
@@ -67,41 +70,81 @@ class Optimisation:
     average: float = 0.999
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
+    accumulate: int = 1
 
     def __post_init__(self):
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"precision '{self.precision}': choose auto, float32 or bfloat16.")
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate {self.accumulate}: choose 1 part or more.")
         if not (self.batch >= 1 and self.learning_rate > 0 and 0 <= self.average < 1 and self.seed >= 0):
             raise ValueError(
                 f"batch {self.batch}, rate {self.learning_rate}, average {self.average}, seed {self.seed}: choose "
                 "a batch of 1 or more, a rate above 0, an average of 0 to below 1, a seed of 0 or more."
             )
 
+    def shares(self, rank: int, world: int) -> list[slice]:
+        """The parts of a batch that process `rank` of `world` computes; ValueError unless all are of one size."""
+        parts = world * self.accumulate
+        size, rest = divmod(self.batch, parts)
+        if rest:
+            raise ValueError(
+                f"batch {self.batch} does not divide by {world} processes x {self.accumulate} parts: choose a multiple "
+                f"of {parts}, such as {(size + 1) * parts}."
+            )
+        first = rank * self.accumulate
+        return [slice(part * size, (part + 1) * size) for part in range(first, first + self.accumulate)]
+
 
 class Task(Protocol):
-    """What is trained: knows its model, its loss and its pictures, not the loop."""
+    """What is trained: knows its model, its loss and its pictures, not the loop.
+
+    `loss` is that of a share of a step's batch, with what else was measured there; `after` follows the optimiser's step
+    and returns what could be measured of the whole batch alone.
+    """
 
     KIND: str
     model: nn.Module
     optimisation: Optimisation
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]: ...
-    def after(self, step: int) -> None: ...
+    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]: ...
+    def after(self, step: int) -> dict[str, float]: ...
     def report(self, average: nn.Module) -> tuple[dict, Image.Image]: ...
     def extra_state(self) -> dict: ...
     def load_extra_state(self, state: dict) -> None: ...
 
 
+class Loss(nn.Module):
+    """A task's loss as a network to call, which is what may be joined with those of other processes."""
+
+    def __init__(self, task: Task):
+        super().__init__()
+        self.task, self.model = task, task.model
+
+    def forward(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
+        return self.task.loss(step, share)
+
+
 class Trainer:
-    """The loop around a task: optimiser, average of the weights, state on disk."""
+    """The loop around a task: optimiser, average of the weights, state on disk.
+
+    Where several processes train together, each has one of these; the first alone writes.
+    """
 
     def __init__(self, task: Task, out: Path):
         self.task, self.out = task, out
+        self.shares = task.optimisation.shares(rank(), world())
+        self.network = joined(Loss(task))
         self.average = copy.deepcopy(task.model).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
             _decay_groups(task.model, task.optimisation.weight_decay), lr=0.0, betas=(0.9, 0.95), fused=True
         )
         self.step, self.seconds = 0, 0.0
+        self.asked = self.stopped = False
+
+    def stop(self) -> None:
+        """Ask all processes to end, and save, after the step they are in. A signal's handler may call it."""
+        self.asked = True
 
     def update(self, gain: float) -> dict[str, float]:
         """One step at `gain` times the learning rate; returns what was measured."""
@@ -109,16 +152,28 @@ class Trainer:
         rate = settings.learning_rate * gain * min(1.0, (self.step + 1) / settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with autocast(self.task.model, settings.precision):
-            loss, measured = self.task.loss(self.step)
-        loss.backward()
+        measured = self._differentiate()
         norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), settings.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.task.after(self.step)
+        measured |= self.task.after(self.step)
         self._follow(min(settings.average, (1 + self.step) / (10 + self.step)))
         self.step += 1
-        return {"loss": loss.item(), **measured, "norm": norm.item(), "rate": rate}
+        return {**measured, "norm": norm.item(), "rate": rate}
+
+    def _differentiate(self) -> dict[str, float]:
+        """The gradients of a step; returns the loss, and what else was measured, of the whole batch."""
+        heard = []
+
+        def loss(share: slice) -> Tensor:
+            with autocast(self.task.model, self.task.optimisation.precision):
+                found, measured = self.network(self.step, share)
+            heard.append({"loss": found.item(), **measured})
+            return found
+
+        differentiate(self.network, self.shares, loss)
+        means = torch.tensor([list(part.values()) for part in heard], dtype=torch.float64).mean(0)
+        return dict(zip(heard[0], (total(means) / world()).tolist(), strict=True))
 
     @torch.no_grad()
     def _follow(self, keep: float) -> None:
@@ -132,6 +187,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write the state so that a crash leaves the old or the new one, never half."""
+        if rank() > 0:
+            return
         state = {
             "step": self.step,
             "seconds": self.seconds,
@@ -151,18 +208,23 @@ class Trainer:
         self.task.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if rank() > 0:
+            return
         log = self.out / "log.jsonl"
         rows = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.is_file() else []
         log.write_text("".join(row for row in rows if json.loads(row)["step"] <= self.step), encoding="utf-8")
 
     def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[dict]:
-        """Train, yielding the figures of every step; saves, logs and draws a sample sheet on the way and at the end."""
+        """Train, yielding the figures of every step; saves, logs and draws a sample sheet on the way and at the end.
+
+        Ends early, and then saves alone, if `stop` was called.
+        """
         first, spent = self.step, 0.0
         saved = reported = 0.0
-        while (used := budget.used(spent, self.step - first)) < 1:
+        while not self.stopped and (used := budget.used(spent, self.step - first)) < 1:
             began = time.monotonic()
             measured = self.update(budget.gain(used))
-            elapsed = time.monotonic() - began
+            elapsed = self._agree(time.monotonic() - began)
             spent += elapsed
             self.seconds += elapsed
             row = {"step": self.step, "seconds": round(self.seconds, 1), "used": used, **measured}
@@ -175,16 +237,27 @@ class Trainer:
                 self.log(row)
             yield row
         self.save()
-        self.log({"step": self.step, "seconds": round(self.seconds, 1), **self.report()})
+        if not self.stopped:
+            self.log({"step": self.step, "seconds": round(self.seconds, 1), **self.report()})
+
+    def _agree(self, elapsed: float) -> float:
+        """The seconds of a step by the clock of process 0; notes whether any process was asked to stop."""
+        seconds, asked = largest((0.0 if rank() else elapsed, float(self.asked)))
+        self.stopped = bool(asked)
+        return seconds
 
     def report(self) -> dict:
         """Figures of the averaged weights on the val split, and a sheet of pictures in the run's folder."""
+        if rank() > 0:
+            return {}
         figures, sheet = self.task.report(self.average)
         name = f"samples-{self.step:07d}.png"
         sheet.save(self.out / name)
         return {**figures, "sheet": name}
 
     def log(self, row: dict) -> None:
+        if rank() > 0:
+            return
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
@@ -236,23 +309,42 @@ class CodebookMeans:
         self.sums = weight * codebook  # (V, C)
 
     @torch.no_grad()
-    def update(self, tokens: Tensor, vectors: Tensor, places: Tensor) -> int:
-        """tokens (n,) stood for vectors (n, C); dead codes move to vectors[places], int64 (V,). Returns how many."""
-        self.counts.mul_(self.keep).index_add_(0, tokens, torch.full_like(vectors[:, 0], 1 - self.keep))
-        self.sums.mul_(self.keep).index_add_(0, tokens, vectors * (1 - self.keep))
+    def update(self, said: Tensor) -> int:
+        """Follow a batch's `tally`; dead codes move to the vectors that it offers. Returns how many were dead."""
+        width = self.codebook.shape[1]
+        counts, sums, offered = said.split((1, width, width), 1)
+        self.counts.mul_(self.keep).add_(counts[:, 0], alpha=1 - self.keep)
+        self.sums.mul_(self.keep).add_(sums, alpha=1 - self.keep)
         dead = self.counts < self.dead_below * (1 - self.keep)
         self.counts[dead] = 1 - self.keep
-        self.sums[dead] = vectors[places[dead]] * (1 - self.keep)
+        self.sums[dead] = offered[dead] * (1 - self.keep)
         self.codebook.copy_(self.sums / self.counts[:, None])
         return int(dead.sum())
 
 
+def tally(tokens: Tensor, vectors: Tensor, places: Tensor) -> Tensor:
+    """What a batch, or a part of one, says of each code: (V, 1 + 2C). Those of all parts add up to that of the batch.
+
+    tokens (n,) stood for vectors (n, C). Of a code: how often it was chosen, the sum of its vectors, and the vector at
+    places (V,), which it may be moved to: zeros if that is before the first of this part, or behind the last.
+    """
+    ones = vectors.new_ones(len(vectors), 1)
+    chosen = vectors.new_zeros(len(places), 1 + vectors.shape[1])
+    chosen.index_add_(0, tokens, torch.cat((ones, vectors), 1))
+    inside = (places >= 0) & (places < len(vectors))
+    offered = vectors[places.clamp(0, len(vectors) - 1)] * inside[:, None]
+    return torch.cat((chosen, offered), 1)
+
+
 def draw_pictures(
-    pictures: PictureSet, draws: Draws, chance: np.random.Generator, size: int
+    pictures: PictureSet, draws: Draws, chance: np.random.Generator, size: int, share: slice
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Row numbers (B,), which of them are mirrored, bool (B,), and these pictures (B, 3, S, S)."""
-    rows = draws.batch(chance, size)
-    flips = torch.from_numpy(chance.random(len(rows)) < 0.5)
+    """Row numbers (b,), which of them are mirrored, bool (b,), and these pictures (b, 3, S, S), of a share of a batch.
+
+    All of the batch of `size` is drawn, so that the shares of all processes are the batch of one.
+    """
+    rows = draws.batch(chance, size)[share]
+    flips = torch.from_numpy(chance.random(size) < 0.5)[share]
     return rows, flips, pictures.images(rows, flips)
 
 
@@ -301,18 +393,21 @@ class TokenizerTask:
     ):
         made = grown(start, config) if start else Tokenizer(config)
         self.model = made.to(device, memory_format=torch.channels_last)
-        self.model.quantizer.codebook.requires_grad_(False)
+        quantizer = self.model.quantizer
+        quantizer.requires_grad_(False)  # the codebook; and convolutions that no scale uses
+        for scale in range(len(quantizer.schedule)):
+            quantizer.phi(scale).requires_grad_(True)
         self.optimisation, self.device = optimisation, device
         self.perceptual, self.commitment = perceptual, commitment
         self.features = ImageFeatures().to(device)
         self.train, self.val = train, val
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
-        share = optimisation.batch * self.model.quantizer.schedule.total / config.vocabulary  # of a code in a step
-        self.means = CodebookMeans(self.model.quantizer.codebook.data, weight=share if start else 0.0)
-        self.assigned: tuple[Tensor, Tensor] | None = None
+        share = optimisation.batch * quantizer.schedule.total / config.vocabulary  # of a code in a step
+        self.means = CodebookMeans(quantizer.codebook.data, weight=share if start else 0.0)
+        self.said: list[Tensor] = []  # tallies of the parts of a step
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
-        *_, drawn = draw_pictures(self.train, self.draws, self.draws.generator(step), self.optimisation.batch)
+    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
+        *_, drawn = draw_pictures(self.train, self.draws, self.draws.generator(step), self.optimisation.batch, share)
         images = drawn.to(self.device, memory_format=torch.channels_last)
         f = self.model.features(images).float()
         with torch.autocast(f.device.type, enabled=False):
@@ -322,21 +417,23 @@ class TokenizerTask:
         decoded = self.model.decode_unclamped(f + (found[-1].f_hat - f).detach()).float()
         pixels = pixel_loss(decoded, images)
         perceived = perceptual_distance(self.features, decoded, images)
-        tokens = torch.cat([q.tokens.flatten() for q in found])
-        self.assigned = tokens, torch.cat([q.residual.detach().flatten(0, 1) for q in found])
-        measured = {
-            "pixels": pixels.item(),
-            "perceptual": perceived.item(),
-            "quantizing": quantizing.item(),
-            "codes": len(tokens.unique()),
-        }
+        self.said.append(self.hear(found, step, share.start))
+        measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "quantizing": quantizing.item()}
         return pixels + self.perceptual * perceived + quantizing, measured
 
-    def after(self, step: int) -> None:
-        tokens, vectors = self.assigned
-        chance = self.draws.generator(step + 2**40)
-        places = torch.from_numpy(chance.integers(len(vectors), size=len(self.means.counts)))
-        self.means.update(tokens, vectors, places.to(vectors.device))
+    def hear(self, found: list[Quantized], step: int, first: int) -> Tensor:
+        """The `tally` of the part of a step's batch that begins at picture `first`."""
+        tokens = torch.cat([q.tokens for q in found], 1).flatten()
+        vectors = torch.cat([q.residual.detach() for q in found], 1).flatten(0, 1)
+        length, chance = self.model.quantizer.schedule.total, self.draws.generator(step + 2**40)
+        places = chance.integers(self.optimisation.batch * length, size=len(self.means.counts)) - first * length
+        return tally(tokens, vectors, torch.from_numpy(places).to(vectors.device))
+
+    def after(self, _step: int) -> dict[str, float]:
+        """Move the codebook; returns how many codes the batch uses."""
+        said, self.said = total(torch.stack(self.said).sum(0)), []
+        self.means.update(said)
+        return {"codes": int((said[:, 0] > 0).sum())}
 
     def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
         """See `reconstruction_report`."""
@@ -378,13 +475,16 @@ class TokenSet:
 
 @torch.inference_mode()
 def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") -> Iterator[float | TokenSet]:
-    """Encode a split; yields the fraction done, and the `TokenSet` last."""
-    total = sum(side * side for side in tokenizer.config.sides)
-    tokens = torch.empty((2, len(pictures), total), dtype=torch.int32)
-    for rows in torch.arange(len(pictures)).split(64):
-        images = pictures.images(rows).to(device, memory_format=torch.channels_last)
-        for mirrored, batch in enumerate((images, images.flip(-1))):
-            tokens[mirrored, rows] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int32)
+    """Encode a split, shared out over all processes; yields the fraction done, and the `TokenSet` last."""
+    length = sum(side * side for side in tokenizer.config.sides)
+    tokens = torch.empty((2, len(pictures), length), dtype=torch.int32)
+    for rows in torch.arange(len(pictures)).split(64 * world()):
+        part = torch.zeros((2, len(rows), length), dtype=torch.int32)
+        for ours in rows.split(64)[rank() : rank() + 1]:  # none where too few are left
+            images = pictures.images(ours).to(device, memory_format=torch.channels_last)
+            for mirrored, batch in enumerate((images, images.flip(-1))):
+                part[mirrored, ours - rows[0]] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int32)
+        tokens[:, rows] = total(part)
         yield int(rows[-1] + 1) / len(pictures)
     yield TokenSet(tokens, pictures.labels)
 
@@ -441,19 +541,20 @@ class TransformerTask:
             chosen.append(span.start + np.sort(chance.permutation(length)[:count]))
         return torch.from_numpy(np.concatenate(chosen))
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
-        chance = self.draws.generator(step)
-        rows = self.draws.batch(chance, self.optimisation.batch)
-        mirrored = torch.from_numpy((chance.random(len(rows)) < 0.5).astype(np.int64))
-        dropped = torch.from_numpy(chance.random(len(rows)) < self.class_dropout)
+    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
+        chance, size = self.draws.generator(step), self.optimisation.batch
+        rows = self.draws.batch(chance, size)[share]
+        mirrored = torch.from_numpy((chance.random(size) < 0.5).astype(np.int64))[share]
+        dropped = torch.from_numpy(chance.random(size) < self.class_dropout)[share]
         labels = self.train.labels[rows].masked_fill(dropped, self.model.config.null_label)
         tokens = self.train.tokens[mirrored, rows].long()
         places = self.places(chance).to(self.device)
         entropy, _ = self.losses(self.model, tokens.to(self.device), labels.to(self.device), places)
         return entropy.mean(), {}
 
-    def after(self, step: int) -> None:
+    def after(self, _step: int) -> dict[str, float]:
         """Nothing besides the optimiser's step."""
+        return {}
 
     @torch.no_grad()
     def report(self, average: VAR) -> tuple[dict, Image.Image]:

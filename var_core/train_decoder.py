@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
+from .processes import differentiate, joined
 from .schedule import Schedule
 from .train import (
     Optimisation,
@@ -92,17 +93,18 @@ class DecoderTask:
         self.perceptual, self.adversarial, self.alone = perceptual, adversarial, alone
         self.features = ImageFeatures().to(device)
         self.judge = PatchDiscriminator().to(device, memory_format=torch.channels_last)
+        self.judging = joined(self.judge)
         self.judge_optimizer = torch.optim.AdamW(
             self.judge.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
         )
         self.train, self.val, self.tokens = train, val, tokens
         self.schedule = Schedule(self.model.config.sides)
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
-        self.seen: tuple[Tensor, Tensor] | None = None
+        self.seen: list[tuple[Tensor, Tensor]] = []  # real and decoded pictures of the parts of a step
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
         chance = self.draws.generator(step)
-        rows, flips, drawn = draw_pictures(self.train, self.draws, chance, self.optimisation.batch)
+        rows, flips, drawn = draw_pictures(self.train, self.draws, chance, self.optimisation.batch, share)
         images = drawn.to(self.device, memory_format=torch.channels_last)
         tokens = self.tokens.tokens[flips.long(), rows].long().to(self.device)
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
@@ -113,21 +115,28 @@ class DecoderTask:
         shift = tuple(chance.integers(SHIFTS, size=2).tolist())
         moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
         perceived = perceptual_distance(self.features, moved, wanted)
-        self.judge.requires_grad_(False)
+        self.judge.requires_grad_(False).eval()
         fooled = -self.judge(moved).float().mean()
-        self.seen = wanted, moved.detach()
+        self.seen.append((wanted, moved.detach()))
         weight = self.adversarial * (step >= self.alone)
         measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "fooled": fooled.item()}
         return pixels + self.perceptual * perceived + weight * fooled, measured
 
-    def after(self, _step: int) -> None:
+    def after(self, _step: int) -> dict[str, float]:
         """One step of the discriminator, on the same pictures."""
         self.judge.requires_grad_(True)
-        with autocast(self.judge, self.optimisation.precision):
-            real, made = self.judge(torch.cat(self.seen)).float().chunk(2)
-        (F.relu(1 - real).mean() + F.relu(1 + made).mean()).backward()
+        differentiate(self.judging, self.seen, self.told_apart)
         self.judge_optimizer.step()
         self.judge_optimizer.zero_grad(set_to_none=True)
+        self.seen = []
+        return {}
+
+    def told_apart(self, pictures: tuple[Tensor, Tensor]) -> Tensor:
+        """The discriminator's loss on real and decoded pictures, each (b, 3, S, S)."""
+        self.judge.train(pictures is self.seen[0])  # so that its spectral norms are followed once a step
+        with autocast(self.judge, self.optimisation.precision):
+            real, made = self.judging(torch.cat(pictures)).float().chunk(2)
+        return F.relu(1 - real).mean() + F.relu(1 + made).mean()
 
     @torch.no_grad()
     def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:

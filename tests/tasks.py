@@ -1,0 +1,85 @@
+"""Tasks small enough to be trained in a test, on the pictures that `pictures.write` makes."""
+
+from functools import partial
+from pathlib import Path
+
+import tiny
+import torch
+
+from var_core.config import TransformerConfig
+from var_core.data import Classes, PictureSet, load_split
+from var_core.train import Budget, Optimisation, TokenizerTask, Trainer, TransformerTask, tokenise
+from var_core.train_decoder import DecoderTask
+
+SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
+
+
+def last(values):
+    *_, final = values
+    return final
+
+
+def read(root: Path) -> tuple[Classes, PictureSet, PictureSet]:
+    """Classes, train and val split of a data folder."""
+    classes = Classes.of(root)
+    return classes, *(last(load_split(root, split, classes, 32)) for split in ("train", "val"))
+
+
+def tokenizer_task(folder, settings: Optimisation = SETTINGS, perceptual: float = 0.2) -> TokenizerTask:
+    classes, train, val = folder
+    torch.manual_seed(0)
+    return TokenizerTask(tiny.SPEC.tokenizer, train, val, classes, settings, perceptual=perceptual)
+
+
+def transformer_task(folder, settings: Optimisation = SETTINGS, most_per_scale: int = 0) -> TransformerTask:
+    classes, train, val = folder
+    tokenizer = tiny.networks()[0]
+    sets = [last(tokenise(tokenizer, split)) for split in (train, val)]
+    torch.manual_seed(0)
+    config = TransformerConfig(tiny.SIDES, 3, 2, 32, 2, vocabulary=64, code_width=8)
+    return TransformerTask(config, tokenizer, *sets, classes, settings, most_per_scale=most_per_scale)
+
+
+def decoder_task(folder, settings: Optimisation = SETTINGS, refine: int = 0, perceptual: float = 0.5) -> DecoderTask:
+    classes, train, val = folder
+    tokenizer = tiny.networks()[0]
+    torch.manual_seed(0)
+    tokens = last(tokenise(tokenizer, train))
+    return DecoderTask(tokenizer, train, val, tokens, classes, settings, perceptual=perceptual, alone=1, refine=refine)
+
+
+def refining_task(folder) -> DecoderTask:
+    return decoder_task(folder, refine=6)
+
+
+# without the perceptual loss: its network has kinks, where rounding becomes much more than rounding
+SMOOTH = {
+    "tokenizer": partial(tokenizer_task, perceptual=0.0),
+    "transformer": transformer_task,
+    "decoder": partial(decoder_task, perceptual=0.0),
+}
+
+
+def curve(task, out: Path, steps: int, resume: bool = False) -> list[float]:
+    """The loss of every step of a training."""
+    out.mkdir(exist_ok=True)
+    trainer = Trainer(task, out)
+    if resume:
+        trainer.load()
+    return [row["loss"] for row in trainer.run(Budget(steps=steps))]
+
+
+def assert_same(first, second, path: str = "") -> None:
+    """Equal to the last bit, but for the seconds that it took."""
+    if isinstance(first, torch.Tensor):
+        assert torch.equal(first, second), path
+    elif isinstance(first, dict):
+        assert first.keys() == second.keys(), path
+        for key in first:
+            if key != "seconds":
+                assert_same(first[key], second[key], f"{path}.{key}")
+    elif isinstance(first, (list, tuple)):
+        for place, pair in enumerate(zip(first, second, strict=True)):
+            assert_same(*pair, f"{path}[{place}]")
+    else:
+        assert first == second, path
