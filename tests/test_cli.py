@@ -16,6 +16,7 @@ from var_core import checkpoints
 from var_core.cli import parser, settings_of
 from var_core.edit import CHANGING, REPAINTING
 from var_core.recipe import Recipe
+from var_core.scaling import read as read_points
 from var_core.train import load_state
 
 ROOT = Path(__file__).parent.parent
@@ -308,3 +309,13 @@ def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
 def test_training_settings_out_of_range_are_refused(wrong, data, tmp_path, capsys):
     words = f"{SMALL} --steps 1 {wrong}".split()
     assert "choose" in fails(capsys, "train", "tokenizer", "--data", data, "--out", tmp_path / "run", *words)
+
+
+def test_sizes_are_trained_in_turn_and_measured_once(data, model, tmp_path, capsys):
+    asked = ("scaling", "--data", data, "--tokenizer", model, "--depths", "1,2", "--batch", 4, "--out", tmp_path)
+    asked += ("--csv", tmp_path / "points.csv", "--minutes-each", 0.01)
+    assert run(*asked) == 0
+    points, before = read_points(tmp_path / "points.csv"), capsys.readouterr().out
+    assert [point.depth for point in points] == [1, 2] and points[0].parameters < points[1].parameters
+    assert "| loss, last |" in before
+    assert run(*asked) == 0 and capsys.readouterr().out == before

@@ -577,8 +577,11 @@ def optimisation(options: argparse.Namespace) -> Any:
     return settings
 
 
-def run_training(task: Any, options: argparse.Namespace) -> None:
-    """Drive a trainer with a bar; after Ctrl-C or a termination signal all processes end their step, and one saves."""
+def run_training(task: Any, options: argparse.Namespace) -> bool:
+    """Drive a trainer with a bar; after Ctrl-C or a termination signal all processes end their step, and one saves.
+
+    Returns whether it came to its end.
+    """
     from .train import Budget, Trainer
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -598,6 +601,36 @@ def run_training(task: Any, options: argparse.Namespace) -> None:
                 bar.write(json.dumps({key: value for key, value in row.items() if key not in ("used", "rate")}))
     if trainer.stopped:
         say(f"stopped and saved at step {trainer.step}")
+    return not trainer.stopped
+
+
+def scaling(options: argparse.Namespace) -> None:
+    """Train transformers of growing size for equal times; their losses and errors as a CSV, and the laws they follow.
+
+    What an earlier call has trained of them in --out is taken up, and trained on if its time is not over.
+    """
+    from . import scaling as laws
+    from .train import TransformerTask, load_state, load_tokenizer
+
+    settings, tokenizer = optimisation(options), load_tokenizer(options.tokenizer)
+    device, classes, *splits = pick_device(options.device), *read_pictures(options, tokenizer.config.image_side)
+    train, val = read_tokens(options, tokenizer.to(device), device, lambda: splits)
+    points = []
+    for depth in options.depths:
+        config, run = laws.sized(depth, tokenizer.config, len(classes.names)), options.out / f"depth-{depth}"
+        begun = (run / "state.pt").is_file()
+        left = options.minutes - (load_state(run, TransformerTask.KIND)["seconds"] / 60 if begun else 0)
+        if left > 0:
+            torch.manual_seed(options.seed)
+            parts = {"most_per_scale": options.most_per_scale}
+            task = TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts)
+            asked = {**vars(options), "out": run, "resume": begun, "minutes": left}
+            if not run_training(task, argparse.Namespace(**asked)):
+                return
+        tokens = laws.seen(Schedule(config.sides), options.most_per_scale)
+        points += laws.points_of(run, config, options.batch, tokens)
+    laws.write(options.csv, points)
+    say(f"{laws.report(points)}\n\nwritten to {options.csv}")
 
 
 def plot(options: argparse.Namespace) -> None:
@@ -824,6 +857,7 @@ def parser() -> argparse.ArgumentParser:
     _trace_command(commands)
     _model_commands(commands)
     _training_commands(commands)
+    _scaling_command(commands)
     _measuring_commands(commands)
     _run_commands(commands)
     return top
@@ -1010,6 +1044,23 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
+    _device_option(made)
+
+
+def _scaling_command(commands: Any) -> None:
+    made = _command(commands, "scaling", scaling)
+    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
+    made.add_argument("--out", type=Path, default=Path("runs/scaling"), help="folder for the runs, one a size")
+    made.add_argument("--csv", type=Path, default=Path("runs/scaling.csv"), help="file to write")
+    made.add_argument("--minutes-each", dest="minutes", type=float, required=True, help="how long to train each size")
+    made.add_argument("--depths", type=integers, default=(1, 2, 3, 4, 5, 6), help="sizes: width 64 and a head a block")
+    made.add_argument("--batch", type=int, default=16, help="pictures in a step")
+    made.add_argument("--rate", type=float, default=8e-4, help="learning rate")
+    made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
+    made.add_argument("--precision", default="auto", help="float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto")
+    made.add_argument("--report-minutes", type=float, default=2, help="minutes between points")
+    made.set_defaults(steps=float("inf"), decay=0.0, average=0.999, seed=0, accumulate=1)
     _device_option(made)
 
 
