@@ -31,13 +31,16 @@ def tokenizer_task(folder, settings: Optimisation = SETTINGS, perceptual: float 
     return TokenizerTask(tiny.SPEC.tokenizer, train, val, classes, settings, perceptual=perceptual)
 
 
-def transformer_task(folder, settings: Optimisation = SETTINGS, most_per_scale: int = 0) -> TransformerTask:
+def transformer_task(
+    folder, settings: Optimisation = SETTINGS, most_per_scale: int = 0, class_dropout: float = 0.1
+) -> TransformerTask:
     classes, train, val = folder
     tokenizer = tiny.networks()[0]
     sets = [last(tokenise(tokenizer, split)) for split in (train, val)]
     torch.manual_seed(0)
     config = TransformerConfig(tiny.SIDES, 3, 2, 32, 2, vocabulary=64, code_width=8)
-    return TransformerTask(config, tokenizer, *sets, classes, settings, most_per_scale=most_per_scale)
+    choices = {"most_per_scale": most_per_scale, "class_dropout": class_dropout}
+    return TransformerTask(config, tokenizer, *sets, classes, settings, **choices)
 
 
 def decoder_task(folder, settings: Optimisation = SETTINGS, refine: int = 0, perceptual: float = 0.5) -> DecoderTask:
@@ -52,21 +55,23 @@ def refining_task(folder) -> DecoderTask:
     return decoder_task(folder, refine=6)
 
 
-# without the perceptual loss: its network has kinks, where rounding becomes much more than rounding
+# Without the perceptual loss: its network has kinks, where rounding becomes much more than rounding. The discriminator
+# has some too.
 SMOOTH = {
     "tokenizer": partial(tokenizer_task, perceptual=0.0),
-    "transformer": transformer_task,
+    "transformer": partial(transformer_task, class_dropout=0.5),  # so that every few pictures lose their class
     "decoder": partial(decoder_task, perceptual=0.0),
 }
+ROUNDING = {"tokenizer": 1e-3, "transformer": 1e-5, "decoder": 1e-2}  # relative, of some steps of each
 
 
 def curve(task, out: Path, steps: int, resume: bool = False) -> list[float]:
-    """The loss of every step of a training."""
+    """The loss and the gradient's norm at every step of a training, one after the other."""
     out.mkdir(exist_ok=True)
     trainer = Trainer(task, out)
     if resume:
         trainer.load()
-    return [row["loss"] for row in trainer.run(Budget(steps=steps))]
+    return [row[figure] for row in trainer.run(Budget(steps=steps)) for figure in ("loss", "norm")]
 
 
 def assert_same(first, second, path: str = "") -> None:
