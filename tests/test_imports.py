@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
-    *("config", "schedule", "layers", "quantizer", "vqvae", "transformer", "memory", "plan", "sampling"),
-    *("imagenet", "images", "canvas", "detail", "registry", "checkpoints", "convert", "download"),
+    *("config", "budget", "schedule", "layers", "quantizer", "vqvae", "transformer", "memory", "plan", "sampling"),
+    *("growth", "imagenet", "images", "canvas", "detail", "registry", "checkpoints", "convert", "download"),
     *("pipeline", "trace", "edit", "recipe", "viz", "atlas"),
 )
 MODULES = sorted(path.stem for path in (ROOT / "var_core").glob("*.py") if not path.stem.startswith("__"))

@@ -11,7 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from . import checkpoints, sampling
+from .budget import fitting, free_memory, picture_bytes, portions
 from .config import ModelSpec
+from .growth import Growth
 from .images import from_pil, to_float, to_pil, to_uint8
 from .layers import compile_block, pack, to_int8
 from .memory import Memory
@@ -39,6 +41,11 @@ class Request:
         for seed in (number for one in self.seeds for number in (one if isinstance(one, tuple) else (one,))):
             if not 0 <= seed < 2**63:
                 raise ValueError(f"seed {seed} is out of range: choose 0 to {2**63 - 1}.")
+
+    def part(self, rows: slice) -> "Request":
+        """The request for some of its pictures."""
+        plan = None if self.plan is None else self.plan.part(rows)
+        return Request(self.labels[rows], self.seeds[rows], self.sampling, plan)
 
 
 @dataclass(frozen=True)
@@ -164,22 +171,12 @@ class Pipeline:
         return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
 
     def steps(self, request: Request, memory: Memory | None = None) -> Iterator[Step]:
-        """Make the request's pictures, scale by scale; closing the iterator stops within one scale.
+        """Make the request's pictures in one pass, scale by scale; closing the iterator stops within one scale.
 
         A `memory` of an earlier run saves what this one would compute again; see `Memory`.
         """
-        if not 0 <= min(request.labels) <= max(request.labels) <= self.spec.transformer.null_label:
-            raise ValueError(
-                f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
-                f"and {self.spec.transformer.null_label} for no class."
-            )
-        for seed in request.seeds:
-            if isinstance(seed, tuple) and len(seed) != len(self.schedule):
-                raise ValueError(
-                    f"{len(seed)} seeds for a picture of {len(self.schedule)} scales: give one, or as many."
-                )
+        self._check(request)
         plan = request.plan or Plan.free(self.schedule, len(request.labels))
-        self._check(plan)
         return sampling.steps(
             self.var,
             self.tokenizer.quantizer,
@@ -190,7 +187,22 @@ class Pipeline:
             memory,
         )
 
-    def _check(self, plan: Plan) -> None:
+    def _check(self, request: Request) -> None:
+        """ValueError unless this model can do it."""
+        if not 0 <= min(request.labels) <= max(request.labels) <= self.spec.transformer.null_label:
+            raise ValueError(
+                f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
+                f"and {self.spec.transformer.null_label} for no class."
+            )
+        for seed in request.seeds:
+            if isinstance(seed, tuple) and len(seed) != len(self.schedule):
+                raise ValueError(
+                    f"{len(seed)} seeds for a picture of {len(self.schedule)} scales: give one, or as many."
+                )
+        if request.plan is not None:
+            self._check_plan(request.plan)
+
+    def _check_plan(self, plan: Plan) -> None:
         if (found := [t.shape[1] for t in plan.tokens]) != list(self.schedule.lengths):
             raise ValueError(f"a plan for {found} tokens, but this model has {list(self.schedule.lengths)}.")
         last = self.spec.tokenizer.vocabulary - 1
@@ -198,10 +210,38 @@ class Pipeline:
             for token in tokens[keep & ((tokens < 0) | (tokens > last))].tolist():
                 raise ValueError(f"token {token} at scale {scale} is not in the codebook: choose 0 to {last}.")
 
-    def run(self, request: Request) -> Result:
-        """All steps of a request, and its pictures."""
-        done = tuple(self.steps(request))
-        return Result(self.decode(done[-1].f_hat), done)
+    def at_once(self, request: Request, free: int | None = None) -> int:
+        """How many of a request's pictures may share a pass, at least 1: as many as need no more than `free` bytes.
+
+        By default those that are free where the model is.
+        """
+        some = any(label != self.spec.transformer.null_label for label in request.labels)
+        branches = 2 if some and request.sampling.guidance else 1
+        number = self.var.position_embedding.element_size()  # that of keys and values
+        each = picture_bytes(self.spec, self.schedule.lengths, branches, request.sampling.smooth, number)
+        most = fitting(each, free_memory(self.device.type) if free is None else free)
+        return min(most, len(request.labels))
+
+    def grow(self, request: Request, free: int | None = None) -> Iterator[Growth]:
+        """Make the request's pictures, step by step; where memory is short, one part of them after another.
+
+        Each is the same picture however they are parted. Closing the iterator stops within one scale; `free` is as in
+        `at_once`.
+        """
+        self._check(request)
+        begun: tuple[tuple[Step, ...], ...] = ()
+        parts = portions(len(request.labels), self.at_once(request, free))
+        for rows in parts:
+            steps: tuple[Step, ...] = ()
+            for step in self.steps(request.part(rows)):
+                steps = (*steps, step)
+                yield Growth((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
+            begun = (*begun, steps)
+
+    def run(self, request: Request, free: int | None = None) -> Result:
+        """All steps of a request, and its pictures; see `grow`."""
+        *_, done = self.grow(request, free)
+        return Result(self.decode(done.f_hat), done.steps)
 
 
 def use_threads(count: int) -> None:

@@ -56,6 +56,11 @@ class Plan:
         target = None if self.target is None else moved(self.target, device)
         return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target)
 
+    def part(self, rows: slice) -> Plan:
+        """The same plan for some of its pictures."""
+        target = None if self.target is None else self.target[rows]
+        return Plan([t[rows] for t in self.tokens], [k[rows] for k in self.keep], target)
+
     def given(self, quantizer: Quantizer, f_hat: Tensor, scale: int) -> Tensor:
         """Tokens (B, L_k) to use at a scale where `keep` says so; f_hat (B, C, s_K, s_K) of the coarser scales."""
         if self.target is None:

@@ -1,12 +1,12 @@
 """The published ImageNet models: where their files are, what they need, whether they fit on this machine."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from .budget import decoder_bytes, free_memory, picture_bytes
 from .config import SPECS, ModelSpec
 from .sampling import Sampling
 
@@ -54,15 +54,13 @@ class Published:
         return 4 * (self.parameters + self.tokenizer_parameters)
 
     def memory_bytes(self, dtype: torch.dtype = torch.float32) -> int:
-        """What a device needs to draw one picture: weights (see `checkpoints.load`), cache, work of the decoder."""
-        tokenizer, var = self.spec.tokenizer, self.spec.transformer
+        """What a device needs for one picture: weights (see `checkpoints.load`), and to draw or to decode it."""
+        var = self.spec.transformer
         modulations = 6 * var.width**2 * (1 if var.shared_adaln else var.depth)
         halved = (4 + 2 * var.mlp_ratio) * var.depth * var.width**2 + modulations
         weights = self.disk_bytes - halved * (4 - dtype.itemsize)
-        tokens = sum(side**2 for side in var.sides)
-        cache = 4 * 2 * 2 * var.depth * tokens * var.width  # keys and values, of a class and of none
-        decoder = 4 * 8 * tokenizer.channels * tokenizer.image_side**2
-        return weights + cache + decoder
+        drawing = picture_bytes(self.spec, [side**2 for side in var.sides])
+        return weights + max(drawing, decoder_bytes(self.spec))
 
 
 def _published(name: str, title: str, file: str, parameters: int, fid: float) -> Published:
@@ -125,21 +123,6 @@ def short_of_memory(model: Published, device: str, dtype: torch.dtype) -> list[s
         f"{where} has {size(free)} of memory free, but {model.title} needs about {size(needed)}: "
         "close other programs, or choose a smaller model."
     ]
-
-
-def free_memory(device: str) -> int | None:
-    """Bytes that a program can still have on "cpu", "mps" or "cuda"; None where the system does not tell."""
-    if device == "cuda":
-        return torch.cuda.mem_get_info()[0]
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:  # Linux: what is cached can be had, too
-            return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def size(count: int | float) -> str:

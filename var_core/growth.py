@@ -1,0 +1,78 @@
+"""How far the pictures of a request are, which are made in parts, one after another, where memory is short."""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from .sampling import Step
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The steps so far of each part that has begun; all parts but the last are whole. Nothing in it changes later."""
+
+    parts: tuple[tuple[Step, ...], ...]
+    count: int  # pictures asked for
+    at_once: int  # pictures in a part, at most
+    scales: int  # steps of a part that is whole
+
+    @property
+    def last(self) -> Step:
+        """The step made last, of the pictures in its part alone."""
+        return self.parts[-1][-1]
+
+    @property
+    def begun(self) -> int:
+        """The number of pictures that have begun; they are the first of those asked for."""
+        return sum(_pictures(part) for part in self.parts)
+
+    @property
+    def under_way(self) -> range:
+        """Which pictures the step made last is of."""
+        return range(self.begun - _pictures(self.parts[-1]), self.begun)
+
+    @property
+    def complete(self) -> bool:
+        return self.begun == self.count and len(self.parts[-1]) == self.scales
+
+    @property
+    def share(self) -> float:
+        """Of the steps of all pictures, those that are made: from 0 to 1."""
+        made = sum(_pictures(part) * len(part) for part in self.parts)
+        return made / (self.count * self.scales)
+
+    @property
+    def f_hat(self) -> Tensor:
+        """That of all pictures that have begun, each after its own last step: (begun, C, s_K, s_K)."""
+        return torch.cat([part[-1].f_hat for part in self.parts])
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Of all pictures that have begun, the steps that each of them has come to."""
+        return tuple(_joined(same) for same in zip(*self.parts, strict=False))
+
+    def of(self, place: int) -> tuple[Step, ...]:
+        """The steps of the picture at a place among those that have begun, as if it were alone."""
+        part, row = [(part, row) for part in self.parts for row in range(_pictures(part))][place]
+        return tuple(_alone(step, row) for step in part)
+
+
+def _pictures(part: tuple[Step, ...]) -> int:
+    return len(part[-1].tokens)
+
+
+def _joined(steps: tuple[Step, ...]) -> Step:
+    """The same step of several parts as one."""
+    names = _tensors(steps[0])
+    return replace(steps[0], **{name: torch.cat([getattr(step, name) for step in steps]) for name in names})
+
+
+def _alone(step: Step, row: int) -> Step:
+    """A step of one of its pictures."""
+    return replace(step, **{name: getattr(step, name)[row : row + 1] for name in _tensors(step)})
+
+
+def _tensors(step: Step) -> list[str]:
+    """The names of what a step has for every picture."""
+    return [field.name for field in fields(step) if isinstance(getattr(step, field.name), Tensor)]
