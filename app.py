@@ -91,7 +91,9 @@ def load(model: str | None, device: str, threads: int | None, **how: object) -> 
 
     if threads is not None:
         use_threads(threads)
-    return Pipeline.load(model or checkpoints.DEFAULT, device=device, **how)
+    name = model or checkpoints.DEFAULT
+    checkpoints.read_spec(checkpoints.find(name)).need_scales("the app")
+    return Pipeline.load(name, device=device, **how)
 
 
 def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: object) -> "gr.Blocks":

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from tiny import SPEC
+from tiny import SPEC, in_order
 
 from var_core.config import SPECS, ModelSpec, TokenizerConfig, TransformerConfig
 
@@ -110,6 +110,39 @@ def test_sizes_written_before_there_were_synonyms_have_none():
     assert ModelSpec.from_dict(values) == SPEC
 
 
+def test_sizes_written_before_there_were_orders_are_of_scales():
+    values = SPEC.to_dict()
+    del values["tokenizer"]["order"], values["transformer"]["order"]
+    assert ModelSpec.from_dict(values) == SPEC
+
+
+@pytest.mark.parametrize("config", [SPEC.tokenizer, SPEC.transformer], ids=["tokenizer", "transformer"])
+@pytest.mark.parametrize(
+    ("sides", "order", "words"),
+    [
+        ((4,), "snake", "order 'snake': choose one of scales, raster, spiral, z-curve"),
+        ((1, 2), "raster", r"sides \(1, 2\): the order raster takes a single map"),
+        ((1,), "spiral", r"sides \(1,\): the order spiral takes a single map of side 2 or more"),
+        ((), "raster", r"sides \(\): the order raster takes a single map"),
+        ((6,), "z-curve", "side 6: the order z-curve needs a power of two"),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused(config, sides, order, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(config, sides=sides, order=order)
+
+
+def test_a_single_map_by_scales_is_refused_with_the_orders_that_it_needs():
+    with pytest.raises(ValueError, match="a single map needs another order, one of raster, spiral, z-curve"):
+        TokenizerConfig((4,))
+
+
+def test_what_shows_scales_refuses_a_model_of_cells_in_words():
+    SPEC.need_scales("this")
+    with pytest.raises(ValueError, match="tiny draws cell after cell, in spiral order, and this shows scale after"):
+        in_order("spiral").need_scales("this")
+
+
 @pytest.mark.parametrize("sides", [(), (2, 3), (1, 3, 2), (1, 2, 2)])
 def test_sides_must_start_at_1_and_grow(sides):
     with pytest.raises(ValueError, match="must start at 1 and grow"):
@@ -143,6 +176,11 @@ def test_networks_that_do_not_fit_together_are_refused(field, value):
     other = dataclasses.replace(SPEC.transformer, **{field: value})
     with pytest.raises(ValueError, match=f"disagree on {field}"):
         dataclasses.replace(SPEC, transformer=other)
+
+
+def test_networks_of_different_orders_are_refused():
+    with pytest.raises(ValueError, match="disagree on order: spiral and raster"):
+        dataclasses.replace(in_order("spiral"), transformer=in_order("raster").transformer)
 
 
 @pytest.mark.parametrize("field", ["class_names", "class_groups", "class_synonyms"])

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny import SPEC
+from tiny import SPEC, in_order
 
 from var_core.config import OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, TokenizerConfig
-from var_core.quantizer import Quantizer
+from var_core.quantizer import CellQuantizer, Quantizer, quantizer_of
+from var_core.schedule import PATHS
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 SCALES = range(len(SPEC.tokenizer.sides))
@@ -126,3 +127,58 @@ def test_quantizing_a_pyramid_of_one_scale_repeats_its_tokens():
         torch.nn.init.zeros_(phi.bias)
     tokens = [torch.arange(16)[:, None]]
     assert torch.equal(next(quantizer.quantize(quantizer.features(tokens))).tokens, tokens[0])
+
+
+@pytest.fixture(params=PATHS)
+def cells(request) -> CellQuantizer:
+    torch.manual_seed(0)
+    return quantizer_of(in_order(request.param).tokenizer).requires_grad_(False)
+
+
+def test_the_order_decides_the_quantizer():
+    assert type(quantizer_of(SPEC.tokenizer)) is Quantizer
+    assert type(quantizer_of(in_order("raster").tokenizer)) is CellQuantizer
+
+
+def test_a_single_map_has_no_weights_but_the_codebook(cells):
+    assert list(cells.state_dict()) == ["codebook"]
+
+
+def test_each_cell_of_a_single_map_gets_its_nearest_code(cells, f):
+    (found,) = cells.quantize(f)
+    nearest = cells.nearest(f.flatten(2).transpose(1, 2))  # (B, 16), row by row
+    assert torch.equal(found.tokens, nearest[:, list(cells.schedule.cells)])
+    assert torch.equal(found.f_hat.flatten(2).transpose(1, 2), cells.codes(nearest))
+    assert torch.equal(torch.cat([cells.pool(f, step) for step in range(16)], 1), found.residual)
+
+
+def test_tokens_of_a_single_map_come_one_a_step_and_lead_back_to_its_features(cells, f):
+    tokens, (found,) = cells.tokens(f), cells.quantize(f)
+    assert [t.shape for t in tokens] == [(2, 1)] * 16
+    assert torch.equal(cells.features(tokens), found.f_hat)
+
+
+def test_cells_filled_one_by_one_are_those_filled_at_once(cells):
+    tokens, f_hat = random_tokens(cells), cells.empty(2)
+    for step, drawn in enumerate(tokens):
+        before = f_hat.clone()
+        filled = cells.add(f_hat, cells.codes(drawn), step)
+        assert torch.equal(f_hat, before) and (filled != f_hat).any(1).sum() == 2  # one cell of each picture
+        f_hat = filled
+    assert torch.equal(f_hat, cells.features(tokens))
+
+
+def test_a_step_is_shown_the_code_of_the_cell_before_it(cells):
+    tokens, f_hat = random_tokens(cells), cells.empty(2)
+    shown = cells.teacher_input(tokens).split(1, dim=1)
+    assert torch.equal(cells.next_input(f_hat, 0), torch.zeros(2, 1, 8))
+    for step in range(1, 16):
+        f_hat = cells.add(f_hat, cells.codes(tokens[step - 1]), step - 1)
+        assert torch.equal(cells.next_input(f_hat, step), shown[step - 1])
+
+
+def test_what_a_single_map_left_over_trains_the_encoder(cells, f):
+    given = f.clone().requires_grad_(True)
+    (found,) = cells.quantize(given)
+    F.mse_loss(given, found.f_hat.detach()).backward()
+    assert given.grad.abs().sum() > 0

@@ -1,5 +1,6 @@
 """A model small enough for every test: random weights, 32-pixel pictures, four scales, seven classes."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -22,23 +23,29 @@ SPEC = ModelSpec(
 )
 
 
-def networks(seed: int = 0) -> tuple[Tokenizer, Preview, VAR]:
+def in_order(order: str) -> ModelSpec:
+    """The sizes with a single map, cell by cell."""
+    sizes = {"sides": SIDES[-1:], "order": order}
+    return replace(SPEC, tokenizer=replace(SPEC.tokenizer, **sizes), transformer=replace(SPEC.transformer, **sizes))
+
+
+def networks(seed: int = 0, spec: ModelSpec = SPEC) -> tuple[Tokenizer, Preview, VAR]:
     """The three networks, with logits far enough from uniform that guidance and filters matter."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        tokenizer, preview, var = Tokenizer(SPEC.tokenizer), Preview(SPEC.tokenizer), initialise(VAR(SPEC.transformer))
+        tokenizer, preview, var = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), initialise(VAR(spec.transformer))
         torch.nn.init.normal_(var.head.weight, std=0.5)
         torch.nn.init.normal_(var.class_embedding.weight, std=1.0)
     return tokenizer.eval(), preview.eval(), var.eval()
 
 
-def write(folder: Path, seed: int = 0) -> Path:
+def write(folder: Path, seed: int = 0, spec: ModelSpec = SPEC) -> Path:
     """The model as a checkpoint file in `folder`."""
     path = folder / "tiny.safetensors"
-    checkpoints.save(path, SPEC, *networks(seed))
+    checkpoints.save(path, spec, *networks(seed, spec))
     return path
 
 
 @cache
-def pipeline() -> Pipeline:
-    return Pipeline(checkpoints.Loaded(SPEC, *networks(), digest="0123456789ab"))
+def pipeline(spec: ModelSpec = SPEC) -> Pipeline:
+    return Pipeline(checkpoints.Loaded(spec, *networks(spec=spec), digest="0123456789ab"))

@@ -56,7 +56,8 @@ class Models:
 
     def change(self, name: str) -> None:
         """Load another model in place of this one, which is freed first; ValueError: this one stays."""
-        checkpoints.read_spec(checkpoints.find(name, self.folder))  # fails before anything is given up
+        found = checkpoints.read_spec(checkpoints.find(name, self.folder))  # fails before anything is given up
+        found.need_scales("the app")
         before = str(self.pipe.path or self.pipe.spec.name)
         del self.pipe, self.slot, self.atlas
         try:

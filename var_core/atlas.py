@@ -104,8 +104,10 @@ def build(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atl
 
     Every picture is encoded, and decoded after every scale; a token's patch is its cell in the change of its scale. Of
     a code's uses each is equally likely to be shown, except that one patch comes from a scale coarser than the `FINE`
-    finest where there is one, and more only where the fine ones are too few. ValueError without pictures.
+    finest where there is one, and more only where the fine ones are too few. ValueError without pictures, or unless
+    the model draws scale by scale.
     """
+    pipe.spec.need_scales("an atlas")
     shelf, chance = _Shelf(pipe.spec.tokenizer.vocabulary), np.random.default_rng(seed)
     boxes = cell_boxes(pipe.schedule, pipe.spec.tokenizer.image_side)
     for picture in pictures:

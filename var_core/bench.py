@@ -69,8 +69,8 @@ def scales(pipe: Pipeline, request: Request, gauge: Gauge) -> list[Row]:
         step = next(running)
         pipe.preview(step.f_hat)
 
-    for number, side in enumerate(pipe.schedule.sides, 1):
-        rows.append(Row(f"scale {number}, {side * side} tokens", *gauge(advance, pipe.device)))
+    for number, length in enumerate(pipe.schedule.lengths, 1):
+        rows.append(Row(f"scale {number}, {length} tokens", *gauge(advance, pipe.device)))
     return [*rows, Row("decode", *gauge(lambda: pipe.decode(step.f_hat), pipe.device))]
 
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from . import __version__, checkpoints, processes
 from .canvas import FILLS, Box
-from .config import SPECS, ModelSpec, TokenizerConfig, TransformerConfig
+from .config import ORDERS, SCALES, SPECS, ModelSpec, TokenizerConfig, TransformerConfig
 from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
 from .pipeline import Pipeline, Request, pick_device, pick_dtype, use_threads
@@ -87,6 +87,8 @@ def generate(options: argparse.Namespace) -> None:
     sampling = sampling_of(options)
     if not 1 <= options.count <= 1000:
         raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
+    if options.scales:
+        pipe.spec.need_scales("--scales")
     options.out.mkdir(parents=True, exist_ok=True)
     for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
         request = Request((label,), (seed,), sampling)
@@ -468,6 +470,7 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
         options.residual_blocks,
         options.norm_groups,
         options.stem,
+        order=options.order,
     )
 
 
@@ -499,6 +502,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
     begun = checkpoints.load(options.start) if options.start and not kept else None
     given = TransformerConfig(**kept["config"]) if kept else begun.spec.transformer if begun else None
+    tokenizer = tokenizer.reordered(given.order if given else options.order or tokenizer.config.order)
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
@@ -519,7 +523,7 @@ def transformer_sizes(
     """The sizes given, or those on the command line; ValueError unless they fit the tokenizer and the data."""
     if given is None:
         sizes = (options.depth, options.width, options.heads, codes.vocabulary, codes.code_width)
-        return TransformerConfig(codes.sides, classes, *sizes)
+        return TransformerConfig(codes.sides, classes, *sizes, order=codes.order)
     if (codes.sides, classes) != (given.sides, given.classes):
         raise ValueError(
             f"The transformer has sides {given.sides} and {given.classes} classes, the tokenizer {codes.sides} and "
@@ -533,17 +537,17 @@ def transformer_sizes(
     return given
 
 
-def read_tokens(
-    options: argparse.Namespace, tokenizer: torch.nn.Module, device: str, pictures: Callable[[], Iterable]
-) -> tuple:
+def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictures: Callable[[], Iterable]) -> tuple:
     """Tokens of both splits: from a tokens.pt if it fits the weights, else made of `pictures()` and kept there.
 
-    It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file. `pictures` gives both splits.
+    It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file, and has the order in its name
+    if that is not by scales. `pictures` gives both splits.
     """
     from .data import Classes, digest
     from .train import TokenSet, fingerprint, tokenise, write_whole
 
-    path = (options.tokenizer if options.tokenizer.is_dir() else options.out) / "tokens.pt"
+    folder = options.tokenizer if options.tokenizer.is_dir() else options.out
+    path = folder / ("tokens.pt" if tokenizer.config.order == SCALES else f"tokens-{tokenizer.config.order}.pt")
     made_of = processes.told(lambda: [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))])
     if processes.told(lambda: path.is_file() and load_tokens(path).get("made_of") == made_of):
         kept = load_tokens(path)
@@ -627,7 +631,7 @@ def scaling(options: argparse.Namespace) -> None:
             asked = {**vars(options), "out": run, "resume": begun, "minutes": left}
             if not run_training(task, argparse.Namespace(**asked)):
                 return
-        tokens = laws.seen(Schedule(config.sides), options.most_per_scale)
+        tokens = laws.seen(Schedule.of(config), options.most_per_scale)
         points += laws.points_of(run, config, options.batch, tokens)
     laws.write(options.csv, points)
     say(f"{laws.report(points)}\n\nwritten to {options.csv}")
@@ -797,6 +801,7 @@ def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
         pipe, sampling = random_pipeline(spec, "float32"), LOOKS
     else:
         pipe, sampling = loaded(options), sampling_of(options)
+    pipe.spec.need_scales("--previews")
     ways = previews.ways(pipe)
     if not spec:
         judged = [*ways[:-1], *previews.maps(pipe, sampling)]
@@ -832,7 +837,7 @@ def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
     if options.batch < 1:
         raise ValueError(f"batch {options.batch}: choose 1 or more.")
     rungs = ladder.climb(spec, options.repeats or 3, LOOKS, ways, device, options.batch)
-    say(ladder.report(rungs, Schedule(spec.tokenizer.sides)))
+    say(ladder.report(rungs, Schedule.of(spec.tokenizer)))
     say(f"\n{options.batch} pictures at once on {device}: {ladder.throughput(rungs, options.batch)}")
     if device != "cpu":
         return
@@ -1015,6 +1020,7 @@ def _train_tokenizer_command(commands: Any) -> None:
     _training_options(made, batch=8, rate=5e-4)
     made.add_argument("--start", type=Path, help=START_HELP)
     made.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
+    made.add_argument("--order", choices=ORDERS, default=SCALES, help="scales; or, for a single side, of its cells")
     made.add_argument("--vocabulary", type=int, default=4096, help="codes in the codebook")
     made.add_argument("--code-width", type=int, default=16, help="numbers in a code")
     made.add_argument("--channels", type=int, default=64, help="channels at the finest level")
@@ -1040,6 +1046,7 @@ def _train_transformer_command(commands: Any) -> None:
     _training_options(made, batch=8, rate=8e-4)
     made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     made.add_argument("--start", metavar="MODEL", help="begin with the weights of this model (and its sizes)")
+    made.add_argument("--order", choices=ORDERS, help="of the cells of a single map (default: the tokenizer's)")
     made.add_argument("--depth", type=int, default=8, help="number of blocks")
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 NO_CLASS = "no class"  # display name of the null label
 OFFICIAL_SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 OFFICIAL_SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
+SCALES = "scales"  # map after map, coarse to fine: next-scale prediction
+ORDERS = (SCALES, "raster", "spiral", "z-curve")  # the others visit the cells of a single map, one at a time
 
 
 def _as_tuples(config: object, *fields: str) -> None:
@@ -20,13 +22,24 @@ def _at_least_one(config: object, *fields: str) -> None:
             raise ValueError(f"{field} {getattr(config, field)} is out of range: choose 1 or more.")
 
 
+def _check_order(order: str, sides: tuple[int, ...]) -> None:
+    """ValueError unless tokens of maps of these sides can come in this order."""
+    if order not in ORDERS:
+        raise ValueError(f"order '{order}': choose one of {', '.join(ORDERS)}.")
+    if order != SCALES and (len(sides) != 1 or sides[0] < 2):
+        raise ValueError(f"sides {sides}: the order {order} takes a single map of side 2 or more, for example (16,).")
+    if order == "z-curve" and sides[0] & (sides[0] - 1):
+        raise ValueError(f"side {sides[0]}: the order z-curve needs a power of two, for example 8, 16 or 32.")
+
+
 @dataclass(frozen=True)
 class TokenizerConfig:
     """Sizes of the multi-scale VQ tokenizer. The defaults are those of the published `vae_ch160v4096z32`.
 
     `stem` > 1 puts a pixel-unshuffle before the encoder and a pixel-shuffle after the decoder, so that no convolution
     runs at full resolution; 1 is the published network. `refine` > 0 lets so many channels smooth the blocks that the
-    pixel-shuffle leaves, at half resolution.
+    pixel-shuffle leaves, at half resolution. `order` is that in which tokens come: all but "scales" are for a single
+    map, and then there are no `phis`.
     """
 
     sides: tuple[int, ...] = OFFICIAL_SIDES_256
@@ -39,14 +52,20 @@ class TokenizerConfig:
     stem: int = 1
     phis: int = 4
     refine: int = 0
+    order: str = SCALES
 
     def __post_init__(self):
         _as_tuples(self, "sides", "multipliers")
+        _check_order(self.order, self.sides)
         if self.refine < 0 or (self.refine and self.stem % 2):
             raise ValueError(f"refine {self.refine}: choose 0, or more with an even stem; it is {self.stem}.")
         _at_least_one(self, "vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis")
-        if not self.sides or self.sides[0] != 1 or list(self.sides) != sorted(set(self.sides)):
-            raise ValueError(f"sides {self.sides}: they must start at 1 and grow strictly, for example (1, 2, 3, 4).")
+        growing = self.sides[:1] == (1,) and list(self.sides) == sorted(set(self.sides))
+        if self.order == SCALES and not growing:
+            raise ValueError(
+                f"sides {self.sides}: they must start at 1 and grow strictly, for example (1, 2, 3, 4); a single map "
+                f"needs another order, one of {', '.join(ORDERS[1:])}."
+            )
         for multiplier in self.multipliers:
             if self.channels * multiplier % self.norm_groups:
                 raise ValueError(
@@ -78,9 +97,11 @@ class TransformerConfig:
     code_width: int = 32
     mlp_ratio: int = 4
     shared_adaln: bool = False
+    order: str = SCALES
 
     def __post_init__(self):
         _as_tuples(self, "sides")
+        _check_order(self.order, self.sides)
         _at_least_one(self, "classes", "depth", "width", "heads", "vocabulary", "code_width", "mlp_ratio")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads: choose a multiple.")
@@ -108,13 +129,21 @@ class ModelSpec:
         folded = [name.casefold() for name in (*self.class_names, NO_CLASS)]
         if twice := sorted({name for name in folded if folded.count(name) > 1}):
             raise ValueError(f"several classes are called '{twice[0]}': give each a name of its own.")
-        for field in ("sides", "vocabulary", "code_width"):
+        for field in ("sides", "order", "vocabulary", "code_width"):
             ours, theirs = getattr(self.tokenizer, field), getattr(self.transformer, field)
             if ours != theirs:
                 raise ValueError(f"tokenizer and transformer disagree on {field}: {ours} and {theirs}.")
         for field in ("class_names", "class_groups", "class_synonyms"):
             if (count := len(getattr(self, field))) not in (0, self.transformer.classes):
                 raise ValueError(f"{count} {field} for {self.transformer.classes} classes: give one to each, or none.")
+
+    def need_scales(self, what: str) -> None:
+        """ValueError unless the model draws scale by scale, which is what `what` shows."""
+        if self.transformer.order != SCALES:
+            raise ValueError(
+                f"{self.name} draws cell after cell, in {self.transformer.order} order, and {what} shows scale after "
+                "scale: choose a model that predicts scales."
+            )
 
     def class_name(self, label: int) -> str:
         """The display name of a label; "no class" for the null label."""

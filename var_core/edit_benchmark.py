@@ -141,9 +141,8 @@ def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
 
     def plan(case: Case) -> Plan:
         free = torch.from_numpy(case.mask)[None, None].float()
-        keep = [
-            F.interpolate(free, size=(side, side), mode="bilinear").flatten(1) <= 0.5 for side in pipe.schedule.sides
-        ]
+        shares = [F.interpolate(free, size=(side, side), mode="bilinear").flatten(1) for side in pipe.schedule.sides]
+        keep = pipe.schedule.visit(torch.cat(shares, 1) <= 0.5)
         keep[0] = torch.ones_like(keep[0])
         with torch.inference_mode():
             images = to_float(torch.from_numpy(case.picture)[None])

@@ -120,14 +120,14 @@ class Reconstruction:
 
     pixels: Tensor  # uint8 (N, S, S, 3)
     decibels: Tensor  # PSNR (N,)
-    tokens: list[Tensor]  # K maps (N, L_k)
-    losses: list[float]  # teacher-forced cross-entropy per scale, nats per token
+    tokens: list[Tensor]  # one map (N, s_k * s_k) of each side
+    losses: list[float]  # teacher-forced cross-entropy per map, nats per token
 
 
 @torch.inference_mode()
 def reconstructed(pipe: Pipeline, val: PictureSet) -> Iterator[float | Reconstruction]:
     """Encode and decode val, and let the transformer predict its tokens: yields the fraction done, the result last."""
-    pixels, decibels, maps, losses = [], [], [], []
+    pixels, decibels, sequences, losses = [], [], [], []
     for rows in torch.arange(len(val)).split(32):
         images = val.images(rows).to(pipe.device)
         tokens = pipe.pyramids(images)
@@ -135,12 +135,10 @@ def reconstructed(pipe: Pipeline, val: PictureSet) -> Iterator[float | Reconstru
         losses.append(pipe.surprise(tokens, val.labels[rows]).cpu())
         pixels.append(to_uint8(back))
         decibels.append(psnr(back, images).cpu())
-        maps.append([t.cpu() for t in tokens])
+        sequences.append(torch.cat(tokens, 1).cpu())
         yield int(rows[-1] + 1) / len(val)
-    by_scale = [part.mean().item() for part in pipe.schedule.split(torch.cat(losses))]
-    yield Reconstruction(
-        torch.cat(pixels), torch.cat(decibels), [torch.cat(scale) for scale in zip(*maps, strict=True)], by_scale
-    )
+    by_map = [part.mean().item() for part in pipe.schedule.maps(torch.cat(losses))]
+    yield Reconstruction(torch.cat(pixels), torch.cat(decibels), pipe.schedule.maps(torch.cat(sequences)), by_map)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Networks:
 
     @property
     def schedule(self) -> Schedule:
-        return Schedule(self.spec.tokenizer.sides)
+        return Schedule.of(self.spec.tokenizer)
 
     @property
     def device(self) -> torch.device:

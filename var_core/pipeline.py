@@ -83,7 +83,7 @@ class Pipeline:
                 compile_block(block)
         elif self.device.type == "cpu":
             pack(self.var)
-        self.schedule = Schedule(self.spec.tokenizer.sides)
+        self.schedule = Schedule.of(self.spec.tokenizer)
 
     @classmethod
     def load(
@@ -111,7 +111,7 @@ class Pipeline:
     @torch.inference_mode()
     def pyramids(self, images: Tensor) -> list[Tensor]:
         """Pictures (B, 3, S, S) in [-1, 1] -> K maps (B, L_k)."""
-        return [found.tokens for found in self.tokenizer.quantizer.quantize(self.features(images))]
+        return self.tokenizer.quantizer.tokens(self.features(images))
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class Pipeline:
         Each is encoded alone, so that none depends on its neighbours.
         """
         f = torch.cat([self.features(to_float(one[None])) for one in pictures])
-        tokens = [found.tokens for found in self.tokenizer.quantizer.quantize(f)]
+        tokens = self.tokenizer.quantizer.tokens(f)
         return Plan.inpaint(
             tokens,
             cover.to(self.device),

@@ -116,23 +116,26 @@ class Plan:
         """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
 
         `cover` (S, S) in [0, 1] is the share of each pixel that is to be repainted. A token is free if more than
-        `min_cover` of its cell is covered; before `first_free_scale` only if all of it is. Where a mask is too thin for
-        that, the most covered cells of the finest scale are free, so that what is painted always changes.
+        `min_cover` of its cell is covered; before `first_free_scale` only if all of it is (where steps are cells, none
+        is coarse, and this plays no part). Where a mask is too thin for that, the most covered cells of the finest
+        scale are free, so that what is painted always changes.
         """
         if not (0 <= min_cover <= 1 and 0 <= first_free_scale <= len(schedule)):
             raise ValueError(
                 f"min_cover {min_cover}, first_free_scale {first_free_scale}: choose a cover of 0 to 1 and a scale of "
                 f"0 to {len(schedule)}."
             )
-        keep = []
+        strict, freed = 0 if schedule.by_cell else first_free_scale, []
         for scale, side in enumerate(schedule.sides):
             weights = averaging(len(cover), side).to(cover)
-            share = (weights @ cover @ weights.T).flatten()  # (L_k,)
-            most = min_cover if scale >= first_free_scale else 1.0
+            share = (weights @ cover @ weights.T).flatten()  # (side * side,)
+            most = min_cover if scale >= strict else 1.0
             free = share > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
-            if scale == len(schedule) - 1 and not free.any():
+            if scale == len(schedule.sides) - 1 and not free.any():
                 free = share > max(0.5 * float(share.max()), 1e-6)
-            keep.append((~free).to(tokens[scale].device).expand_as(tokens[scale]))
+            freed.append(free)
+        kept = ~torch.cat(freed)[None].to(tokens[0].device)  # (1, L), cell by cell
+        keep = [part.expand_as(given) for part, given in zip(schedule.visit(kept), tokens, strict=True)]
         return cls(tokens, keep, target)
 
     def replace(self, scale: int, positions: Tensor, values: Tensor) -> Plan:

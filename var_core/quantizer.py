@@ -1,4 +1,7 @@
-"""Multi-scale residual quantizer: features become K token maps over one codebook, and back (paper, algorithms 1, 2)."""
+"""Multi-scale residual quantizer: features become K token maps over one codebook, and back (paper, algorithms 1, 2).
+
+And the plain quantizer of a single map, which is what came before: for tokens that are predicted cell by cell.
+"""
 
 import math
 from collections.abc import Iterator
@@ -8,17 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import TokenizerConfig
+from .config import SCALES, TokenizerConfig
 from .schedule import Schedule, averaging
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """What quantizing at one scale found."""
+    """What quantizing one token map found."""
 
-    tokens: Tensor  # (B, L_k) int64
-    residual: Tensor  # (B, L_k, C): the vectors that were quantized
-    f_hat: Tensor  # (B, C, s_K, s_K) after this scale
+    tokens: Tensor  # (B, s_k * s_k) int64, in the order of the steps
+    residual: Tensor  # (B, s_k * s_k, C): the vectors that were quantized
+    f_hat: Tensor  # (B, C, s_K, s_K) after this map
 
 
 class Quantizer(nn.Module):
@@ -26,11 +29,12 @@ class Quantizer(nn.Module):
 
     def __init__(self, config: TokenizerConfig):
         super().__init__()
-        self.schedule = Schedule(config.sides)
+        self.schedule = Schedule.of(config)
         width = config.code_width
         # not normal_: on the meta device that imports a compiler, seconds before the app can start
         self.codebook = nn.Parameter(torch.empty(config.vocabulary, width).uniform_(-math.sqrt(3), math.sqrt(3)))
-        self.phis = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(config.phis))
+        count = 0 if self.schedule.by_cell else config.phis
+        self.phis = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(count))
 
     def phi(self, scale: int) -> nn.Module:
         """The convolution of a scale: that whose tick is nearest to k / (K - 1)."""
@@ -82,6 +86,10 @@ class Quantizer(nn.Module):
             f_hat = self.add(f_hat, self.codes(tokens), scale)
             yield Quantized(tokens, residual, f_hat)
 
+    def tokens(self, f: Tensor) -> list[Tensor]:
+        """Those of features (B, C, s_K, s_K): K pieces (B, L_k), coarse to fine."""
+        return self.schedule.split(torch.cat([found.tokens for found in self.quantize(f)], 1))
+
     def features(self, tokens: list[Tensor]) -> Tensor:
         """f_hat (B, C, s_K, s_K) of a whole pyramid of tokens."""
         f_hat = self.empty(len(tokens[0]))
@@ -97,3 +105,55 @@ class Quantizer(nn.Module):
             f_hat = self.add(f_hat, self.codes(tokens[scale - 1]), scale - 1)
             inputs.append(self.next_input(f_hat, scale))
         return torch.cat(inputs, dim=1)
+
+
+class CellQuantizer(Quantizer):
+    """Codes and features of a single map whose cells come one by one: each holds its own code, as it is."""
+
+    def phi(self, scale: int) -> nn.Module:  # noqa: ARG002
+        """Nothing is smoothed."""
+        return nn.Identity()
+
+    def add(self, f_hat: Tensor, codes: Tensor, scale: int) -> Tensor:
+        """f_hat with one step's code (B, 1, C) in its cell."""
+        row, column = self._cell(scale)
+        filled = f_hat.clone()
+        filled[:, :, row, column] = codes[:, 0]
+        return filled
+
+    def pool(self, features: Tensor, scale: int) -> Tensor:
+        """What features (B, C, s, s) hold in the cell of a step, (B, 1, C)."""
+        row, column = self._cell(scale)
+        return features[:, None, :, row, column]
+
+    def next_input(self, f_hat: Tensor, scale: int) -> Tensor:
+        """What the transformer is shown before it predicts a step: the code in the cell before it, (B, 1, C)."""
+        return self.pool(f_hat, max(scale - 1, 0))
+
+    def quantize(self, f: Tensor) -> Iterator[Quantized]:
+        """Quantize features (B, C, s, s), all cells at once: none depends on another."""
+        vectors = f.flatten(2).transpose(1, 2)[:, list(self.schedule.cells)]  # (B, L, C)
+        tokens = self.nearest(vectors.detach())
+        yield Quantized(tokens, vectors, self._filled(self.codes(tokens)))
+
+    def features(self, tokens: list[Tensor]) -> Tensor:
+        """f_hat (B, C, s, s) of the tokens of all cells."""
+        return self._filled(self.codes(torch.cat(tokens, dim=1)))
+
+    def teacher_input(self, tokens: list[Tensor]) -> Tensor:
+        """The transformer's inputs for steps 1..K-1: the codes of those before them, (B, L - 1, C)."""
+        return self.codes(torch.cat(tokens[:-1], dim=1))
+
+    def _cell(self, scale: int) -> tuple[int, int]:
+        return divmod(self.schedule.cells[scale], self.schedule.sides[0])
+
+    def _filled(self, codes: Tensor) -> Tensor:
+        """Codes (B, L, C) of all steps in their cells, (B, C, s, s)."""
+        cells, side = self.schedule.cells, self.schedule.sides[0]
+        visited = sorted(range(len(cells)), key=cells.__getitem__)  # the step of each cell
+        return codes[:, visited].transpose(1, 2).unflatten(-1, (side, side))
+
+
+def quantizer_of(config: TokenizerConfig) -> Quantizer:
+    """The quantizer of a tokenizer's order."""
+    return (Quantizer if config.order == SCALES else CellQuantizer)(config)

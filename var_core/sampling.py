@@ -1,5 +1,6 @@
 """From logits to tokens: guidance, filters, the draw; and the loop that makes every picture, one `Step` a scale."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,10 +53,10 @@ def _within(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """One scale of a run. Nothing in it changes later."""
+    """One scale of a run, or one cell. Nothing in it changes later."""
 
     scale: int
-    side: int
+    side: int  # of the square of tokens that it draws
     tokens: Tensor  # (B, L_k) int64; in smooth mode the code with the largest share
     keep: Tensor  # (B, L_k) bool
     confidence: Tensor  # (B, L_k): probability of the token in the distribution that was drawn from; 1 where given
@@ -189,7 +190,7 @@ def steps(
         memory.begin(var, both)
     chooser = Draw(sampling, seeds, var.schedule)
     f_hat = quantizer.empty(len(labels))
-    for scale, side in enumerate(var.schedule.sides):
+    for scale, length in enumerate(var.schedule.lengths):
         if two and not any(strengths[scale:]):
             reader.leave(len(labels))
         hidden = reader.read(quantizer.next_input(f_hat, scale), scale)
@@ -204,7 +205,7 @@ def steps(
         f_hat = quantizer.add(f_hat, among(quantizer.codes(tokens), keep, places, drawn_codes), scale)
         zeros = torch.zeros_like(keep, dtype=probability.dtype)
         certain = among(zeros + 1, keep, places, sure), among(zeros, keep, places, unsure)
-        yield Step(scale, side, tokens, keep, *certain, f_hat)
+        yield Step(scale, math.isqrt(length), tokens, keep, *certain, f_hat)
 
 
 def among(given: Tensor, keep: Tensor, places: Tensor, drawn: Tensor) -> Tensor:

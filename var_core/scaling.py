@@ -63,7 +63,7 @@ class PowerLaw:
 def sized(depth: int, codes: TokenizerConfig, classes: int) -> TransformerConfig:
     """The transformer of a depth by the published shape rules: heads = depth, width = 64 * depth."""
     sizes = (depth, 64 * depth, depth, codes.vocabulary, codes.code_width)
-    return TransformerConfig(codes.sides, classes, *sizes)
+    return TransformerConfig(codes.sides, classes, *sizes, order=codes.order)
 
 
 def parameters(config: TransformerConfig) -> int:

@@ -350,7 +350,7 @@ def colours(codebook: Tensor) -> Tensor:
 def operations(config: TransformerConfig, branches: int) -> list[int]:
     """Floating-point operations of matrix products at each scale (a multiplication and an addition are two)."""
     width, prefix, found = config.width, 0, []
-    for length in Schedule(config.sides).lengths:
+    for length in Schedule.of(config).lengths:
         prefix += length
         block = (4 + 2 * config.mlp_ratio) * width**2 + 2 * prefix * width  # of one token
         first = config.code_width * width if prefix > length else 0  # the coarsest scale is shown a class, not codes
@@ -360,7 +360,7 @@ def operations(config: TransformerConfig, branches: int) -> list[int]:
 
 def cache_bytes(config: TransformerConfig, branches: int, width_of_number: int) -> list[int]:
     """Bytes of keys and values up to and with each scale."""
-    ends = [span.stop for span in Schedule(config.sides).spans]
+    ends = [span.stop for span in Schedule.of(config).spans]
     return [2 * branches * config.depth * config.width * width_of_number * end for end in ends]
 
 
@@ -373,7 +373,11 @@ class Timed:
 
 
 def timed(pipe: Pipeline, request: Request, memory: Memory) -> Iterator[Timed]:
-    """The steps of a request, remembered; each with its time, 0 where the memory knew the scale."""
+    """The steps of a request, remembered; each with its time, 0 where the memory knew the scale.
+
+    ValueError unless the model draws scale by scale.
+    """
+    pipe.spec.need_scales("a trace")
     reads, began = memory.reads, time.perf_counter()
     for step in pipe.steps(request, memory):
         took = time.perf_counter() - began

@@ -451,17 +451,17 @@ class TokenizerTask:
 def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict, Image.Image]:
     """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
     rows = torch.linspace(0, len(val) - 1, min(256, len(val))).long()
-    decibels, maps, shown = [], [], []
+    decibels, sequences, shown = [], [], []
     for part in rows.split(32):
         images = val.images(part).to(device)
         tokens = tokenizer.encode(images)
-        maps.append(tokens)
+        sequences.append(torch.cat(tokens, 1))
         decoded = tokenizer.decode(tokenizer.quantizer.features(tokens))
         decibels.append(psnr(decoded, images))
         shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
-    used = [len(torch.cat(scale).unique()) for scale in zip(*maps, strict=True)]
-    every = len(torch.cat([t.flatten() for tokens in maps for t in tokens]).unique())
-    figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": every}
+    found = torch.cat(sequences)  # (N, L)
+    used = [len(tokens.unique()) for tokens in tokenizer.quantizer.schedule.maps(found)]
+    figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": len(found.unique())}
     return figures, grid(to_pil(torch.cat(shown)), columns=8)
 
 
@@ -568,7 +568,7 @@ class TransformerTask:
         entropy, wrong = (torch.cat(figures).float().mean(0).cpu() for figures in zip(*parts, strict=True))
         figures = {"val_loss": entropy.mean().item(), "val_error": wrong.mean().item()}
         for name, values in (("loss_by_scale", entropy), ("error_by_scale", wrong)):
-            figures[name] = [round(part.mean().item(), 4) for part in average.schedule.split(values[None])]
+            figures[name] = [round(part.mean().item(), 4) for part in average.schedule.maps(values[None])]
         return figures, self.sheet(average)
 
     def sheet(self, average: VAR, count: int = 32) -> Image.Image:
@@ -649,7 +649,8 @@ def fitted_preview(tokenizer: Tokenizer, pictures: PictureSet, count: int = 512)
 
 
 def export(out: Path, name: str, tokenizer: Tokenizer, var: VAR, classes: Classes, train: PictureSet) -> None:
-    """Write a checkpoint for the app."""
+    """Write a checkpoint for the app; tokens come in the transformer's order."""
+    tokenizer = tokenizer.reordered(var.config.order)
     names = tuple(word[:1].upper() + word[1:] for word in classes.names)
     spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ class DecoderTask:
             self.judge.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
         )
         self.train, self.val, self.tokens = train, val, tokens
-        self.schedule = Schedule(self.model.config.sides)
+        self.schedule = Schedule.of(self.model.config)
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
         self.seen: list[tuple[Tensor, Tensor]] = []  # real and decoded pictures of the parts of a step
 

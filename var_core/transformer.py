@@ -1,4 +1,7 @@
-"""The VAR transformer: all scales at once for training, one scale at a time for drawing."""
+"""The VAR transformer: all scales at once for training, one scale at a time for drawing.
+
+A schedule of cells makes of it, with no other change, a transformer that predicts one token after the other.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,12 +34,12 @@ class VAR(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         self.config = config
-        self.schedule = Schedule(config.sides)
-        width, scales = config.width, len(config.sides)
+        self.schedule = Schedule.of(config)
+        width = config.width
         self.class_embedding = embedding(config.classes + 1, width)
         self.start = nn.Parameter(torch.empty(1, self.schedule.lengths[0], width))
         self.position_embedding = nn.Parameter(torch.empty(1, self.schedule.total, width))
-        self.level_embedding = embedding(scales, width)
+        self.level_embedding = embedding(len(self.schedule), width)
         self.code_embedding = Linear(config.code_width, width)
         if config.shared_adaln:
             self.shared_modulation = Linear(width, 6 * width)
@@ -71,14 +74,22 @@ class VAR(nn.Module):
         With `places`, int64 (n,) ascending, as if only those tokens of the sequence existed: logits (B, n, V).
         """
         condition = self.condition(labels)
-        x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1) + self._everywhere()
-        mask = self.schedule.mask().to(x.device)
+        return self.logits(self.read(condition, teacher_input, places))
+
+    def read(self, condition: Condition, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
+        """As `forward`, what the head reads instead of logits: float32 (B, L, D), or (B, n, D).
+
+        teacher_input may stop short of the last scales, which then do not exist.
+        """
+        x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1)
+        length = x.shape[1]
+        x, mask = x + self._everywhere()[:, :length], self.schedule.mask()[:length, :length].to(x.device)
         if places is not None:
             x, mask = x[:, places], mask[places][:, places]
         with self._products():
             for block, modulation in zip(self.blocks, condition.blocks, strict=True):
                 x = block(x, modulation, mask)
-        return self.logits(self._hidden(x, condition))
+        return self._hidden(x, condition)
 
     def step(self, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
         """What the head reads at one scale, float32 (B, L_k, D): `logits` makes logits of it.

@@ -1,5 +1,6 @@
 """Encoder, decoder, and the tokenizer that joins them to the quantizer."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from .config import TokenizerConfig
 from .layers import Downsample, ResidualBlock, SpatialAttention, Upsample
-from .quantizer import Quantizer
+from .quantizer import quantizer_of
 
 
 class Level(nn.Module):
@@ -113,9 +114,20 @@ class Tokenizer(nn.Module):
         width = config.code_width
         self.encoder = Encoder(config)
         self.before_quantizer = nn.Conv2d(width, width, 3, padding=1)
-        self.quantizer = Quantizer(config)
+        self.quantizer = quantizer_of(config)
         self.after_quantizer = nn.Conv2d(width, width, 3, padding=1)
         self.decoder = Decoder(config)
+
+    def reordered(self, order: str) -> "Tokenizer":
+        """A tokenizer with the same weights whose tokens come in another order; ValueError if its maps have none."""
+        with torch.device("meta"):
+            made = Tokenizer(replace(self.config, order=order))
+        for name, part in self.named_children():
+            if name == "quantizer":
+                made.quantizer.load_state_dict(part.state_dict(), assign=True)
+            else:
+                setattr(made, name, part)
+        return made.train(self.training)
 
     def features(self, images: Tensor) -> Tensor:
         """Pictures (B, 3, S, S) in [-1, 1] -> f (B, C, s_K, s_K)."""
@@ -123,7 +135,7 @@ class Tokenizer(nn.Module):
 
     def encode(self, images: Tensor) -> list[Tensor]:
         """Pictures (B, 3, S, S) in [-1, 1] -> K maps of tokens (B, L_k), coarse to fine."""
-        return [found.tokens for found in self.quantizer.quantize(self.features(images))]
+        return self.quantizer.tokens(self.features(images))
 
     def decode(self, f_hat: Tensor) -> Tensor:
         """f_hat (B, C, s_K, s_K) -> pictures (B, 3, S, S), clamped to [-1, 1]."""
