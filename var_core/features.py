@@ -71,4 +71,9 @@ def perceptual_distance(network: ImageFeatures, images: Tensor, targets: Tensor)
         wanted = network.stages(F.avg_pool2d(targets, 2))
     found = network.stages(F.avg_pool2d(images, 2))
     pairs = zip(found, wanted, strict=True)
-    return sum((F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean() for a, b in pairs)
+    return sum((_directions(a) - _directions(b)).square().sum(1).mean() for a, b in pairs)
+
+
+def _directions(features: Tensor) -> Tensor:
+    """Features (B, c, h, w) at unit length in each place; in float32, since half of the digits of bfloat16 go lost."""
+    return F.normalize(features.float(), dim=1)
