@@ -305,6 +305,16 @@ def test_stop_once_all_is_drawn_throws_nothing_away(handlers):
     assert sheet.done is not None and len(results(sheet.done)) == 2
 
 
+def test_where_memory_is_short_variations_come_one_after_the_other_and_the_bar_says_so(handlers, monkeypatch):
+    monkeypatch.setattr("var_core.pipeline.free_memory", lambda _: 0)
+    *growing, writing, last = handlers.watch(asked(handlers)[0], Brake(), None, ())
+    told = [re.search(r"<span>(.*?)</span>", sheet.bar)[1] for sheet in growing]
+    assert re.fullmatch(r"picture 1 of 2, scale 1 of 4 · \d\.\d s · 1 picture at a time: memory is short", told[0])
+    assert told[6].startswith("picture 2 of 2, scale 3 of 4 · ") and len(told) == 8
+    assert [len(sheet.gallery.value) for sheet in growing] == [1] * 4 + [2] * 4
+    assert "Writing" in writing.bar and len(results(last.done)) == 2
+
+
 def test_results_of_earlier_edits_can_be_seen_again(handlers):
     first = watched(handlers, asked(handlers)[0])
     assert not first.earlier.visible
@@ -474,7 +484,7 @@ def test_a_result_restores_every_control(handlers, label, boxes, extend, choice)
     restored = handlers.restore(last.done.files[0])
     assert restored[:8] == (*choice, "pixels", *extend)
     assert screen.read_settings(*restored[8:18]) == settings
-    assert restored[18:] == (2.5, 1.0, Sampling().top_k, 0.95, True, 1, "77", True)
+    assert restored[18:] == (2.5, 1.0, Sampling().top_k, 0.95, True, 0, 1, "77", True)
     again, *_ = handlers.ready(DESK, drawn_on(DESK, painted()), True, *restored[:-1])
     assert np.array_equal(run(tiny.pipeline(), again.edit)[0], results(last.done)[0])
 
@@ -508,7 +518,7 @@ def test_every_control_is_wired_into_a_run_in_the_order_it_is_read(page):
         "Context",
         "Harmonise",
     ]
-    drawing = ["Guidance", "Temperature", "Top-k", "Top-p", "Smooth"]
+    drawing = ["Guidance", "Temperature", "Top-k", "Top-p", "Smooth", "Scales without guidance"]
     sides = ["Left", "Top", "Right", "Bottom"]
     assert labels == [
         "Keep this seed",

@@ -9,6 +9,7 @@ import torch
 from tiny import SPEC, pipeline
 
 import var_core.edit as edit_module
+from var_core.budget import picture_bytes
 from var_core.canvas import FILLS, MOST_SIDE, Box, extended, grow
 from var_core.edit import MOST_SQUARES, Edit, Settings, onward, run, second_pass, squares, stages
 from var_core.pipeline import Request
@@ -137,6 +138,18 @@ def test_however_small_what_is_painted_two_seeds_draw_it_differently(mask):
 def test_a_variation_alone_is_what_it_is_among_others():
     together = run(pipeline(), Edit(photo(), MASKS["box"], (1,) * 4, (3, 4, 5, 6)))
     assert np.array_equal(together[2], run(pipeline(), Edit(photo(), MASKS["box"], (1,), (5,)))[0])
+
+
+def test_where_memory_is_short_variations_come_in_parts_and_are_the_same(monkeypatch):
+    edit = Edit(photo(), MASKS["box"], (1, 2, NULL), (3, 4, 5), settings=Settings(harmonise=2))
+    together = run(pipeline(), edit)
+    each = picture_bytes(SPEC, pipeline().schedule.lengths)
+    monkeypatch.setattr("var_core.pipeline.free_memory", lambda _: int(2.5 * each / 0.9))
+    found = [*stages(pipeline(), edit)]
+    assert [stage.growth.begun for stage in found] == [2, 2, 2, 2, 3, 3, 3, 3] * 2
+    assert [len(stage.photos) for stage in found] == [*[0] * 7, 3] * 2
+    for ours, theirs in zip(found[-1].photos, together, strict=True):
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
 @pytest.mark.parametrize("sides", [(4, 4, 4, 4), (70, 0, 0, 0), (0, 0, 3, 0)])

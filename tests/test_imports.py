@@ -82,6 +82,7 @@ def test_screens_hold_no_tensors(path):
         "atlas",
         "registry",
         "download",
+        "growth",
     }
 
 

@@ -90,13 +90,21 @@ def test_nothing_to_do_is_answered(tmp_path: Path, wrong: dict):
         Job(**{"count": 1, "labels": (1,), "out": tmp_path, **wrong})
 
 
-def test_the_command_makes_pictures_and_the_npz(tmp_path: Path):
+def test_the_command_makes_pictures_and_the_npz(tmp_path: Path, capsys):
     model = tiny.write(tmp_path)
     out = tmp_path / "made"
     asked = ["sample", str(model), "--count", "4", "--classes", "lotus,sea", "--out", str(out), "--device", "cpu"]
     assert main(asked) == 0
     assert len(pictures(out)) == 4 and np.load(tmp_path / "made.npz")["arr_0"].shape[0] == 4
+    assert "Memory is short" not in capsys.readouterr().out
     assert main([*asked, "--metrics"]) == 2  # other settings
+
+
+def test_where_memory_is_short_the_command_says_so_and_makes_all(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr("var_core.pipeline.free_memory", lambda _: 0)
+    asked = ["sample", str(tiny.write(tmp_path)), "--count", "3", "--out", str(tmp_path / "made"), "--device", "cpu"]
+    assert main(asked) == 0 and len(pictures(tmp_path / "made")) == 3
+    assert "Memory is short for 16 pictures at once: they are made in parts." in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes where only Linux tells of them")

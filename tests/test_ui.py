@@ -15,6 +15,7 @@ from ui import controls, create, runs
 from ui.create import Handlers
 from ui.models import Models
 from ui.runs import Brake
+from var_core.budget import picture_bytes
 from var_core.config import published
 from var_core.pipeline import Request
 from var_core.recipe import Recipe
@@ -238,7 +239,50 @@ def test_a_stopped_picture_carries_no_recipe(handlers: Handlers):
 
 
 def test_stop_after_the_last_scale_changes_nothing(handlers: Handlers):
-    assert stopped(handlers, read(), 4)[-1].run.complete
+    assert stopped(handlers, read(), 4)[-1].run.complete(0)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for two pictures in a pass."""
+    each = picture_bytes(SPEC, tiny.pipeline().schedule.lengths)
+    monkeypatch.setattr("var_core.pipeline.free_memory", lambda _: int(2.5 * each / 0.9))
+
+
+@pytest.mark.usefixtures("short")
+def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: Handlers):
+    *growing, over = handlers.watch(read(count=5), Brake())
+    told = [re.search(r"<span>(.*?)</span>", stage.bar)[1] for stage in growing]
+    assert re.fullmatch(
+        r"pictures 1 to 2 of 5, scale 1 of 4, 1 token · \d\.\d s · 2 pictures at a time: memory is short", told[0]
+    )
+    assert told[5].startswith("pictures 3 to 4 of 5, scale 2 of 4, 4 tokens · ")
+    assert told[11].startswith("picture 5 of 5, scale 4 of 4, 16 tokens · ") and len(told) == 12
+    assert [len(stage.gallery.value) for stage in growing] == [2] * 4 + [4] * 4 + [5] * 4
+    assert re.search(r"5 pictures in \d\.\d s · 2 pictures at a time: memory is short", over.bar)
+
+
+@pytest.mark.usefixtures("short")
+def test_pictures_that_come_in_parts_are_those_of_one_pass(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    parted = last(handlers, read(count=5))
+    monkeypatch.setattr("var_core.pipeline.free_memory", lambda _: None)
+    for ours, theirs in zip(parted.files, last(handlers, read(count=5)).files, strict=True):
+        levels = np.asarray(Image.open(ours)).astype(int) - np.asarray(Image.open(theirs))
+        assert np.abs(levels).max() <= 1 and Recipe.read(Path(ours)) == Recipe.read(Path(theirs))
+
+
+@pytest.mark.usefixtures("short")
+def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_begun(handlers: Handlers):
+    stage = stopped(handlers, read(count=5, seed="30"), 6)[-1]
+    assert "stopped after pictures 3 to 4 of 5, scale 2 of 4" in stage.bar
+    names = [Path(file).name for file in stage.run.files]
+    assert names[:2] == ["sunflower-seed-30.png", "sunflower-seed-31.png"]
+    assert names[2:] == [f"sunflower-seed-{seed}-scale-2-of-4.png" for seed in (32, 33)]
+    assert Recipe.read(Path(stage.run.files[1])).seed == 31
+    with pytest.raises(ValueError, match="no recipe"):
+        Recipe.read(Path(stage.run.files[2]))
+    strips = [runs.strip(handlers.pipe, stage.run, place) for place in (1, 2)]
+    assert [strip.count("<figure>") for strip in strips] == [4, 2] and "seed 31" in strips[0]
 
 
 def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):

@@ -302,7 +302,8 @@ class Square:
         keep = [keep[0].cpu().numpy() for keep in stage.work.plan.keep]
         sides = [round(len(k) ** 0.5) for k in keep]
         free = tuple(~k.reshape(side, side) for k, side in zip(keep, sides, strict=True))
-        return cls(stage.work.views, stage.drawn, free, stage.turn, stage.tokens, stage.work.plan.keep)
+        tokens = tuple(step.tokens for step in stage.growth.steps)
+        return cls(stage.work.views, stage.drawn, free, stage.turn, tokens, stage.work.plan.keep)
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,11 +332,14 @@ class Done:
 
 
 def live(stage: Stage, drawn: np.ndarray) -> list[Image.Image]:
-    """The square under work as it grows: what is known of it, and what is drawn, uint8 (B, s, s, 3), in the hole."""
+    """The square under work as it grows: what is known of it, and what is drawn, uint8 (n, s, s, 3), in the hole.
+
+    Of the first n variations, if the others have not begun.
+    """
     weight = stage.work.cover[..., None]
     size = stage.work.cover.shape[::-1]
     shown = []
-    for seen, picture in zip(stage.work.views, drawn, strict=True):
+    for seen, picture in zip(stage.work.views, drawn, strict=False):
         large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
         mixed = (seen + weight * (large.astype(np.float32) - seen)).round().astype(np.uint8)
         shown.append(runs.unique(Image.fromarray(mixed)))
@@ -380,12 +384,12 @@ def preview(photo: np.ndarray) -> Image.Image:
     return shown
 
 
-def progress(stage: Stage, scales: int, seconds: float) -> str:
+def progress(stage: Stage, seconds: float) -> str:
     """The bar of an edit under way."""
-    step = stage.step
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
-    share = (stage.turn + (step.scale + 1) / scales) / stage.turns
-    return runs.bar(f"{turn}scale {step.scale + 1} of {scales} · {seconds:.1f} s", share)
+    growth = stage.growth
+    share = (stage.turn + growth.share) / stage.turns
+    return runs.bar(f"{turn}{runs.scale(growth)} · {seconds:.1f} s{runs.parted(growth)}", share)
 
 
 def summary(done: Done) -> str:

@@ -144,7 +144,7 @@ class Handlers:
 
         Then the results of the `last` one come back, as they do after an error.
         """
-        started, squares_done, photos, scales = time.perf_counter(), [], (), len(self.pipe.schedule.sides)
+        started, squares_done, photos = time.perf_counter(), [], ()
         with in_words():
             for stage in stages(self.pipe, job.edit):
                 if brake.pulled and not stage.photos:  # a square that is done is not thrown away
@@ -152,7 +152,7 @@ class Handlers:
                     return
                 if stage.photos:
                     squares_done, photos = [*squares_done, Square.of(stage)], stage.photos
-                bar = desk.progress(stage, scales, time.perf_counter() - started)
+                bar = desk.progress(stage, time.perf_counter() - started)
                 yield self._growing(bar, desk.live(stage, self._drawn(stage)))
             yield unchanged(Sheet)._replace(bar=runs.bar("Writing the results …", 1.0))
             done = desk.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
@@ -170,10 +170,10 @@ class Handlers:
         )
 
     def _drawn(self, stage: Stage) -> np.ndarray:
-        """What the model has drawn: decoded, or a cheap small picture of it where decoding would hold the run up."""
+        """What the model has drawn: decoded, or cheap small pictures of it where decoding would hold the run up."""
         if stage.photos:
             return stage.drawn
-        f_hat = stage.step.f_hat
+        f_hat = stage.growth.f_hat
         if len(f_hat) * self.pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS:
             return self.pipe.pixels(f_hat)
         return np.stack([np.asarray(picture) for picture in self.pipe.preview(f_hat)])

@@ -132,7 +132,7 @@ class Handlers:
 
     def from_create(self, run: runs.Run | None, chosen: int, lab: Lab) -> Iterator:
         """A picture of the Create tab, and the way here."""
-        if run is None or not run.complete:
+        if run is None or not run.complete(chosen):
             yield gr.skip(), *SAME
             return
         asked = runs.alone(run, chosen)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from var_core.growth import Growth
 from var_core.pipeline import Pipeline, Request
 from var_core.recipe import Recipe
-from var_core.sampling import Step
 
 from . import controls
 
@@ -24,17 +24,16 @@ LIVE_PIXELS = 3 * 128 * 128
 
 @dataclass(frozen=True)
 class Run:
-    """A request, and how far it has come: one step per scale made, in `seconds`; `files` once it is over."""
+    """A request, and how far it has come, in `seconds`; `files`, of the pictures that have begun, once it is over."""
 
     request: Request
-    scales: int
-    steps: tuple[Step, ...] = ()
-    seconds: float = 0.0
+    growth: Growth
+    seconds: float
     files: tuple[str, ...] = ()
 
-    @property
-    def complete(self) -> bool:
-        return len(self.steps) == self.scales
+    def complete(self, place: int) -> bool:
+        """Whether a picture that has begun has all its scales."""
+        return len(self.growth.of(place)) == self.growth.scales
 
 
 class Brake:
@@ -53,35 +52,33 @@ class Brake:
 def grow(pipe: Pipeline, request: Request) -> Iterator[Run]:
     """The run after each of its scales."""
     started = time.perf_counter()
-    run = Run(request, len(pipe.schedule.sides))
-    for step in pipe.steps(request):
-        run = replace(run, steps=(*run.steps, step), seconds=time.perf_counter() - started)
-        yield run
+    for growth in pipe.grow(request):
+        yield Run(request, growth, time.perf_counter() - started)
 
 
 def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
     """The run's pictures as far as it has come, decoded; or cheap small ones where decoding would hold it up."""
-    f_hat = run.steps[-1].f_hat
+    f_hat = run.growth.f_hat
     live = len(f_hat) * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
     return [unique(image) for image in (pipe.decode(f_hat) if live else pipe.preview(f_hat))]
 
 
 def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
-    """Decode a run and write its pictures into a folder, each with its recipe if all scales are there."""
+    """Decode a run and write its pictures into a folder, each with its recipe if all its scales are there."""
     started = time.perf_counter()
-    images = pipe.decode(run.steps[-1].f_hat)
+    images = pipe.decode(run.growth.f_hat)
     files = [folder / f"{_stem(pipe, run, place)}.png" for place in range(len(images))]
     for place, (image, file) in enumerate(zip(images, files, strict=True)):
-        if run.complete:
+        if run.complete(place):
             Recipe.of(pipe, run.request, place).save(image, file)
-        else:  # a recipe would promise pixels that only the whole run has
+        else:  # a recipe would promise pixels that only the whole picture has
             image.save(file)
     seconds = run.seconds + time.perf_counter() - started
     return replace(run, files=tuple(map(str, files)), seconds=seconds)
 
 
 def _stem(pipe: Pipeline, run: Run, place: int) -> str:
-    part = "" if run.complete else f"-scale-{len(run.steps)}-of-{run.scales}"
+    part = "" if run.complete(place) else f"-scale-{len(run.growth.of(place))}-of-{run.growth.scales}"
     return Recipe.of(pipe, run.request, place).stem + part
 
 
@@ -111,26 +108,42 @@ def bar(text: str, share: float = 0.0) -> str:
 
 def progress(run: Run) -> str:
     """The bar of a run under way."""
-    tokens, side = run.steps[-1].side ** 2, len(run.steps)
+    growth, tokens = run.growth, run.growth.last.side**2
     noun = "token" if tokens == 1 else "tokens"
-    return bar(f"scale {side} of {run.scales}, {tokens} {noun} · {run.seconds:.1f} s", side / run.scales)
+    return bar(f"{scale(growth)}, {tokens} {noun} · {run.seconds:.1f} s{parted(growth)}", growth.share)
 
 
 def summary(run: Run) -> str:
     """The bar of a run that is over."""
-    noun = "picture" if len(run.files) == 1 else "pictures"
-    if run.complete:
-        return bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s", 1.0)
-    share = len(run.steps) / run.scales
-    return bar(f"stopped after scale {len(run.steps)} of {run.scales} · {run.seconds:.1f} s", share)
+    growth, noun = run.growth, "picture" if len(run.files) == 1 else "pictures"
+    if growth.complete:
+        return bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s{parted(growth)}", 1.0)
+    return bar(f"stopped after {scale(growth)} · {run.seconds:.1f} s{parted(growth)}", growth.share)
+
+
+def scale(growth: Growth) -> str:
+    """The scale made last; also of which pictures, where they are made in parts."""
+    now = f"scale {growth.last.scale + 1} of {growth.scales}"
+    if growth.at_once == growth.count:
+        return now
+    first, end = growth.under_way.start + 1, growth.under_way.stop
+    which = f"picture {end}" if first == end else f"pictures {first} to {end}"
+    return f"{which} of {growth.count}, {now}"
+
+
+def parted(growth: Growth) -> str:
+    """Why pictures are made in parts; nothing where they are not."""
+    if growth.at_once == growth.count:
+        return ""
+    noun = "picture" if growth.at_once == 1 else "pictures"
+    return f" · {growth.at_once} {noun} at a time: memory is short"
 
 
 def strip(pipe: Pipeline, run: Run, place: int) -> str:
     """One picture of a run at every scale, side by side, under a line that says what it is."""
-    one = slice(place, place + 1)
     small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
     look = pipe.decode if small else pipe.preview
-    shown = ((look(step.f_hat[one])[0], f"{step.side}×{step.side}") for step in run.steps)  # noqa: RUF001
+    shown = ((look(step.f_hat)[0], f"{step.side}×{step.side}") for step in run.growth.of(place))  # noqa: RUF001
     frames = "".join(frame(image, caption) for image, caption in shown)
     request = alone(run, place)
     name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)

@@ -115,6 +115,8 @@ def sample(options: argparse.Namespace) -> None:
     labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
     sampling = METRICS if options.metrics else sampling_of(options)
     job = work.Job(options.count, labels, options.out, options.seed, sampling, options.batch)
+    if pipe.at_once(job.request(range(job.batch))) < job.batch:
+        say(f"Memory is short for {job.batch} pictures at once: they are made in parts.")
     with together(world, pipe.device.type):
         ours = len(job.left(rank, world))
         with tqdm(total=ours, unit="picture", disable=True if rank else None) as bar:
@@ -919,7 +921,7 @@ def _picture_commands(commands: Any) -> None:
     many.add_argument("--count", type=int, default=50_000, help="number of pictures")
     many.add_argument("--classes", default="all", help="all, or names or numbers with commas, taken in turn")
     many.add_argument("--seed", type=int, default=0, help="seed of the first picture")
-    many.add_argument("--batch", type=int, default=16, help="pictures at once")
+    many.add_argument("--batch", type=int, default=16, help="pictures at once, or as many as memory holds")
     many.add_argument("--out", type=Path, required=True, help="folder for the PNG files; the .npz lies beside it")
     many.add_argument("--metrics", action="store_true", help="draw with the settings of the published FID")
     _sampling_options(many)

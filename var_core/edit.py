@@ -23,6 +23,7 @@ from .canvas import (
     window,
 )
 from .detail import borrowed
+from .growth import Growth
 from .pipeline import Pipeline, Request
 from .plan import Plan
 from .sampling import Sampling, Step
@@ -177,10 +178,14 @@ class Stage:
     turn: int  # passes before this one
     turns: int
     work: Work
-    step: Step
-    tokens: tuple[torch.Tensor, ...] = ()  # so far, a map (B, L_k) of each scale
+    growth: Growth  # how far the variations are
     drawn: np.ndarray | None = None  # uint8 (B, S, S, 3): what the model drew, once the square is done
     photos: tuple[np.ndarray, ...] = ()
+
+    @property
+    def step(self) -> Step:
+        """The scale, of those variations that are drawn together."""
+        return self.growth.last
 
 
 def prepare(
@@ -263,13 +268,12 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
         passes = most if (work.cover <= 0.5).any() else 1  # without anything known there is no seam
         last = number * most + passes - 1
         for turn in range(number * most, last + 1):
-            request, tokens = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan), ()
-            for step in pipe.steps(request):
-                tokens = (*tokens, step.tokens)
-                stage = Stage(turn, len(boxes) * most, work, step, tokens)
-                if step.scale < len(pipe.schedule) - 1:
+            request = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan)
+            for growth in pipe.grow(request):
+                stage = Stage(turn, len(boxes) * most, work, growth)
+                if not growth.complete:
                     yield stage
-            drawn = pipe.pixels(stage.step.f_hat)
+            drawn = pipe.pixels(growth.f_hat)
             results = (work if turn == last else replace(work, detail=False)).pasted(drawn)
             yield replace(stage, drawn=drawn, photos=results)
             if turn < last:

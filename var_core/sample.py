@@ -6,7 +6,7 @@ Picture i has the i-th label in turn and the seed + i, whatever the number of pr
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Job:
     out: Path
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
-    batch: int = 16
+    batch: int = 16  # pictures side by side, or as many as memory holds
 
     def __post_init__(self):
         if not (self.count >= 1 and self.batch >= 1 and self.labels):
@@ -39,6 +39,11 @@ class Job:
     def path(self, number: int) -> Path:
         """The file of a picture."""
         return self.out / f"{number:06d}.png"
+
+    def request(self, numbers: Sequence[int]) -> Request:
+        """What makes some of the pictures, side by side."""
+        labels = tuple(self.labels[number % len(self.labels)] for number in numbers)
+        return Request(labels, tuple(self.seed + number for number in numbers), self.sampling)
 
     def left(self, rank: int, world: int) -> list[int]:
         """The pictures that process `rank` of `world` has yet to make."""
@@ -73,9 +78,8 @@ def sample(pipe: Pipeline, job: Job, rank: int = 0, world: int = 1) -> Iterator[
     left = job.left(rank, world)
     for start in range(0, len(left), job.batch):
         numbers = left[start : start + job.batch]
-        labels = tuple(job.labels[number % len(job.labels)] for number in numbers)
-        made = pipe.run(Request(labels, tuple(job.seed + number for number in numbers), job.sampling))
-        for number, picture in zip(numbers, made.images, strict=True):
+        made = pipe.run(job.request(numbers)).images
+        for number, picture in zip(numbers, made, strict=True):
             part = job.out / f".{number:06d}.part"
             picture.save(part, "PNG")
             os.replace(part, job.path(number))
