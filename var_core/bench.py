@@ -28,8 +28,14 @@ def packed_operations(x: torch.Size, weight: torch.Size, *_: object, **__: objec
     return 2 * math.prod(x) * weight[0]
 
 
+def attention_operations(q: torch.Size, k: torch.Size, *_: object, **__: object) -> int:
+    """Operations of attention on a CPU, unknown to torch's counter too; q (B, H, n, d), k (B, H, m, d)."""
+    return 4 * math.prod(q) * k[-2]
+
+
 PACKED = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # not every build of torch has it
-COUNTED = {PACKED: packed_operations} if PACKED else {}
+ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+COUNTED = {ATTENTION: attention_operations, **({PACKED: packed_operations} if PACKED else {})}
 
 
 @dataclass(frozen=True)

@@ -828,6 +828,21 @@ def ruler(options: argparse.Namespace, pipe: Pipeline) -> Any:
     return Ruler.of(network, *real, len(classes.names))
 
 
+def costs(options: argparse.Namespace) -> None:
+    """What a picture costs by scales and cell by cell, with a cache and without, as its token map grows; as a CSV.
+
+    With random weights of a small size, on the CPU.
+    """
+    from . import costs as work
+
+    found, total = [], len(options.sides) * len(work.WAYS)
+    asked = work.measure(options.sides, work.SMALL, options.repeats, options.most_tflop * 1e12)
+    for row in tqdm(asked, total=total, unit="picture", disable=None):
+        found.append(row)
+    work.write(options.csv, found)
+    say(f"{work.report(found)}\n\nwritten to {options.csv}")
+
+
 def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
     """The ladder of gains for a size; on the CPU the memory of one picture, too."""
     from . import ladder
@@ -866,6 +881,7 @@ def parser() -> argparse.ArgumentParser:
     _training_commands(commands)
     _scaling_command(commands)
     _measuring_commands(commands)
+    _costs_command(commands)
     _run_commands(commands)
     return top
 
@@ -1115,6 +1131,15 @@ def _measuring_commands(commands: Any) -> None:
     speed.add_argument("--repeats", type=int, help="runs, of which the median counts (default: 7; 20 for --trace)")
     _sampling_options(speed)
     _loading_options(measured, speed)
+
+
+def _costs_command(commands: Any) -> None:
+    made = _command(commands, "costs", costs)
+    sides = (4, 8, 16, 24, 32, 48, 64)
+    made.add_argument("--sides", type=integers, default=sides, help="sides of the finest token map")
+    made.add_argument("--most-tflop", type=float, default=6.0, help="what takes more is only computed, by formula")
+    made.add_argument("--repeats", type=int, default=3, help="pictures, of whose times the median counts")
+    made.add_argument("--csv", type=Path, default=Path("assets/costs.csv"), help="file to write")
 
 
 def _run_commands(commands: Any) -> None:

@@ -1,13 +1,13 @@
 """Scaling laws: how loss and error fall as the transformer grows, with fits beside the paper's (section 4.2)."""
 
-import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from . import rows
 from .config import TokenizerConfig, TransformerConfig
 from .schedule import Schedule
 
@@ -92,7 +92,7 @@ def seen(schedule: Schedule, most_per_scale: int) -> int:
 def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> list[Point]:
     """What the log of a transformer's training run says of it, wherever it was measured on val."""
     each = batch * operations(config, tokens)
-    rows = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    logged = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     return [
         Point(
             config.depth,
@@ -105,7 +105,7 @@ def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> 
             error_last=row["error_by_scale"][-1],
             error_mean=row["val_error"],
         )
-        for row in rows
+        for row in logged
         if "val_loss" in row
     ]
 
@@ -128,20 +128,12 @@ def frontier(points: Iterable[Point], measure: str) -> list[Point]:
 
 def write(path: Path, points: Iterable[Point]) -> None:
     """As a CSV."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.DictWriter(file, [field.name for field in fields(Point)], lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(asdict(point) for point in points)
+    rows.write(path, Point, points)
 
 
 def read(path: Path) -> list[Point]:
     """The inverse of `write`."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Point(**{field.name: field.type(row[field.name]) for field in fields(Point)})
-            for row in csv.DictReader(file)
-        ]
+    return rows.read(path, Point)
 
 
 def report(points: Sequence[Point]) -> str:

@@ -1,0 +1,28 @@
+"""Measured rows, dataclasses of numbers and words, as a CSV and back."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+Row = TypeVar("Row")
+
+
+def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
+    """Write rows of a kind, a line each under the names of its fields."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.DictWriter(file, [field.name for field in fields(kind)], lineterminator="\n")
+        lines.writeheader()
+        lines.writerows(asdict(row) for row in rows)
+
+
+def read(path: Path, kind: type[Row]) -> list[Row]:
+    """The inverse of `write`."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [kind(**_typed(line, kind)) for line in csv.DictReader(file)]
+
+
+def _typed(line: dict[str, str], kind: type) -> dict[str, Any]:
+    return {field.name: field.type(line[field.name]) for field in fields(kind)}
