@@ -10,11 +10,12 @@ import pytest
 import torch
 from published import NAMES, networks, spec
 from safetensors import safe_open
+from safetensors.torch import save_file
 from test_registry import OFFICIAL, entries
 
 from var_core import checkpoints
 from var_core.config import SPECS
-from var_core.convert import PICTURES, Progress, convert, crops, pair, read, recognise
+from var_core.convert import PICTURES, Progress, convert, crops, origin_of, pair, read, recognise
 from var_core.imagenet import classes
 from var_core.images import from_pil
 from var_core.registry import TOKENIZER_FILE
@@ -53,6 +54,23 @@ def test_official_sizes_are_recognised_by_shape(file, tmp_path):
     assert (found.tokenizer, found.transformer) == (known.tokenizer, known.transformer)
     assert found.transformer.depth == OFFICIAL[file]["depth"]
     assert found.class_names == classes().names and found.class_synonyms == classes().synonyms
+
+
+def test_the_tokenizer_in_a_model_of_ours_serves_a_transformer_of_other_sides(tmp_path):
+    ours = tmp_path / "var-d16.safetensors"
+    save_file({"nothing": torch.zeros(1)}, ours, {"spec": json.dumps(SPECS["var-d16"].to_dict())})
+    found, known = recognise(on_meta("var_d36.pth", tmp_path), ours), SPECS["var-d36-s"]
+    assert (found.name, found.tokenizer, found.transformer) == (known.name, known.tokenizer, known.transformer)
+
+
+def test_the_tokenizer_in_a_model_of_ours_gives_the_same_file_and_its_origin_is_not_made_up(made, tmp_path):
+    for _ in convert(made / "var_plain.pth", made / "plain.safetensors", tmp_path / "again.safetensors", "plain"):
+        pass
+    assert (tmp_path / "again.safetensors").read_bytes() == (made / "plain.safetensors").read_bytes()
+    assert origin_of(tmp_path / "again.safetensors") is None
+    for _ in convert(*hub.write("plain", tmp_path), tmp_path / "again.safetensors", "plain", origin="someone/vae"):
+        pass
+    assert origin_of(tmp_path / "again.safetensors") == "someone/vae"
 
 
 def test_a_model_like_none_published_is_called_by_its_file(made):

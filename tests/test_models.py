@@ -69,6 +69,12 @@ def test_what_is_not_here_is_described_before_anything_starts(handlers: Handlers
     assert view.get.visible and not view.load.visible
 
 
+def test_a_tokenizer_that_is_here_need_not_be_downloaded_and_this_is_said(handlers: Handlers, monkeypatch):
+    monkeypatch.setattr("var_core.download.lender_of", lambda *_: "var-d16")
+    about = handlers.choose("var-d20").about
+    assert "To download: 2.4 GB (the tokenizer is that of var-d16, which is here); on disk afterwards: 2.8 GB." in about
+
+
 def test_what_does_not_fit_is_said(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("var_core.registry.free_memory", lambda _device: 1_000_000_000)
     assert "memory" in handlers.choose("var-d16").about and "It fits" not in handlers.choose("var-d16").about

@@ -10,7 +10,7 @@ import gradio as gr
 
 from var_core import checkpoints
 from var_core.atlas import Atlas
-from var_core.download import Progress, fetch
+from var_core.download import Progress, fetch, supply
 from var_core.pipeline import Pipeline
 from var_core.registry import MODELS, Published, fits, size
 from var_core.sampling import Sampling
@@ -139,10 +139,10 @@ def about(models: Models, name: str) -> str:
     if name in MODELS:
         lines = [*_published(MODELS[name]), *lines]
     if name in MODELS and not models.here(name):
-        model = MODELS[name]
-        lines.append(f"To download: {size(model.download_bytes)}; on disk afterwards: {size(model.disk_bytes)}.")
+        model, found = MODELS[name], supply(MODELS[name], models.folder)
+        lines.append(f"To download: {size(found.left)}{found.note}; on disk afterwards: {size(model.disk_bytes)}.")
         lines.append(f"In memory: {size(model.memory_bytes())} in float32.")
-        short = fits(model, models.folder, models.pipe.device.type)
+        short = fits(model, models.folder, models.pipe.device.type, found.there)
         lines += short or ["It fits on this machine."]
     return "".join(f"<p>{escape(line)}</p>" for line in lines)
 

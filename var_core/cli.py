@@ -341,6 +341,8 @@ def convert(options: argparse.Namespace) -> None:
 
 def list_models(options: argparse.Namespace) -> None:
     """The models that are here, and those that could be downloaded: what they need, and whether they fit."""
+    from .download import supply
+
     here = checkpoints.available(options.folder)
     for name in here:
         path = checkpoints.file_for(name, options.folder)
@@ -350,11 +352,12 @@ def list_models(options: argparse.Namespace) -> None:
             side = str(error)
         say(f"{name:20s} here, {size(path.stat().st_size)}, {side}")
     for model in (model for model in MODELS.values() if model.name not in here):
+        found = supply(model, options.folder)
         say(
-            f"{model.name:20s} {model.title}, FID {model.fid}: {size(model.download_bytes)} to download, "
+            f"{model.name:20s} {model.title}, FID {model.fid}: {size(found.left)} to download{found.note}, "
             f"{size(model.disk_bytes)} on disk; python -m var_core download {model.name}"
         )
-        for problem in fits(model, options.folder, pick_device("auto")):
+        for problem in fits(model, options.folder, pick_device("auto"), found.there):
             say(f"{'':20s} {problem}")
 
 

@@ -8,15 +8,17 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from .checkpoints import FOLDER, PARTS, TYPES, from_published, load_strict
+from .checkpoints import FOLDER, PARTS, SUFFIX, TYPES, from_published, load_strict, read_spec
 from .config import OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, ModelSpec, TokenizerConfig, TransformerConfig
 from .imagenet import classes
 from .images import from_pil
@@ -59,10 +61,17 @@ class Progress:
 
 
 def convert(
-    transformer: Path, tokenizer: Path, out: Path, name: str | None = None, expected: ModelSpec | None = None
+    transformer: Path,
+    tokenizer: Path,
+    out: Path,
+    name: str | None = None,
+    expected: ModelSpec | None = None,
+    origin: str | None = None,
 ) -> Iterator[Progress]:
     """Make the two published files into the model file `out`; it is there, whole, when the iterator ends.
 
+    `tokenizer` may also be a model file of ours: then it is the one in there. `origin` says where it was published, if
+    that is known for certain, so that other models can take it from `out`.
     `name` is that of the model; by default the one of the published model that has its sizes, or that of `out`.
     Closing the iterator leaves nothing behind. ValueError, with what to do, if a file is damaged, holds code, or is of
     another model than `expected`.
@@ -74,7 +83,8 @@ def convert(
         for part, network in zip(PARTS, (ours, preview, var), strict=True)
         for key, value in network.state_dict().items()
     }
-    yield from write(out, tensors, {"spec": json.dumps(spec.to_dict())})
+    known = {"tokenizer_from": origin} if origin else {}
+    yield from write(out, tensors, {"spec": json.dumps(spec.to_dict())} | known)
 
 
 def assemble(
@@ -87,9 +97,36 @@ def assemble(
         spec = replace(spec, name=name or expected.name)
     with torch.device("meta"):
         ours, var = Tokenizer(spec.tokenizer), VAR(spec.transformer)
-    for file, network in ((tokenizer, ours), (transformer, var)):
-        load_strict(network.eval(), {key: value.float() for key, value in from_published(read(file)).items()})
+    load_strict(ours.eval(), inside(tokenizer) if tokenizer.suffix == SUFFIX else weights(tokenizer))
+    load_strict(var.eval(), weights(transformer))
     return spec, ours, var
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    """Those of a published file under our names, float32."""
+    return {key: value.float() for key, value in from_published(read(path)).items()}
+
+
+def inside(path: Path) -> dict[str, Tensor]:
+    """The tokenizer's weights in a model file of ours, float32, mapped from it."""
+    with _opened(path) as file:
+        names = [name for name in file.keys() if name.startswith(PARTS[0])]
+        return {name.removeprefix(PARTS[0]): file.get_tensor(name).float() for name in names}
+
+
+def origin_of(path: Path) -> str | None:
+    """Where the tokenizer in a model file of ours was published, if the file says so."""
+    with _opened(path) as file:
+        return (file.metadata() or {}).get("tokenizer_from")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: this file is damaged ({error}). Get it again.") from error
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -147,7 +184,7 @@ def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> Mo
     """
     try:
         sizes = _transformer_sizes(read(transformer))
-        spec = ModelSpec(name or transformer.stem, _tokenizer_sizes(read(tokenizer), sizes.sides), sizes)
+        spec = ModelSpec(name or transformer.stem, tokenizer_sizes(tokenizer, sizes.sides), sizes)
     except KeyError as error:
         raise ValueError(
             f"{error.args[0]} is missing: give the transformer's file (for example var_d16.pth) and the tokenizer's "
@@ -204,6 +241,13 @@ def _sides(state: Mapping[str, Tensor]) -> tuple[int, ...]:
         known = " or ".join(f"{count} ({sides[-1] * 16} px)" for count, sides in SIDES.items())
         raise ValueError(f"pos_1LC has {tokens} tokens, and lvl_1L does not say in which scales: known are {known}.")
     return sides
+
+
+def tokenizer_sizes(path: Path, sides: tuple[int, ...]) -> TokenizerConfig:
+    """The sizes of a published tokenizer, or of that in a model file of ours, for a transformer of such sides."""
+    if path.suffix == SUFFIX:
+        return replace(read_spec(path).tokenizer, sides=sides)
+    return _tokenizer_sizes(read(path), sides)
 
 
 def _tokenizer_sizes(state: Mapping[str, Tensor], sides: tuple[int, ...]) -> TokenizerConfig:

@@ -11,17 +11,20 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import torch
+
 from . import __version__
-from .checkpoints import FOLDER, file_for, read_spec
-from .convert import TICK, Progress, assemble, convert
-from .registry import DOWNLOADS, Published, short_of_disk
+from .checkpoints import FOLDER, file_for, load_strict, read_spec
+from .convert import TICK, Progress, assemble, convert, inside, origin_of
+from .registry import DOWNLOADS, MODELS, Published, left, short_of_disk
+from .vqvae import Tokenizer
 
 TRIES = 5  # in a row that bring nothing, before giving up; of the first question fewer
 PAUSE = 1.0  # seconds before the second try, then longer
@@ -33,8 +36,9 @@ AGAIN = "What has arrived is kept: the next download goes on from there."
 def fetch(model: Published, folder: Path = FOLDER) -> Iterator[Progress]:
     """Download a published model and make it a file in `folder`, which is there when the iterator ends.
 
-    A model that is there already is left as it is; files in the hub's own cache are used and stay there. Closing the
-    iterator stops within about a second and leaves what has arrived, so that the next call goes on from there.
+    A model that is there already is left as it is; files in the hub's own cache are used and stay there, and so is the
+    tokenizer of another published model in the folder. Closing the iterator stops within about a second and leaves what
+    has arrived, so that the next call goes on from there.
     ValueError, with what to do, when something is amiss: no network, no room, a file that is not there or is damaged,
     another download into the folder.
     """
@@ -42,17 +46,63 @@ def fetch(model: Published, folder: Path = FOLDER) -> Iterator[Progress]:
     with _alone(model, store):
         if _is_here(model, folder):
             return
-        cached = {file: path for file in model.files if (path := _cached(model.repository, file)) is not None}
-        there = sum(path.stat().st_size for path in cached.values())
-        for problem in short_of_disk(model, folder, there):
+        found = supply(model, folder)
+        for problem in short_of_disk(model, folder, found.there):
             raise ValueError(problem)
         for file in model.files:
-            if file not in cached and not (store / file).is_file():
+            if file not in found.files:
                 yield from _download(model.repository, file, store)
-        paths = [cached.get(file, store / file) for file in model.files]
+        paths = [found.files.get(file, store / file) for file in model.files]
         _try(model, paths, store)
-        yield from convert(*paths, file_for(model.name, folder), expected=model.spec)
+        yield from convert(*paths, file_for(model.name, folder), expected=model.spec, origin=model.origin)
         _forget(model, store)
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What of a published model is here, so that it need not be downloaded, and what is left."""
+
+    files: Mapping[str, Path]  # published file -> where it, or for the tokenizer a model of ours with it, lies whole
+    there: int  # bytes of those that lie elsewhere than in the folder's downloads
+    left: int  # bytes to download, to within a percent
+    lender: str | None = None  # the model here that has the tokenizer
+
+    @property
+    def note(self) -> str:
+        """What to say beside the bytes left."""
+        return f" (the tokenizer is that of {self.lender}, which is here)" if self.lender else ""
+
+
+def supply(model: Published, folder: Path = FOLDER) -> Supply:
+    """Look for a model's files in the hub's cache, in the folder's downloads, and for its tokenizer in other models."""
+    cached = {file: path for file in model.files if (path := _cached(model.repository, file)) is not None}
+    whole = {file: path for file in model.files if (path := folder / DOWNLOADS / file).is_file()}
+    there = sum(path.stat().st_size for path in cached.values())
+    lender = None if model.tokenizer_file in whole | cached else lender_of(model, folder)
+    if lender is None:
+        return Supply(whole | cached, there, left(model, folder, there))
+    there += model.tokenizer_bytes
+    lent = {model.tokenizer_file: file_for(lender, folder)}
+    return Supply(whole | cached | lent, there, left(model, folder, there), lender)
+
+
+def lender_of(model: Published, folder: Path) -> str | None:
+    """Another published model in the folder with the very same tokenizer: its file says so, and holds it whole."""
+    same = (other for other in MODELS.values() if other.origin == model.origin and other.name != model.name)
+    return next((other.name for other in same if _lends(other, folder)), None)
+
+
+def _lends(model: Published, folder: Path) -> bool:
+    path = file_for(model.name, folder)
+    if not (_is_here(model, folder) and origin_of(path) == model.origin):
+        return False
+    with torch.device("meta"):
+        tokenizer = Tokenizer(model.spec.tokenizer)
+    try:
+        load_strict(tokenizer, inside(path))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_here(model: Published, folder: Path) -> bool:

@@ -44,6 +44,16 @@ class Published:
         return self.file, self.tokenizer_file
 
     @property
+    def origin(self) -> str:
+        """Where its tokenizer was published: models with the same origin have the same tokenizer."""
+        return f"{self.repository}/{self.tokenizer_file}"
+
+    @property
+    def tokenizer_bytes(self) -> int:
+        """Of the tokenizer's file, to within a percent."""
+        return 4 * self.tokenizer_parameters
+
+    @property
     def download_bytes(self) -> int:
         """Of both files together, to within a percent: weights in float32, and the constants that lie beside them."""
         return self.disk_bytes + 4 * sum(side**2 for side in self.spec.tokenizer.sides) ** 2
@@ -87,13 +97,14 @@ def named(name: str) -> Published:
     return found
 
 
-def fits(model: Published, folder: Path, device: str) -> list[str]:
+def fits(model: Published, folder: Path, device: str, there: int = 0) -> list[str]:
     """What is too small on this machine for downloading a model to `folder` and drawing on `device`, a sentence each.
 
-    Empty: it fits. On "cuda" the transformer's blocks are float16, elsewhere float32, as `Pipeline.load` has them.
+    For `there` see `short_of_disk`. Empty: it fits. On "cuda" the transformer's blocks are float16, elsewhere float32,
+    as `Pipeline.load` has them.
     """
     dtype = torch.float16 if device == "cuda" else torch.float32
-    return [*short_of_disk(model, folder), *short_of_memory(model, device, dtype)]
+    return [*short_of_disk(model, folder, there), *short_of_memory(model, device, dtype)]
 
 
 def short_of_disk(model: Published, folder: Path, there: int = 0) -> list[str]:
@@ -101,8 +112,7 @@ def short_of_disk(model: Published, folder: Path, there: int = 0) -> list[str]:
 
     What is in the folder's downloads already counts as there.
     """
-    begun = sum(path.stat().st_size for file in model.files for path in (folder / DOWNLOADS).glob(f"{file}*"))
-    needed = max(0, model.download_bytes - begun - there) + model.disk_bytes
+    needed = left(model, folder, there) + model.disk_bytes
     free = shutil.disk_usage(_existing(folder)).free
     if free >= needed:
         return []
@@ -110,6 +120,12 @@ def short_of_disk(model: Published, folder: Path, there: int = 0) -> list[str]:
         f"{folder} has {size(free)} free, but {model.title} needs {size(needed)} while it is downloaded and converted "
         f"({size(model.disk_bytes)} afterwards): make room, or choose another folder or a smaller model."
     ]
+
+
+def left(model: Published, folder: Path, there: int = 0) -> int:
+    """Bytes still to be downloaded, to within a percent, when so many are `there` outside the folder's downloads."""
+    begun = sum(path.stat().st_size for file in model.files for path in (folder / DOWNLOADS).glob(f"{file}*"))
+    return max(0, model.download_bytes - begun - there)
 
 
 def short_of_memory(model: Published, device: str, dtype: torch.dtype) -> list[str]:
