@@ -116,8 +116,10 @@ def test_a_trace_file_opens_without_its_model(handlers: Handlers, tmp_path: Path
     assert equal(view.lab.trace, trace) and view.channel["live"] is False
     with pytest.raises(gr.Error, match="made by elsewhere"):
         acted(handlers, view.lab, does="reroll", scale=1)
-    (view,) = acted(handlers, view.lab, does="token", scale=1, place=2, later="free", pictures=True)
-    assert view.channel["pictures"] == [] and not view.channel["more"]
+    with pytest.raises(gr.Error, match="made by elsewhere"):
+        acted(handlers, view.lab, does="options", scale=1, place=2, later="free", number=1)
+    (view,) = acted(handlers, view.lab, does="token", scale=1, place=2)
+    assert not view.channel["more"]
 
 
 def test_a_damaged_trace_file_is_answered(handlers: Handlers, tmp_path: Path):
@@ -167,17 +169,81 @@ def test_a_token_drawn_anew_changes_no_other_token_if_they_stay(handlers: Handle
 @pytest.mark.parametrize("later", ["free", "keep"])
 def test_the_small_pictures_of_alternatives_are_what_choosing_them_gives(handlers: Handlers, later: str):
     here = drawn(handlers)
-    views = acted(handlers, here, does="token", scale=2, place=3, later=later, pictures=True)
+    assert acted(handlers, here, does="token", scale=2, place=3)[0].channel["more"]
+    views = acted(handlers, here, does="options", scale=2, place=3, later=later, number=1)
+    views = [view for view in views if view.channel != gr.skip()]
     assert [view.channel["more"] for view in views] == [True] * (len(views) - 1) + [False]
-    assert [len(view.channel["pictures"]) for view in views] in ([0, 5, 10], [0, 10])
+    assert [len(view.channel["pictures"]) for view in views] in ([5, 10], [10])
     code = int(here.trace.likeliest[here.trace.schedule.spans[2].start + 3, 4])
     after = acted(handlers, here, does="swap", scale=2, place=3, value=code, later=later)[-1].lab
     assert views[-1].channel["pictures"][4] == lab.address(after.trace.pictures[-1].numpy())
 
 
+def test_a_question_that_the_page_has_dropped_is_answered_no_further(handlers: Handlers):
+    here = drawn(handlers)
+    asked = {"does": "options", "scale": 0, "place": 0, "later": "free"}
+    views = handlers.act(here, SimpleNamespace(_data={**asked, "number": 2}))
+    next(views)
+    handlers.hush(here, SimpleNamespace(_data={"number": 2}))
+    (view,) = views
+    assert view.channel["kind"] == "idle"
+    (view,) = acted(handlers, here, **asked, number=1)  # it waited in line while a later one was dropped
+    assert view.channel["kind"] == "idle"
+    assert acted(handlers, here, **asked, number=3)[-1].channel["more"] is False
+
+
+@pytest.mark.parametrize("wish", [{}, {"number": "2"}, None])
+def test_a_page_that_drops_nothing_is_answered(handlers: Handlers, wish):
+    with pytest.raises(gr.Error, match="reload it"):
+        handlers.hush(Lab(), SimpleNamespace(_data=wish))
+
+
+def test_a_slow_picture_says_how_far_it_is_and_stops_before_the_next_scale(handlers: Handlers, monkeypatch):
+    monkeypatch.setattr(explore, "SOON", 0.0)
+    decoded, pixels = [], PIPE.pixels
+    monkeypatch.setattr(PIPE, "pixels", lambda f_hat: (decoded.append(1), pixels(f_hat))[1])
+    here = Lab()
+    views = handlers.draw(here, "Rose", "5", True, *KNOBS)
+    assert "scale 1 of 4" in next(views).bar and len(decoded) == 1  # with its picture
+    here.brake.pull()
+    (view,) = views
+    assert "Stopped" in view.bar and len(decoded) == 1
+
+
+def test_slow_alternatives_say_how_far_they_are(handlers: Handlers, monkeypatch):
+    here = drawn(handlers)
+    monkeypatch.setattr(explore, "SOON", 0.0)
+    *views, last = acted(handlers, here, does="options", scale=0, place=0, later="free", number=1)
+    assert all("what else" in view.bar for view in views) and last.bar == explore.READY
+
+
+@pytest.mark.parametrize("place", [0, 15, 7 * 16 + 8, 255])
+def test_a_close_up_shows_five_cells_around_a_place(place: int):
+    rows, columns = np.mgrid[:64, :64]
+    picture = np.stack((columns * 4, rows * 4, rows * 0), -1).astype(np.uint8)
+    part = lab.close_up(picture, 16, place)
+    assert part.shape == (20, 20, 3)
+    x, y = ((at + 0.5) * 4 for at in (place % 16, place // 16))
+    row, column = (round((at - (at / 64) * (64 - 20)) - 0.5) for at in (y, x))
+    assert np.abs(part[row, column, :2].astype(float) - (4 * (x - 0.5), 4 * (y - 0.5))).max() <= 6
+
+
+@pytest.mark.parametrize("side", [1, 4, 5])
+def test_a_close_up_in_a_coarse_map_is_the_whole_picture(side: int):
+    picture = np.random.default_rng(0).integers(256, size=(32, 32, 3), dtype=np.uint8)
+    assert np.array_equal(lab.close_up(picture, side, side * side - 1), picture)
+    assert np.array_equal(lab.small(picture), picture)
+
+
+def test_large_pictures_are_sent_small():
+    picture = np.full((512, 512, 3), 77, np.uint8)
+    for shown in (lab.small(picture), lab.close_up(picture, 1, 0), lab.close_up(picture, 10, 99)):
+        assert shown.shape == (lab.SMALL, lab.SMALL, 3) and (shown == 77).all()
+
+
 def test_attention_on_its_way_to_the_page_still_sums_to_one(handlers: Handlers):
     here = drawn(handlers)
-    (view,) = acted(handlers, here, does="token", scale=1, place=3, later="free", pictures=False)
+    (view,) = acted(handlers, here, does="token", scale=1, place=3)
     rows = numbers(view.channel["attention"], "<u2").reshape(-1, here.trace.schedule.total) / 65535
     assert np.allclose(rows.sum(1), 1, atol=2e-3)
     assert not rows[:, here.trace.schedule.spans[1].stop :].any()
@@ -186,17 +252,20 @@ def test_attention_on_its_way_to_the_page_still_sums_to_one(handlers: Handlers):
 def test_patches_of_a_code_come_from_the_atlas_of_its_codebook(handlers: Handlers):
     here = drawn(handlers)
     atlas = build(PIPE, [Image.fromarray(here.trace.pictures[-1].numpy())])
-    told = [Inquiry(here, Spot(3, place), "free").told(atlas, (), False) for place in range(16)]
+    told = [Inquiry(here, Spot(3, place)).told(atlas, False) for place in range(16)]
     assert all((one["patches"] is not None) == (one["uses"] > 0) for one in told)
     strange = replace(atlas, codebook="0" * 12)
-    assert Inquiry(here, Spot(3, 0), "free").told(strange, (), False)["uses"] is None
+    assert Inquiry(here, Spot(3, 0)).told(strange, False)["uses"] is None
 
 
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({"does": "token", "scale": 9, "place": 0, "later": "free"}, "scale 9"),
-        ({"does": "token", "scale": 1, "place": 4, "later": "free"}, "place 4: scale 1 has 0 to 3"),
+        ({"does": "token", "scale": 9, "place": 0}, "scale 9"),
+        ({"does": "token", "scale": 1, "place": 4}, "place 4: scale 1 has 0 to 3"),
+        ({"does": "options", "scale": 1, "place": 4, "later": "free", "number": 1}, "place 4: scale 1 has 0 to 3"),
+        ({"does": "options", "scale": 1, "place": 0, "later": "free"}, "number 'None'"),
+        ({"does": "options", "scale": 1, "place": 0, "later": "soon", "number": 1}, "soon"),
         (
             {"does": "swap", "scale": 1, "place": -1, "value": 0, "later": "free"},
             "scale 1 has 0 to 3",
@@ -423,7 +492,7 @@ def test_a_smooth_picture_is_not_changed_in_parts(handlers: Handlers):
     here = final(handlers.draw(Lab(), "Rose", "5", True, *knobs)).lab
     with pytest.raises(gr.Error, match="smooth"):
         acted(handlers, here, does="swap", scale=1, place=0, value=1, later="free")
-    (view,) = acted(handlers, here, does="token", scale=1, place=0, later="free", pictures=True)
+    (view,) = acted(handlers, here, does="token", scale=1, place=0)
     assert view.channel["more"] is False
 
 

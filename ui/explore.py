@@ -174,6 +174,7 @@ class Handlers:
             "lock": self._lock,
             "goto": self._goto,
             "token": self._token,
+            "options": self._options,
             "swap": self._swap,
             "redraw": self._redraw,
             "reroll": self._reroll,
@@ -196,24 +197,38 @@ class Handlers:
         yield self._shown(lab.at(wish.get("node")), READY)
 
     def _token(self, lab: Lab, wish: Mapping) -> Iterator[View]:
-        """Where a token looks; then, if its model is loaded, what would become of the picture with another one."""
+        """Where a token looks, and whether it can be asked what else could have been there."""
         trace = lab.seen
-        inquiry = Inquiry(lab, labs.spot_of(trace, wish), str(wish.get("later")))
-        more = bool(wish.get("pictures")) and labs.live(self.pipe, trace) and not trace.about.sampling.smooth
-        told = partial(inquiry.told, self.models.atlas)
-        yield SAME._replace(channel=told((), more))
-        if not more:
-            return
+        inquiry = Inquiry(lab, labs.spot_of(trace, wish))
+        more = labs.live(self.pipe, trace) and not trace.about.sampling.smooth
+        yield SAME._replace(channel=inquiry.told(self.models.atlas, more))
+
+    def _options(self, lab: Lab, wish: Mapping) -> Iterator[View]:
+        """What would become of the picture with another token, one after another, until the page wants no more."""
+        trace, number, later = labs.alive(self.pipe, lab), labs.whole(wish, "number"), wish.get("later")
+        inquiry = Inquiry(lab, labs.spot_of(trace, wish))
         values = trace.likeliest[inquiry.spot.within(trace)].tolist()
-        memory, known = self.models.slot.of(lab), 0
-        lab.brake.release()
-        for batch in traces.alternatives(self.pipe, trace, memory, inquiry.spot, values, inquiry.later, lab.pinned):
-            if lab.brake.pulled:
-                yield SAME._replace(channel=told(batch.pictures, False))
-                return
+        memory, known, began, slow = self.models.slot.of(lab), 0, time.perf_counter(), False
+        for batch in traces.alternatives(self.pipe, trace, memory, inquiry.spot, values, later, lab.pinned):
+            if not lab.inquiries.wanted(number):
+                break
+            slow = slow or time.perf_counter() - began > SOON
+            bar = runs.bar("what else it could have been", batch.share) if slow else gr.skip()
+            told = gr.skip()
             if len(batch.pictures) > known:
                 known = len(batch.pictures)
-                yield SAME._replace(channel=told(batch.pictures, known < len(values)))
+                told = inquiry.offered(later, batch.pictures, known < len(values))
+            yield SAME._replace(bar=bar, channel=told)
+        if known < len(values):
+            yield self.failed()
+        elif slow:
+            yield SAME._replace(bar=READY)
+
+    def hush(self, lab: Lab, event: gr.EventData) -> None:
+        """The page wants no answer any more to a question, and to none before it."""
+        wish = event._data if isinstance(event._data, Mapping) else {}
+        with in_words():
+            lab.inquiries.drop(labs.whole(wish, "number"))
 
     def _swap(self, lab: Lab, wish: Mapping) -> Iterator[View]:
         trace = labs.alive(self.pipe, lab)
@@ -278,6 +293,7 @@ class Handlers:
                 if lab.brake.pulled:
                     yield self.failed()._replace(bar=runs.bar("Stopped. The picture is as it was."))
                     return
+                traces.picture(self.pipe, one.step, memory)  # here, as of a large model it takes longer than the scale
                 if time.perf_counter() - said > SOON:
                     said = time.perf_counter()
                     scales = len(self.pipe.schedule)
@@ -355,7 +371,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
     channel = gr.HTML(
         labs.hello(models.pipe.spec),
         html_template="<i></i>",
-        js_on_load="explorer.connect((wish) => trigger('act', wish), watch, props);",
+        js_on_load="explorer.connect((wish) => trigger('act', wish), (wish) => trigger('hush', wish), watch, props);",
         visible="hidden",
     )
     # a value, not None: each visitor gets a copy with a brake of its own
@@ -425,6 +441,7 @@ def _wire_sources(handlers: Handlers, view: View, source: Source, drawing: Drawi
 def _wire_acts(handlers: Handlers, view: View, drawing: Drawing, reset: Callable, export: Export) -> None:
     act = partial(view.channel.act, trigger_mode="multiple")  # else what is clicked while another act runs is lost
     _begin(handlers, view, act, handlers.act, [view.lab], list(view))
+    view.channel.hush(handlers.hush, view.lab, None, trigger_mode="multiple", **AT_ONCE)
     # of a knob that is being turned only the last place counts; a number that is being typed is none yet
     sliders = (drawing.guidance, drawing.temperature, drawing.top_p, drawing.unguided_scales)
     moves = [*(knob.input for knob in (*sliders, drawing.smooth)), *(knob.release for knob in sliders)]

@@ -11,9 +11,11 @@ const explorer = (() => {
     later: "free", block: "mean", head: "mean", playing: 0, mixed: null, thumbs: new Map(), classes: [],
   };
   let send = () => {};
+  let hush = () => {};
   let calm = 0;
-  let asking = false; // one question about a token at a time:
-  let waiting = null; // of those that were put meanwhile only the last one counts
+  let number = 0; // of questions about a token so far
+  let asking = 0; // the number of that under way, of which there is one at a time; 0: none
+  let waiting = false; // whether another one was put meanwhile
 
   // ---------------------------------------------------------------------------------------------- drawing
 
@@ -41,40 +43,48 @@ const explorer = (() => {
     send(wish);
   };
 
-  const askToken = (pictures) => {
+  // Who asks for something else shall not wait for all the pictures of what a token could have been.
+  const drop = () => asking && hush({ number: asking });
+
+  const request = (wish) => {
+    drop();
+    ask(wish);
+  };
+
+  const inquire = () => {
     view.options = null;
     if (asking) {
-      waiting = { pictures };
+      waiting = true;
+      drop();
       return;
     }
-    asking = true;
-    ask({ does: "token", ...view.token, later: view.later, pictures });
+    number += 1;
+    asking = number;
+    ask({ does: "token", ...view.token });
   };
 
   const answered = () => {
-    asking = false;
-    if (waiting && view.token) {
-      const { pictures } = waiting;
-      waiting = null;
-      askToken(pictures);
-    }
+    asking = 0;
+    const again = waiting && view.token;
+    waiting = false;
+    if (again) inquire();
   };
 
   const choose = (token) => {
     Object.assign(view, { token, cursor: null, seen: null, known: null, scale: token.scale });
-    askToken(true);
+    inquire();
     drawToken();
   };
 
   const acts = {
-    show, ask,
+    show, ask: request,
     lock: (scale) => send({ does: "lock", scale }),
-    swap: (value) => ask({ does: "swap", ...view.token, value, later: view.later }),
-    redraw: () => ask({ does: "redraw", ...view.token, later: view.later }),
-    visit: (node) => node !== view.trace.node && ask({ does: "goto", node }),
+    swap: (value) => request({ does: "swap", ...view.token, value, later: view.later }),
+    redraw: () => request({ does: "redraw", ...view.token, later: view.later }),
+    visit: (node) => node !== view.trace.node && request({ does: "goto", node }),
     later: (later) => {
       view.later = later;
-      askToken(true);
+      inquire();
       drawn(["inspector"]);
     },
   };
@@ -82,15 +92,19 @@ const explorer = (() => {
   const mixWith = (text) => {
     show({ mixed: null });
     const picture = /^picture (\d+):/.exec(text);
-    ask(picture ? { does: "mix", node: Number(picture[1]) } : { does: "mix", class: text });
+    request(picture ? { does: "mix", node: Number(picture[1]) } : { does: "mix", class: text });
   };
 
   // ---------------------------------------------------------------------------------------------- being told
 
   let last = Promise.resolve();
   const receive = (told) => { // one after another: pictures take a while to be decoded
-    if (told?.kind in hear) last = last.then(() => hear[told.kind](told)).then(() => !told.more && $("root")?.classList.remove("xp-busy"));
+    if (!(told?.kind in hear)) return;
+    last = last.then(() => !told.more && $("root")?.classList.remove("xp-busy")).then(() => hear[told.kind](told)); // which may ask anew
   };
+
+  // Whether an answer is about what is chosen, or about what was a moment ago.
+  const ofNow = ({ node, scale, place }) => node === view.trace?.node && scale === view.token?.scale && place === view.token?.place;
 
   const hear = {
     hello: (told) => {
@@ -107,15 +121,22 @@ const explorer = (() => {
       if (!alike(["depth", "heads"])) Object.assign(view, { block: "mean", head: "mean" });
       if (view.playing) pause();
       clearTimeout(calm);
-      if (view.token) calm = setTimeout(() => view.token && askToken(true), trace.turned ? CALM_MS : 0);
+      if (view.token) calm = setTimeout(() => view.token && inquire(), trace.turned ? CALM_MS : 0);
       draw();
     },
     token: (told) => {
-      const { trace, token, later } = view;
-      if (told.node === trace?.node && told.scale === token?.scale && told.place === token?.place) { // else of a moment ago
+      const current = ofNow(told);
+      if (current) {
         Object.assign(view, { seen: maps.numbers(told.attention, Uint16Array), known: told });
-        if (told.pictures.length && told.later === later) view.options = told;
         drawn(view.layer === "attention" ? ["large", "strip", "inspector"] : ["inspector"]);
+      }
+      if (current && told.more && !waiting) ask({ does: "options", number: asking, ...view.token, later: view.later });
+      else answered();
+    },
+    options: (told) => {
+      if (ofNow(told) && told.later === view.later) {
+        view.options = told;
+        drawn(["inspector"]);
       }
       if (!told.more) answered();
     },
@@ -215,6 +236,7 @@ const explorer = (() => {
   document.addEventListener("mousedown", (event) => under(event) && event.preventDefault()); // a click does not move the focus
   document.addEventListener("click", click);
   document.addEventListener("keydown", key);
+  for (const kind of ["pointerdown", "input"]) document.addEventListener(kind, (event) => event.target.closest?.(".settings") && drop());
   document.addEventListener("input", (event) => event.target.id === "xp-scale" && view.trace && show({ scale: Number(event.target.value) }));
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "xp-mix") return;
@@ -223,11 +245,11 @@ const explorer = (() => {
   });
 
   // Called by the page once the tab is there: how to ask, and how to be told.
-  const connect = (sending, watch, props) => {
-    send = sending;
+  const connect = (sending, hushing, watch, props) => {
+    [send, hush] = [sending, hushing];
     receive(props.value);
     watch("value", () => receive(props.value));
   };
 
-  return { connect, view, show, choose, play, ask };
+  return { connect, view, show, choose, play, ask: request };
 })();

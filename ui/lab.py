@@ -19,7 +19,7 @@ from var_core.pipeline import Pipeline, Request
 from var_core.plan import Plan
 from var_core.recipe import slug
 from var_core.sampling import Sampling
-from var_core.trace import Marks, Spot, Trace
+from var_core.trace import Later, Marks, Spot, Trace
 
 from . import controls, runs
 from .desk import Done
@@ -29,6 +29,8 @@ TRACES = Path(__file__).resolve().parent.parent / "assets" / "traces"
 MOST_NODES = 40
 MOST_BYTES = 2_000_000_000  # on disk, of all traces of a visitor together
 SHARES = 65535  # what 1 is in the attention that the page is sent
+SMALL = 192  # pixels along a side, at most, of pictures that the page shows small
+CELLS = 5  # of a fine map, around the chosen one, that the pictures of its alternatives show
 SUFFIXES = {"gif": ".gif", "mp4": ".mp4", "sheet": ".png", "trace": ".safetensors"}
 
 _serial = itertools.count(1)
@@ -57,11 +59,25 @@ class Node(Made):
     file: Path
 
 
+class Inquiries:
+    """Which of a visitor's questions the page still wants answered: it numbers them, and drops them in their order."""
+
+    def __init__(self):
+        self.dropped = 0
+
+    def drop(self, number: int) -> None:
+        """This one and all before it."""
+        self.dropped = max(self.dropped, number)
+
+    def wanted(self, number: int) -> bool:
+        return number > self.dropped
+
+
 @dataclass(frozen=True, eq=False)
 class Lab:
     """All pictures of a visitor, the one that is looked at, and what was mixed last.
 
-    `brake` is the visitor's own: it ends the run under way, and tells one visitor from another.
+    `brake` is the visitor's own: it ends the run under way, and tells one visitor from another. So are `inquiries`.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -70,6 +86,7 @@ class Lab:
     locked: frozenset[int] = frozenset()  # scales whose tokens stay
     mixed: tuple[tuple[str, Request], ...] = ()
     brake: Brake = field(default_factory=Brake)
+    inquiries: Inquiries = field(default_factory=Inquiries)
 
     @property
     def node(self) -> Node:
@@ -272,39 +289,41 @@ def told(pipe: Pipeline, lab: Lab) -> dict:
 
 @dataclass(frozen=True, eq=False)
 class Inquiry:
-    """A token that the page asks about, and what happens to later scales in its alternatives: "free" or "keep"."""
+    """A token that the page asks about."""
 
     lab: Lab
     spot: Spot
-    later: str
 
-    def told(self, atlas: Atlas | None, pictures: Sequence[np.ndarray], more: bool) -> dict:
-        """Where the token looks, and what else its code stands for.
-
-        `pictures`, uint8 (S, S, 3) each, are what would become of the picture with its likeliest alternatives, as many
-        as are known; `more` says whether others follow.
-        """
+    def told(self, atlas: Atlas | None, more: bool) -> dict:
+        """Where the token looks, and what else its code stands for; whether there is `more` to ask for: `offered`."""
         trace = self.lab.trace
         code = int(trace.tokens[self.spot.within(trace)])
         known = atlas if atlas is not None and atlas.codebook == trace.about.codebook else None
         patches = known is not None and int(known.count[code]) > 0
-        return _message(
+        return self._message(
             "token",
-            node=self.lab.current,
-            scale=self.spot.scale,
-            place=self.spot.place,
-            later=self.later,
             more=more,
             attention=_packed((trace.attention(self.spot) * SHARES).round(), "<u2"),
             patches=address(_side_by_side(known.patches[code, : known.count[code]])) if patches else None,
             uses=int(known.uses[code]) if known is not None else None,
-            pictures=[address(picture) for picture in pictures],
         )
+
+    def offered(self, later: Later, pictures: Sequence[np.ndarray], more: bool) -> dict:
+        """What would become of the picture, uint8 (S, S, 3), with each of the token's likeliest alternatives.
+
+        As many as are known; `more` says whether others follow. `later` is what happens to later scales.
+        """
+        side = self.lab.trace.about.sides[self.spot.scale]
+        shown = [address(close_up(picture, side, self.spot.place)) for picture in pictures]
+        return self._message("options", later=later, more=more, pictures=shown)
+
+    def _message(self, kind: str, **values: object) -> dict:
+        return _message(kind, node=self.lab.current, scale=self.spot.scale, place=self.spot.place, **values)
 
 
 def told_mix(lab: Lab, name: str, pictures: Sequence[np.ndarray], more: bool) -> dict:
     """The pictures of a mix, uint8 (S, S, 3), one for each cut, as many as are known; whether `more` follow."""
-    shown = [address(picture) for picture in pictures]
+    shown = [address(small(picture)) for picture in pictures]
     return _message("mix", node=lab.current, name=name, more=more, pictures=shown)
 
 
@@ -336,6 +355,25 @@ def _runs_of(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
     for scale, seed in enumerate(seeds):
         if not scale or seed != seeds[scale - 1]:
             yield scale, seed
+
+
+def close_up(picture: np.ndarray, side: int, place: int) -> np.ndarray:
+    """The part of a picture uint8 (S, S, 3) around a place of a map of some side, small: `CELLS` cells wide.
+
+    All of the picture where the map has no more cells than that; at its edge the part has the place off its middle.
+    """
+    width = len(picture) * min(1.0, CELLS / side)
+    left, top = ((at + 0.5) / side * (len(picture) - width) for at in (place % side, place // side))
+    size = min(SMALL, round(width))
+    box = (left, top, left + width, top + width)
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC, box))
+
+
+def small(picture: np.ndarray) -> np.ndarray:
+    """A picture uint8 (S, S, 3), averaged down to `SMALL` pixels a side where it has more."""
+    shown = Image.fromarray(picture)
+    shown.thumbnail((SMALL, SMALL))
+    return np.asarray(shown)
 
 
 def address(pixels: np.ndarray) -> str:

@@ -142,23 +142,13 @@ const panels = (() => {
     const list = maps.count(many).map((n) => {
       const code = trace.likeliest[here * many + n], address = options?.pictures[n];
       const one = button(`option-${n}`, "", () => acts.swap(code), { title: `code ${code}`, disabled: !trace.live });
-      const look = address ? closeUp(view, address, code) : swatch(trace, code);
+      const look = address ? made("img", "", { src: address, alt: `the picture with code ${code}` }) : swatch(trace, code);
       one.append(look, made("span", percent(trace.shares[here * many + n])));
       one.classList.toggle("xp-taken", code === trace.tokens[here]);
       return one;
     });
     const title = titled("h4", "What else it could have been", trace.live ? "click one to choose it" : `load ${trace.model} to choose one`);
     return [title, ...(trace.live ? [laters(view, acts)] : []), box("xp-options", list)];
-  };
-
-  // The picture with another code; of a fine token its surroundings, since the whole picture hardly shows it.
-  const closeUp = ({ trace, token }, address, code) => {
-    const { row, column, side } = maps.spot(trace, token), frame = box("xp-close", []);
-    const picture = made("img", "", { src: address, alt: `the picture with code ${code}` });
-    const percents = [column, row].map((at) => `${(100 * (at + 0.5)) / side}%`);
-    Object.assign(picture.style, { transform: `scale(${Math.max(1, side / 5)})`, transformOrigin: percents.join(" ") });
-    frame.append(picture);
-    return frame;
   };
 
   const laters = ({ later }, acts) => {
@@ -195,18 +185,25 @@ const panels = (() => {
 
   // ---------------------------------------------------------------------------------------------- tables
 
-  const MEASURES = [
-    ["tokens", "", (trace) => trace.lengths, String],
-    ["time", "ms", (trace) => trace.seconds.map((value) => 1000 * value), (value) => (value ? round(value) : "known")],
-    ["operations", "MFLOP", (trace) => trace.operations.map((value) => value / 1e6), round],
-    ["cache", "KiB", (trace) => trace.cacheBytes.map((value) => value / 1024), round],
-    ["nearness to the last", "PSNR, dB", (trace) => trace.nearness, (value) => (value === null ? "the last" : round(value))],
+  const MEASURES = [ // name, units and their sizes, values, words for a value
+    ["tokens", [["", 1]], (trace) => trace.lengths, String],
+    ["time", [["ms", 1e-3]], (trace) => trace.seconds, (value) => (value ? round(value) : "known")],
+    ["operations", [["MFLOP", 1e6], ["GFLOP", 1e9], ["TFLOP", 1e12]], (trace) => trace.operations, round],
+    ["cache", [["KiB", 2 ** 10], ["MiB", 2 ** 20], ["GiB", 2 ** 30]], (trace) => trace.cacheBytes, round],
+    ["nearness to the last", [["PSNR, dB", 1]], (trace) => trace.nearness, (value) => (value === null ? "the last" : round(value))],
   ];
 
+  // In the largest unit in which the largest value still has two digits before the point.
+  const measured = (trace, [name, units, of, words]) => {
+    const most = Math.max(...of(trace)), [unit, size] = units.findLast(([, one]) => most >= 10 * one) ?? units[0];
+    return { name, unit, words, values: of(trace).map((value) => value && value / size) };
+  };
+
   const costs = ({ trace }) => {
-    const head = MEASURES.map(([name, unit]) => box("", [name, made("small", unit)], "th"));
+    const measures = MEASURES.map((measure) => measured(trace, measure));
+    const head = measures.map(({ name, unit }) => box("", [name, made("small", unit)], "th"));
     const rows = trace.sides.map((side, scale) =>
-      box("", [made("th", `${side} × ${side}`), ...MEASURES.map(([, , of, words]) => bar(of(trace), scale, words))], "tr"));
+      box("", [made("th", `${side} × ${side}`), ...measures.map(({ values, words }) => bar(values, scale, words))], "tr"));
     const title = titled("h3", "What each scale costs, and decides", "nearly all work is in the last scales, while the first ones settle the picture");
     const note = made("p", "known: it was not computed again, since nothing before it had changed.");
     $("costs").replaceChildren(title, table("xp-table", [box("", [made("th", "scale"), ...head], "tr"), ...rows]), ...(trace.seconds.includes(0) ? [note] : []));
@@ -221,7 +218,7 @@ const panels = (() => {
   };
 
   const masses = (view, acts) => {
-    const { sides } = view.trace, head = [made("th", "from \\ to"), ...sides.map((side) => made("th", `${side} × ${side}`))];
+    const { sides } = view.trace, head = [made("th", "from \\ to"), ...sides.map((side) => made("th", side, { title: `${side} × ${side}` }))];
     const rows = sides.map((side, from) => box("", [made("th", `${side} × ${side}`), ...sides.map((_, to) => {
       if (to > from) return made("td", "", { className: "xp-never", title: "finer scales are never seen" });
       const share = maps.mass(view, from, to), cell = made("td", String(Math.round(100 * share)));

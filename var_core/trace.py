@@ -387,7 +387,10 @@ def timed(pipe: Pipeline, request: Request, memory: Memory) -> Iterator[Timed]:
 
 @torch.inference_mode()
 def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Memory, origin: str = "drawn") -> Trace:
-    """The trace of a request for one picture, after all its `steps` were made with this `memory`."""
+    """The trace of a request for one picture, after all its `steps` were made with this `memory`.
+
+    Decoding is the larger part of the work, unless `picture` was called for each step before.
+    """
     if len(request.labels) != 1:
         raise ValueError(f"{len(request.labels)} pictures: a trace is of one.")
     schedule, sampling, var = pipe.schedule, request.sampling, pipe.var
@@ -415,7 +418,7 @@ def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Me
         shares.exp().cpu(),
         memory.cache.queries[:, 0].half().cpu(),
         memory.cache.keys[:, 0].half().cpu(),
-        torch.from_numpy(np.stack([_picture(pipe, one.step, memory) for one in steps])),
+        torch.from_numpy(np.stack([picture(pipe, one.step, memory) for one in steps])),
         torch.tensor([one.seconds for one in steps]),
         torch.tensor(operations(pipe.spec.transformer, len(memory.labels))),
         torch.tensor(cache_bytes(pipe.spec.transformer, len(memory.labels), memory.cache.store.element_size())),
@@ -443,8 +446,8 @@ def _unguided(pipe: Pipeline, request: Request, logits: Tensor, keep: Tensor) ->
     return torch.cat(found)
 
 
-def _picture(pipe: Pipeline, step: Step, memory: Memory) -> np.ndarray:
-    """uint8 (S, S, 3): what a step has come to, decoded unless the memory holds it."""
+def picture(pipe: Pipeline, step: Step, memory: Memory) -> np.ndarray:
+    """uint8 (S, S, 3): what a step has come to, decoded unless the memory holds it, which it does then."""
     known = memory.decoded.get(step.scale)
     if known is None or not torch.equal(known[0], step.f_hat):
         memory.decoded[step.scale] = known = step.f_hat, pipe.pixels(step.f_hat)[0]

@@ -216,6 +216,17 @@ def test_of_many_quick_clicks_the_last_one_is_answered(page):
     assert page.inner_text("#xp-inspector h3 span") == "scale 5, row 6, column 1"
 
 
+def test_other_wishes_do_not_wait_for_what_a_token_could_have_been(page):
+    page.evaluate("explorer.choose({scale: 0, place: 0})")
+    page.wait_for_function("explorer.view.seen")
+    changing(page, lambda: page.evaluate("explorer.ask({does: 'reroll', scale: 6})"))
+    page.wait_for_function(OFFERED)  # of the new picture, in the end
+    page.evaluate("explorer.choose({scale: 1, place: 0})")
+    page.wait_for_function("explorer.view.seen")
+    changing(page, lambda: page.click("#explore_run"))
+    page.wait_for_function(OFFERED)
+
+
 def test_what_is_opened_while_something_runs_is_not_lost(page):
     page.click("#explore_run")
     page.locator("#explore_shelf .thumbnail-item").first.click()
