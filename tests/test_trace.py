@@ -1,5 +1,6 @@
 """What a trace says of a picture is true, survives a file, and leads to the pictures that it could have been."""
 
+import itertools
 import json
 import random
 from collections.abc import Iterable
@@ -687,8 +688,9 @@ def test_pictures_come_in_chunks_that_fit_with_the_likeliest_first(bytes_of_cach
     hook.remove()
     sizes = [chunk] * (7 // chunk) + [7 % chunk] * (7 % chunk > 0)
     assert rows == [2 * size for size in sizes for _ in SIDES]
-    done = [min(chunk * (number // len(SIDES)), 7) for number in range(1, len(batches) + 1)]
-    assert [len(batch.pictures) for batch in batches] == done
+    starts = range(0, 7, chunk)  # of a chunk first all scales but the last, then its pictures one by one
+    done = [[start] * (len(SIDES) - 1) + list(range(start + 1, min(start + chunk, 7) + 1)) for start in starts]
+    assert [len(batch.pictures) for batch in batches] == list(itertools.chain(*done))
     wanted = finished(batches, 7)
     mixed = finished(mixtures(pipe, mixture_requests(pipe, trace, 6)), 5)
     monkeypatch.undo()

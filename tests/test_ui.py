@@ -285,6 +285,19 @@ def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_be
     assert [strip.count("<figure>") for strip in strips] == [4, 2] and "seed 31" in strips[0]
 
 
+def test_the_last_picture_of_the_strip_is_the_finished_one(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "LIVE_PIXELS", 0)  # as of a large model, whose scales are only previewed
+    run = last(handlers, read(count=2))
+    shown = re.findall(r'src="([^"]+)"', runs.strip(handlers.pipe, run, 1))
+    assert len(shown) == 4 and shown[-1] == runs.data_uri(Image.open(run.files[1]))
+
+
+@pytest.mark.parametrize("size", [(512, 512), (1000, 100), (20, 30)])
+def test_pictures_in_small_places_are_small(size: tuple[int, int]):
+    shown = runs.shrunk(Image.new("RGB", size))
+    assert max(shown.size) == min(max(size), runs.MOST_SMALL)
+
+
 def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):
     brake = Brake()
     brake.pull()

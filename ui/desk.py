@@ -407,14 +407,14 @@ def inside(done: Done, place: int) -> str:
         words = "cells in colour; the others kept the photo"
         parts.append(_figures(f"What was drawn anew at every scale{which}", words, _masks(square)))
         pictures = ((square.views[place], "what the model saw"), (square.drawn[place], "what it drew"))
-        frames = [runs.frame(Image.fromarray(pixels), caption) for pixels, caption in pictures]
+        frames = [runs.frame(runs.shrunk(Image.fromarray(pixels)), caption) for pixels, caption in pictures]
         parts.append(_figures(f"What the model really drew{which}", "before it was pasted back", frames))
     return "".join(parts)
 
 
 def _masks(square: Square) -> list[str]:
     """The free cells of every scale over the picture, as small pictures."""
-    seen, frames = square.views[0], []
+    seen, frames = np.asarray(runs.shrunk(Image.fromarray(square.views[0]))), []
     for free in square.free:
         large = Image.fromarray(free).resize(seen.shape[1::-1], Image.Resampling.NEAREST)
         tinted = np.where(np.asarray(large)[..., None], 0.45 * seen + 0.55 * np.array(TINT), 0.6 * seen + 0.4 * 255)

@@ -285,24 +285,25 @@ class Handlers:
     def _drawn(self, lab: Lab, asked: Request, made: Made, origin: str) -> Iterator[View]:
         """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped."""
         lab.brake.release()
-        done, said = [], time.perf_counter()
-        memory = self.models.slot.of(lab)
+        done, said, memory = [], time.perf_counter(), self.models.slot.of(lab)
+        # of a large model decoding takes longer than most scales
+        patience = SOON if self.pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS else 0.0
         with in_words():
             for one in timed(self.pipe, asked, memory):
                 done.append(one)
                 if lab.brake.pulled:
                     yield self.failed()._replace(bar=runs.bar("Stopped. The picture is as it was."))
                     return
-                traces.picture(self.pipe, one.step, memory)  # here, as of a large model it takes longer than the scale
-                if time.perf_counter() - said > SOON:
+                if time.perf_counter() - said > patience:
                     said = time.perf_counter()
                     scales = len(self.pipe.schedule)
                     words = runs.bar(f"scale {len(done)} of {scales}", len(done) / scales)
                     yield SAME._replace(bar=words, **_buttons(True))
+                traces.picture(self.pipe, one.step, memory)
             trace = examine(self.pipe, asked, done, memory, origin)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
         words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"
-        if _kept(asked):
+        if _kept(asked) and (made.turned or made.parent is None):
             words = "All tokens are kept: the settings change only what the model thinks of them."
         yield self._shown(lab.grown(made, trace, runs.folder(self.cache)), runs.bar(words, 1.0))
 
@@ -364,7 +365,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Row(elem_id="explore", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            source, drawing, reset, export = _settings(models.pipe.spec)
+            source, drawing, reset, export = _settings(models.pipe.spec, models.looks)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             bar = gr.HTML(READY, elem_id="explore_bar")
             gr.HTML((FOLDER / "explorer.html").read_text(encoding="utf-8"), apply_default_css=False, elem_id="explorer")
@@ -384,8 +385,8 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
     return Renewal(handlers.renew, [view.class_name, view.channel, *drawing])
 
 
-def _settings(spec: ModelSpec) -> tuple[Source, Drawing, Callable, Export]:
-    """The left column; third, what happens when the knobs are reset."""
+def _settings(spec: ModelSpec, usual: Sampling) -> tuple[Source, Drawing, Callable, Export]:
+    """The left column, with the knobs at what is `usual`; third, what happens when they are reset."""
     name, *_ = controls.defaults(spec)
     with gr.Group(elem_id="explore_subject"):
         info = "What to draw, or what your picture shows."
@@ -407,7 +408,7 @@ def _settings(spec: ModelSpec) -> tuple[Source, Drawing, Callable, Export]:
     )
     with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
         gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
-        drawing, reset = parts.drawing(Sampling(), "explore_")
+        drawing, reset = parts.drawing(usual, "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
         export, file = _files()
     source = Source(class_name, *chance, run, stop, picture, file, shelf)

@@ -20,6 +20,7 @@ from . import controls
 
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128
+MOST_SMALL = 256  # pixels along a side of pictures in small places
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,12 @@ def parted(growth: Growth) -> str:
 
 
 def strip(pipe: Pipeline, run: Run, place: int) -> str:
-    """One picture of a run at every scale, side by side, under a line that says what it is."""
+    """One picture of a finished run at every scale, side by side, under a line that says what it is."""
     small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
-    look = pipe.decode if small else pipe.preview
-    shown = ((look(step.f_hat)[0], f"{step.side}×{step.side}") for step in run.growth.of(place))  # noqa: RUF001
-    frames = "".join(frame(image, caption) for image, caption in shown)
+    look, steps = pipe.decode if small else pipe.preview, run.growth.of(place)
+    looks = [*(look(step.f_hat)[0] for step in steps[:-1]), shrunk(Image.open(run.files[place]))]
+    captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
+    frames = "".join(map(frame, looks, captions))
     request = alone(run, place)
     name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)
     title = f'{escape(name)} <span>seed {request.seeds[0]}</span> <a href="{escape(link)}">link</a>'
@@ -155,6 +157,13 @@ def frame(image: Image.Image, caption: str) -> str:
     """A small picture with a line of text under it."""
     text = escape(caption)
     return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+
+
+def shrunk(image: Image.Image) -> Image.Image:
+    """A copy of a picture for a small place on the page."""
+    copied = image.copy()
+    copied.thumbnail((MOST_SMALL, MOST_SMALL))
+    return copied
 
 
 def data_uri(image: Image.Image) -> str:

@@ -549,7 +549,10 @@ def _pin(plan: Plan, trace: Trace, pinned: Marks | None) -> Plan:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """How far a series of pictures has come: `share` (0 to 1) of the work, and those that are finished, in order."""
+    """How far a series of pictures has come, and those that are finished, in order.
+
+    `share` is that of the work, 0 to 1, as if decoding were half of it.
+    """
 
     share: float
     pictures: tuple[np.ndarray, ...]  # uint8 (S, S, 3) each
@@ -564,9 +567,10 @@ def alternatives(
     later: Later,
     pinned: Marks | None = None,
 ) -> Iterator[Batch]:
-    """The picture for each of n `values` that the token at a spot could have, in order, a `Batch` after each scale.
+    """The picture for each of n `values` that the token at a spot could have, in order.
 
-    Each is what `swapped` makes. Scales that the `memory` knows of this trace are not computed again; it is only read.
+    There is a `Batch` after each scale and each picture. Each picture is what `swapped` makes. Scales that the `memory`
+    knows of this trace are not computed again; it is only read.
     """
     if not values:
         raise ValueError("no tokens to try: give one or more.")
@@ -576,7 +580,7 @@ def alternatives(
 
 
 def mixtures(pipe: Pipeline, requests: Sequence[Request]) -> Iterator[Batch]:
-    """The pictures of `mixture_requests`, in order, a `Batch` after each scale."""
+    """The pictures of `mixture_requests`, in order, a `Batch` after each scale and picture."""
     return _pictures(pipe, requests, None, 0, len(requests))
 
 
@@ -619,16 +623,23 @@ def _pictures(
         chunk = requests[start : start + count]
         plan = Plan.joined([request.plan for request in chunk])
         if plan.kept.all():  # nothing is left to the transformer
-            done = (*done, *map(np.asarray, pipe.reconstruct(list(plan.tokens))))
+            f_hat = _summed(pipe, plan.tokens)
         else:
             labels, seeds = zip(*((request.labels[0], request.seeds[0]) for request in chunk), strict=True)
             asked = Request(labels, seeds, chunk[0].sampling, plan)
             for step in pipe.steps(asked, memory and memory.spread(len(chunk), scales)):
-                end = pipe.schedule.spans[step.scale].stop
+                f_hat, end = step.f_hat, pipe.schedule.spans[step.scale].stop
                 if end < pipe.schedule.total:
-                    yield Batch((start + len(chunk) * end / pipe.schedule.total) / len(requests), done)
-            done = (*done, *pipe.pixels(step.f_hat))
-        yield Batch(len(done) / len(requests), done)
+                    yield Batch((start + len(chunk) * end / pipe.schedule.total / 2) / len(requests), done)
+        for number, one in enumerate(f_hat, 1):
+            done = (*done, pipe.pixels(one[None])[0])
+            yield Batch((start + (len(chunk) + number) / 2) / len(requests), done)
+
+
+@torch.inference_mode()
+def _summed(pipe: Pipeline, pyramid: Sequence[Tensor]) -> Tensor:
+    """f_hat (B, C, s_K, s_K) of K maps (B, L_k)."""
+    return pipe.tokenizer.quantizer.features([tokens.to(pipe.device) for tokens in pyramid])
 
 
 def _at_once(pipe: Pipeline, remembered: bool) -> int:
