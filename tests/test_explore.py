@@ -214,8 +214,8 @@ def test_a_slow_picture_says_how_far_it_is_and_stops_before_the_next_scale(handl
 @pytest.mark.parametrize("usual", [Sampling(), Sampling(guidance=1.5, top_k=900)])
 def test_the_knobs_begin_at_what_is_usual_for_the_model(usual: Sampling):
     with gr.Blocks():
-        _, ours, *_ = explore._settings(PIPE.spec, usual)
-        theirs = edit_layout.controls_of(PIPE.spec, usual).drawing
+        _, ours, *_ = explore._settings(PIPE.spec, lambda: usual)
+        theirs = edit_layout.controls_of(PIPE.spec, lambda: usual).drawing
     assert [knob.value for knob in ours] == [knob.value for knob in theirs] == list(controls.shown_drawing(usual))
 
 

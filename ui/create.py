@@ -166,7 +166,7 @@ def tab(models: Models) -> Created:
     """Lay out the tab and wire it."""
     with gr.Row(elem_id="create", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            settings, helpers, actions = _settings(models.pipe.spec)
+            settings, helpers, actions = _settings(models.pipe.spec, lambda: models.looks)
         with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
             stage = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
@@ -178,14 +178,14 @@ def tab(models: Models) -> Created:
     return Created(stage, settings, helpers.lock, Renewal(handlers.renew, renewed), visit)
 
 
-def _settings(spec: ModelSpec) -> tuple[Settings, Helpers, Actions]:
+def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Settings, Helpers, Actions]:
     """The left column."""
     name, count, *_ = controls.defaults(spec)
     group, groups, class_name, surprise = _subject(spec, name)
     seeding = parts.seeding("Pictures", controls.MOST_PICTURES, count)
     actions = parts.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        drawing, _ = parts.drawing(Sampling())
+        drawing, _ = parts.drawing(looks)
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
     helpers = Helpers(group, groups, surprise, seeding.lock, upload)
     return Settings(class_name, seeding.count, seeding.seed, *drawing), helpers, actions

@@ -310,7 +310,7 @@ def tab(models: Models, tabs: gr.Tabs, create: Created) -> Edited:
     """Lay out the tab and wire it; `tabs` holds it and the Create tab."""
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            given = edit_layout.controls_of(models.pipe.spec, models.looks)
+            given = edit_layout.controls_of(models.pipe.spec, lambda: models.looks)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             table, sheet, onward = edit_layout.stage()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """The Edit tab's widgets, laid out."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,8 +125,8 @@ def mask_file(photo: Path) -> Path:
     return photo.with_name(f"{photo.stem}-mask.png")
 
 
-def controls_of(spec: ModelSpec, usual: Sampling) -> Controls:
-    """The left column, with the knobs of the draw at what is `usual`."""
+def controls_of(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
+    """The left column, with the knobs of the draw at what `looks` best."""
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = gr.Gallery(
         [str(path) for path in examples()],
@@ -147,7 +148,7 @@ def controls_of(spec: ModelSpec, usual: Sampling) -> Controls:
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
         how = _how(spec)
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        drawing, _ = parts.drawing(usual, "edit_")
+        drawing, _ = parts.drawing(looks, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
     return Controls(opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore)
 

@@ -365,7 +365,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Row(elem_id="explore", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            source, drawing, reset, export = _settings(models.pipe.spec, models.looks)
+            source, drawing, reset, export = _settings(models.pipe.spec, lambda: models.looks)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             bar = gr.HTML(READY, elem_id="explore_bar")
             gr.HTML((FOLDER / "explorer.html").read_text(encoding="utf-8"), apply_default_css=False, elem_id="explorer")
@@ -385,8 +385,8 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
     return Renewal(handlers.renew, [view.class_name, view.channel, *drawing])
 
 
-def _settings(spec: ModelSpec, usual: Sampling) -> tuple[Source, Drawing, Callable, Export]:
-    """The left column, with the knobs at what is `usual`; third, what happens when they are reset."""
+def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source, Drawing, Callable, Export]:
+    """The left column, with the knobs at what `looks` best; third, what happens when they are reset."""
     name, *_ = controls.defaults(spec)
     with gr.Group(elem_id="explore_subject"):
         info = "What to draw, or what your picture shows."
@@ -408,7 +408,7 @@ def _settings(spec: ModelSpec, usual: Sampling) -> tuple[Source, Drawing, Callab
     )
     with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
         gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
-        drawing, reset = parts.drawing(usual, "explore_")
+        drawing, reset = parts.drawing(looks, "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
         export, file = _files()
     source = Source(class_name, *chance, run, stop, picture, file, shelf)

@@ -109,8 +109,12 @@ def actions(prefix: str = "") -> Actions:
     return Actions(run, stop)
 
 
-def drawing(usual: Sampling, prefix: str = "") -> tuple[Drawing, Callable]:
-    """How tokens are drawn, and the way back to what is usual; second, what to wire to what follows that way back."""
+def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, Callable]:
+    """How tokens are drawn, and the way back to what is usual for the model that is loaded, which `looks` knows.
+
+    Second, what to wire to what follows that way back.
+    """
+    usual = looks()
     widgets = Drawing(
         slider("Guidance", "How strongly the class pulls; 0 is off.", (0, 30), usual.guidance, 0.1, prefix),
         slider("Temperature", "Below 1 safer, above 1 bolder.", (0.05, 5), usual.temperature, 0.05, prefix),
@@ -125,7 +129,7 @@ def drawing(usual: Sampling, prefix: str = "") -> tuple[Drawing, Callable]:
         slider("Scales without guidance", "So many last scales: faster, a little worse.", (0, 10), 0, 1, prefix),
     )
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
-    restored = reset.click(lambda: controls.shown_drawing(usual), None, list(widgets), **AT_ONCE)
+    restored = reset.click(lambda: controls.shown_drawing(looks()), None, list(widgets), **AT_ONCE)
     return widgets, restored.then
 
 
