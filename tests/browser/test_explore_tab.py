@@ -231,7 +231,7 @@ def test_what_is_opened_while_something_runs_is_not_lost(page):
     page.click("#explore_run")
     page.locator("#explore_shelf .thumbnail-item").first.click()
     page.wait_for_function("explorer.view.trace.tree.length === 4 && !document.querySelector('.xp-busy')")
-    assert page.locator(".xp-node").count() == 4
+    page.wait_for_function("document.querySelectorAll('.xp-node').length === 4")
 
 
 def test_names_in_a_trace_are_text(page, tmp_path: Path):
