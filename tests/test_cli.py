@@ -12,11 +12,11 @@ import pytest
 from command import fails, run
 from PIL import Image
 
-from var_core import checkpoints
+from var_core import checkpoints, rows
 from var_core.cli import parser, settings_of
 from var_core.edit import CHANGING, REPAINTING
 from var_core.recipe import Recipe
-from var_core.scaling import read as read_points
+from var_core.scaling import Point
 from var_core.train import load_state
 
 ROOT = Path(__file__).parent.parent
@@ -315,7 +315,7 @@ def test_sizes_are_trained_in_turn_and_measured_once(data, model, tmp_path, caps
     asked = ("scaling", "--data", data, "--tokenizer", model, "--depths", "1,2", "--batch", 4, "--out", tmp_path)
     asked += ("--csv", tmp_path / "points.csv", "--minutes-each", 0.01)
     assert run(*asked) == 0
-    points, before = read_points(tmp_path / "points.csv"), capsys.readouterr().out
+    points, before = rows.read(tmp_path / "points.csv", Point), capsys.readouterr().out
     assert [point.depth for point in points] == [1, 2] and points[0].parameters < points[1].parameters
     assert "| loss, last |" in before
     assert run(*asked) == 0 and capsys.readouterr().out == before

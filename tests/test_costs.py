@@ -8,6 +8,7 @@ import pytest
 import torch
 from command import fails, run
 
+from var_core import rows
 from var_core.config import TransformerConfig
 from var_core.costs import (
     COUNT,
@@ -22,9 +23,7 @@ from var_core.costs import (
     growing,
     measure,
     networks,
-    read,
     report,
-    write,
 )
 
 TINY = TransformerConfig((1,), classes=1, depth=2, width=32, heads=2, vocabulary=64, code_width=8)
@@ -101,8 +100,8 @@ def test_what_was_not_drawn_has_no_time_and_no_exponent_of_it():
 
 
 def test_costs_survive_a_file(tmp_path):
-    write(tmp_path / "costs.csv", planted())
-    assert read(tmp_path / "costs.csv") == planted()
+    rows.write(tmp_path / "costs.csv", Cost, planted())
+    assert rows.read(tmp_path / "costs.csv", Cost) == planted()
 
 
 def test_the_command_prints_the_tables_and_writes_the_file(tmp_path, capsys, monkeypatch):
@@ -111,6 +110,6 @@ def test_the_command_prints_the_tables_and_writes_the_file(tmp_path, capsys, mon
     asked = ("costs", "--csv", out, "--repeats", 1)
     assert run(*asked, "--sides", "2,4", "--most-tflop", 0.001) == 0
     assert "| raster, no cache | 4 | 16 | 16 |" in capsys.readouterr().out
-    assert len(read(out)) == 8
+    assert len(rows.read(out, Cost)) == 8
     assert "choose two sides of 2 or more" in fails(capsys, *asked, "--sides", "4")
     assert "choose two sides of 2 or more" in fails(capsys, *asked, "--sides", "1,4")

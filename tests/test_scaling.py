@@ -8,6 +8,7 @@ import tiny
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from var_core import rows
 from var_core.scaling import (
     DEPTHS,
     MEASURES,
@@ -19,11 +20,9 @@ from var_core.scaling import (
     operations,
     parameters,
     points_of,
-    read,
     report,
     seen,
     sized,
-    write,
 )
 from var_core.schedule import Schedule
 from var_core.transformer import VAR
@@ -99,8 +98,8 @@ def test_the_frontier_holds_what_nothing_cheaper_beats():
 
 def test_points_survive_a_file(tmp_path):
     points = [POINT, replace(POINT, depth=2, seconds=1 / 3, operations=1.5e13)]
-    write(tmp_path / "deep" / "points.csv", points)
-    assert read(tmp_path / "deep" / "points.csv") == points
+    rows.write(tmp_path / "deep" / "points.csv", Point, points)
+    assert rows.read(tmp_path / "deep" / "points.csv", Point) == points
 
 
 def test_a_log_becomes_points_where_val_was_measured(tmp_path):

@@ -477,6 +477,4 @@ def earlier(dones: Sequence[Done]) -> list[Image.Image]:
 
 
 def _small(picture: Image.Image) -> Image.Image:
-    copied = picture.copy()
-    copied.thumbnail((160, 160))
-    return runs.unique(copied)
+    return runs.unique(runs.shrunk(picture, 160))

@@ -371,9 +371,7 @@ def close_up(picture: np.ndarray, side: int, place: int) -> np.ndarray:
 
 def small(picture: np.ndarray) -> np.ndarray:
     """A picture uint8 (S, S, 3), averaged down to `SMALL` pixels a side where it has more."""
-    shown = Image.fromarray(picture)
-    shown.thumbnail((SMALL, SMALL))
-    return np.asarray(shown)
+    return np.asarray(runs.shrunk(Image.fromarray(picture), SMALL))
 
 
 def address(pixels: np.ndarray) -> str:

@@ -159,10 +159,10 @@ def frame(image: Image.Image, caption: str) -> str:
     return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
-def shrunk(image: Image.Image) -> Image.Image:
-    """A copy of a picture for a small place on the page."""
+def shrunk(image: Image.Image, most: int = MOST_SMALL) -> Image.Image:
+    """A copy of a picture for a small place on the page, at most so many pixels a side."""
     copied = image.copy()
-    copied.thumbnail((MOST_SMALL, MOST_SMALL))
+    copied.thumbnail((most, most))
     return copied
 
 

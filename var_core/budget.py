@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .config import ModelSpec
+from .config import ModelSpec, TransformerConfig
 
 FILLED = 0.9  # of what is free, so much may be planned with: other programs move, too
 # What a number of the largest scale costs, in float32 numbers, as measured on a CPU; heaps waste a fifth of it.
@@ -37,10 +37,15 @@ def picture_bytes(
     models of 256 and 512 pixels, what was measured lay between 0.86 and 1.04 of it; a single picture needs less.
     """
     sizes, largest = spec.transformer, max(lengths)
-    cache = number * 2 * branches * sizes.depth * sum(lengths) * sizes.width
+    cache = kept_bytes(sizes, branches, sum(lengths), number)
     block = 4 * WORK * branches * largest * sizes.width
     draw = 4 * (SMOOTH if smooth else DRAW) * largest * sizes.vocabulary
     return cache + max(block, draw)
+
+
+def kept_bytes(sizes: TransformerConfig, branches: int, tokens: int, number: int) -> int:
+    """Keys and values of so many tokens, in numbers of `number` bytes."""
+    return number * 2 * branches * sizes.depth * tokens * sizes.width
 
 
 def decoder_bytes(spec: ModelSpec) -> int:

@@ -138,7 +138,8 @@ def save(path: Path, spec: ModelSpec, tokenizer: Tokenizer, preview: Preview, va
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[safe_open]:
+def reading(path: Path) -> Iterator[safe_open]:
+    """A model file, open; ValueError if it is damaged, also when that shows while it is read."""
     try:
         with safe_open(path, framework="pt") as file:
             yield file
@@ -148,7 +149,7 @@ def _reading(path: Path) -> Iterator[safe_open]:
 
 def read_spec(path: Path) -> ModelSpec:
     """The sizes and classes of the model in a file, without its weights; ValueError as in `load`."""
-    with _reading(path) as file:
+    with reading(path) as file:
         metadata = file.metadata() or {}
     try:
         return ModelSpec.from_dict(json.loads(metadata["spec"]))
@@ -190,7 +191,7 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict
     stay in memory beside the result.
     """
     loaded, files = {}, {}
-    with _reading(path) as mapped, open(path, "rb") as raw:
+    with reading(path) as mapped, open(path, "rb") as raw:
         length = int.from_bytes(raw.read(8), "little")
         header = json.loads(raw.read(length))
         sizes = [end - begin for begin, end in (header[name]["data_offsets"] for name in mapped.keys())]
@@ -232,7 +233,7 @@ def _read(file: BinaryIO, begin: int, buffer: Tensor) -> Tensor:
 
 def digest_of(path: Path) -> str:
     """What `Loaded.digest` is for a file, without its weights: from its metadata, or computed."""
-    with _reading(path) as file:
+    with reading(path) as file:
         written = (file.metadata() or {}).get("digest")
     if written is not None:
         return written

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from . import __version__, checkpoints, processes
+from . import __version__, checkpoints, processes, rows
 from .canvas import FILLS, Box
 from .config import ORDERS, SCALES, SPECS, ModelSpec, TokenizerConfig, TransformerConfig
 from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
@@ -638,7 +638,7 @@ def scaling(options: argparse.Namespace) -> None:
                 return
         tokens = laws.seen(Schedule.of(config), options.most_per_scale)
         points += laws.points_of(run, config, options.batch, tokens)
-    laws.write(options.csv, points)
+    rows.write(options.csv, laws.Point, points)
     say(f"{laws.report(points)}\n\nwritten to {options.csv}")
 
 
@@ -695,11 +695,13 @@ def evaluate(options: argparse.Namespace) -> None:
     network = ImageFeatures()
     found = drain(measure.reconstructed(pipe, val), "reconstructing")
     made = drain(measure.generated(pipe, val.labels, sampling_of(options)), "generating")
-    sets = {"train": train.pixels, "val": val.pixels, "copies": found.pixels, "made": made}
-    seen = {name: kept_features(network, pixels, options.cache, name) for name, pixels in sets.items()}
-    real = [measure.Measured(seen[name], split.labels) for name, split in (("train", train), ("val", val))]
+    copies, pictures = (
+        kept_features(network, pixels, options.cache, name)
+        for name, pixels in (("copies", found.pixels), ("made", made))
+    )
     figures = measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
-    figures = measure.compare(*real, seen["copies"], seen["made"], classes.groups) + figures
+    real = real_pictures(options, network, train, val)
+    figures = measure.compare(*real, copies, pictures, classes.groups) + figures
     say(measure.table(figures))
     report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": len(val), **vars(sampling_of(options))}
     report["figures"] = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
@@ -717,10 +719,10 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     network = ImageFeatures()
     seen = kept_features(network, train.pixels, options.cache, "train")
     judge = measure.Judge(network, Gaussian.of(seen), Probe.fit(seen, train.labels, len(classes.names)))
-    rows, scores = measure.methods(pipe, sampling_of(options), train), []
-    wanted = [name for name in rows if options.rows is None or re.search(options.rows, name)]
+    ways, scores = measure.methods(pipe, sampling_of(options), train), []
+    wanted = [name for name in ways if options.rows is None or re.search(options.rows, name)]
     work = measure.measure(
-        {name: rows[name] for name in wanted}, judge, val.spread(options.count), measure.other_classes(classes.groups)
+        {name: ways[name] for name in wanted}, judge, val.spread(options.count), measure.other_classes(classes.groups)
     )
     with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
         for item in work:
@@ -735,6 +737,17 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     say(f"written to {options.out}")
+
+
+def real_pictures(options: argparse.Namespace, network: torch.nn.Module, train: Any, val: Any) -> list:
+    """Both splits, as a network sees them."""
+    from .evaluate import Measured
+
+    named_splits = (("train", train), ("val", val))
+    return [
+        Measured(kept_features(network, split.pixels, options.cache, name), split.labels)
+        for name, split in named_splits
+    ]
 
 
 def kept_features(network: torch.nn.Module, pixels: torch.Tensor, folder: Path, name: str) -> torch.Tensor:
@@ -818,17 +831,12 @@ def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
 
 def ruler(options: argparse.Namespace, pipe: Pipeline) -> Any:
     """What prices are measured with: the real pictures of --data."""
-    from .evaluate import Measured
     from .fast import Ruler
     from .features import ImageFeatures
 
-    classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
+    classes, *splits = read_pictures(options, pipe.spec.tokenizer.image_side)
     network = ImageFeatures()
-    real = [
-        Measured(kept_features(network, split.pixels, options.cache, name), split.labels)
-        for name, split in (("train", train), ("val", val))
-    ]
-    return Ruler.of(network, *real, len(classes.names))
+    return Ruler.of(network, *real_pictures(options, network, *splits), len(classes.names))
 
 
 def costs(options: argparse.Namespace) -> None:
@@ -842,7 +850,7 @@ def costs(options: argparse.Namespace) -> None:
     asked = work.measure(options.sides, work.SMALL, options.repeats, options.most_tflop * 1e12)
     for row in tqdm(asked, total=total, unit="picture", disable=None):
         found.append(row)
-    work.write(options.csv, found)
+    rows.write(options.csv, work.Cost, found)
     say(f"{work.report(found)}\n\nwritten to {options.csv}")
 
 

@@ -8,17 +8,15 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from .checkpoints import FOLDER, PARTS, SUFFIX, TYPES, from_published, load_strict, read_spec
+from .checkpoints import FOLDER, PARTS, SUFFIX, TYPES, from_published, load_strict, read_spec, reading
 from .config import OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, ModelSpec, TokenizerConfig, TransformerConfig
 from .imagenet import classes
 from .images import from_pil
@@ -109,24 +107,15 @@ def weights(path: Path) -> dict[str, Tensor]:
 
 def inside(path: Path) -> dict[str, Tensor]:
     """The tokenizer's weights in a model file of ours, float32, mapped from it."""
-    with _opened(path) as file:
+    with reading(path) as file:
         names = [name for name in file.keys() if name.startswith(PARTS[0])]
         return {name.removeprefix(PARTS[0]): file.get_tensor(name).float() for name in names}
 
 
 def origin_of(path: Path) -> str | None:
     """Where the tokenizer in a model file of ours was published, if the file says so."""
-    with _opened(path) as file:
+    with reading(path) as file:
         return (file.metadata() or {}).get("tokenizer_from")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[safe_open]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            yield file
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: this file is damaged ({error}). Get it again.") from error
 
 
 def read(path: Path) -> dict[str, Tensor]:

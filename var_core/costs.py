@@ -9,13 +9,11 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from . import rows
 from .bench import COUNTED, timed
 from .config import SCALES, TokenizerConfig, TransformerConfig
 from .layers import pack
@@ -163,16 +161,6 @@ def exponent(costs: Sequence[Cost], way: str, measure: str) -> float:
     if len(known) < 2:
         return math.nan
     return PowerLaw.fit([row.side for row in known], [getattr(row, measure) for row in known]).exponent
-
-
-def write(path: Path, costs: Sequence[Cost]) -> None:
-    """As a CSV."""
-    rows.write(path, Cost, costs)
-
-
-def read(path: Path) -> list[Cost]:
-    """The inverse of `write`."""
-    return rows.read(path, Cost)
 
 
 def report(costs: Sequence[Cost]) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from . import rows
 from .config import TokenizerConfig, TransformerConfig
 from .schedule import Schedule
 
@@ -124,16 +123,6 @@ def frontier(points: Iterable[Point], measure: str) -> list[Point]:
         if not best or getattr(point, measure) < getattr(best[-1], measure):
             best.append(point)
     return best
-
-
-def write(path: Path, points: Iterable[Point]) -> None:
-    """As a CSV."""
-    rows.write(path, Point, points)
-
-
-def read(path: Path) -> list[Point]:
-    """The inverse of `write`."""
-    return rows.read(path, Point)
 
 
 def report(points: Sequence[Point]) -> str:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .budget import kept_bytes
 from .config import TransformerConfig
 from .memory import Memory
 from .pipeline import Pipeline, Request
@@ -360,8 +361,7 @@ def operations(config: TransformerConfig, branches: int) -> list[int]:
 
 def cache_bytes(config: TransformerConfig, branches: int, width_of_number: int) -> list[int]:
     """Bytes of keys and values up to and with each scale."""
-    ends = [span.stop for span in Schedule.of(config).spans]
-    return [2 * branches * config.depth * config.width * width_of_number * end for end in ends]
+    return [kept_bytes(config, branches, span.stop, width_of_number) for span in Schedule.of(config).spans]
 
 
 @dataclass(frozen=True)
@@ -623,7 +623,7 @@ def _pictures(
         chunk = requests[start : start + count]
         plan = Plan.joined([request.plan for request in chunk])
         if plan.kept.all():  # nothing is left to the transformer
-            f_hat = _summed(pipe, plan.tokens)
+            f_hat = pipe.summed(plan.tokens)
         else:
             labels, seeds = zip(*((request.labels[0], request.seeds[0]) for request in chunk), strict=True)
             asked = Request(labels, seeds, chunk[0].sampling, plan)
@@ -634,12 +634,6 @@ def _pictures(
         for number, one in enumerate(f_hat, 1):
             done = (*done, pipe.pixels(one[None])[0])
             yield Batch((start + (len(chunk) + number) / 2) / len(requests), done)
-
-
-@torch.inference_mode()
-def _summed(pipe: Pipeline, pyramid: Sequence[Tensor]) -> Tensor:
-    """f_hat (B, C, s_K, s_K) of K maps (B, L_k)."""
-    return pipe.tokenizer.quantizer.features([tokens.to(pipe.device) for tokens in pyramid])
 
 
 def _at_once(pipe: Pipeline, remembered: bool) -> int:
