@@ -518,7 +518,8 @@ def train_transformer(options: argparse.Namespace) -> None:
         options, tokenizer.to(device), device, lambda: read_pictures(options, tokenizer.config.image_side)[1:]
     )
     torch.manual_seed(options.seed)
-    parts = {"most_per_scale": options.most_per_scale, "start": begun.var if begun else None}
+    parts = {"most_per_scale": options.most_per_scale, "compiled": options.compile}
+    parts["start"] = begun.var if begun else None
     run_training(TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts), options)
 
 
@@ -1080,6 +1081,8 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
+    text = "fuse the blocks with torch.compile: faster after the first minute; needs a C++ compiler"
+    made.add_argument("--compile", action="store_true", help=text)
     _device_option(made)
 
 

@@ -494,7 +494,7 @@ class TransformerTask:
 
     `most_per_scale` > 0 shows each step only that many random places of every larger map (0 = all): the fine maps hold
     most tokens but the least about the picture, so early training is faster without them. With `start`, a network of
-    the same sizes, training begins from its weights.
+    the same sizes, training begins from its weights. `compiled` blocks are fused by torch.compile: faster after a minute.
     """
 
     KIND = "transformer"
@@ -511,10 +511,14 @@ class TransformerTask:
         class_dropout: float = 0.1,
         most_per_scale: int = 0,
         start: VAR | None = None,
+        compiled: bool = False,
     ):
         self.model = initialise(VAR(config)).to(device)
         if start:
             self.model.load_state_dict(start.state_dict())
+        if compiled:
+            for block in self.model.blocks:
+                block.compile(dynamic=False)
         self.tokenizer = tokenizer.to(device).requires_grad_(False).eval()
         self.optimisation, self.device, self.class_dropout = optimisation, device, class_dropout
         self.most_per_scale = most_per_scale
