@@ -166,10 +166,22 @@ def test_a_grown_tokenizer_shares_no_memory_with_its_start():
     assert_same(given.state_dict(), before)
 
 
-@pytest.mark.parametrize("wrong", [{"code_width": 16}, {"vocabulary": 32}, {"channels": 32}, {"residual_blocks": 2}])
+@torch.no_grad()
+def test_a_tokenizer_of_the_last_map_alone_begins_with_the_same_networks(folder):
+    given, images = tiny.networks()[0], folder[2].images(torch.arange(4))
+    single = grown(given, replace(given.config, sides=given.config.sides[-1:], order="raster"))
+    assert_same(single.features(images), given.features(images))
+    f_hat = given.quantizer.features(given.encode(images))
+    assert_same(single.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
+
+
+WRONG = [{"code_width": 16}, {"vocabulary": 32}, {"channels": 32}, {"residual_blocks": 2}, {"sides": (1, 2, 8)}]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_a_tokenizer_grows_in_blocks_alone(wrong):
     given = grown(tiny.networks()[0], DEEPER)
-    with pytest.raises(ValueError, match=r"cannot grow into .* only blocks can be added"):
+    with pytest.raises(ValueError, match=r"cannot grow into .* blocks can be added"):
         grown(given, replace(DEEPER, **wrong))
 
 

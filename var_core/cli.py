@@ -463,9 +463,10 @@ def train_tokenizer(options: argparse.Namespace) -> None:
 
 
 def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
-    """The sizes on the command line, or those of a tokenizer to start from with as many blocks as that says."""
+    """The sizes on the command line, or those of a tokenizer to start from with the blocks and the order it says."""
     if start:
-        return replace(start.config, residual_blocks=options.residual_blocks)
+        sides = start.config.sides if options.order == SCALES else start.config.sides[-1:]
+        return replace(start.config, sides=sides, order=options.order, residual_blocks=options.residual_blocks)
     return TokenizerConfig(
         options.sides,
         options.vocabulary,
@@ -1034,7 +1035,7 @@ def _model_commands(commands: Any) -> None:
 
 DTYPE_HELP = "type of the transformer's products: auto, float32, float16, bfloat16; or int8 on a CPU, which is faster"
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
-START_HELP = f"begin with the weights of this one, and its sizes but for --residual-blocks: {TOKENIZER_HELP}"
+START_HELP = f"begin with the weights of this one and sizes but for --residual-blocks and --order: {TOKENIZER_HELP}"
 
 
 def _training_commands(commands: Any) -> None:

@@ -357,13 +357,20 @@ def pixel_loss(decoded: Tensor, images: Tensor) -> Tensor:
 def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
     """A copy of `start` with more residual blocks (or as many), which gives the same tokens and pictures until trained.
 
-    What is added keeps silent at first: its last convolutions are zero. ValueError where sizes differ otherwise.
+    What is added keeps silent at first: its last convolutions are zero. One of a single map, as large as the last of
+    `start`, begins with the same networks, but has tokens of its own. ValueError where sizes differ otherwise.
     """
-    same = replace(config, residual_blocks=start.config.residual_blocks) == start.config
-    if not same or config.residual_blocks < start.config.residual_blocks:
-        raise ValueError(f"A tokenizer of {start.config} cannot grow into one of {config}: only blocks can be added.")
+    maps = {"sides": config.sides, "order": config.order}
+    same = replace(start.config, residual_blocks=config.residual_blocks, **maps) == config
+    fewer = config.residual_blocks < start.config.residual_blocks
+    if not same or fewer or config.sides not in (start.config.sides, start.config.sides[-1:]):
+        raise ValueError(
+            f"A tokenizer of {start.config} cannot grow into one of {config}: blocks can be added, and all its maps "
+            "but the last one left out."
+        )
     made = Tokenizer(config)
-    given = copy.deepcopy(start.state_dict())
+    known = made.state_dict().keys()
+    given = {name: value for name, value in copy.deepcopy(start.state_dict()).items() if name in known}
     load_strict(made, {**made.state_dict(), **given})
     for name, parameter in made.named_parameters():
         if name not in given and name.rsplit(".", 2)[-2] in ("conv2", "project"):
@@ -403,7 +410,8 @@ class TokenizerTask:
         self.train, self.val = train, val
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
         share = optimisation.batch * quantizer.schedule.total / config.vocabulary  # of a code in a step
-        self.means = CodebookMeans(quantizer.codebook.data, weight=share if start else 0.0)
+        known = start is not None and start.config.sides == config.sides
+        self.means = CodebookMeans(quantizer.codebook.data, weight=share if known else 0.0)
         self.said: list[Tensor] = []  # tallies of the parts of a step
 
     def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
@@ -494,7 +502,7 @@ class TransformerTask:
 
     `most_per_scale` > 0 shows each step only that many random places of every larger map (0 = all): the fine maps hold
     most tokens but the least about the picture, so early training is faster without them. With `start`, a network of
-    the same sizes, training begins from its weights. `compiled` blocks are fused by torch.compile: faster after a minute.
+    the same sizes, training begins from its weights. `compiled` blocks are fused by torch.compile, in the first minute.
     """
 
     KIND = "transformer"
