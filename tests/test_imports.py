@@ -83,6 +83,7 @@ def test_screens_hold_no_tensors(path):
         "registry",
         "download",
         "growth",
+        *("race", "pyramid", "plots", "costs", "scaling", "rows"),
     }
 
 

@@ -32,6 +32,7 @@ from .recipe import Recipe
 from .registry import LOOKS, METRICS, MODELS, fits, named, short_of_memory, size
 from .sampling import Sampling
 from .schedule import Schedule
+from .transformer import PARTS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -520,7 +521,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     )
     torch.manual_seed(options.seed)
     parts = {"most_per_scale": options.most_per_scale, "compiled": options.compile}
-    parts["start"] = begun.var if begun else None
+    parts |= {"start": begun.var if begun else None, "without": kept.get("without", ()) if kept else options.without}
     run_training(TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts), options)
 
 
@@ -642,6 +643,23 @@ def scaling(options: argparse.Namespace) -> None:
         points += laws.points_of(run, config, options.batch, tokens)
     rows.write(options.csv, laws.Point, points)
     say(f"{laws.report(points)}\n\nwritten to {options.csv}")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Transformers' training runs side by side: their losses, their pictures and their times, as a table and a CSV."""
+    from . import trials
+    from .fast import Ruler
+    from .features import ImageFeatures
+    from .train import load_tokenizer
+
+    tokenizers = [load_tokenizer(one) for one in options.tokenizer]
+    classes, train, val = read_pictures(options, tokenizers[0].config.image_side)
+    network, val = ImageFeatures(), val.spread(options.count)
+    ruler = Ruler.of(network, *real_pictures(options, network, train, val), len(classes.names))
+    parts = (tokenizers, classes, val, ruler, options.guidance)
+    found = [drain(trials.measure(run, *parts), run.name) for run in options.runs]
+    rows.write(options.csv, trials.Trial, found)
+    say(f"{trials.report(found)}\n\nwritten to {options.csv}")
 
 
 def plot(options: argparse.Namespace) -> None:
@@ -883,6 +901,11 @@ def integers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """ "1.5,3" -> (1.5, 3.0)."""
+    return tuple(float(part) for part in text.split(","))
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m var_core", description="VAR Studio on the command line.")
     top.add_argument("--version", action="version", version=__version__)
@@ -893,6 +916,7 @@ def parser() -> argparse.ArgumentParser:
     _model_commands(commands)
     _training_commands(commands)
     _scaling_command(commands)
+    _compare_command(commands)
     _measuring_commands(commands)
     _costs_command(commands)
     _run_commands(commands)
@@ -1035,7 +1059,7 @@ def _model_commands(commands: Any) -> None:
 
 DTYPE_HELP = "type of the transformer's products: auto, float32, float16, bfloat16; or int8 on a CPU, which is faster"
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
-START_HELP = f"begin with the weights of this one and sizes but for --residual-blocks and --order: {TOKENIZER_HELP}"
+START_HELP = f"begin with the weights of this one, of its sizes but for --residual-blocks and --order: {TOKENIZER_HELP}"
 
 
 def _training_commands(commands: Any) -> None:
@@ -1082,9 +1106,23 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
+    text = f"parts to do without, of {', '.join(PARTS)}"
+    made.add_argument("--without", choices=PARTS, nargs="+", default=(), help=text)
     text = "fuse the blocks with torch.compile: faster after the first minute; needs a C++ compiler"
     made.add_argument("--compile", action="store_true", help=text)
     _device_option(made)
+
+
+def _compare_command(commands: Any) -> None:
+    made = _command(commands, "compare", compare)
+    made.add_argument("runs", type=Path, nargs="+", help="folders of transformers' training runs")
+    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    text = f"with whose tokens they were trained, one or several: {TOKENIZER_HELP}"
+    made.add_argument("--tokenizer", type=Path, nargs="+", required=True, help=text)
+    made.add_argument("--guidance", type=numbers, default=(1.5, 3.0), help="strengths to try, with commas between them")
+    made.add_argument("--count", type=int, default=500, help="pictures of val")
+    made.add_argument("--csv", type=Path, default=Path("runs/compare.csv"), help="file to write")
+    made.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
 
 
 def _scaling_command(commands: Any) -> None:

@@ -109,9 +109,15 @@ def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> 
     ]
 
 
+def trained(points: Iterable[Point]) -> list[Point]:
+    """The last point of every size, from the smallest to the largest."""
+    last = {point.depth: point for point in sorted(points, key=lambda point: point.step)}
+    return [last[depth] for depth in sorted(last)]
+
+
 def laws(points: Iterable[Point]) -> dict[str, PowerLaw]:
     """The fit of every measure against parameters, in billions, at the end of each model's training."""
-    last = {point.depth: point for point in sorted(points, key=lambda point: point.step)}.values()
+    last = trained(points)
     sizes = [point.parameters / 1e9 for point in last]
     return {name: PowerLaw.fit(sizes, [getattr(point, name) for point in last]) for name in MEASURES}
 
@@ -119,23 +125,34 @@ def laws(points: Iterable[Point]) -> dict[str, PowerLaw]:
 def frontier(points: Iterable[Point], measure: str) -> list[Point]:
     """The points that no other reaches with fewer operations, by rising operations."""
     best: list[Point] = []
-    for point in sorted(points, key=lambda point: point.operations):
+    for point in sorted(points, key=lambda point: (point.operations, getattr(point, measure))):
         if not best or getattr(point, measure) < getattr(best[-1], measure):
             best.append(point)
     return best
 
 
+def compute_law(points: Iterable[Point], measure: str) -> PowerLaw:
+    """The fit of the `frontier` of a measure against operations; ValueError if that has fewer than two points."""
+    front = frontier(points, measure)
+    return PowerLaw.fit([point.operations for point in front], [getattr(point, measure) for point in front])
+
+
 def report(points: Sequence[Point]) -> str:
     """The last point of every size, and the laws, as Markdown."""
-    last = {point.depth: point for point in sorted(points, key=lambda point: point.step)}
     lines = ["| depth | parameters | steps | TFLOP | loss, last scale | loss, mean | error, last scale | error, mean |"]
     lines.append("|---" * 8 + "|")
-    for depth, point in sorted(last.items()):
+    for point in trained(points):
         values = " | ".join(f"{getattr(point, name):.4f}" for name in MEASURES)
-        lines.append(f"| {depth} | {point.parameters:,} | {point.step} | {point.operations / 1e12:.1f} | {values} |")
+        lines.append(
+            f"| {point.depth} | {point.parameters:,} | {point.step} | {point.operations / 1e12:.1f} | {values} |"
+        )
     lines += ["", "| measure | ours, N in billions | correlation | the paper's |", "|---|---|---|---|"]
     for name, law in laws(points).items():
         factor, exponent = PAPER[name]
         ours = f"({law.factor:.3g} N)^{law.exponent:.3f}"
         lines.append(f"| {name.replace('_', ', ')} | {ours} | {law.correlation:.3f} | ({factor:g} N)^{exponent:g} |")
+    lines += ["", "| best for so much training | exponent of operations | correlation |", "|---|---|---|"]
+    for name in (name for name in MEASURES if len(frontier(points, name)) > 1):
+        law = compute_law(points, name)
+        lines.append(f"| {name.replace('_', ', ')} | {law.exponent:.3f} | {law.correlation:.3f} |")
     return "\n".join(lines)

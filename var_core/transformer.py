@@ -3,8 +3,10 @@
 A schedule of cells makes of it, with no other change, a transformer that predicts one token after the other.
 """
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,12 @@ from torch import Tensor, nn
 from .config import TransformerConfig
 from .layers import Block, KVCache, Linear, modulate
 from .schedule import Schedule
+
+PARTS = {  # what a transformer can be trained without -> its weights
+    "positions": ("position_embedding",),
+    "levels": ("level_embedding.weight",),
+    "class-adaln": ("shared_modulation.weight", "block_modulations.*.weight", "head_modulation.weight"),
+}
 
 
 @dataclass(frozen=True)
@@ -158,3 +166,15 @@ def initialise(model: VAR) -> VAR:
             layer.weight[: 2 * width].mul_(1e-4 / 0.02)
             layer.bias[: 2 * width].fill_(1.0)
     return model
+
+
+def leave_out(model: VAR, names: Iterable[str]) -> None:
+    """Train a network without some of `PARTS`: their weights are zero and stay so.
+
+    Without "class-adaln" gains, scales and shifts are the same for every class, which is then told by the first token
+    alone.
+    """
+    patterns = [pattern for name in names for pattern in PARTS[name]]
+    for name, parameter in model.named_parameters():
+        if any(fnmatch(name, pattern) for pattern in patterns):
+            parameter.requires_grad_(False).zero_()

@@ -43,7 +43,7 @@ def write(trace: Trace, kind: str, path: Path) -> None:
 def token_map(trace: Trace, scale: int, side: int) -> Image.Image:
     """The tokens of a scale as squares in their codes' colours, (side, side) pixels with sharp edges."""
     tokens = trace.tokens[_span(trace, scale)].long()
-    return _enlarged(trace.colours[tokens].numpy(), side)
+    return enlarged(trace.colours[tokens].numpy(), side)
 
 
 def residual(trace: Trace, scale: int) -> Image.Image:
@@ -70,7 +70,7 @@ def heat(values: Tensor, low: float, high: float, side: int) -> Image.Image:
     if not low < high:
         raise ValueError(f"from {low} to {high}: the low end must be below the high end.")
     shares = ((values.double() - low) / (high - low)).clamp(0, 1)
-    return _enlarged(_viridis(shares.numpy()), side)
+    return enlarged(_viridis(shares.numpy()), side)
 
 
 def _viridis(shares: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ def _viridis(shares: np.ndarray) -> np.ndarray:
     return cv2.applyColorMap(levels[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
 
 
-def _enlarged(cells: np.ndarray, side: int) -> Image.Image:
+def enlarged(cells: np.ndarray, side: int) -> Image.Image:
     """A square of cells, uint8 (n * n, 3), as a picture of (side, side); ValueError if they do not fit in."""
     count = math.isqrt(len(cells))
     if side < count:

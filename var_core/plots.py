@@ -1,0 +1,117 @@
+"""Measured curves as SVG that takes the colour of the text around it, so that it reads on light and on dark."""
+
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from . import costs, scaling
+from .costs import WAYS, Cost
+from .scaling import PAPER, Point
+
+INK = "#010203"  # becomes the colour of the text around
+COLOURS = ("#0d9488", "#e0861a", "#0d9488", "#e0861a")  # of `WAYS`: dark enough on white, bright enough on black
+STYLES = ("-", "-", ":", ":")
+OURS, THEIRS = "#0d9488", "#c2588f"
+STYLE = {
+    **{f"{part}.color": INK for part in ("text", "xtick", "ytick")},
+    **{"axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK},
+    **{"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.titlesize": 10.5},
+    **{"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.fontsize": 9},
+    **{"axes.grid": True, "grid.color": INK, "grid.alpha": 0.15},
+}
+COST_TITLES = {"seconds": "Time of a picture, seconds", "operations": "Operations of a picture"}
+LOSS_TITLES = {
+    "loss_mean": "Loss, all scales (nats a token)",
+    "loss_last": "Loss, last scale (nats a token)",
+    "error_mean": "Wrong tokens, all scales",
+    "error_last": "Wrong tokens, last scale",
+}
+PAPER_SIZES = (18e6, 2e9)  # parameters, from the smallest to the largest of the paper's models
+
+
+def svg(paint: Callable[[Axes], None], label: str, size: tuple[float, float] = (4.6, 3.4)) -> str:
+    """A figure of one panel as SVG text to set into a page; `label` says what it shows. `size` in inches."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure.add_subplot())
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue().replace(INK, "currentColor")
+    return text[text.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def of_costs(rows: Sequence[Cost], measure: str) -> str:
+    """A measure ("seconds" or "operations") of every way to draw, against the side of the map, on logarithmic axes."""
+
+    def paint(axes: Axes) -> None:
+        for way, colour, style in zip(WAYS, COLOURS, STYLES, strict=True):
+            known = [(row.side, getattr(row, measure)) for row in rows if row.way == way.name]
+            known = [pair for pair in known if not math.isnan(pair[1])]
+            power = costs.exponent(rows, way.name, measure)
+            label = way.name if math.isnan(power) else f"{way.name}: n^{power:.1f}"
+            axes.plot(*zip(*known, strict=True), style, color=colour, marker="o", markersize=3.5, label=label)
+        axes.set(xscale="log", yscale="log", title=COST_TITLES[measure], xlabel="side n of the token map")
+        sides = sorted({row.side for row in rows})
+        axes.set_xticks(sides, labels=map(str, sides), minor=False)
+        axes.set_xticks([], minor=True)
+        axes.legend()
+
+    return svg(paint, f"{COST_TITLES[measure]}, against the side of the token map, for each order")
+
+
+def of_scaling(points: Sequence[Point], measure: str) -> str:
+    """A measure against parameters: what was trained here with its fit, and the law of the paper over its own sizes."""
+    last = scaling.trained(points)
+    sizes = [point.parameters for point in last]
+    ours, theirs = scaling.laws(points)[measure], scaling.PowerLaw(*PAPER[measure], -0.998)
+
+    def paint(axes: Axes) -> None:
+        axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5)
+        axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS, label=f"here: N^{ours.exponent:.3f}")
+        values = [theirs(size / 1e9) for size in PAPER_SIZES]
+        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: N^{theirs.exponent:.3f}")
+        axes.set(xscale="log", yscale="log", title=LOSS_TITLES[measure], xlabel="parameters N")
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.yaxis.set_minor_formatter(FuncFormatter(_plain))
+        axes.tick_params(axis="y", which="minor", labelsize=8)
+        axes.legend()
+
+    return svg(paint, f"{LOSS_TITLES[measure]}, against parameters, here and in the paper")
+
+
+def of_training(points: Sequence[Point], measure: str = "loss_mean") -> str:
+    """A measure against the operations of the training, a line for each size, and the best that any has come to."""
+    front = scaling.frontier(points, measure)
+
+    def paint(axes: Axes) -> None:
+        for size, line in _lines(points):
+            at = [point.operations for point in line]
+            axes.plot(at, [getattr(point, measure) for point in line], color=OURS, alpha=0.45, linewidth=1)
+            axes.annotate(_size(size), (at[-1], getattr(line[-1], measure)), fontsize=8, color=INK)
+        best = [(point.operations, getattr(point, measure)) for point in front]
+        law = scaling.compute_law(points, measure)
+        axes.plot(*zip(*best, strict=True), color=THEIRS, linewidth=2, label=f"the best of all: C^{law.exponent:.3f}")
+        axes.set(xscale="log", title=LOSS_TITLES[measure], xlabel="operations of the training")
+        axes.margins(x=0.12)
+        axes.legend()
+
+    return svg(paint, f"{LOSS_TITLES[measure]}, against the operations of the training, for each size")
+
+
+def _lines(points: Sequence[Point]) -> Iterator[tuple[int, list[Point]]]:
+    """The points of each size, in the order of the training."""
+    for size in sorted({point.parameters for point in points}):
+        yield size, sorted((point for point in points if point.parameters == size), key=lambda point: point.step)
+
+
+def _plain(value: float, _place: int) -> str:
+    return f"{value:.3g}"
+
+
+def _size(parameters: int) -> str:
+    return f"{parameters / 1e6:.2g} M"

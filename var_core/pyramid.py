@@ -1,0 +1,44 @@
+"""How a picture becomes a pyramid of token maps, as pictures to look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from . import viz
+from .images import square
+from .pipeline import Pipeline
+from .trace import colours
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One scale of a picture; its three pictures are of side S."""
+
+    side: int
+    tokens: int  # of this scale and all coarser ones
+    averaged: Image.Image  # the picture itself, averaged over side * side squares
+    map: Image.Image  # the tokens of this scale, in their codes' colours
+    decoded: Image.Image  # from the tokens of this scale and all coarser ones
+
+
+@torch.inference_mode()
+def levels(pipe: Pipeline, photo: Image.Image) -> Iterator[Level]:
+    """The scales of a photo's centre square, coarse to fine, as the tokenizer finds them; no transformer is needed."""
+    side, quantizer = pipe.spec.tokenizer.image_side, pipe.tokenizer.quantizer
+    whole = Image.fromarray(square(photo, side))
+    palette = colours(quantizer.codebook).numpy()
+    f_hat, count = quantizer.empty(1), 0
+    for scale, tokens in enumerate(pipe.encode(whole)):
+        f_hat, count = quantizer.add(f_hat, quantizer.codes(tokens), scale), count + tokens.shape[1]
+        cells = pipe.schedule.sides[scale]
+        small = whole.resize((cells, cells), Image.Resampling.BOX)
+        yield Level(
+            cells,
+            count,
+            viz.enlarged(np.asarray(small).reshape(-1, 3), side),
+            viz.enlarged(palette[tokens[0].cpu().numpy()], side),
+            pipe.decode(f_hat)[0],
+        )

@@ -1,0 +1,108 @@
+"""Training runs side by side: the orders of tokens, or what is left out of a network, each measured alike."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import checkpoints
+from .bench import timed
+from .config import ModelSpec, TransformerConfig
+from .data import Classes, PictureSet
+from .evaluate import Reconstruction, features_of, generated, reconstructed
+from .fast import Ruler
+from .pipeline import Pipeline, Request
+from .sampling import Sampling
+from .train import TransformerTask, fingerprint, load_state, load_transformer
+from .vqvae import Preview, Tokenizer
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A training run, and what came of it."""
+
+    name: str
+    order: str
+    parameters: int  # of the transformer
+    tokens: int  # of a picture
+    steps: int  # to draw one
+    minutes: float  # of training
+    pictures: int  # seen in training
+    loss: float  # nats a picture of val, all its tokens together
+    psnr: float  # dB, of val pictures encoded and decoded
+    copies: float  # Fréchet distance to train of those, over that of val
+    guidance: float  # the best of those tried
+    distance: float  # the same of generated pictures
+    hits: float  # share of them that a probe takes for their class, over val's
+    milliseconds: float  # of one picture
+
+
+def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) -> tuple[Pipeline, dict]:
+    """What a transformer's run has come to, ready to use, and its state; ValueError if its tokenizer is not given."""
+    state = load_state(run, TransformerTask.KIND)
+    extra = state["extra"]
+    config = TransformerConfig(**extra["config"])
+    fitting = [one for one in tokenizers if fingerprint(one) == extra["tokenizer"]]
+    if not fitting:
+        raise ValueError(f"{run}: none of the tokenizers given is the one that it was trained with.")
+    tokenizer = fitting[0].reordered(config.order)
+    spec = ModelSpec(run.name, tokenizer.config, config, classes.names, classes.groups)
+    var = load_transformer(run, tokenizer)
+    return Pipeline(checkpoints.Loaded(spec, tokenizer, Preview(tokenizer.config), var, digest=run.name)), state
+
+
+def measure(
+    run: Path,
+    tokenizers: Sequence[Tokenizer],
+    classes: Classes,
+    val: PictureSet,
+    ruler: Ruler,
+    strengths: Sequence[float],
+) -> Iterator[float | Trial]:
+    """Yields the fraction done, and last the run's `Trial`; pictures are drawn with each strength of guidance."""
+    pipe, state = pipeline_of(run, tokenizers, classes)
+    known: Reconstruction | None = None
+    for known in reconstructed(pipe, val):
+        if isinstance(known, float):
+            yield known / (1 + len(strengths))
+    *_, copied = features_of(ruler.network, known.pixels)
+    found = {}
+    for place, guidance in enumerate(strengths, 1):
+        for made in generated(pipe, val.labels, Sampling(guidance=guidance)):
+            if isinstance(made, float):
+                yield (place + made) / (1 + len(strengths))
+        *_, features = features_of(ruler.network, made)
+        found[guidance] = ruler.price(features)
+    best = min(found, key=lambda guidance: found[guidance].distance)
+    asked = Request((0,), (0,), Sampling(guidance=best))
+    schedule = pipe.schedule
+    losses = zip(known.losses, schedule.sides, strict=True)
+    yield Trial(
+        name=run.name,
+        order=schedule.order,
+        parameters=sum(value.numel() for value in pipe.var.parameters()),
+        tokens=schedule.total,
+        steps=len(schedule),
+        minutes=state["seconds"] / 60,
+        pictures=state["step"] * state["extra"]["batch"],
+        loss=sum(loss * side**2 for loss, side in losses),
+        psnr=known.decibels.mean().item(),
+        copies=ruler.price(copied).distance,
+        guidance=best,
+        distance=found[best].distance,
+        hits=found[best].hits,
+        milliseconds=1e3 * statistics.median(timed(lambda: pipe.run(asked), pipe.device) for _ in range(3)),
+    )
+
+
+def report(trials: Sequence[Trial]) -> str:
+    """The trials as a table in Markdown."""
+    lines = [
+        "| | tokens | steps | minutes | pictures seen | nats a picture | copies | guidance | Fréchet | hits | ms |"
+    ]
+    lines.append("|---" * 11 + "|")
+    for row in trials:
+        cells = [row.name, row.tokens, row.steps, f"{row.minutes:.1f}", f"{row.pictures:,}", f"{row.loss:.0f}"]
+        cells += [f"{row.copies:.2f}", f"{row.guidance:g}", f"{row.distance:.2f}", f"{row.hits:.2f}"]
+        lines.append("| " + " | ".join(map(str, [*cells, f"{row.milliseconds:.0f}"])) + " |")
+    return "\n".join(lines)
