@@ -83,7 +83,7 @@ def test_screens_hold_no_tensors(path):
         "registry",
         "download",
         "growth",
-        *("race", "pyramid", "plots", "costs", "scaling", "rows"),
+        *("race", "pyramid", "plots", "costs", "scaling", "trials", "rows"),
     }
 
 

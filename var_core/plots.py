@@ -53,7 +53,7 @@ def of_costs(rows: Sequence[Cost], measure: str) -> str:
             known = [(row.side, getattr(row, measure)) for row in rows if row.way == way.name]
             known = [pair for pair in known if not math.isnan(pair[1])]
             power = costs.exponent(rows, way.name, measure)
-            label = way.name if math.isnan(power) else f"{way.name}: n^{power:.1f}"
+            label = way.name if math.isnan(power) else f"{way.name}: $n^{{{power:.1f}}}$"
             axes.plot(*zip(*known, strict=True), style, color=colour, marker="o", markersize=3.5, label=label)
         axes.set(xscale="log", yscale="log", title=COST_TITLES[measure], xlabel="side n of the token map")
         sides = sorted({row.side for row in rows})
@@ -72,9 +72,9 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
 
     def paint(axes: Axes) -> None:
         axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5)
-        axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS, label=f"here: N^{ours.exponent:.3f}")
+        axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS, label=f"here: $N^{{{ours.exponent:.3f}}}$")
         values = [theirs(size / 1e9) for size in PAPER_SIZES]
-        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: N^{theirs.exponent:.3f}")
+        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{theirs.exponent:.3f}}}$")
         axes.set(xscale="log", yscale="log", title=LOSS_TITLES[measure], xlabel="parameters N")
         axes.yaxis.set_major_formatter(FuncFormatter(_plain))
         axes.yaxis.set_minor_formatter(FuncFormatter(_plain))
@@ -95,7 +95,9 @@ def of_training(points: Sequence[Point], measure: str = "loss_mean") -> str:
             axes.annotate(_size(size), (at[-1], getattr(line[-1], measure)), fontsize=8, color=INK)
         best = [(point.operations, getattr(point, measure)) for point in front]
         law = scaling.compute_law(points, measure)
-        axes.plot(*zip(*best, strict=True), color=THEIRS, linewidth=2, label=f"the best of all: C^{law.exponent:.3f}")
+        axes.plot(
+            *zip(*best, strict=True), color=THEIRS, linewidth=2, label=f"the best of all: $C^{{{law.exponent:.3f}}}$"
+        )
         axes.set(xscale="log", title=LOSS_TITLES[measure], xlabel="operations of the training")
         axes.margins(x=0.12)
         axes.legend()

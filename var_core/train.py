@@ -604,6 +604,7 @@ class TransformerTask:
             "config": asdict(self.model.config),
             "tokenizer": fingerprint(self.tokenizer),
             "batch": self.optimisation.batch,
+            "most_per_scale": self.most_per_scale,
             "without": list(self.without),
         }
 

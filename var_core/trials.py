@@ -13,6 +13,7 @@ from .evaluate import Reconstruction, features_of, generated, reconstructed
 from .fast import Ruler
 from .pipeline import Pipeline, Request
 from .sampling import Sampling
+from .scaling import operations, seen
 from .train import TransformerTask, fingerprint, load_state, load_transformer
 from .vqvae import Preview, Tokenizer
 
@@ -26,8 +27,8 @@ class Trial:
     parameters: int  # of the transformer
     tokens: int  # of a picture
     steps: int  # to draw one
-    minutes: float  # of training
     pictures: int  # seen in training
+    operations: float  # floating-point operations of the training
     loss: float  # nats a picture of val, all its tokens together
     psnr: float  # dB, of val pictures encoded and decoded
     copies: float  # Fréchet distance to train of those, over that of val
@@ -75,7 +76,7 @@ def measure(
         found[guidance] = ruler.price(features)
     best = min(found, key=lambda guidance: found[guidance].distance)
     asked = Request((0,), (0,), Sampling(guidance=best))
-    schedule = pipe.schedule
+    schedule, pictures = pipe.schedule, state["step"] * state["extra"]["batch"]
     losses = zip(known.losses, schedule.sides, strict=True)
     yield Trial(
         name=run.name,
@@ -83,8 +84,9 @@ def measure(
         parameters=sum(value.numel() for value in pipe.var.parameters()),
         tokens=schedule.total,
         steps=len(schedule),
-        minutes=state["seconds"] / 60,
-        pictures=state["step"] * state["extra"]["batch"],
+        pictures=pictures,
+        operations=pictures
+        * operations(pipe.spec.transformer, seen(schedule, state["extra"].get("most_per_scale", 0))),
         loss=sum(loss * side**2 for loss, side in losses),
         psnr=known.decibels.mean().item(),
         copies=ruler.price(copied).distance,
@@ -97,12 +99,17 @@ def measure(
 
 def report(trials: Sequence[Trial]) -> str:
     """The trials as a table in Markdown."""
-    lines = [
-        "| | tokens | steps | minutes | pictures seen | nats a picture | copies | guidance | Fréchet | hits | ms |"
-    ]
+    lines = ["| | tokens | steps | pictures seen | TFLOP | nats a picture | copies | guidance | Fréchet | hits | ms |"]
     lines.append("|---" * 11 + "|")
     for row in trials:
-        cells = [row.name, row.tokens, row.steps, f"{row.minutes:.1f}", f"{row.pictures:,}", f"{row.loss:.0f}"]
+        cells = [
+            row.name,
+            row.tokens,
+            row.steps,
+            f"{row.pictures:,}",
+            f"{row.operations / 1e12:.0f}",
+            f"{row.loss:.0f}",
+        ]
         cells += [f"{row.copies:.2f}", f"{row.guidance:g}", f"{row.distance:.2f}", f"{row.hits:.2f}"]
         lines.append("| " + " | ".join(map(str, [*cells, f"{row.milliseconds:.0f}"])) + " |")
     return "\n".join(lines)

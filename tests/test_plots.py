@@ -1,0 +1,68 @@
+"""Measured curves as SVG: whole, readable on any ground, with the numbers that they were made of."""
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from var_core import costs, plots
+from var_core.costs import WAYS, Cost
+from var_core.scaling import MEASURES, Point
+
+COSTS = [
+    Cost(way.name, side, side**2, side, 1e6 * side**3, 1e5 * side**4, "counted", 0.01 * side**2)
+    for way in WAYS
+    for side in (4, 8, 16)
+]
+POINT = Point(1, 10**5, 10, 60.0, 1e12, 6.5, 6.0, 0.96, 0.94)
+POINTS = [
+    replace(
+        POINT,
+        depth=depth,
+        parameters=10 ** (4 + depth),
+        step=step,
+        operations=10.0 ** (10 + depth) * step,
+        **dict.fromkeys(MEASURES, 0.9 / depth / step),
+    )
+    for depth in (1, 2, 3)
+    for step in (10, 20)
+]
+
+
+def words(svg: str) -> str:
+    """All text of a figure, which must be one."""
+    root = ET.fromstring(svg)
+    assert root.tag.endswith("svg") and root.get("aria-label")
+    return " ".join("".join(node.itertext()) for node in root.iter() if node.tag.endswith("text"))
+
+
+@pytest.mark.parametrize("measure", ["seconds", "operations"])
+def test_costs_tell_every_way_with_its_exponent(measure):
+    told = re.sub(r"\s", "", words(plots.of_costs(COSTS, measure)))
+    for way in WAYS:
+        power = costs.exponent(COSTS, way.name, measure)
+        assert f"{way.name}:".replace(" ", "") in told and f"{power:.1f}" in told
+    assert costs.exponent(COSTS, "raster", "operations") == pytest.approx(3)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_scaling_tells_ours_and_the_papers_exponent(measure):
+    told = re.sub(r"\s", "", words(plots.of_scaling(POINTS, measure))).replace("−", "-")  # noqa: RUF001
+    exponent = re.search(r"here:N(-[\d.]+)", told)
+    assert exponent and float(exponent[1]) == pytest.approx(-0.237, abs=0.01)  # of 1/depth against 10^depth
+    assert "thepaper:N-0." in told
+
+
+def test_training_names_every_size():
+    told = words(plots.of_training(POINTS))
+    assert all(size in told for size in ("0.1 M", "1 M", "10 M"))
+
+
+@pytest.mark.parametrize(
+    "svg", [plots.of_costs(COSTS, "seconds"), plots.of_scaling(POINTS, "loss_mean"), plots.of_training(POINTS)]
+)
+def test_ink_is_the_colour_of_the_text_around_and_the_ground_is_left_free(svg):
+    assert "currentColor" in svg and plots.INK not in svg
+    assert not re.search(r"#000000|#ffffff|fill: white|fill: black", svg)
+    assert svg.startswith("<svg") and "http-equiv" not in svg and "<image" not in svg
