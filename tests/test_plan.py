@@ -145,7 +145,7 @@ def test_a_plan_with_a_target_quantizes_what_is_left_of_it():
     quantizer = networks()[0].quantizer
     f, f_hat = torch.randn(2, 8, 4, 4), torch.randn(2, 8, 4, 4)
     plan = Plan.inpaint(pyramid(), cover(), SCHEDULE, min_cover=0.5, first_free_scale=0, target=f)
-    wanted = quantizer.nearest(quantizer.pool(f - f_hat, 2))
+    wanted = quantizer.nearest(quantizer.pool(f - f_hat, 2), 2)
     assert torch.equal(plan.given(quantizer, f_hat, 2), wanted)
     fixed = Plan.resume(pyramid(), 4)
     assert torch.equal(fixed.given(quantizer, f_hat, 2), pyramid()[2])

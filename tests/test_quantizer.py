@@ -1,5 +1,7 @@
 """Features to tokens and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,12 +42,12 @@ def test_ten_scales_share_four_phis_by_the_nearest_tick(sides):
 
 def test_nearest_is_the_brute_force_nearest(quantizer, f):
     vectors = f.flatten(2).transpose(1, 2)  # (B, n, C)
-    assert torch.equal(quantizer.nearest(vectors), torch.cdist(vectors, quantizer.codebook[None]).argmin(-1))
+    assert torch.equal(quantizer.nearest(vectors, 0), torch.cdist(vectors, quantizer.codebook[None]).argmin(-1))
 
 
 def test_a_code_is_nearest_to_itself(quantizer):
     every = torch.arange(64)[None]
-    assert torch.equal(quantizer.nearest(quantizer.codes(every)), every)
+    assert torch.equal(quantizer.nearest(quantizer.codes(every), 1), every)
 
 
 def test_codes_are_rows_of_the_codebook(quantizer):
@@ -62,7 +64,7 @@ def test_each_scale_quantizes_what_the_coarser_ones_left_over(quantizer, f):
     f_hat = quantizer.empty(2)
     for scale, found in enumerate(quantizer.quantize(f)):
         assert torch.equal(found.residual, quantizer.pool(f - f_hat, scale))
-        assert torch.equal(found.tokens, quantizer.nearest(found.residual))
+        assert torch.equal(found.tokens, quantizer.nearest(found.residual, scale))
         f_hat = quantizer.add(f_hat, quantizer.codes(found.tokens), scale)
         assert torch.equal(found.f_hat, f_hat)
 
@@ -146,7 +148,7 @@ def test_a_single_map_has_no_weights_but_the_codebook(cells):
 
 def test_each_cell_of_a_single_map_gets_its_nearest_code(cells, f):
     (found,) = cells.quantize(f)
-    nearest = cells.nearest(f.flatten(2).transpose(1, 2))  # (B, 16), row by row
+    nearest = cells.nearest(f.flatten(2).transpose(1, 2), 0)  # (B, 16), row by row
     assert torch.equal(found.tokens, nearest[:, list(cells.schedule.cells)])
     assert torch.equal(found.f_hat.flatten(2).transpose(1, 2), cells.codes(nearest))
     assert torch.equal(torch.cat([cells.pool(f, step) for step in range(16)], 1), found.residual)
@@ -182,3 +184,22 @@ def test_what_a_single_map_left_over_trains_the_encoder(cells, f):
     (found,) = cells.quantize(given)
     F.mse_loss(given, found.f_hat.detach()).backward()
     assert given.grad.abs().sum() > 0
+
+
+OWN = replace(SPEC.tokenizer, own_codes=True)
+
+
+def test_codes_of_their_own_are_shared_out_among_the_scales():
+    quantizer = Quantizer(OWN)
+    parts = [quantizer.allowed(scale) for scale in range(4)]
+    assert [code for part in parts for code in range(part.start, part.stop)] == list(range(64))
+    f = torch.randn(3, 8, 4, 4, generator=torch.Generator().manual_seed(0))
+    for found, part in zip(quantizer.quantize(f), parts, strict=True):
+        assert part.start <= found.tokens.min() and found.tokens.max() < part.stop
+        codes = quantizer.codebook[part]
+        assert torch.equal(found.tokens, torch.cdist(found.residual, codes[None]).argmin(-1) + part.start)
+
+
+def test_too_few_codes_for_the_scales_are_refused():
+    with pytest.raises(ValueError, match="3 codes for 4 scales"):
+        replace(OWN, vocabulary=3)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pictures
 import pytest
 import tasks
@@ -173,6 +174,22 @@ def test_a_tokenizer_of_the_last_map_alone_begins_with_the_same_networks(folder)
     assert_same(single.features(images), given.features(images))
     f_hat = given.quantizer.features(given.encode(images))
     assert_same(single.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
+
+
+def test_codes_of_their_own_are_offered_vectors_of_their_own_scale(folder):
+    classes, train, val = folder
+    config = replace(tiny.SPEC.tokenizer, own_codes=True)
+    task = TokenizerTask(config, train, val, classes, SETTINGS, start=tiny.networks()[0])
+    quantizer, places = task.model.quantizer, task.offers(np.random.default_rng(0))
+    assert len(places) == 64 and places.max() < SETTINGS.batch * 30
+    for scale, span in enumerate(quantizer.schedule.spans):
+        mine = places[quantizer.allowed(scale)] % 30
+        assert span.start <= mine.min() and mine.max() < span.stop
+    Trainer(task, folder).update(1.0)
+    tokens = task.model.encode(val.images(torch.arange(4)))
+    assert all(
+        t.min() >= quantizer.allowed(k).start and t.max() < quantizer.allowed(k).stop for k, t in enumerate(tokens)
+    )
 
 
 WRONG = [{"code_width": 16}, {"vocabulary": 32}, {"channels": 32}, {"residual_blocks": 2}, {"sides": (1, 2, 8)}]

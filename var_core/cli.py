@@ -467,7 +467,8 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
     """The sizes on the command line, or those of a tokenizer to start from with the blocks and the order it says."""
     if start:
         sides = start.config.sides if options.order == SCALES else start.config.sides[-1:]
-        return replace(start.config, sides=sides, order=options.order, residual_blocks=options.residual_blocks)
+        maps = {"sides": sides, "order": options.order, "own_codes": options.own_codes}
+        return replace(start.config, residual_blocks=options.residual_blocks, **maps)
     return TokenizerConfig(
         options.sides,
         options.vocabulary,
@@ -478,6 +479,7 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
         options.norm_groups,
         options.stem,
         order=options.order,
+        own_codes=options.own_codes,
     )
 
 
@@ -1083,6 +1085,8 @@ def _train_tokenizer_command(commands: Any) -> None:
     made.add_argument("--residual-blocks", type=int, default=1, help="blocks in each level")
     made.add_argument("--norm-groups", type=int, default=16, help="groups of the normalisation layers")
     made.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
+    text = "each scale has an equal part of the vocabulary to itself, instead of all sharing all"
+    made.add_argument("--own-codes", action="store_true", help=text)
     _device_option(made)
 
 

@@ -39,7 +39,8 @@ class TokenizerConfig:
     `stem` > 1 puts a pixel-unshuffle before the encoder and a pixel-shuffle after the decoder, so that no convolution
     runs at full resolution; 1 is the published network. `refine` > 0 lets so many channels smooth the blocks that the
     pixel-shuffle leaves, at half resolution. `order` is that in which tokens come: all but "scales" are for a single
-    map, and then there are no `phis`.
+    map, and then there are no `phis`. With `own_codes` each scale has an equal part of the vocabulary to itself; the
+    published network shares all codes among all scales.
     """
 
     sides: tuple[int, ...] = OFFICIAL_SIDES_256
@@ -53,6 +54,7 @@ class TokenizerConfig:
     phis: int = 4
     refine: int = 0
     order: str = SCALES
+    own_codes: bool = False
 
     def __post_init__(self):
         _as_tuples(self, "sides", "multipliers")
@@ -66,6 +68,8 @@ class TokenizerConfig:
                 f"sides {self.sides}: they must start at 1 and grow strictly, for example (1, 2, 3, 4); a single map "
                 f"needs another order, one of {', '.join(ORDERS[1:])}."
             )
+        if self.own_codes and self.vocabulary < len(self.sides):
+            raise ValueError(f"{self.vocabulary} codes for {len(self.sides)} scales of their own: choose more codes.")
         for multiplier in self.multipliers:
             if self.channels * multiplier % self.norm_groups:
                 raise ValueError(

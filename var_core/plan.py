@@ -65,7 +65,7 @@ class Plan:
         """Tokens (B, L_k) to use at a scale where `keep` says so; f_hat (B, C, s_K, s_K) of the coarser scales."""
         if self.target is None:
             return self.tokens[scale]
-        return quantizer.nearest(quantizer.pool(self.target - f_hat, scale))
+        return quantizer.nearest(quantizer.pool(self.target - f_hat, scale), scale)
 
     @classmethod
     def joined(cls, plans: Sequence[Plan]) -> Plan:

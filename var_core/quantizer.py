@@ -29,7 +29,7 @@ class Quantizer(nn.Module):
 
     def __init__(self, config: TokenizerConfig):
         super().__init__()
-        self.schedule = Schedule.of(config)
+        self.schedule, self.own_codes = Schedule.of(config), config.own_codes
         width = config.code_width
         # not normal_: on the meta device that imports a compiler, seconds before the app can start
         self.codebook = nn.Parameter(torch.empty(config.vocabulary, width).uniform_(-math.sqrt(3), math.sqrt(3)))
@@ -70,19 +70,27 @@ class Quantizer(nn.Module):
         """What the transformer is shown before it predicts `scale`: f_hat of the coarser ones, (B, L_k, C)."""
         return self.pool(f_hat, scale)
 
-    def nearest(self, vectors: Tensor) -> Tensor:
-        """Index of the nearest code by squared Euclidean distance; (B, n, C) -> int64 (B, n)."""
-        flat = vectors.flatten(0, 1)
+    def allowed(self, scale: int) -> slice:
+        """The codes that a scale may use: all, or its equal part of them."""
+        vocabulary, scales = len(self.codebook), len(self.schedule.sides)
+        if not self.own_codes:
+            return slice(0, vocabulary)
+        return slice(scale * vocabulary // scales, (scale + 1) * vocabulary // scales)
+
+    def nearest(self, vectors: Tensor, scale: int) -> Tensor:
+        """Index of the nearest code that a scale may use, by squared Euclidean distance; (B, n, C) -> int64 (B, n)."""
+        flat, allowed = vectors.flatten(0, 1), self.allowed(scale)
+        codes = self.codebook[allowed]
         # the squared length of the vector is the same for every code and drops out
-        distance = torch.addmm(self.codebook.square().sum(1), flat, self.codebook.T, alpha=-2)
-        return distance.argmin(1).view(vectors.shape[:2])
+        distance = torch.addmm(codes.square().sum(1), flat, codes.T, alpha=-2)
+        return distance.argmin(1).view(vectors.shape[:2]) + allowed.start
 
     def quantize(self, f: Tensor) -> Iterator[Quantized]:
         """Quantize features (B, C, s_K, s_K), coarse to fine; each scale takes what the coarser ones left over."""
         f_hat = self.empty(len(f))
         for scale in range(len(self.schedule)):
             residual = self.pool(f - f_hat, scale)
-            tokens = self.nearest(residual.detach())
+            tokens = self.nearest(residual.detach(), scale)
             f_hat = self.add(f_hat, self.codes(tokens), scale)
             yield Quantized(tokens, residual, f_hat)
 
@@ -133,7 +141,7 @@ class CellQuantizer(Quantizer):
     def quantize(self, f: Tensor) -> Iterator[Quantized]:
         """Quantize features (B, C, s, s), all cells at once: none depends on another."""
         vectors = f.flatten(2).transpose(1, 2)[:, list(self.schedule.cells)]  # (B, L, C)
-        tokens = self.nearest(vectors.detach())
+        tokens = self.nearest(vectors.detach(), 0)
         yield Quantized(tokens, vectors, self._filled(self.codes(tokens)))
 
     def features(self, tokens: list[Tensor]) -> Tensor:

@@ -358,9 +358,10 @@ def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
     """A copy of `start` with more residual blocks (or as many), which gives the same tokens and pictures until trained.
 
     What is added keeps silent at first: its last convolutions are zero. One of a single map, as large as the last of
-    `start`, begins with the same networks, but has tokens of its own. ValueError where sizes differ otherwise.
+    `start`, or with other `own_codes`, begins with the same networks, but has tokens of its own. ValueError where sizes
+    differ otherwise.
     """
-    maps = {"sides": config.sides, "order": config.order}
+    maps = {"sides": config.sides, "order": config.order, "own_codes": config.own_codes}
     same = replace(start.config, residual_blocks=config.residual_blocks, **maps) == config
     fewer = config.residual_blocks < start.config.residual_blocks
     if not same or fewer or config.sides not in (start.config.sides, start.config.sides[-1:]):
@@ -410,7 +411,7 @@ class TokenizerTask:
         self.train, self.val = train, val
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
         share = optimisation.batch * quantizer.schedule.total / config.vocabulary  # of a code in a step
-        known = start is not None and start.config.sides == config.sides
+        known = start is not None and (start.config.sides, start.config.own_codes) == (config.sides, config.own_codes)
         self.means = CodebookMeans(quantizer.codebook.data, weight=share if known else 0.0)
         self.said: list[Tensor] = []  # tallies of the parts of a step
 
@@ -433,9 +434,23 @@ class TokenizerTask:
         """The `tally` of the part of a step's batch that begins at picture `first`."""
         tokens = torch.cat([q.tokens for q in found], 1).flatten()
         vectors = torch.cat([q.residual.detach() for q in found], 1).flatten(0, 1)
-        length, chance = self.model.quantizer.schedule.total, self.draws.generator(step + 2**40)
-        places = chance.integers(self.optimisation.batch * length, size=len(self.means.counts)) - first * length
+        places = self.offers(self.draws.generator(step + 2**40)) - first * self.model.quantizer.schedule.total
         return tally(tokens, vectors, torch.from_numpy(places).to(vectors.device))
+
+    def offers(self, chance: np.random.Generator) -> np.ndarray:
+        """For each code a random place in a step's batch, (V,), among those where it may be chosen."""
+        quantizer, batch = self.model.quantizer, self.optimisation.batch
+        length, vocabulary = quantizer.schedule.total, len(self.means.counts)
+        if not quantizer.own_codes:
+            return chance.integers(batch * length, size=vocabulary)
+        found = []
+        for scale, span in enumerate(quantizer.schedule.spans):
+            allowed = quantizer.allowed(scale)
+            count = allowed.stop - allowed.start
+            found.append(
+                length * chance.integers(batch, size=count) + chance.integers(span.start, span.stop, size=count)
+            )
+        return np.concatenate(found)
 
     def after(self, _step: int) -> dict[str, float]:
         """Move the codebook; returns how many codes the batch uses."""
