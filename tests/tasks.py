@@ -8,6 +8,7 @@ import torch
 
 from var_core.config import TransformerConfig
 from var_core.data import Classes, PictureSet, load_split
+from var_core.evaluate import Measured
 from var_core.train import Budget, Optimisation, TokenizerTask, Trainer, TransformerTask, tokenise
 from var_core.train_decoder import DecoderTask
 
@@ -88,3 +89,10 @@ def assert_same(first, second, path: str = "") -> None:
             assert_same(*pair, f"{path}[{place}]")
     else:
         assert first == second, path
+
+
+def seen(count: int, seed: int) -> Measured:
+    """Features of made-up pictures, apart by class."""
+    labels = torch.arange(count) % len(tiny.NAMES)
+    noise = torch.randn((count, 1280), generator=torch.Generator().manual_seed(seed))
+    return Measured(noise + 3 * torch.eye(1280)[labels], labels)

@@ -319,3 +319,12 @@ def test_sizes_are_trained_in_turn_and_measured_once(data, model, tmp_path, caps
     assert [point.depth for point in points] == [1, 2] and points[0].parameters < points[1].parameters
     assert "| loss, last |" in before
     assert run(*asked) == 0 and capsys.readouterr().out == before
+
+
+def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_path):
+    asked = ("scaling", "--data", data, "--tokenizer", model, "--depths", "1,2", "--batch", 4, "--out", tmp_path)
+    asked += ("--csv", tmp_path / "points.csv", "--steps-each")
+    for steps in (2, 3):
+        assert run(*asked, steps) == 0
+        assert {point.step for point in rows.read(tmp_path / "points.csv", Point)} >= {steps}
+    assert [point.step for point in rows.read(tmp_path / "points.csv", Point)][-1] == 3

@@ -3,11 +3,11 @@
 from functools import cache
 
 import pytest
+import tasks
 import tiny
-import torch
 
 from var_core.checkpoints import Loaded
-from var_core.evaluate import Measured, features_of, generated
+from var_core.evaluate import features_of, generated
 from var_core.fast import DTYPES, EXACT, Price, Ruler, modes, prices, report, seconds
 from var_core.features import ImageFeatures
 from var_core.pipeline import Pipeline
@@ -22,13 +22,6 @@ def pipes() -> dict[str, Pipeline]:
     return {dtype: Pipeline(one, dtype=dtype) for dtype, one in zip(DTYPES, loaded, strict=True)}
 
 
-def real(count: int, seed: int) -> Measured:
-    """Features of made-up pictures, apart by class."""
-    labels = torch.arange(count) % len(tiny.NAMES)
-    noise = torch.randn((count, 1280), generator=torch.Generator().manual_seed(seed))
-    return Measured(noise + 3 * torch.eye(1280)[labels], labels)
-
-
 def test_the_exact_mode_comes_first_and_all_differ():
     assert (WAYS[0].dtype, WAYS[0].sampling) == (EXACT, Sampling())
     assert len({(way.dtype, way.sampling) for way in WAYS}) == len({way.name for way in WAYS}) == len(WAYS)
@@ -41,7 +34,7 @@ def test_every_mode_is_timed():
 
 
 def test_real_pictures_cost_nothing_and_others_do():
-    ruler = Ruler.of(ImageFeatures(), real(400, 0), real(70, 1), len(tiny.NAMES))
+    ruler = Ruler.of(ImageFeatures(), tasks.seen(400, 0), tasks.seen(70, 1), len(tiny.NAMES))
     assert ruler.price(ruler.val.features) == Price(1.0, 1.0)
     wrong = ruler.price(ruler.val.features.roll(1, 0))  # the same pictures under other labels
     assert wrong.hits < 0.5 and wrong.distance == pytest.approx(1.0)
@@ -49,7 +42,7 @@ def test_real_pictures_cost_nothing_and_others_do():
 
 
 def test_every_mode_has_a_price():
-    ruler = Ruler.of(ImageFeatures(), real(60, 0), real(14, 1), len(tiny.NAMES))
+    ruler = Ruler.of(ImageFeatures(), tasks.seen(60, 0), tasks.seen(14, 1), len(tiny.NAMES))
     *fractions, found = prices(pipes(), WAYS[::4], ruler)
     assert fractions == sorted(fractions) and fractions[-1] == 1
     for price, way in zip(found, WAYS[::4], strict=True):

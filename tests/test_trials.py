@@ -1,11 +1,12 @@
 """Training runs side by side, and networks that are trained without a part."""
 
+from fnmatch import fnmatch
+
 import pytest
 import tasks
 import tiny
 import torch
 from command import fails, run
-from test_fast import real
 
 from var_core import rows, trials
 from var_core.fast import Ruler
@@ -55,7 +56,7 @@ def test_a_run_of_another_tokenizer_is_refused(trained, data, tmp_path, capsys):
 def test_the_best_strength_of_guidance_is_told(trained, data):
     classes, _, val = tasks.read(data)
     tokenizers = [trials.pipeline_of(trained / name, [tok], classes)[0].tokenizer for name, tok in _loaded(trained)]
-    ruler = Ruler.of(ImageFeatures(), real(40, 0), real(len(val), 1), len(tiny.NAMES))
+    ruler = Ruler.of(ImageFeatures(), tasks.seen(40, 0), tasks.seen(len(val), 1), len(tiny.NAMES))
     *shares, both_tried = trials.measure(trained / "scales", tokenizers, classes, val, ruler, (0.0, 3.0))
     singly = [[*trials.measure(trained / "scales", tokenizers, classes, val, ruler, (one,))][-1] for one in (0.0, 3.0)]
     best = min(singly, key=lambda row: row.distance)
@@ -75,11 +76,12 @@ def test_what_is_left_out_stays_out_in_training(part, trained, data, tmp_path):
     begun = ("train", "transformer", "--data", data, "--tokenizer", trained / "tokenizer-scales", "--out", out)
     assert run(*begun, "--batch", 4, "--steps", 2, "--depth", 1, "--width", 32, "--heads", 2, "--without", part) == 0
     assert run(*begun, "--batch", 4, "--steps", 2, "--resume") == 0  # the run remembers
-    state = load_state(out, "transformer")
-    whole = load_state(trained / "scales", "transformer")
-    zero = {name for name, value in state["average"].items() if not value.any()}
-    usual = {name for name, value in whole["average"].items() if not value.any()}
-    assert zero - usual and state["step"] == 4
+    left, whole = load_state(out, "transformer"), load_state(trained / "scales", "transformer")
+    mine = {name for name in left["model"] if any(fnmatch(name, pattern) for pattern in PARTS[part])}
+    for weights in ("model", "average"):
+        assert mine and not any(left[weights][name].any() for name in mine)
+        assert all(whole[weights][name].any() for name in mine)
+    assert left["step"] == 4
 
 
 @torch.no_grad()

@@ -619,7 +619,9 @@ def run_training(task: Any, options: argparse.Namespace) -> bool:
 
 
 def scaling(options: argparse.Namespace) -> None:
-    """Train transformers of growing size for equal times; their losses and errors as a CSV, and the laws they follow.
+    """Train transformers of growing size alike; their losses and errors as a CSV, and the laws they follow.
+
+    Each for the same time, or for as many steps. The first favours small ones until they have learned all they can.
 
     What an earlier call has trained of them in --out is taken up, and trained on if its time is not over.
     """
@@ -633,12 +635,13 @@ def scaling(options: argparse.Namespace) -> None:
     for depth in options.depths:
         config, run = laws.sized(depth, tokenizer.config, len(classes.names)), options.out / f"depth-{depth}"
         begun = (run / "state.pt").is_file()
-        left = options.minutes - (load_state(run, TransformerTask.KIND)["seconds"] / 60 if begun else 0)
-        if left > 0:
+        spent = load_state(run, TransformerTask.KIND) if begun else {"seconds": 0.0, "step": 0}
+        left = {"minutes": options.minutes - spent["seconds"] / 60, "steps": options.steps - spent["step"]}
+        if min(left.values()) > 0:
             torch.manual_seed(options.seed)
             parts = {"most_per_scale": options.most_per_scale}
             task = TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts)
-            asked = {**vars(options), "out": run, "resume": begun, "minutes": left}
+            asked = {**vars(options), "out": run, "resume": begun, **left}
             if not run_training(task, argparse.Namespace(**asked)):
                 return
         tokens = laws.seen(Schedule.of(config), options.most_per_scale)
@@ -1135,14 +1138,19 @@ def _scaling_command(commands: Any) -> None:
     made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     made.add_argument("--out", type=Path, default=Path("runs/scaling"), help="folder for the runs, one a size")
     made.add_argument("--csv", type=Path, default=Path("runs/scaling.csv"), help="file to write")
-    made.add_argument("--minutes-each", dest="minutes", type=float, required=True, help="how long to train each size")
+    much = made.add_mutually_exclusive_group(required=True)
+    infinite = float("inf")
+    much.add_argument(
+        "--minutes-each", dest="minutes", type=float, default=infinite, help="how long to train each size"
+    )
+    much.add_argument("--steps-each", dest="steps", type=float, default=infinite, help="how many steps to train each")
     made.add_argument("--depths", type=integers, default=(1, 2, 3, 4, 5, 6), help="sizes: width 64 and a head a block")
     made.add_argument("--batch", type=int, default=16, help="pictures in a step")
     made.add_argument("--rate", type=float, default=8e-4, help="learning rate")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
     made.add_argument("--precision", default="auto", help="float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto")
     made.add_argument("--report-minutes", type=float, default=2, help="minutes between points")
-    made.set_defaults(steps=float("inf"), decay=0.0, average=0.999, seed=0, accumulate=1)
+    made.set_defaults(decay=0.0, average=0.999, seed=0, accumulate=1)
     _device_option(made)
 
 

@@ -2,7 +2,9 @@
 
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -26,23 +28,27 @@ STYLE = {
 }
 COST_TITLES = {"seconds": "Time of a picture, seconds", "operations": "Operations of a picture"}
 LOSS_TITLES = {
-    "loss_mean": "Loss, all scales (nats a token)",
-    "loss_last": "Loss, last scale (nats a token)",
+    "loss_mean": "Loss, all scales",
+    "loss_last": "Loss, last scale",
     "error_mean": "Wrong tokens, all scales",
     "error_last": "Wrong tokens, last scale",
 }
 PAPER_SIZES = (18e6, 2e9)  # parameters, from the smallest to the largest of the paper's models
 
 
-def svg(paint: Callable[[Axes], None], label: str, size: tuple[float, float] = (4.6, 3.4)) -> str:
-    """A figure of one panel as SVG text to set into a page; `label` says what it shows. `size` in inches."""
+def svg(paint: Callable[[Axes], None], label: str) -> str:
+    """A figure of one panel as SVG text to set into a page, which it leaves as it is; `label` says what it shows."""
     with rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=(4.6, 3.4), layout="constrained")
         paint(figure.add_subplot())
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue().replace(INK, "currentColor")
-    return text[text.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    text = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>", "", text[text.index("<svg") :], flags=re.S)
+    referred = set(re.findall(r"#([\w.-]+)", text))
+    text = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in referred else "", text)
+    lines = "stroke-linejoin:round;stroke-linecap:butt"  # what the style that was cut out says of all pages' elements
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" style="{lines}" ', 1)
 
 
 def of_costs(rows: Sequence[Cost], measure: str) -> str:
@@ -68,41 +74,45 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
     """A measure against parameters: what was trained here with its fit, and the law of the paper over its own sizes."""
     last = scaling.trained(points)
     sizes = [point.parameters for point in last]
-    ours, theirs = scaling.laws(points)[measure], scaling.PowerLaw(*PAPER[measure], -0.998)
+    ours, (factor, exponent) = scaling.laws(points)[measure], PAPER[measure]
 
     def paint(axes: Axes) -> None:
         axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5)
         axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS, label=f"here: $N^{{{ours.exponent:.3f}}}$")
-        values = [theirs(size / 1e9) for size in PAPER_SIZES]
-        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{theirs.exponent:.3f}}}$")
-        axes.set(xscale="log", yscale="log", title=LOSS_TITLES[measure], xlabel="parameters N")
-        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
-        axes.yaxis.set_minor_formatter(FuncFormatter(_plain))
-        axes.tick_params(axis="y", which="minor", labelsize=8)
-        axes.legend()
+        values = [(factor * size / 1e9) ** exponent for size in PAPER_SIZES]
+        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{exponent:.3f}}}$")
+        axes.set(title=LOSS_TITLES[measure], xlabel="parameters N")
+        _logarithmic(axes)
 
     return svg(paint, f"{LOSS_TITLES[measure]}, against parameters, here and in the paper")
 
 
-def of_training(points: Sequence[Point], measure: str = "loss_mean") -> str:
-    """A measure against the operations of the training, a line for each size, and the best that any has come to."""
-    front = scaling.frontier(points, measure)
+def of_training(points: Sequence[Point]) -> str:
+    """The mean loss against the operations of the training, a line for each size, and the law of the best of all."""
+    front, law = scaling.frontier(points, "loss_mean"), scaling.compute_law(points, "loss_mean")
 
     def paint(axes: Axes) -> None:
         for size, line in _lines(points):
             at = [point.operations for point in line]
-            axes.plot(at, [getattr(point, measure) for point in line], color=OURS, alpha=0.45, linewidth=1)
-            axes.annotate(_size(size), (at[-1], getattr(line[-1], measure)), fontsize=8, color=INK)
-        best = [(point.operations, getattr(point, measure)) for point in front]
-        law = scaling.compute_law(points, measure)
-        axes.plot(
-            *zip(*best, strict=True), color=THEIRS, linewidth=2, label=f"the best of all: $C^{{{law.exponent:.3f}}}$"
-        )
-        axes.set(xscale="log", title=LOSS_TITLES[measure], xlabel="operations of the training")
+            axes.plot(at, [point.loss_mean for point in line], color=OURS, alpha=0.6, linewidth=1)
+            axes.annotate(_size(size), (at[-1], line[-1].loss_mean), fontsize=8, color=INK)
+        ends = front[0].operations, front[-1].operations
+        label = f"the best of all: $C^{{{law.exponent:.3f}}}$"
+        axes.plot(ends, [law(operations) for operations in ends], color=THEIRS, linewidth=2, label=label)
+        axes.set(title=LOSS_TITLES["loss_mean"], xlabel="operations of the training, C")
         axes.margins(x=0.12)
-        axes.legend()
+        _logarithmic(axes)
 
-    return svg(paint, f"{LOSS_TITLES[measure]}, against the operations of the training, for each size")
+    return svg(paint, "Loss against the operations of the training, for each size")
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Logarithmic axes with plain numbers beside the upright one, and a legend."""
+    axes.set(xscale="log", yscale="log")
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.yaxis.set_minor_formatter(FuncFormatter(_plain))
+    axes.tick_params(axis="y", which="minor", labelsize=8)
+    axes.legend()
 
 
 def _lines(points: Sequence[Point]) -> Iterator[tuple[int, list[Point]]]:

@@ -1,11 +1,12 @@
 """How a picture becomes a pyramid of token maps, as pictures to look at."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from . import viz
 from .images import square
@@ -15,7 +16,7 @@ from .trace import colours
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One scale of a picture; its three pictures are of side S."""
+    """One scale of a picture; its pictures are of side S, but for `decoded` where that is only looked at cheaply."""
 
     side: int
     tokens: int  # of this scale and all coarser ones
@@ -25,8 +26,11 @@ class Level:
 
 
 @torch.inference_mode()
-def levels(pipe: Pipeline, photo: Image.Image) -> Iterator[Level]:
-    """The scales of a photo's centre square, coarse to fine, as the tokenizer finds them; no transformer is needed."""
+def levels(pipe: Pipeline, photo: Image.Image, look: Callable[[Tensor], list[Image.Image]]) -> Iterator[Level]:
+    """The scales of a photo's centre square, coarse to fine, as the tokenizer finds them; no transformer is needed.
+
+    `look` makes pictures of f_hat (1, C, s_K, s_K) after all scales but the last, which is decoded.
+    """
     side, quantizer = pipe.spec.tokenizer.image_side, pipe.tokenizer.quantizer
     whole = Image.fromarray(square(photo, side))
     palette = colours(quantizer.codebook).numpy()
@@ -40,5 +44,5 @@ def levels(pipe: Pipeline, photo: Image.Image) -> Iterator[Level]:
             count,
             viz.enlarged(np.asarray(small).reshape(-1, 3), side),
             viz.enlarged(palette[tokens[0].cpu().numpy()], side),
-            pipe.decode(f_hat)[0],
+            (pipe.decode if scale == len(pipe.schedule) - 1 else look)(f_hat)[0],
         )

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .bench import wait_for
 from .pipeline import Pipeline, Request
 from .schedule import Schedule
 
@@ -56,7 +57,7 @@ def race(runners: Sequence[tuple[Pipeline, Request]]) -> Iterator[tuple[Lane, ..
         number = min(waiting, key=lambda one: lanes[one].seconds)
         began, lane = time.perf_counter(), lanes[number]
         step = next(paths[number])
-        _wait_for(runners[number][0])
+        wait_for(runners[number][0].device)
         seconds = lane.seconds + time.perf_counter() - began
         lanes[number] = Lane(lane.schedule, lane.steps + 1, seconds, step.f_hat)
         yield tuple(lanes)
@@ -74,14 +75,8 @@ def picture(pipe: Pipeline, lane: Lane) -> Image.Image:
 
 
 def _warm_up(pipe: Pipeline, request: Request) -> None:
-    """Two steps for nothing: the first ones after loading take longer."""
+    """Steps of every shape, for nothing: the first ones after loading take longer."""
     steps = pipe.steps(request)
-    for _ in range(2):
+    for _ in range(2 if pipe.schedule.by_cell else len(pipe.schedule)):
         next(steps, None)
-    _wait_for(pipe)
-
-
-def _wait_for(pipe: Pipeline) -> None:
-    """Until the device has done what it was given."""
-    if pipe.device.type != "cpu":
-        getattr(torch, pipe.device.type).synchronize()
+    wait_for(pipe.device)

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from . import checkpoints
 from .bench import timed
 from .config import ModelSpec, TransformerConfig
 from .data import Classes, PictureSet
 from .evaluate import Reconstruction, features_of, generated, reconstructed
-from .fast import Ruler
+from .fast import Price, Ruler
 from .pipeline import Pipeline, Request
 from .sampling import Sampling
 from .scaling import operations, seen
@@ -62,37 +64,45 @@ def measure(
 ) -> Iterator[float | Trial]:
     """Yields the fraction done, and last the run's `Trial`; pictures are drawn with each strength of guidance."""
     pipe, state = pipeline_of(run, tokenizers, classes)
-    known: Reconstruction | None = None
+    parts = 1 + len(strengths)
     for known in reconstructed(pipe, val):
         if isinstance(known, float):
-            yield known / (1 + len(strengths))
-    *_, copied = features_of(ruler.network, known.pixels)
-    found = {}
+            yield known / parts
+    prices = {}
     for place, guidance in enumerate(strengths, 1):
         for made in generated(pipe, val.labels, Sampling(guidance=guidance)):
             if isinstance(made, float):
-                yield (place + made) / (1 + len(strengths))
-        *_, features = features_of(ruler.network, made)
-        found[guidance] = ruler.price(features)
-    best = min(found, key=lambda guidance: found[guidance].distance)
-    asked = Request((0,), (0,), Sampling(guidance=best))
-    schedule, pictures = pipe.schedule, state["step"] * state["extra"]["batch"]
-    losses = zip(known.losses, schedule.sides, strict=True)
-    yield Trial(
-        name=run.name,
+                yield (place + made) / parts
+        prices[guidance] = ruler.price(_seen(ruler, made))
+    yield _trial(pipe, state, known, ruler, prices)
+
+
+def _seen(ruler: Ruler, pixels: Tensor) -> Tensor:
+    """Features (N, d) of pictures uint8 (N, S, S, 3)."""
+    *_, features = features_of(ruler.network, pixels)
+    return features
+
+
+def _trial(pipe: Pipeline, state: dict, known: Reconstruction, ruler: Ruler, prices: dict[float, Price]) -> Trial:
+    """The row of a run, with the strength of guidance that came nearest to real pictures."""
+    schedule, config, extra = pipe.schedule, pipe.spec.transformer, state["extra"]
+    best = min(prices, key=lambda guidance: prices[guidance].distance)
+    asked, pictures = Request((0,), (0,), Sampling(guidance=best)), state["step"] * extra["batch"]
+    each = operations(config, seen(schedule, extra.get("most_per_scale", 0)))
+    return Trial(
+        name=pipe.spec.name,
         order=schedule.order,
         parameters=sum(value.numel() for value in pipe.var.parameters()),
         tokens=schedule.total,
         steps=len(schedule),
         pictures=pictures,
-        operations=pictures
-        * operations(pipe.spec.transformer, seen(schedule, state["extra"].get("most_per_scale", 0))),
-        loss=sum(loss * side**2 for loss, side in losses),
+        operations=pictures * each,
+        loss=sum(loss * side**2 for loss, side in zip(known.losses, schedule.sides, strict=True)),
         psnr=known.decibels.mean().item(),
-        copies=ruler.price(copied).distance,
+        copies=ruler.price(_seen(ruler, known.pixels)).distance,
         guidance=best,
-        distance=found[best].distance,
-        hits=found[best].hits,
+        distance=prices[best].distance,
+        hits=prices[best].hits,
         milliseconds=1e3 * statistics.median(timed(lambda: pipe.run(asked), pipe.device) for _ in range(3)),
     )
 
