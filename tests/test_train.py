@@ -168,12 +168,13 @@ def test_a_grown_tokenizer_shares_no_memory_with_its_start():
 
 
 @torch.no_grad()
-def test_a_tokenizer_of_the_last_map_alone_begins_with_the_same_networks(folder):
+@pytest.mark.parametrize("maps", [{"sides": (4,), "order": "raster"}, {"sides": (1, 2, 4)}])
+def test_a_tokenizer_of_other_maps_begins_with_the_same_networks(folder, maps):
     given, images = tiny.networks()[0], folder[2].images(torch.arange(4))
-    single = grown(given, replace(given.config, sides=given.config.sides[-1:], order="raster"))
-    assert_same(single.features(images), given.features(images))
+    other = grown(given, replace(given.config, **maps))
+    assert_same(other.features(images), given.features(images))
     f_hat = given.quantizer.features(given.encode(images))
-    assert_same(single.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
+    assert_same(other.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
 
 
 def test_codes_of_their_own_are_offered_vectors_of_their_own_scale(folder):

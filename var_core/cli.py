@@ -464,13 +464,13 @@ def train_tokenizer(options: argparse.Namespace) -> None:
 
 
 def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
-    """The sizes on the command line, or those of a tokenizer to start from with the blocks and the order it says."""
+    """The sizes on the command line, or those of a tokenizer to start from with the blocks and the maps it says."""
     if start:
-        sides = start.config.sides if options.order == SCALES else start.config.sides[-1:]
+        sides = options.sides or (start.config.sides if options.order == SCALES else start.config.sides[-1:])
         maps = {"sides": sides, "order": options.order, "own_codes": options.own_codes}
         return replace(start.config, residual_blocks=options.residual_blocks, **maps)
     return TokenizerConfig(
-        options.sides,
+        options.sides or SIDES,
         options.vocabulary,
         options.code_width,
         options.channels,
@@ -1062,9 +1062,12 @@ def _model_commands(commands: Any) -> None:
     made.add_argument("--out", type=Path, help="file to write (default: in checkpoints/)")
 
 
+SIDES = (1, 2, 3, 4, 6, 10, 16)  # of a tokenizer's maps that is trained from nothing
 DTYPE_HELP = "type of the transformer's products: auto, float32, float16, bfloat16; or int8 on a CPU, which is faster"
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
-START_HELP = f"begin with the weights of this one, of its sizes but for --residual-blocks and --order: {TOKENIZER_HELP}"
+START_HELP = (
+    f"begin with the weights of this one, of its sizes but for --residual-blocks and its maps: {TOKENIZER_HELP}"
+)
 
 
 def _training_commands(commands: Any) -> None:
@@ -1079,7 +1082,8 @@ def _train_tokenizer_command(commands: Any) -> None:
     made = _command(commands, "tokenizer", train_tokenizer)
     _training_options(made, batch=8, rate=5e-4)
     made.add_argument("--start", type=Path, help=START_HELP)
-    made.add_argument("--sides", type=integers, default=(1, 2, 3, 4, 6, 10, 16), help="sides of the token maps")
+    text = f"sides of the token maps (default: {','.join(map(str, SIDES))}, or those of --start)"
+    made.add_argument("--sides", type=integers, help=text)
     made.add_argument("--order", choices=ORDERS, default=SCALES, help="scales; or, for a single side, of its cells")
     made.add_argument("--vocabulary", type=int, default=4096, help="codes in the codebook")
     made.add_argument("--code-width", type=int, default=16, help="numbers in a code")

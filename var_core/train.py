@@ -357,17 +357,17 @@ def pixel_loss(decoded: Tensor, images: Tensor) -> Tensor:
 def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
     """A copy of `start` with more residual blocks (or as many), which gives the same tokens and pictures until trained.
 
-    What is added keeps silent at first: its last convolutions are zero. One of a single map, as large as the last of
-    `start`, or with other `own_codes`, begins with the same networks, but has tokens of its own. ValueError where sizes
+    What is added keeps silent at first: its last convolutions are zero. One of other maps, of which the last is as
+    large, or with other `own_codes`, begins with the same networks, but has tokens of its own. ValueError where sizes
     differ otherwise.
     """
     maps = {"sides": config.sides, "order": config.order, "own_codes": config.own_codes}
     same = replace(start.config, residual_blocks=config.residual_blocks, **maps) == config
     fewer = config.residual_blocks < start.config.residual_blocks
-    if not same or fewer or config.sides not in (start.config.sides, start.config.sides[-1:]):
+    if not same or fewer or config.sides[-1] != start.config.sides[-1]:
         raise ValueError(
             f"A tokenizer of {start.config} cannot grow into one of {config}: blocks can be added, and all its maps "
-            "but the last one left out."
+            "but the last one be others."
         )
     made = Tokenizer(config)
     known = made.state_dict().keys()
