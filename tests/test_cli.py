@@ -253,6 +253,10 @@ def test_training_goes_on_with_the_same_tokens_alone(data, model, tmp_path, caps
     out, parts = tmp_path / "made.safetensors", ("--tokenizer", tokenizer, "--transformer", transformer)
     assert run("export", "--data", data, *parts, "--name", "made", "--out", out) == 0
     begun = ("train", "transformer", *shared, "--start", out)
+    maps, other = ("--tokenizer", tmp_path / "maps"), ("--out", tmp_path / "others")
+    assert run("train", "tokenizer", *shared, "--start", tokenizer, "--sides", "1,3,4", "--out", maps[1]) == 0
+    assert run(*begun, *maps, *other) == 0
+    assert load_state(other[1], "transformer")["extra"]["config"]["sides"] == (1, 3, 4)
     assert "has 32 codes of 8 numbers, the tokenizer 64 of 8: they must be equal" in fails(
         capsys, *begun, "--tokenizer", model, "--out", tmp_path / "no"
     )

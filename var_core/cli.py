@@ -512,6 +512,8 @@ def train_transformer(options: argparse.Namespace) -> None:
     begun = checkpoints.load(options.start) if options.start and not kept else None
     given = TransformerConfig(**kept["config"]) if kept else begun.spec.transformer if begun else None
     tokenizer = tokenizer.reordered(given.order if given else options.order or tokenizer.config.order)
+    if begun and given.order == SCALES:
+        given = replace(given, sides=tokenizer.config.sides)
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
@@ -1111,7 +1113,9 @@ def _train_transformer_command(commands: Any) -> None:
     made = _command(commands, "transformer", train_transformer)
     _training_options(made, batch=8, rate=8e-4)
     made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
-    made.add_argument("--start", metavar="MODEL", help="begin with the weights of this model (and its sizes)")
+    made.add_argument(
+        "--start", metavar="MODEL", help="begin with the weights of this model, and its sizes but for the maps"
+    )
     made.add_argument("--order", choices=ORDERS, help="of the cells of a single map (default: the tokenizer's)")
     made.add_argument("--depth", type=int, default=8, help="number of blocks")
     made.add_argument("--width", type=int, default=192, help="model width")

@@ -512,12 +512,37 @@ def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") ->
     yield TokenSet(tokens, pictures.labels)
 
 
+@torch.no_grad()
+def adapted(start: VAR, config: TransformerConfig) -> VAR:
+    """A copy of `start`, or one for other maps: each takes levels and positions from the map most like it in side.
+
+    ValueError where sizes differ otherwise.
+    """
+    if replace(start.config, sides=config.sides) != config:
+        raise ValueError(f"A transformer of {start.config} cannot begin one of {config}: only its maps can be others.")
+    made, weights, old = VAR(config), copy.deepcopy(start.state_dict()), start.schedule
+    if config.sides != start.config.sides:
+        alike = [min(range(len(old)), key=lambda k: abs(math.log(side / old.sides[k]))) for side in config.sides]
+        pairs = zip(alike, config.sides, strict=True)
+        positions = [resized(start.position_embedding[:, old.spans[scale]], side) for scale, side in pairs]
+        weights["position_embedding"] = torch.cat(positions, 1)
+        weights["level_embedding.weight"] = weights["level_embedding.weight"][alike]
+    load_strict(made, weights)
+    return made
+
+
+def resized(sequence: Tensor, side: int) -> Tensor:
+    """What is said of a map (B, s * s, D), for one of another side (B, side * side, D), interpolated."""
+    square = sequence.transpose(1, 2).unflatten(-1, (math.isqrt(sequence.shape[1]),) * 2)
+    return F.interpolate(square, size=(side, side), mode="bilinear").flatten(2).transpose(1, 2)
+
+
 class TransformerTask:
     """Cross-entropy of all tokens of all scales at once, under the block-causal mask.
 
     `most_per_scale` > 0 shows each step only that many random places of every larger map (0 = all): the fine maps hold
-    most tokens but the least about the picture, so early training is faster without them. With `start`, a network of
-    the same sizes, training begins from its weights. Of `without` see `leave_out`. With `compiled`, torch.compile fuses
+    most tokens but the least about the picture, so early training is faster without them. With `start`
+    training begins from its weights, see `adapted`. Of `without` see `leave_out`. With `compiled`, torch.compile fuses
     the blocks in the first minute, and all other steps are faster.
     """
 
@@ -538,9 +563,7 @@ class TransformerTask:
         compiled: bool = False,
         without: Sequence[str] = (),
     ):
-        self.model = initialise(VAR(config)).to(device)
-        if start:
-            self.model.load_state_dict(start.state_dict())
+        self.model = (adapted(start, config) if start else initialise(VAR(config))).to(device)
         self.without = tuple(without)
         leave_out(self.model, self.without)
         if compiled:
