@@ -100,7 +100,7 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
     """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model."""
     import gradio as gr
 
-    from ui import create, edit, explore, look, models
+    from ui import create, edit, explore, learn, look, models
 
     running = models.Models(pipe, device, **how)
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
@@ -113,7 +113,9 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
                 edited = edit.tab(running, tabs, made)
             with gr.Tab("Explore", id="explore") as inside:
                 explored = explore.tab(running, tabs, inside, made, edited)
-        renewals = (made.renewal, edited.renewal, explored)
+            with gr.Tab("Learn", id="learn") as lessons:
+                learned = learn.tab(running, lessons, explored)
+        renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         models.wire(running, page, menu, header, renewals, made.visit)
     return page
 

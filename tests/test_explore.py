@@ -541,3 +541,23 @@ def test_an_opened_picture_does_not_change_under_the_knobs(handlers: Handlers, t
     after = final(handlers.turn(here, *controls.shown_drawing(Sampling(guidance=9.0)))).lab
     assert torch.equal(after.trace.tokens, here.trace.tokens)
     assert not torch.equal(after.trace.probability, here.trace.probability)
+
+
+def test_a_photo_of_the_learn_tab_is_opened_here(handlers: Handlers, tmp_path: Path):
+    Image.radial_gradient("L").convert("RGB").save(tmp_path / "own.png")
+    tabs, *_ = next(iter(handlers.from_photo(str(tmp_path / "own.png"), Lab())))
+    assert tabs.selected == "explore"
+    *_, (_, *view) = handlers.from_photo(str(tmp_path / "own.png"), Lab())
+    trace = View(*view).lab.trace
+    assert trace.about.origin == "opened" and trace.about.label == trace.about.null_label
+    assert list(handlers.from_photo(None, Lab())) == [(gr.skip(), *explore.SAME)]
+
+
+def test_what_raced_is_looked_into_if_its_model_is_loaded(handlers: Handlers):
+    asked = Request((1,), (5,), Sampling(guidance=2.0))
+    *_, (_, *view) = handlers.from_race(asked, PIPE.digest, Lab())
+    made = PIPE.run(asked)
+    assert torch.equal(View(*view).lab.trace.tokens.long(), torch.cat(made.tokens, 1)[0])
+    with pytest.raises(gr.Error, match="Another model is loaded"):
+        list(handlers.from_race(asked, "of another", Lab()))
+    assert list(handlers.from_race(None, PIPE.digest, Lab())) == [(gr.skip(), *explore.SAME)]

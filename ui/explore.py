@@ -10,7 +10,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from var_core import trace as traces
-from var_core.config import ModelSpec
+from var_core.config import NO_CLASS, ModelSpec
 from var_core.images import flat
 from var_core.images import opened as opened_file
 from var_core.pipeline import Pipeline, Request
@@ -151,6 +151,28 @@ class Handlers:
         made = Made(f"{done.name}, edited", done.name, photo=asked.plan.kept[0])
         yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
         for view in self._drawn(_afresh(lab), asked, made, "edited"):
+            yield gr.skip(), *view
+
+    def from_photo(self, path: str | None, lab: Lab) -> Iterator:
+        """A picture of the Learn tab, whatever it shows, and the way here."""
+        if path is None:
+            yield gr.skip(), *SAME
+            return
+        yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
+        for view in self.picture(lab, path, NO_CLASS):
+            yield gr.skip(), *view
+
+    def from_race(self, asked: Request | None, digest: str, lab: Lab) -> Iterator:
+        """What won a race of the Learn tab, if the model that did is loaded, and the way here."""
+        if asked is None:
+            yield gr.skip(), *SAME
+            return
+        if digest != self.pipe.digest:
+            with in_words():
+                raise ValueError("Another model is loaded than the one that raced: with that one loaded, run again.")
+        name = self.pipe.spec.class_name(asked.labels[0])
+        yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
+        for view in self._drawn(_afresh(lab), asked, Made(f"{name}, seed {asked.seeds[0]}", name), "drawn"):
             yield gr.skip(), *view
 
     def turn(self, lab: Lab, *drawing: object) -> Iterator[View]:
@@ -361,7 +383,15 @@ def _buttons(running: bool) -> dict:
 # ------------------------------------------------------------------------------------------------ wiring it
 
 
-def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Edited) -> Renewal:
+class Explored(NamedTuple):
+    """What others use of this tab: how to wire what opens a photo's path here, and what won a race."""
+
+    renewal: Renewal
+    opens_photo: Callable
+    opens_race: Callable
+
+
+def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Edited) -> Explored:
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Row(elem_id="explore", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
@@ -382,7 +412,8 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
     _wire_sources(handlers, view, source, drawing, here)
     _wire_acts(handlers, view, drawing, reset, export)
     _wire_ways(handlers, tabs, view, create, edited)
-    return Renewal(handlers.renew, [view.class_name, view.channel, *drawing])
+    ways = (partial(_wire_way, handlers, tabs, view, act) for act in (handlers.from_photo, handlers.from_race))
+    return Explored(Renewal(handlers.renew, [view.class_name, view.channel, *drawing]), *ways)
 
 
 def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source, Drawing, Callable, Export]:
@@ -455,10 +486,15 @@ def _wire_acts(handlers: Handlers, view: View, drawing: Drawing, reset: Callable
 
 
 def _wire_ways(handlers: Handlers, tabs: gr.Tabs, view: View, create: Created, edited: Edited) -> None:
-    """The ways here from the other tabs."""
-    stage, shown = create.stage, [tabs, *view]
-    _begin(handlers, view, stage.explore.click, handlers.from_create, [stage.run, stage.chosen, view.lab], shown)
-    _begin(handlers, view, edited.explore.click, handlers.from_edit, [edited.done, edited.chosen, view.lab], shown)
+    """The ways here from the tabs before this one."""
+    way, stage = partial(_wire_way, handlers, tabs, view), create.stage
+    way(handlers.from_create, stage.explore.click, [stage.run, stage.chosen])
+    way(handlers.from_edit, edited.explore.click, [edited.done, edited.chosen])
+
+
+def _wire_way(handlers: Handlers, tabs: gr.Tabs, view: View, act: Callable, trigger: Callable, inputs: list) -> None:
+    """A way here from another tab."""
+    _begin(handlers, view, trigger, act, [*inputs, view.lab], [tabs, *view])
 
 
 def _begin(handlers: Handlers, view: View, trigger: Callable, act: Callable, inputs: list, outputs: list) -> None:

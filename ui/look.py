@@ -8,8 +8,8 @@ import gradio as gr
 from var_core.pipeline import Pipeline
 
 FOLDER = Path(__file__).resolve().parent
-STYLES = ("style.css", "explorer.css")
-SCRIPTS = ("maps.js", "panels.js", "explorer.js", "tour.js")
+STYLES = ("style.css", "explorer.css", "learn.css")
+SCRIPTS = ("maps.js", "panels.js", "explorer.js", "tour.js", "learn.js")
 
 
 def header(pipe: Pipeline) -> str:
