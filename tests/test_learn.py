@@ -66,7 +66,7 @@ def test_one_scale_shows_and_all_are_told(handlers: Handlers, tmp_path: Path):
 
 
 def test_a_race_is_run_to_its_end_and_can_be_looked_into(handlers: Handlers):
-    asked, brake, name, seed, *_ = handlers.prepare("Rose", "7", True)
+    asked, brake, name, seed, *_ = handlers.line_up("Rose", "7", True)
     assert (asked, name, seed) == (Request((1,), (7,), asked.sampling), "Rose", "7")
     track = last(handlers.run(asked, brake))
     assert (track.asked, track.digest) == (asked, PIPES[0].digest)
@@ -75,7 +75,7 @@ def test_a_race_is_run_to_its_end_and_can_be_looked_into(handlers: Handlers):
 
 
 def test_a_brake_ends_a_race(handlers: Handlers):
-    asked, brake, *_ = handlers.prepare("Rose", "7", True)
+    asked, brake, *_ = handlers.line_up("Rose", "7", True)
     brake.pull()
     (track,) = handlers.run(asked, brake)  # while it waited for its turn
     assert track.bar == "" and track.view == gr.skip()
@@ -89,11 +89,11 @@ def test_a_brake_ends_a_race(handlers: Handlers):
 
 def test_an_unknown_class_is_answered(handlers: Handlers):
     with pytest.raises(gr.Error):
-        handlers.prepare("Unicorn", "7", True)
+        handlers.line_up("Unicorn", "7", True)
 
 
 def test_the_seed_is_rolled_unless_it_is_kept(handlers: Handlers):
-    assert handlers.prepare("Rose", "7", False)[0].seeds != (7,)
+    assert handlers.line_up("Rose", "7", False)[0].seeds != (7,)
 
 
 def test_a_lane_tells_how_far_it_is():

@@ -119,7 +119,7 @@ class Handlers:
         """What shows of the picture when another model is loaded."""
         return ANOTHER, None
 
-    def prepare(self, class_name: str, seed: str, lock: bool) -> tuple:
+    def line_up(self, class_name: str, seed: str, lock: bool) -> tuple:
         """Before a race: what it is for, its brake, the class and seed it takes, the buttons of a run under way."""
         with in_words():
             knobs = controls.defaults(self.racers.spec)[-len(controls.DRAWING) :]
@@ -233,7 +233,7 @@ def _wire_live(handlers: Handlers, live: Live, upload: gr.UploadButton, shelf: g
 def _wire_race(handlers: Handlers, course: Course, actions: parts.Actions, track: Track) -> None:
     asked, brake = gr.State(), gr.State()
     begun = [asked, brake, course.class_name, course.seed, track.bar, *actions]
-    ready = actions.run.click(handlers.prepare, list(course), begun, **AT_ONCE)
+    ready = actions.run.click(handlers.line_up, list(course), begun, **AT_ONCE)
     running = ready.success(handlers.run, [asked, brake], list(track), **ON_MODEL)
     running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
     running.failure(lambda: "", None, track.bar, **AT_ONCE)
