@@ -125,10 +125,9 @@ def mask_file(photo: Path) -> Path:
     return photo.with_name(f"{photo.stem}-mask.png")
 
 
-def controls_of(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
-    """The left column, with the knobs of the draw at what `looks` best."""
-    opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
-    shelf = gr.Gallery(
+def example_shelf(name: str) -> gr.Gallery:
+    """All examples side by side, to choose one."""
+    return gr.Gallery(
         [str(path) for path in examples()],
         show_label=False,
         columns=6,
@@ -137,8 +136,15 @@ def controls_of(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
         interactive=False,
         buttons=[],
         visible=bool(examples()),
-        elem_id="examples",
+        elem_classes="examples",
+        elem_id=name,
     )
+
+
+def controls_of(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
+    """The left column, with the knobs of the draw at what `looks` best."""
+    opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
+    shelf = example_shelf("examples")
     task, outline, name, numbers = _choice(spec)
     seeding = parts.seeding("Variations", desk.MOST_VARIATIONS, 4, "edit_")
     actions = parts.actions("edit_")

@@ -138,9 +138,7 @@ class Handlers:
         asked = runs.alone(run, chosen)
         name = self.pipe.spec.class_name(asked.labels[0])
         made = Made(f"{name}, seed {asked.seeds[0]}", name)
-        yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
-        for view in self._drawn(_afresh(lab), asked, made, "drawn"):
-            yield gr.skip(), *view
+        yield from self._entered(self._drawn(_afresh(lab), asked, made, "drawn"))
 
     def from_edit(self, done: Done | None, place: int, lab: Lab) -> Iterator:
         """What the model drew in the last square of an edit, and the way here."""
@@ -149,8 +147,12 @@ class Handlers:
             return
         asked = labs.of_edit(done, place)
         made = Made(f"{done.name}, edited", done.name, photo=asked.plan.kept[0])
+        yield from self._entered(self._drawn(_afresh(lab), asked, made, "edited"))
+
+    def _entered(self, views: Iterator[View]) -> Iterator:
+        """The way here from another tab, then what there is to see."""
         yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
-        for view in self._drawn(_afresh(lab), asked, made, "edited"):
+        for view in views:
             yield gr.skip(), *view
 
     def from_photo(self, path: str | None, lab: Lab) -> Iterator:
@@ -158,22 +160,20 @@ class Handlers:
         if path is None:
             yield gr.skip(), *SAME
             return
-        yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
-        for view in self.picture(lab, path, NO_CLASS):
-            yield gr.skip(), *view
+        yield from self._entered(self.picture(lab, path, NO_CLASS))
 
     def from_race(self, asked: Request | None, digest: str, lab: Lab) -> Iterator:
         """What won a race of the Learn tab, if the model that did is loaded, and the way here."""
         if asked is None:
             yield gr.skip(), *SAME
             return
-        if digest != self.pipe.digest:
-            with in_words():
+        with in_words():
+            if digest != self.pipe.digest:
                 raise ValueError("Another model is loaded than the one that raced: with that one loaded, run again.")
         name = self.pipe.spec.class_name(asked.labels[0])
-        yield gr.Tabs(selected="explore"), *SAME._replace(bar=runs.bar("Looking inside …"))
-        for view in self._drawn(_afresh(lab), asked, Made(f"{name}, seed {asked.seeds[0]}", name), "drawn"):
-            yield gr.skip(), *view
+        yield from self._entered(
+            self._drawn(_afresh(lab), asked, Made(f"{name}, seed {asked.seeds[0]}", name), "drawn")
+        )
 
     def turn(self, lab: Lab, *drawing: object) -> Iterator[View]:
         """Draw the same again with other settings; only what changes is computed. The knobs stay as they are."""

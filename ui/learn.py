@@ -16,7 +16,7 @@ from var_core.pipeline import Pipeline, Request
 from var_core.race import Lane
 
 from . import controls, parts, runs, shown
-from .edit_layout import examples
+from .edit_layout import example_shelf, examples
 from .explore import Explored
 from .models import Models
 from .parts import AT_ONCE, ON_MODEL, Renewal, buttons, halt, in_words, unchanged
@@ -95,10 +95,11 @@ class Handlers:
 
     def enter(self, path: str | None, made: str | None) -> Iterator[Live]:
         """Coming here: the picture as the loaded model takes it apart, unless it shows that already."""
-        if made == self.models.pipe.digest:
+        shown_first = path or next(map(str, examples()), None)
+        if made == self.models.pipe.digest or shown_first is None:
             yield unchanged(Live)
             return
-        yield from self.take_apart(path or str(examples()[0]))
+        yield from self.take_apart(shown_first)
 
     def choose(self, event: gr.SelectData) -> Iterator[Live]:
         """An example."""
@@ -186,16 +187,7 @@ def _lesson(name: str) -> None:
 def _live() -> tuple[Live, gr.UploadButton, gr.Gallery, gr.Button]:
     """The live picture."""
     with gr.Row(elem_classes="ln-choose"):
-        shelf = gr.Gallery(
-            [str(path) for path in examples()],
-            show_label=False,
-            columns=6,
-            height="auto",
-            allow_preview=False,
-            interactive=False,
-            buttons=[],
-            elem_id="ln_examples",
-        )
+        shelf = example_shelf("ln_examples")
         with gr.Column(min_width=180, elem_classes="ln-ways"):
             upload = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="ln_open")
             look = gr.Button("Look inside in Explore", size="sm", elem_id="ln_inside")
