@@ -44,16 +44,17 @@ def transformer_task(
     return TransformerTask(config, tokenizer, *sets, classes, settings, **choices)
 
 
-def decoder_task(folder, settings: Optimisation = SETTINGS, refine: int = 0, perceptual: float = 0.5) -> DecoderTask:
+def decoder_task(folder, settings: Optimisation = SETTINGS, perceptual: float = 0.5, **choices) -> DecoderTask:
     classes, train, val = folder
     tokenizer = tiny.networks()[0]
     torch.manual_seed(0)
     tokens = last(tokenise(tokenizer, train))
-    return DecoderTask(tokenizer, train, val, tokens, classes, settings, perceptual=perceptual, alone=1, refine=refine)
+    shared = {"perceptual": perceptual, "alone": 1, **choices}
+    return DecoderTask(tokenizer, train, val, tokens, classes, settings, **shared)
 
 
 def refining_task(folder) -> DecoderTask:
-    return decoder_task(folder, refine=6)
+    return decoder_task(folder, refine=8, refine_blocks=1)
 
 
 # Without the perceptual loss: its network has kinks, where rounding becomes much more than rounding. The discriminator
@@ -61,7 +62,7 @@ def refining_task(folder) -> DecoderTask:
 SMOOTH = {
     "tokenizer": partial(tokenizer_task, perceptual=0.0),
     "transformer": partial(transformer_task, class_dropout=0.5),  # so that every few pictures lose their class
-    "decoder": partial(decoder_task, perceptual=0.0),
+    "decoder": partial(decoder_task, perceptual=0.0, var=tiny.networks()[2]),
 }
 ROUNDING = {"tokenizer": 1e-3, "transformer": 1e-5, "decoder": 1e-2}  # relative, of some steps of each
 

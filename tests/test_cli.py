@@ -227,7 +227,10 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     first, second, decoder = tmp_path / "first", tmp_path / "second", tmp_path / "decoder"
     assert run("train", "transformer", *shared, *sizes, "--out", first) == 0
     capsys.readouterr()
-    assert run("train", "decoder", *shared, "--refine", 6, "--out", decoder) == 0
+    assert (
+        run("train", "decoder", *shared, "--refine", 8, "--refine-blocks", 1, "--drawn-by", model, "--out", decoder)
+        == 0
+    )
     assert capsys.readouterr().out.count("train and 9 val pictures") == 1  # read once, for the tokens too
     assert run("train", "decoder", *shared, "--resume", "--out", decoder) == 0
     out = tmp_path / "on.safetensors"

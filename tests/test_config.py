@@ -160,9 +160,15 @@ def test_a_refinement_needs_channels_and_an_even_stem(refine, stem):
         TokenizerConfig(stem=stem, refine=refine)
 
 
+@pytest.mark.parametrize(("refine", "blocks"), [(8, -1), (0, 2), (10, 1)])
+def test_blocks_of_a_refinement_need_channels_that_divide_into_groups(refine, blocks):
+    with pytest.raises(ValueError, match=f"refine_blocks {blocks}: choose 0, or more .*; it is {refine}"):
+        TokenizerConfig(channels=8, norm_groups=4, stem=4, refine=refine, refine_blocks=blocks)
+
+
 def test_sizes_written_before_there_was_a_refinement_have_none():
     values = SPEC.to_dict()
-    del values["tokenizer"]["refine"]
+    del values["tokenizer"]["refine"], values["tokenizer"]["refine_blocks"]
     assert ModelSpec.from_dict(values) == SPEC
 
 

@@ -267,8 +267,8 @@ def test_training_the_decoder_brings_pictures_closer_and_keeps_every_token(folde
 @torch.no_grad()
 def test_a_refined_tokenizer_is_the_same_until_it_is_trained():
     given = tiny.networks()[0]
-    copied, f_hat = refined(given, 6), torch.randn(2, 8, 4, 4)
-    assert copied.config == replace(given.config, refine=6) and given.config.refine == 0
+    copied, f_hat = refined(given, 8, 2), torch.randn(2, 8, 4, 4)
+    assert copied.config == replace(given.config, refine=8, refine_blocks=2) and given.config.refine == 0
     assert torch.equal(copied.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
     assert fingerprint(copied) == fingerprint(given)
     copied.decoder.conv_out.bias += 1
@@ -277,9 +277,23 @@ def test_a_refined_tokenizer_is_the_same_until_it_is_trained():
         refined(given, -1)
 
 
+@torch.no_grad()
+def test_a_decoder_also_sees_pictures_whose_last_scales_are_drawn_and_keeps_the_others(folder):
+    task = decoder_task(folder, Optimisation(batch=32), var=tiny.networks()[2])
+    tokens, labels = task.tokens.tokens[0, torch.arange(32) % 6].long(), torch.arange(32) % 3
+    f_hats = []
+    for share in (slice(0, 32), slice(0, 16), slice(16, 32)):
+        f_hats.append(task.model.quantizer.features(task.schedule.split(tokens[share])))
+        task.draw(f_hats[-1], tokens[share], labels[share], task.draws.generator(7), share)
+    assert torch.allclose(f_hats[0], torch.cat(f_hats[1:]), atol=1e-5)  # whatever the share
+    given = task.model.quantizer.features(task.schedule.split(tokens))
+    same = (f_hats[0] - given).abs().amax((1, 2, 3)) < 1e-5
+    assert 8 <= same.sum() <= 24  # half of them, by chance
+
+
 def test_a_trained_refinement_changes_pictures_keeps_tokens_and_survives_a_file(folder, tmp_path):
     state = trained(refining_task(folder), tmp_path / "run", steps=6)
-    assert state["extra"]["config"]["refine"] == 6 and state["average"]["decoder.refine.conv2.weight"].any()
+    assert state["extra"]["config"]["refine"] == 8 and state["average"]["decoder.refine.conv2.weight"].any()
     tokenizer, (given, preview, var) = load_tokenizer(tmp_path / "run"), tiny.networks()
     assert fingerprint(tokenizer) == fingerprint(given)
     path, spec = tmp_path / "refined.safetensors", replace(tiny.SPEC, tokenizer=tokenizer.config)
@@ -287,7 +301,7 @@ def test_a_trained_refinement_changes_pictures_keeps_tokens_and_survives_a_file(
     loaded = checkpoints.load(str(path))
     assert loaded.spec == spec
     assert_same(loaded.tokenizer.state_dict(), {n: v.half().float() for n, v in tokenizer.state_dict().items()})
-    assert_same(refined(tokenizer, 6).state_dict(), tokenizer.state_dict())
+    assert_same(refined(tokenizer, 8, 1).state_dict(), tokenizer.state_dict())
 
 
 def test_a_decoder_run_goes_on_with_its_own_tokenizer_alone(folder, tmp_path):

@@ -486,7 +486,7 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
 @jointly
 def train_decoder(options: argparse.Namespace) -> None:
     """Train the decoder of a trained tokenizer on, or go on with that: tokens keep their meaning."""
-    from .train import load_tokenizer, same_tokenizer
+    from .train import fingerprint, load_tokenizer, same_tokenizer
     from .train_decoder import DecoderTask
 
     settings, kept = optimisation(options), resumed(options, DecoderTask.KIND)
@@ -497,7 +497,14 @@ def train_decoder(options: argparse.Namespace) -> None:
     tokens, _ = read_tokens(options, tokenizer.to(device), device, lambda: splits)
     torch.manual_seed(options.seed)
     choices = {"perceptual": options.perceptual, "adversarial": options.adversarial}
-    choices["refine"] = kept["config"].get("refine", 0) if kept else options.refine
+    for name in ("refine", "refine_blocks"):
+        choices[name] = kept["config"].get(name, 0) if kept else getattr(options, name)
+    if options.drawn_by:
+        kind = "bfloat16" if options.precision == "bfloat16" else "auto"
+        drawing = checkpoints.load(options.drawn_by, dtype=pick_dtype(kind, device))
+        if fingerprint(drawing.tokenizer) != fingerprint(copy.deepcopy(tokenizer).half()):
+            raise ValueError(f"{options.drawn_by} draws tokens of another tokenizer than {options.tokenizer}.")
+        choices["var"] = drawing.var
     run_training(DecoderTask(tokenizer, *splits, tokens, classes, settings, device, **choices), options)
 
 
@@ -1106,6 +1113,9 @@ def _train_decoder_command(commands: Any) -> None:
     made.add_argument("--perceptual", type=float, default=0.5, help="weight of the perceptual loss")
     made.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
     made.add_argument("--refine", type=int, default=0, help="channels that smooth the pixel-shuffle's blocks, 0 = none")
+    made.add_argument("--refine-blocks", type=int, default=0, help="residual blocks among them")
+    text = "let this model draw the last tokens of half of the pictures, so that the decoder gets used to them"
+    made.add_argument("--drawn-by", metavar="MODEL", help=text)
     _device_option(made)
 
 

@@ -38,9 +38,9 @@ class TokenizerConfig:
 
     `stem` > 1 puts a pixel-unshuffle before the encoder and a pixel-shuffle after the decoder, so that no convolution
     runs at full resolution; 1 is the published network. `refine` > 0 lets so many channels smooth the blocks that the
-    pixel-shuffle leaves, at half resolution. `order` is that in which tokens come: all but "scales" are for a single
-    map, and then there are no `phis`. With `own_codes` each scale has an equal part of the vocabulary to itself; the
-    published network shares all codes among all scales.
+    pixel-shuffle leaves, at half resolution, with `refine_blocks` residual blocks among them. `order` is that in which
+    tokens come: all but "scales" are for a single map, and then there are no `phis`. With `own_codes` each scale has an
+    equal part of the vocabulary to itself; the published network shares all codes among all scales.
     """
 
     sides: tuple[int, ...] = OFFICIAL_SIDES_256
@@ -53,6 +53,7 @@ class TokenizerConfig:
     stem: int = 1
     phis: int = 4
     refine: int = 0
+    refine_blocks: int = 0
     order: str = SCALES
     own_codes: bool = False
 
@@ -61,6 +62,11 @@ class TokenizerConfig:
         _check_order(self.order, self.sides)
         if self.refine < 0 or (self.refine and self.stem % 2):
             raise ValueError(f"refine {self.refine}: choose 0, or more with an even stem; it is {self.stem}.")
+        if self.refine_blocks < 0 or (self.refine_blocks and (not self.refine or self.refine % self.norm_groups)):
+            raise ValueError(
+                f"refine_blocks {self.refine_blocks}: choose 0, or more with a refine that is a multiple of "
+                f"norm_groups, {self.norm_groups}; it is {self.refine}."
+            )
         _at_least_one(self, "vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis")
         growing = self.sides[:1] == (1,) and list(self.sides) == sorted(set(self.sides))
         if self.order == SCALES and not growing:

@@ -6,6 +6,7 @@ A patch discriminator is added to the losses of the tokenizer's training (Esser 
 import copy
 from dataclasses import asdict, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from .checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
+from .plan import Plan
 from .processes import differentiate, joined
+from .sampling import Sampling, steps
 from .schedule import Schedule
 from .train import (
     Optimisation,
@@ -26,8 +29,10 @@ from .train import (
     reconstruction_report,
     same_tokenizer,
 )
+from .transformer import VAR
 from .vqvae import Tokenizer
 
+DRAWN = 3  # scales, at most, that a transformer draws of a picture
 SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judged
 
 
@@ -52,9 +57,9 @@ class PatchDiscriminator(nn.Module):
         return self.layers(images)
 
 
-def refined(tokenizer: Tokenizer, channels: int) -> Tokenizer:
-    """A copy of a tokenizer that refines with so many channels, and for now decodes as before."""
-    copied = Tokenizer(replace(tokenizer.config, refine=channels))
+def refined(tokenizer: Tokenizer, channels: int, blocks: int = 0) -> Tokenizer:
+    """A copy of a tokenizer that refines with so many channels and residual blocks, and for now decodes as before."""
+    copied = Tokenizer(replace(tokenizer.config, refine=channels, refine_blocks=blocks))
     load_strict(copied, {**copied.state_dict(), **copy.deepcopy(tokenizer.state_dict())})
     return copied
 
@@ -63,7 +68,9 @@ class DecoderTask:
     """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
 
     For the first `alone` steps only the discriminator learns from its loss, so that it has something to say.
-    `refine` > 0 gives the decoder a `Refinement` of so many channels first.
+    `refine` and `refine_blocks` > 0 give the decoder a `Refinement` of such sizes first. With a `var`, half of the
+    pictures have their last tokens drawn by it: it decides them one by one, so that together they say less than those
+    of a real picture, and the decoder learns what such tokens are likely to mean.
     """
 
     KIND = "decoder"
@@ -81,9 +88,12 @@ class DecoderTask:
         adversarial: float = 0.1,
         alone: int = 200,
         refine: int = 0,
+        refine_blocks: int = 0,
+        var: VAR | None = None,
     ):
+        old = tokenizer.config
         self.model = (
-            refined(tokenizer, refine or tokenizer.config.refine)
+            refined(tokenizer, refine or old.refine, refine_blocks or old.refine_blocks)
             .to(device, memory_format=torch.channels_last)
             .requires_grad_(False)
         )
@@ -100,6 +110,7 @@ class DecoderTask:
         self.train, self.val, self.tokens = train, val, tokens
         self.schedule = Schedule.of(self.model.config)
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
+        self.var = var and var.to(device)
         self.seen: list[tuple[Tensor, Tensor]] = []  # real and decoded pictures of the parts of a step
 
     def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
@@ -109,6 +120,8 @@ class DecoderTask:
         tokens = self.tokens.tokens[flips.long(), rows].long().to(self.device)
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
             f_hat = self.model.quantizer.features(self.schedule.split(tokens))
+            if self.var:
+                self.draw(f_hat, tokens, self.train.labels[rows], chance, share)
         decoded = self.model.decode_unclamped(f_hat).float()
         pixels = pixel_loss(decoded, images)
         # Both networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
@@ -121,6 +134,21 @@ class DecoderTask:
         weight = self.adversarial * (step >= self.alone)
         measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "fooled": fooled.item()}
         return pixels + self.perceptual * perceived + weight * fooled, measured
+
+    def draw(self, f_hat: Tensor, tokens: Tensor, labels: Tensor, chance: np.random.Generator, share: slice) -> None:
+        """Put into half of the rows of f_hat (b, C, s_K, s_K) what they are when up to DRAWN last scales are drawn."""
+        size, scales = self.optimisation.batch, len(self.schedule)
+        chosen, seeds = chance.random(size)[share] < 0.5, chance.integers(2**62, size=size)[share]
+        firsts = scales - 1 - chance.integers(min(DRAWN, scales), size=size)[share]
+        rows = torch.from_numpy(chosen.nonzero()[0])
+        if not len(rows):
+            return
+        first = torch.from_numpy(firsts)[rows, None]
+        given = [part[rows] for part in self.schedule.split(tokens)]
+        plan = Plan(given, [(scale < first).expand_as(part) for scale, part in enumerate(given)])
+        drawn = (self.var, self.model.quantizer, labels[rows], tuple(seeds[chosen].tolist()), Sampling(), plan)
+        *_, last = steps(*drawn)
+        f_hat[rows] = last.f_hat
 
     def after(self, _step: int) -> dict[str, float]:
         """One step of the discriminator, on the same pictures."""

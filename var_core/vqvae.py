@@ -64,18 +64,23 @@ class Encoder(nn.Module):
 
 
 class Refinement(nn.Module):
-    """What two convolutions at half resolution add to pictures (B, 3, S, S); nothing before training."""
+    """What convolutions at half resolution add to pictures (B, 3, S, S); nothing before training.
 
-    def __init__(self, channels: int):
+    Between the first and the last are `blocks` residual blocks; none of them does anything before training.
+    """
+
+    def __init__(self, channels: int, blocks: int = 0, groups: int = 1):
         super().__init__()
         self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
         self.conv1 = nn.Conv2d(12, channels, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(channels, channels, groups) for _ in range(blocks)))
         self.conv2 = nn.Conv2d(channels, 12, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        for last in (self.conv2, *(block.conv2 for block in self.blocks)):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        return images + self.shuffle(self.conv2(F.silu(self.conv1(self.unshuffle(images)))))
+        return images + self.shuffle(self.conv2(F.silu(self.blocks(self.conv1(self.unshuffle(images))))))
 
 
 class Decoder(nn.Module):
@@ -96,7 +101,8 @@ class Decoder(nn.Module):
         self.norm_out = nn.GroupNorm(groups, widths[0], eps=1e-6)
         self.conv_out = nn.Conv2d(widths[0], 3 * config.stem**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(config.stem)
-        self.refine = Refinement(config.refine) if config.refine else nn.Identity()
+        refinement = (config.refine, config.refine_blocks, groups)
+        self.refine = Refinement(*refinement) if config.refine else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
         x = self.middle(self.conv_in(features))
