@@ -33,15 +33,14 @@ def tokenizer_task(folder, settings: Optimisation = SETTINGS, perceptual: float 
 
 
 def transformer_task(
-    folder, settings: Optimisation = SETTINGS, most_per_scale: int = 0, class_dropout: float = 0.1
+    folder, settings: Optimisation = SETTINGS, class_dropout: float = 0.1, **choices
 ) -> TransformerTask:
     classes, train, val = folder
     tokenizer = tiny.networks()[0]
     sets = [last(tokenise(tokenizer, split)) for split in (train, val)]
     torch.manual_seed(0)
     config = TransformerConfig(tiny.SIDES, 3, 2, 32, 2, vocabulary=64, code_width=8)
-    choices = {"most_per_scale": most_per_scale, "class_dropout": class_dropout}
-    return TransformerTask(config, tokenizer, *sets, classes, settings, **choices)
+    return TransformerTask(config, tokenizer, *sets, classes, settings, class_dropout=class_dropout, **choices)
 
 
 def decoder_task(folder, settings: Optimisation = SETTINGS, perceptual: float = 0.5, **choices) -> DecoderTask:
@@ -61,7 +60,9 @@ def refining_task(folder) -> DecoderTask:
 # has some too.
 SMOOTH = {
     "tokenizer": partial(tokenizer_task, perceptual=0.0),
-    "transformer": partial(transformer_task, class_dropout=0.5),  # so that every few pictures lose their class
+    "transformer": partial(
+        transformer_task, class_dropout=0.5, self_correction=0.3
+    ),  # so that every few pictures lose their class
     "decoder": partial(decoder_task, perceptual=0.0, var=tiny.networks()[2]),
 }
 ROUNDING = {"tokenizer": 1e-3, "transformer": 1e-5, "decoder": 1e-2}  # relative, of some steps of each

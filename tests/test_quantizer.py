@@ -79,6 +79,30 @@ def test_teacher_input_is_the_f_hat_of_all_coarser_scales_pooled(quantizer):
         assert torch.equal(piece, quantizer.next_input(f_hat, scale))
 
 
+def test_with_nothing_wrong_there_is_nothing_to_correct(quantizer):
+    tokens = random_tokens(quantizer)
+    nowhere = [torch.zeros_like(part, dtype=torch.bool) for part in tokens]
+    shown, wanted = quantizer.corrected(tokens, random_tokens(quantizer), nowhere)
+    assert torch.equal(shown, quantizer.teacher_input(tokens))
+    assert torch.equal(wanted, torch.cat(tokens, 1))
+
+
+@torch.no_grad()
+def test_finer_scales_make_up_for_what_is_wrong(quantizer):
+    tokens = random_tokens(quantizer)
+    wrong, where = [63 - part for part in tokens], [torch.zeros_like(part, dtype=torch.bool) for part in tokens]
+    where[1][0] = True  # all of the second map of the first picture
+    shown, wanted = quantizer.corrected(tokens, wrong, where)
+    used = [torch.where(*three) for three in zip(where, wrong, quantizer.schedule.split(wanted), strict=True)]
+    assert torch.equal(shown, quantizer.teacher_input(used))
+    assert torch.equal(wanted[1], torch.cat(tokens, 1)[1])  # nothing is wrong with the second picture
+    assert torch.equal(wanted[0, :5], torch.cat(tokens, 1)[0, :5])  # what is said is right until it is shown wrong
+    kept = [torch.cat((tokens[0], wrong[1]), 1), *(tokens[2:])]
+    kept = quantizer.schedule.split(torch.cat(kept, 1))
+    right = quantizer.features(tokens)
+    assert (quantizer.features(used) - right)[0].norm() < (quantizer.features(kept) - right)[0].norm()
+
+
 def test_teacher_input_does_not_see_the_finest_tokens(quantizer):
     first = random_tokens(quantizer)
     second = [*first[:-1], 63 - first[-1]]

@@ -352,6 +352,24 @@ def test_training_on_a_part_of_the_places_sees_all_coarse_ones(folder):
     assert not torch.equal(places, task.places(task.draws.generator(1)))
 
 
+def test_self_correction_shows_up_to_so_many_wrong_tokens_whatever_the_share(folder):
+    task = transformer_task(folder, Optimisation(batch=64), self_correction=0.5)
+    tokens, where = task.wrong(task.draws.generator(0), slice(0, 64))
+    parts = [task.wrong(task.draws.generator(0), share) for share in (slice(0, 32), slice(32, 64))]
+    assert torch.equal(tokens, torch.cat([part[0] for part in parts]))
+    assert torch.equal(where, torch.cat([part[1] for part in parts]))
+    rates = where.float().mean(1)
+    assert rates.min() < 0.1 < 0.4 < rates.max() < 0.75 and 0.2 < rates.mean() < 0.3
+    plain = transformer_task(folder, Optimisation(batch=64))
+    everything = slice(0, 64)
+    assert task.loss(0, everything)[0] != plain.loss(0, everything)[0]
+
+
+def test_self_correction_must_be_a_share(folder):
+    with pytest.raises(ValueError, match=r"self-correction 1\.5 is out of range: choose 0 to 1"):
+        transformer_task(folder, self_correction=1.5)
+
+
 def test_psnr_of_a_known_error():
     images = torch.zeros(2, 3, 4, 4)
     torch.testing.assert_close(psnr(images + 0.2, images), torch.full((2,), 20.0))

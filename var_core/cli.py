@@ -531,8 +531,12 @@ def train_transformer(options: argparse.Namespace) -> None:
         options, tokenizer.to(device), device, lambda: read_pictures(options, tokenizer.config.image_side)[1:]
     )
     torch.manual_seed(options.seed)
-    parts = {"most_per_scale": options.most_per_scale, "compiled": options.compile}
-    parts |= {"start": begun.var if begun else None, "without": kept.get("without", ()) if kept else options.without}
+    parts = {name: getattr(options, name) for name in ("most_per_scale", "self_correction")}
+    parts |= {
+        "compiled": options.compile,
+        "start": begun.var if begun else None,
+        "without": kept.get("without", ()) if kept else options.without,
+    }
     run_training(TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts), options)
 
 
@@ -1131,6 +1135,8 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
+    text = "most of a picture's tokens to be replaced by wrong ones, which finer scales learn to make up for; 0 to 1"
+    made.add_argument("--self-correction", type=float, default=0.0, help=text)
     text = f"parts to do without, of {', '.join(PARTS)}"
     made.add_argument("--without", choices=PARTS, nargs="+", default=(), help=text)
     text = "fuse the blocks with torch.compile: faster after the first minute; needs a C++ compiler"

@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .checkpoints import SUFFIX, load, load_strict, save
-from .config import ModelSpec, TokenizerConfig, TransformerConfig
+from .config import SCALES, ModelSpec, TokenizerConfig, TransformerConfig
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
 from .images import grid, to_pil
@@ -544,6 +544,10 @@ class TransformerTask:
     most tokens but the least about the picture, so early training is faster without them. With `start`
     training begins from its weights, see `adapted`. Of `without` see `leave_out`. With `compiled`, torch.compile fuses
     the blocks in the first minute, and all other steps are faster.
+
+    Up to a share `self_correction` of a picture's tokens, another for each picture, is replaced by those that another
+    picture has in the same places, and the finer scales learn to make up for it: drawn tokens are decided one by one
+    and do not fit each other as those of a real picture do (as flipped bits in Infinity, Han et al. 2024, section 3.3).
     """
 
     KIND = "transformer"
@@ -562,7 +566,13 @@ class TransformerTask:
         start: VAR | None = None,
         compiled: bool = False,
         without: Sequence[str] = (),
+        self_correction: float = 0.0,
     ):
+        if not 0 <= self_correction <= 1:
+            raise ValueError(f"self-correction {self_correction} is out of range: choose 0 to 1.")
+        if self_correction and config.order != SCALES:
+            raise ValueError(f"self-correction {self_correction} is for scales: in the order {config.order} choose 0.")
+        self.self_correction = self_correction
         self.model = (adapted(start, config) if start else initialise(VAR(config))).to(device)
         self.without = tuple(without)
         leave_out(self.model, self.without)
@@ -575,13 +585,19 @@ class TransformerTask:
         self.train, self.val = train, val
         self.draws = Draws.over(train.labels, classes, optimisation.seed)
 
-    def losses(self, model: VAR, tokens: Tensor, labels: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    def losses(
+        self, model: VAR, tokens: Tensor, labels: Tensor, places: Tensor, wrong: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Cross-entropy in nats and whether the likeliest token is wrong, each (B, n), at `places` (n,) of all L.
 
-        tokens (B, L), labels (B,).
+        tokens (B, L), labels (B,); `wrong` are tokens (B, L) to be shown instead, and where, bool (B, L).
         """
+        quantizer, split = self.tokenizer.quantizer, model.schedule.split
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):  # as sampling does it
-            teacher_input = self.tokenizer.quantizer.teacher_input(model.schedule.split(tokens))
+            if wrong:
+                teacher_input, tokens = quantizer.corrected(*map(split, (tokens, *wrong)))
+            else:
+                teacher_input = quantizer.teacher_input(split(tokens))
         logits = model(labels, teacher_input, places)
         wanted = tokens[:, places]
         entropy = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(wanted)
@@ -603,8 +619,17 @@ class TransformerTask:
         labels = self.train.labels[rows].masked_fill(dropped, self.model.config.null_label)
         tokens = self.train.tokens[mirrored, rows].long()
         places = self.places(chance).to(self.device)
-        entropy, _ = self.losses(self.model, tokens.to(self.device), labels.to(self.device), places)
+        wrong = self.wrong(chance, share) if self.self_correction else None
+        entropy, _ = self.losses(self.model, tokens.to(self.device), labels.to(self.device), places, wrong)
         return entropy.mean(), {}
+
+    def wrong(self, chance: np.random.Generator, share: slice) -> tuple[Tensor, Tensor]:
+        """Tokens of other pictures (b, L) for a share of a step, and where they take the place of its own, bool."""
+        size = self.optimisation.batch
+        tokens = self.train.tokens[0, self.draws.batch(chance, size)[share]].long()
+        rates = self.self_correction * chance.random(size)[share, None]
+        where = chance.random((size, tokens.shape[1]))[share] < rates
+        return tokens.to(self.device), torch.from_numpy(where).to(self.device)
 
     def after(self, _step: int) -> dict[str, float]:
         """Nothing besides the optimiser's step."""
@@ -644,6 +669,7 @@ class TransformerTask:
             "batch": self.optimisation.batch,
             "most_per_scale": self.most_per_scale,
             "without": list(self.without),
+            "self_correction": self.self_correction,
         }
 
     def load_extra_state(self, state: dict) -> None:
