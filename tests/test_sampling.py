@@ -53,6 +53,27 @@ def test_scales_without_guidance_are_those_of_a_run_without_any(count):
     assert (count >= len(schedule) - 1) is all(torch.equal(a, b) for a, b in zip(guided, never, strict=True))
 
 
+def test_guidance_grows_as_far_as_the_ramp_says():
+    schedule = Schedule((1, 2, 3, 4, 5))
+    for ramp, wanted in {1.0: (0, 1, 2, 3, 4), 0.0: (4, 4, 4, 4, 4), 0.5: (2, 2.5, 3, 3.5, 4)}.items():
+        found = [Sampling(guidance=4.0, ramp=ramp).strength(scale, schedule) for scale in range(5)]
+        assert found == pytest.approx(wanted)
+
+
+def test_the_temperature_goes_from_the_first_to_the_last():
+    schedule, sampling = Schedule((1, 2, 3, 4, 5)), Sampling(temperature=1.0, last_temperature=0.6)
+    assert [sampling.heat(scale, schedule) for scale in range(5)] == pytest.approx([1.0, 0.9, 0.8, 0.7, 0.6])
+    cold, hot = (dataclasses.replace(PLAIN, last_temperature=last) for last in (0.05, 1.0))
+    first, second = (tokens_of(Request((1,), (7,), one)) for one in (cold, hot))
+    assert torch.equal(first[0], second[0]) and not torch.equal(first[-1], second[-1])
+
+
+def test_settings_written_before_there_was_a_ramp_mean_what_they_meant():
+    values = dataclasses.asdict(Sampling(temperature=0.7))
+    del values["ramp"], values["last_temperature"]
+    assert Sampling.from_values(values) == Sampling(ramp=1.0, temperature=0.7, last_temperature=0.7)
+
+
 def test_scales_without_guidance_are_the_same_with_a_memory():
     request = Request((1,), (7,), dataclasses.replace(PLAIN, unguided_scales=2))
     alone, remembered = (list(pipeline().steps(request, memory)) for memory in (None, Memory()))
@@ -276,7 +297,15 @@ def test_certainty_is_probability_and_entropy_of_the_distribution():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"guidance": -1.0}, {"temperature": 0.0}, {"top_k": -1}, {"top_p": 1.5}, {"guidance": float("nan")}]
+    "wrong",
+    [
+        {"guidance": -1.0},
+        {"temperature": 0.0},
+        {"top_k": -1},
+        {"top_p": 1.5},
+        {"guidance": float("nan")},
+        {"ramp": 2.0},
+    ],
 )
 def test_settings_out_of_range_are_refused_with_the_range(wrong):
     with pytest.raises(ValueError, match="choose"):

@@ -46,7 +46,7 @@ from var_core.trace import (
 )
 
 SCHEDULE, NULL = Schedule(SIDES), SPEC.transformer.null_label
-PLAIN = Sampling(guidance=2.0, temperature=0.8, top_k=0, top_p=1.0)
+PLAIN = Sampling(guidance=2.0, ramp=0.7, temperature=0.8, last_temperature=1.2, top_k=0, top_p=1.0)
 REQUEST = Request((2,), (5,), PLAIN)
 
 
@@ -100,9 +100,9 @@ def branches(trace: Trace) -> tuple[torch.Tensor, torch.Tensor]:
 def distributions(trace: Trace) -> torch.Tensor:
     """What the model holds likely for each token, with guidance and temperature done by hand: (L, V)."""
     conditional, unconditional = branches(trace)
-    strength = trace.about.sampling.guidance * SCHEDULE.levels()[:, None] / (len(SIDES) - 1)
-    mixed = conditional + strength * (conditional - unconditional)
-    return (mixed / trace.about.sampling.temperature).softmax(-1)
+    settings, share = trace.about.sampling, SCHEDULE.levels()[:, None] / (len(SIDES) - 1)
+    mixed = conditional + settings.guidance * (1 - settings.ramp * (1 - share)) * (conditional - unconditional)
+    return (mixed / (settings.temperature * (1 - share) + settings.last_temperature * share)).softmax(-1)
 
 
 def entropies(chances: torch.Tensor) -> torch.Tensor:
@@ -149,7 +149,8 @@ def test_unguided_tokens_are_drawn_by_the_same_chance_from_the_conditional_branc
         assert torch.equal(trace.unguided, trace.tokens)
     elif kind != "smooth":
         settings, conditional = trace.about.sampling, branches(trace)[0].float()
-        kept = filter_logits(conditional[None] / settings.temperature, settings.top_k, settings.top_p)
+        heats = conditional.new_tensor([settings.heat(scale, SCHEDULE) for scale in SCHEDULE.levels().tolist()])
+        kept = filter_logits(conditional[None] / heats[:, None], settings.top_k, settings.top_p)
         for scale, span in enumerate(SCHEDULE.spans):
             noise = uniforms((trace.about.seeds,), scale, span.stop - span.start)
             wanted = draw(kept[:, span].softmax(-1), noise)[0]
@@ -413,7 +414,7 @@ ODD = (None, "x", "", -1, 0, 1.5, float("nan"), float("inf"), [], [[1]], [1, "a"
 POSSIBLE = {
     **dict.fromkeys(("model", "digest", "codebook", "class_name", "device"), ("x", "")),
     **dict.fromkeys(("label", "top_k", "top_p", "unguided_scales"), (0,)),
-    **{"null_label": (10**30,), "sampling": ("{}",), "guidance": (0, 1.5), "temperature": (1.5,)},
+    **{"null_label": (10**30,), "guidance": (0, 1.5), "ramp": (0,), "temperature": (1.5,), "last_temperature": (1.5,)},
 }
 
 

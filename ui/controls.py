@@ -9,14 +9,14 @@ from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
 # The order of the control values wherever they travel together: into `read`, out of `show`, in a link.
-DRAWING = ("guidance", "temperature", "top_k", "top_p", "smooth", "unguided_scales")
+DRAWING = ("guidance", "ramp", "temperature", "last_temperature", "top_k", "top_p", "smooth", "unguided_scales")
 NAMES = ("class", "count", "seed", *DRAWING)
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
 SHOWPIECES = ("Sunflower", "macaw")
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 
-Values = tuple[str, int, str, float, float, int, float, bool, int]
+Values = tuple[str, int, str, float, float, float, float, int, float, bool, int]
 
 
 def read(spec: ModelSpec, *values: object) -> Request:
@@ -38,7 +38,9 @@ def read_drawing(*values: object) -> Sampling:
     given = dict(zip(DRAWING, values, strict=True))
     return Sampling(
         guidance=number("guidance", given["guidance"]),
+        ramp=number("guidance ramp", given["ramp"]),
         temperature=number("temperature", given["temperature"]),
+        last_temperature=number("last temperature", given["last_temperature"]),
         top_k=whole("top-k", given["top_k"]),
         top_p=number("top-p", given["top_p"]),
         smooth=_switch("smooth", given["smooth"]),
@@ -46,7 +48,7 @@ def read_drawing(*values: object) -> Sampling:
     )
 
 
-def shown_drawing(sampling: Sampling) -> tuple[float, float, int, float, bool, int]:
+def shown_drawing(sampling: Sampling) -> tuple[float, float, float, float, int, float, bool, int]:
     """The inverse of `read_drawing`."""
     return tuple(getattr(sampling, name) for name in DRAWING)
 

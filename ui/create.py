@@ -30,7 +30,9 @@ class Settings(NamedTuple):
     count: gr.Slider
     seed: gr.Textbox
     guidance: gr.Slider
+    ramp: gr.Slider
     temperature: gr.Slider
+    last_temperature: gr.Slider
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox

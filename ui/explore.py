@@ -64,7 +64,9 @@ class View(NamedTuple):
     class_name: gr.Dropdown
     seed: gr.Textbox
     guidance: gr.Slider
+    ramp: gr.Slider
     temperature: gr.Slider
+    last_temperature: gr.Slider
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox
@@ -475,7 +477,7 @@ def _wire_acts(handlers: Handlers, view: View, drawing: Drawing, reset: Callable
     _begin(handlers, view, act, handlers.act, [view.lab], list(view))
     view.channel.hush(handlers.hush, view.lab, None, trigger_mode="multiple", **AT_ONCE)
     # of a knob that is being turned only the last place counts; a number that is being typed is none yet
-    sliders = (drawing.guidance, drawing.temperature, drawing.top_p, drawing.unguided_scales)
+    sliders = [knob for knob in drawing if isinstance(knob, gr.Slider)]
     moves = [*(knob.input for knob in (*sliders, drawing.smooth)), *(knob.release for knob in sliders)]
     turns = [partial(move, trigger_mode="always_last") for move in moves]
     for trigger in (*turns, drawing.top_k.submit, drawing.top_k.blur, reset):

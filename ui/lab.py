@@ -215,8 +215,12 @@ def turned_title(sampling: Sampling) -> str:
 
 def _drawing(sampling: Sampling) -> list[str]:
     """How tokens are drawn, in words."""
-    words = [f"guidance {sampling.guidance:g}", f"temperature {sampling.temperature:g}"]
-    others = {"smooth": sampling.smooth, f"{sampling.unguided_scales} scales unguided": sampling.unguided_scales}
+    words = [f"guidance {sampling.guidance:g}", f"temperature {sampling.temperatures}"]
+    others = {
+        f"ramp {sampling.ramp:g}": sampling.ramp != 1,
+        "smooth": sampling.smooth,
+        f"{sampling.unguided_scales} scales unguided": sampling.unguided_scales,
+    }
     words += [f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
     return [*words, *(name for name, on in others.items() if on)]
 

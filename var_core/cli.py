@@ -965,9 +965,13 @@ def _loading_options(*commands: argparse.ArgumentParser) -> None:
 def _sampling_options(made: argparse.ArgumentParser) -> None:
     defaults = Sampling()
     made.add_argument("--guidance", type=float, default=defaults.guidance, help="how strictly to follow the class")
+    text = "share of it that grows with the scales, from nothing at the first"
+    made.add_argument("--ramp", type=float, default=defaults.ramp, help=text)
     made.add_argument(
         "--temperature", type=float, default=defaults.temperature, help="below 1 is safer, above 1 wilder"
     )
+    text = "what it has become at the last scale"
+    made.add_argument("--last-temperature", type=float, default=defaults.last_temperature, help=text)
     made.add_argument("--top-k", type=int, default=defaults.top_k, help="draw from the k likeliest tokens, 0 = all")
     made.add_argument(
         "--top-p", type=float, default=defaults.top_p, help="draw from the likeliest of this mass, 1 = all"

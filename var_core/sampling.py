@@ -1,7 +1,7 @@
 """From logits to tokens: guidance, filters, the draw; and the loop that makes every picture, one `Step` a scale."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +21,18 @@ Seed = int | tuple[int, ...]  # of a picture: one for all scales, or one for eac
 class Sampling:
     """How tokens are drawn.
 
-    `guidance` is the paper's cfg at the last scale, 0 = off; `top_k` 0 and `top_p` 1 filter nothing (the paper's
+    `guidance` is the paper's cfg at the last scale, 0 = off; a share `ramp` of it grows with the scales, from nothing
+    at the first (1, the paper's way), and the rest is there at all of them. `temperature` is that of the first scale,
+    `last_temperature` that of the last; those between lie between. `top_k` 0 and `top_p` 1 filter nothing (the paper's
     authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
     `smooth` mixes codes by probability instead of choosing one: pleasant to look at, worse in the metrics.
     So many last scales, `unguided_scales`, are drawn without guidance, for half of their work.
     """
 
     guidance: float = 4.0
+    ramp: float = 1.0
     temperature: float = 1.0
+    last_temperature: float = 1.0
     top_k: int = 100
     top_p: float = 0.95
     smooth: bool = False
@@ -36,14 +40,32 @@ class Sampling:
 
     def __post_init__(self):
         _within("guidance", self.guidance, 0, 30)
+        _within("ramp", self.ramp, 0, 1)
         _within("temperature", self.temperature, 0.05, 5)
+        _within("last_temperature", self.last_temperature, 0.05, 5)
         _within("top_k", self.top_k, 0, 1_000_000)
         _within("top_p", self.top_p, 0, 1)
         _within("unguided_scales", self.unguided_scales, 0, 1000)
 
     def strength(self, scale: int, schedule: Schedule) -> float:
-        """t of `guide` at a scale: the paper's cfg * k / (K - 1), but 0 at the last `unguided_scales`."""
-        return self.guidance * schedule.ratio(scale) * (scale < len(schedule) - self.unguided_scales)
+        """t of `guide` at a scale: the paper's cfg * k / (K - 1) if all grows; 0 at the last `unguided_scales`."""
+        share = 1 - self.ramp + self.ramp * schedule.ratio(scale)
+        return self.guidance * share * (scale < len(schedule) - self.unguided_scales)
+
+    def heat(self, scale: int, schedule: Schedule) -> float:
+        """The temperature at a scale; cell by cell there is but one scale, the last."""
+        return self.temperature + (self.last_temperature - self.temperature) * schedule.ratio(scale)
+
+    @property
+    def temperatures(self) -> str:
+        """In words: the first, and the last if it is another."""
+        first, last = f"{self.temperature:g}", f"{self.last_temperature:g}"
+        return first if first == last else f"{first} to {last}"
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, object]) -> "Sampling":
+        """The inverse of `asdict`, also of files written before there was a choice of ramp and last temperature."""
+        return cls(**{"ramp": 1.0, "last_temperature": values["temperature"], **values})
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
@@ -156,10 +178,10 @@ class Draw:
         shares = mixture(probability.log(), noise, self.schedule.ratio(scale))
         return shares.argmax(-1), shares @ quantizer.codebook
 
-    def distribution(self, logits: Tensor) -> Tensor:
-        """What is drawn from, (B, n, V), for logits (B, n, V)."""
+    def distribution(self, logits: Tensor, scale: int) -> Tensor:
+        """What is drawn from, (B, n, V), for logits (B, n, V) of a scale."""
         settings = self.sampling
-        return filter_logits(logits / settings.temperature, settings.top_k, settings.top_p).softmax(-1)
+        return filter_logits(logits / settings.heat(scale, self.schedule), settings.top_k, settings.top_p).softmax(-1)
 
 
 @torch.inference_mode()
@@ -197,7 +219,7 @@ def steps(
         if len(hidden) > len(labels):  # before the head, which is affine: the same logits for half of its work
             hidden = guide(*hidden.chunk(2), strengths[scale])
         keep, places = plan.keep[scale], free[scale]
-        probability = chooser.distribution(var.logits(hidden[:, places]))  # (B, n, V)
+        probability = chooser.distribution(var.logits(hidden[:, places]), scale)  # (B, n, V)
         drawn, drawn_codes = chooser.choose(probability, scale, places, quantizer)
         sure, unsure = certainty(probability, drawn)
         given = plan.given(quantizer, f_hat, scale)

@@ -303,7 +303,7 @@ def _shared(wanted: list[int], most: int) -> list[int]:
 
 def _about(values: dict) -> About:
     """From JSON; TypeError, KeyError or ValueError if it is something else."""
-    sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
+    sides, sampling = tuple(values["sides"]), Sampling.from_values(values["sampling"])
     about = About(**{**values, "sides": sides, "seeds": tuple(values["seeds"]), "sampling": sampling})
     plain = {str: (str,), int: (int,), bool: (bool,), float: (float, int)}
     for part in (about, sampling):
@@ -398,9 +398,12 @@ def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Me
     keep = torch.cat([one.step.keep for one in steps], 1)[0]  # (L,)
     plain, *rest = var.logits(torch.cat(memory.hidden, 1)).split(1)  # (1, L, V); without a class there is one branch
     unconditional = rest[0] if rest else plain
-    strengths = torch.tensor([sampling.strength(k, schedule) for k in schedule.levels().tolist()])
-    guided = guide(plain, unconditional, strengths.to(plain)[:, None]) if rest else plain
-    logits = guided / sampling.temperature
+    levels = schedule.levels().tolist()
+    strengths, heats = (
+        plain.new_tensor([of(scale, schedule) for scale in levels])[:, None]
+        for of in (sampling.strength, sampling.heat)
+    )
+    logits = (guide(plain, unconditional, strengths) if rest else plain) / heats
     logs = logits.log_softmax(-1)
     own = logits.gather(-1, tokens[..., None])
     count = min(LIKELIEST, logits.shape[-1])
@@ -440,7 +443,7 @@ def _unguided(pipe: Pipeline, request: Request, logits: Tensor, keep: Tensor) ->
         places = (~keep[span]).nonzero()[:, 0]
         tokens = torch.full_like(keep[span], UNKNOWN, dtype=torch.int64)
         if len(places):
-            shares = chooser.distribution(logits[:, span][:, places])
+            shares = chooser.distribution(logits[:, span][:, places], scale)
             tokens[places] = chooser.choose(shares, scale, places, pipe.tokenizer.quantizer)[0][0]
         found.append(tokens)
     return torch.cat(found)

@@ -270,7 +270,7 @@ def _write_header(sheet: Image.Image, trace: Trace) -> None:
     seed = f"seed{'s' * (len(different) > 1)} {', '.join(map(str, different))}"
     source = {"drawn": seed, "edited": f"edited, {seed}", "opened": "a picture given"}
     parts = [source[about.origin], f"model {about.model}", f"guidance {sampling.guidance:g}"]
-    parts += [f"temperature {sampling.temperature:g}", f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
+    parts += [f"temperature {sampling.temperatures}", f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
     _write(sheet, (MARGIN, MARGIN - 10), about.class_name, _font(36, bold=True), INK, width)
     _write(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts + ["smooth"] * sampling.smooth), _font(18), QUIET, width)
 
