@@ -79,10 +79,11 @@ class VAR(nn.Module):
     def forward(self, labels: Tensor, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of all scales given the coarser ones; labels (B,), teacher_input (B, L - L_0, C).
 
-        With `places`, int64 (n,) ascending, as if only those tokens of the sequence existed: logits (B, n, V).
+        With `places`, int64 (n,) ascending, as if only those tokens of the sequence existed: logits (B, n, V). Under
+        autocast the head's products are of its type, too, as in the authors' training.
         """
         condition = self.condition(labels)
-        return self.logits(self.read(condition, teacher_input, places))
+        return self.head(self.read(condition, teacher_input, places)).float()
 
     def read(self, condition: Condition, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
         """As `forward`, what the head reads instead of logits: float32 (B, L, D), or (B, n, D).
