@@ -563,14 +563,16 @@ def transformer_sizes(
 def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictures: Callable[[], Iterable]) -> tuple:
     """Tokens of both splits: from a tokens.pt if it fits the weights, else made of `pictures()` and kept there.
 
-    It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file, and has the order in its name
-    if that is not by scales. `pictures` gives both splits.
+    It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file. Those of a single map lie in
+    raster order, whatever order is asked for. `pictures` gives both splits.
     """
     from .data import Classes, digest
     from .train import TokenSet, fingerprint, tokenise, write_whole
 
     folder = options.tokenizer if options.tokenizer.is_dir() else options.out
-    path = folder / ("tokens.pt" if tokenizer.config.order == SCALES else f"tokens-{tokenizer.config.order}.pt")
+    cells = None if tokenizer.config.order == SCALES else list(Schedule.of(tokenizer.config).cells)
+    tokenizer = tokenizer if cells is None else tokenizer.reordered("raster")
+    path = folder / ("tokens.pt" if cells is None else "tokens-raster.pt")
     made_of = processes.told(lambda: [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))])
     if processes.told(lambda: path.is_file() and load_tokens(path).get("made_of") == made_of):
         kept = load_tokens(path)
@@ -580,7 +582,8 @@ def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictur
         path.parent.mkdir(parents=True, exist_ok=True)
         if processes.rank() == 0:
             write_whole(kept, path)
-    return tuple(TokenSet(*pair) for pair in zip(kept["tokens"], kept["labels"], strict=True))
+    ordered = [tokens if cells is None else tokens[..., cells] for tokens in kept["tokens"]]
+    return tuple(TokenSet(*pair) for pair in zip(ordered, kept["labels"], strict=True))
 
 
 def load_tokens(path: Path) -> dict:
