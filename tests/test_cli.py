@@ -209,6 +209,14 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
     assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json", "--cache", tmp_path) == 0
     report = json.loads((tmp_path / "figures.json").read_text())
+    capsys.readouterr()
+    partly = ("evaluate", out, "--data", data, "--cache", tmp_path, "--given")
+    assert run(*partly, "4,0") == 0
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
+    figures = {figure["name"]: figure["ratio"] for figure in report["figures"]}
+    for row, name in zip(rows, ("reconstructions", "generated"), strict=True):
+        assert float(row[1]) == pytest.approx(figures[f"Fréchet distance to train, {name}"], abs=0.006)
+    assert "given (5,): choose 0 to 4, the scales" in fails(capsys, *partly, "5")
     assert run(*further) == 0  # its tokens are now others than those that the transformer has learned
     assert "another tokenizer" in fails(capsys, "export", *exporting, "--name", "mixed", "--out", out)
     edits = ("evaluate", out, "--edit", "--rows", "^ours$|^mean", "--data", data, "--cache", tmp_path, "--count", 4)

@@ -724,24 +724,30 @@ def atlas(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure a model on a data folder: reconstructions, generated pictures (labels as in val), copying, loss."""
     from . import evaluate as measure
+    from .fast import Ruler
     from .features import ImageFeatures
 
     pipe = loaded(options)
     classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(classes.names) != pipe.spec.transformer.classes:
         raise ValueError(f"{options.data} has {len(classes.names)} classes, the model {pipe.spec.transformer.classes}.")
+    scales = 0 if pipe.schedule.by_cell else len(pipe.schedule)
+    if not all(0 <= count <= scales for count in options.given):
+        raise ValueError(f"given {options.given}: choose 0 to {scales}, the scales that the model has.")
     if options.edit:
         return evaluate_edits(options, pipe, classes, train, val)
     val = val.spread(options.count)
     network = ImageFeatures()
     found = drain(measure.reconstructed(pipe, val), "reconstructing")
+    real = real_pictures(options, network, train, val)
+    if options.given:
+        return evaluate_given(options, pipe, found, Ruler.of(network, *real, len(classes.names)))
     made = drain(measure.generated(pipe, val.labels, sampling_of(options)), "generating")
     copies, pictures = (
         kept_features(network, pixels, options.cache, name)
         for name, pixels in (("copies", found.pixels), ("made", made))
     )
     figures = measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
-    real = real_pictures(options, network, train, val)
     figures = measure.compare(*real, copies, pictures, classes.groups) + figures
     say(measure.table(figures))
     report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": len(val), **vars(sampling_of(options))}
@@ -749,6 +755,18 @@ def evaluate(options: argparse.Namespace) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     say(f"written to {options.out}")
+
+
+def evaluate_given(options: argparse.Namespace, pipe: Pipeline, found: Any, ruler: Any) -> None:
+    """Pictures that begin with the token maps of real ones, and how good they are, as a table."""
+    from .evaluate import features_of, generated
+
+    say("| scales given | Fréchet ratio | hit ratio |\n|---|---|---|")
+    for count in options.given:
+        made = drain(generated(pipe, ruler.val.labels, sampling_of(options), found.tokens[:count]), f"{count} given")
+        *_, features = features_of(ruler.network, made)
+        price = ruler.price(features)
+        say(f"| {count} | {price.distance:.2f} | {price.hits:.2f} |")
 
 
 def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, train: Any, val: Any) -> None:
@@ -1209,6 +1227,8 @@ def _measuring_commands(commands: Any) -> None:
     measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
     measured.add_argument("--edit", action="store_true", help="measure edits instead of generation")
+    text = "so many first scales are real ones, and the rest is drawn: where is quality lost? several, with commas"
+    measured.add_argument("--given", type=integers, default=(), help=text)
     measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
     measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
     measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")

@@ -1,6 +1,6 @@
 """How good is a model? Each figure stands beside what real pictures score in its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from .data import PictureSet
 from .features import ImageFeatures
 from .images import to_float, to_uint8
 from .pipeline import Pipeline, Request
+from .plan import Plan
 from .sampling import Sampling
 from .train import psnr
 
@@ -104,11 +105,18 @@ def features_of(network: ImageFeatures, pixels: Tensor) -> Iterator[float | Tens
     yield torch.cat(found)
 
 
-def generated(pipe: Pipeline, labels: Tensor, sampling: Sampling, batch: int = 16) -> Iterator[float | Tensor]:
-    """A picture for each label, seeds 0, 1, ...: yields the fraction done, and uint8 (N, S, S, 3) last."""
+def generated(
+    pipe: Pipeline, labels: Tensor, sampling: Sampling, given: Sequence[Tensor] = (), batch: int = 16
+) -> Iterator[float | Tensor]:
+    """A picture for each label, seeds 0, 1, ...: yields the fraction done, and uint8 (N, S, S, 3) last.
+
+    Their first token maps may be `given`, each (N, L_k).
+    """
     made = []
     for rows in torch.arange(len(labels)).split(batch):
-        request = Request(tuple(labels[rows].tolist()), tuple(rows.tolist()), sampling)
+        plan = Plan.free(pipe.schedule, len(rows))
+        maps = [known[rows] for known in given] + list(plan.tokens[len(given) :])
+        request = Request(tuple(labels[rows].tolist()), tuple(rows.tolist()), sampling, Plan.resume(maps, len(given)))
         made += [torch.from_numpy(np.array(image)) for image in pipe.run(request).images]
         yield len(made) / len(labels)
     yield torch.stack(made)
