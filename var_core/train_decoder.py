@@ -32,6 +32,7 @@ from .train import (
 from .transformer import VAR
 from .vqvae import Tokenizer
 
+COLDEST = 0.3  # last temperature at which it draws; up to 1
 DRAWN = 3  # scales, at most, that a transformer draws of a picture
 SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judged
 
@@ -140,13 +141,14 @@ class DecoderTask:
         size, scales = self.optimisation.batch, len(self.schedule)
         chosen, seeds = chance.random(size)[share] < 0.5, chance.integers(2**62, size=size)[share]
         firsts = scales - 1 - chance.integers(min(DRAWN, scales), size=size)[share]
+        sampling = Sampling(guidance=0.0, last_temperature=COLDEST + (1 - COLDEST) * chance.random())
         rows = torch.from_numpy(chosen.nonzero()[0])
         if not len(rows):
             return
         first = torch.from_numpy(firsts)[rows, None]
         given = [part[rows] for part in self.schedule.split(tokens)]
         plan = Plan(given, [(scale < first).expand_as(part) for scale, part in enumerate(given)])
-        drawn = (self.var, self.model.quantizer, labels[rows], tuple(seeds[chosen].tolist()), Sampling(), plan)
+        drawn = (self.var, self.model.quantizer, labels[rows], tuple(seeds[chosen].tolist()), sampling, plan)
         *_, last = steps(*drawn)
         f_hat[rows] = last.f_hat
 
