@@ -10,7 +10,7 @@ from var_core.config import TransformerConfig
 from var_core.data import Classes, PictureSet, load_split
 from var_core.evaluate import Measured
 from var_core.train import Budget, Optimisation, TokenizerTask, Trainer, TransformerTask, tokenise
-from var_core.train_decoder import DecoderTask
+from var_core.train_decoder import DecoderTask, refined
 
 SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
 
@@ -43,27 +43,28 @@ def transformer_task(
     return TransformerTask(config, tokenizer, *sets, classes, settings, class_dropout=class_dropout, **choices)
 
 
-def decoder_task(folder, settings: Optimisation = SETTINGS, perceptual: float = 0.5, **choices) -> DecoderTask:
+def decoder_task(
+    folder, settings: Optimisation = SETTINGS, sizes: tuple[int, int] = (0, 0), drawing: bool = False, **choices
+) -> DecoderTask:
+    """`sizes` are channels and blocks of the refinement; with `drawing` a transformer draws half of the last tokens."""
     classes, train, val = folder
-    tokenizer = tiny.networks()[0]
+    tokenizer, _, var = tiny.networks()
     torch.manual_seed(0)
     tokens = last(tokenise(tokenizer, train))
-    shared = {"perceptual": perceptual, "alone": 1, **choices}
-    return DecoderTask(tokenizer, train, val, tokens, classes, settings, **shared)
+    shared = {"alone": 1, "var": var if drawing else None, **choices}
+    return DecoderTask(refined(tokenizer, *sizes), train, val, tokens, classes, settings, **shared)
 
 
 def refining_task(folder) -> DecoderTask:
-    return decoder_task(folder, refine=8, refine_blocks=1)
+    return decoder_task(folder, sizes=(8, 1))
 
 
 # Without the perceptual loss: its network has kinks, where rounding becomes much more than rounding. The discriminator
-# has some too.
+# has some too. Classes are dropped so often that every few pictures lose theirs.
 SMOOTH = {
     "tokenizer": partial(tokenizer_task, perceptual=0.0),
-    "transformer": partial(
-        transformer_task, class_dropout=0.5, self_correction=0.3
-    ),  # so that every few pictures lose their class
-    "decoder": partial(decoder_task, perceptual=0.0, var=tiny.networks()[2]),
+    "transformer": partial(transformer_task, class_dropout=0.5, self_correction=0.3),
+    "decoder": partial(decoder_task, perceptual=0.0, drawing=True),
 }
 ROUNDING = {"tokenizer": 1e-3, "transformer": 1e-5, "decoder": 1e-2}  # relative, of some steps of each
 

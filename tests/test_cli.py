@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 from command import fails, run
 from PIL import Image
 
@@ -211,11 +212,13 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     report = json.loads((tmp_path / "figures.json").read_text())
     capsys.readouterr()
     partly = ("evaluate", out, "--data", data, "--cache", tmp_path, "--given")
-    assert run(*partly, "4,0") == 0
+    assert run(*partly, "4,0", "--out", tmp_path / "given.json") == 0
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
     figures = {figure["name"]: figure["ratio"] for figure in report["figures"]}
     for row, name in zip(rows, ("reconstructions", "generated"), strict=True):
-        assert float(row[1]) == pytest.approx(figures[f"Fréchet distance to train, {name}"], abs=0.006)
+        assert float(row[1]) == pytest.approx(figures[f"Fréchet distance to train, {name}"], abs=0.0006)
+    given = json.loads((tmp_path / "given.json").read_text())
+    assert [row["given"] for row in given["scores"]] == [4, 0] and given["digest"] == report["digest"]
     assert "given (5,): choose 0 to 4, the scales" in fails(capsys, *partly, "5")
     assert run(*further) == 0  # its tokens are now others than those that the transformer has learned
     assert "another tokenizer" in fails(capsys, "export", *exporting, "--name", "mixed", "--out", out)
@@ -235,18 +238,25 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     first, second, decoder = tmp_path / "first", tmp_path / "second", tmp_path / "decoder"
     assert run("train", "transformer", *shared, *sizes, "--out", first) == 0
     capsys.readouterr()
-    assert (
-        run("train", "decoder", *shared, "--refine", 8, "--refine-blocks", 1, "--drawn-by", model, "--out", decoder)
-        == 0
-    )
+    larger = ("--refine", 8, "--refine-blocks", 1)
+    assert run("train", "decoder", *shared, *larger, "--out", decoder) == 0
     assert capsys.readouterr().out.count("train and 9 val pictures") == 1  # read once, for the tokens too
     assert run("train", "decoder", *shared, "--resume", "--out", decoder) == 0
     out = tmp_path / "on.safetensors"
     parts = ("--data", data, "--tokenizer", decoder, "--transformer", first, "--name", "on", "--out", out)
     assert run("export", *parts) == 0
-    assert run("train", "transformer", *shared, "--start", out, "--out", second) == 0
+    wrong = ("--self-correction", 0.3)
+    assert run("train", "transformer", *shared, *wrong, "--start", out, "--out", second) == 0
     assert run("train", "transformer", *shared, "--resume", "--out", second) == 0
-    assert load_state(second, "transformer")["extra"]["config"]["depth"] == 2
+    kept = load_state(second, "transformer")["extra"]
+    assert kept["config"]["depth"] == 2 and kept["self_correction"] == 0.3
+    used = ("train", "decoder", *shared[:2], *shared[4:], "--tokenizer", out, "--out", tmp_path / "used")
+    assert "draws other classes" in fails(capsys, *used, "--drawn-by", model)
+    assert run(*used, "--drawn-by", out) == 0
+    assert "name it with --drawn-by" in fails(capsys, *used, "--resume")
+    assert run(*used, "--resume", "--drawn-by", out) == 0
+    other = tiny.write(tmp_path, seed=1)
+    assert "another tokenizer" in fails(capsys, *used, "--resume", "--drawn-by", other)
     assert "run of a decoder; name that of a transformer" in fails(
         capsys, "export", *parts[:4], "--transformer", decoder, "--name", "no"
     )

@@ -484,7 +484,7 @@ def test_a_result_restores_every_control(handlers, label, boxes, extend, choice)
     restored = handlers.restore(last.done.files[0])
     assert restored[:8] == (*choice, "pixels", *extend)
     assert screen.read_settings(*restored[8:18]) == settings
-    assert restored[18:] == (2.5, 1.0, 1.0, 1.0, Sampling().top_k, 0.95, True, 0, 1, "77", True)
+    assert restored[18:] == (2.5, 1.0, 1.0, 0.0, Sampling().top_k, 0.95, True, 0, 1, "77", True)
     again, *_ = handlers.ready(DESK, drawn_on(DESK, painted()), True, *restored[:-1])
     assert np.array_equal(run(tiny.pipeline(), again.edit)[0], results(last.done)[0])
 
@@ -518,7 +518,7 @@ def test_every_control_is_wired_into_a_run_in_the_order_it_is_read(page):
         "Context",
         "Harmonise",
     ]
-    drawing = ["Guidance", "Guidance ramp", "Temperature", "Last temperature", "Top-k", "Top-p", "Smooth"]
+    drawing = ["Guidance", "Guidance ramp", "Temperature", "Cooling", "Top-k", "Top-p", "Smooth"]
     drawing.append("Scales without guidance")
     sides = ["Left", "Top", "Right", "Bottom"]
     assert labels == [

@@ -1,5 +1,6 @@
 """Pictures by the thousand: the same whatever the number of processes, and gone on with after a stop."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from PIL import Image
 
 from var_core.cli import main
 from var_core.pipeline import Request
-from var_core.sample import Job, pack, sample
+from var_core.sample import NOTE, Job, pack, sample
 from var_core.sampling import Sampling
 
 PIPE = tiny.pipeline()
@@ -98,6 +99,12 @@ def test_the_command_makes_pictures_and_the_npz(tmp_path: Path, capsys):
     assert len(pictures(out)) == 4 and np.load(tmp_path / "made.npz")["arr_0"].shape[0] == 4
     assert "Memory is short" not in capsys.readouterr().out
     assert main([*asked, "--metrics"]) == 2  # other settings
+    note = out / NOTE
+    noted = json.loads(note.read_text())
+    del noted["sampling"]["ramp"], noted["sampling"]["cooling"]  # as if begun before there were these
+    note.write_text(json.dumps(noted))
+    assert main([*asked, "--count", "5"]) == 0 and len(pictures(out)) == 5
+    assert main([*asked, "--cooling", "0.5"]) == 2
 
 
 def test_where_memory_is_short_the_command_says_so_and_makes_all(tmp_path: Path, monkeypatch, capsys):

@@ -60,18 +60,18 @@ def test_guidance_grows_as_far_as_the_ramp_says():
         assert found == pytest.approx(wanted)
 
 
-def test_the_temperature_goes_from_the_first_to_the_last():
-    schedule, sampling = Schedule((1, 2, 3, 4, 5)), Sampling(temperature=1.0, last_temperature=0.6)
-    assert [sampling.heat(scale, schedule) for scale in range(5)] == pytest.approx([1.0, 0.9, 0.8, 0.7, 0.6])
-    cold, hot = (dataclasses.replace(PLAIN, last_temperature=last) for last in (0.05, 1.0))
+def test_the_temperature_falls_until_the_last_scale():
+    schedule, sampling = Schedule((1, 2, 3, 4, 5)), Sampling(temperature=2.0, cooling=0.4)
+    assert [sampling.heat(scale, schedule) for scale in range(5)] == pytest.approx([2.0, 1.8, 1.6, 1.4, 1.2])
+    cold, hot = (dataclasses.replace(PLAIN, cooling=share) for share in (0.95, 0.0))
     first, second = (tokens_of(Request((1,), (7,), one)) for one in (cold, hot))
     assert torch.equal(first[0], second[0]) and not torch.equal(first[-1], second[-1])
 
 
-def test_settings_written_before_there_was_a_ramp_mean_what_they_meant():
-    values = dataclasses.asdict(Sampling(temperature=0.7))
-    del values["ramp"], values["last_temperature"]
-    assert Sampling.from_values(values) == Sampling(ramp=1.0, temperature=0.7, last_temperature=0.7)
+def test_settings_in_words_leave_out_what_does_nothing():
+    assert Sampling().words() == ["guidance 4", "temperature 1", "top-k 100", "top-p 0.95"]
+    told = Sampling(ramp=0.5, cooling=0.2, smooth=True, unguided_scales=2).words()
+    assert told[4:] == ["ramp 0.5", "cooling 0.2", "smooth", "2 scales unguided"]
 
 
 def test_scales_without_guidance_are_the_same_with_a_memory():

@@ -46,7 +46,7 @@ from var_core.trace import (
 )
 
 SCHEDULE, NULL = Schedule(SIDES), SPEC.transformer.null_label
-PLAIN = Sampling(guidance=2.0, ramp=0.7, temperature=0.8, last_temperature=1.2, top_k=0, top_p=1.0)
+PLAIN = Sampling(guidance=2.0, ramp=0.7, temperature=0.8, cooling=0.3, top_k=0, top_p=1.0)
 REQUEST = Request((2,), (5,), PLAIN)
 
 
@@ -102,7 +102,7 @@ def distributions(trace: Trace) -> torch.Tensor:
     conditional, unconditional = branches(trace)
     settings, share = trace.about.sampling, SCHEDULE.levels()[:, None] / (len(SIDES) - 1)
     mixed = conditional + settings.guidance * (1 - settings.ramp * (1 - share)) * (conditional - unconditional)
-    return (mixed / (settings.temperature * (1 - share) + settings.last_temperature * share)).softmax(-1)
+    return (mixed / (settings.temperature * (1 - settings.cooling * share))).softmax(-1)
 
 
 def entropies(chances: torch.Tensor) -> torch.Tensor:
@@ -414,7 +414,14 @@ ODD = (None, "x", "", -1, 0, 1.5, float("nan"), float("inf"), [], [[1]], [1, "a"
 POSSIBLE = {
     **dict.fromkeys(("model", "digest", "codebook", "class_name", "device"), ("x", "")),
     **dict.fromkeys(("label", "top_k", "top_p", "unguided_scales"), (0,)),
-    **{"null_label": (10**30,), "guidance": (0, 1.5), "ramp": (0,), "temperature": (1.5,), "last_temperature": (1.5,)},
+    **{
+        "null_label": (10**30,),
+        "sampling": ("{}",),
+        "guidance": (0, 1.5),
+        "ramp": (0,),
+        "temperature": (1.5,),
+        "cooling": (0,),
+    },
 }
 
 

@@ -23,6 +23,7 @@ from tasks import (
 )
 
 from var_core import checkpoints
+from var_core.sampling import steps
 from var_core.train import (
     Budget,
     CodebookMeans,
@@ -278,17 +279,32 @@ def test_a_refined_tokenizer_is_the_same_until_it_is_trained():
 
 
 @torch.no_grad()
-def test_a_decoder_also_sees_pictures_whose_last_scales_are_drawn_and_keeps_the_others(folder):
-    task = decoder_task(folder, Optimisation(batch=32), var=tiny.networks()[2])
+def test_a_decoder_sees_half_of_the_pictures_with_one_to_three_last_scales_drawn(folder, monkeypatch):
+    task, asked = decoder_task(folder, Optimisation(batch=32), drawing=True), []
+    monkeypatch.setattr("var_core.train_decoder.steps", lambda *given: asked.append(given) or steps(*given))
     tokens, labels = task.tokens.tokens[0, torch.arange(32) % 6].long(), torch.arange(32) % 3
-    f_hats = []
+    given, drawn, seen = task.model.quantizer.features(task.schedule.split(tokens)), [], []
     for share in (slice(0, 32), slice(0, 16), slice(16, 32)):
-        f_hats.append(task.model.quantizer.features(task.schedule.split(tokens[share])))
-        task.draw(f_hats[-1], tokens[share], labels[share], task.draws.generator(7), share)
-    assert torch.allclose(f_hats[0], torch.cat(f_hats[1:]), atol=1e-5)  # whatever the share
-    given = task.model.quantizer.features(task.schedule.split(tokens))
-    same = (f_hats[0] - given).abs().amax((1, 2, 3)) < 1e-5
-    assert 8 <= same.sum() <= 24  # half of them, by chance
+        seen.append(given[share].clone())
+        drawn.append(task.drawn(seen[-1], tokens[share], labels[share], task.draws.generator(7), share))
+        assert torch.equal(seen[-1], given[share])  # what was given is as it was
+    torch.testing.assert_close(drawn[0], torch.cat(drawn[1:]))  # whatever the share
+    other = (drawn[0] - given).abs().amax((1, 2, 3)) > 1e-5
+    _, _, of, seeds, sampling, plan = asked[0]
+    kept = torch.stack([keep.all(1) for keep in plan.keep], 1)  # (b, K)
+    assert torch.equal(kept, torch.stack([keep.any(1) for keep in plan.keep], 1))  # a scale whole, or not at all
+    assert set(kept.sum(1).tolist()) == {1, 2, 3} and kept.int().diff(dim=1).max() == 0  # the first ones, always some
+    assert torch.equal(labels[other], of) and len(seeds) == len(of) and 8 <= len(of) <= 24
+    assert torch.equal(torch.cat(plan.tokens, 1), tokens[other])
+    assert 0 < sampling.cooling <= 0.7 and sampling.guidance == 0
+
+
+def test_a_decoder_cannot_shrink():
+    given = refined(tiny.networks()[0], 8, 2)
+    assert refined(given).config == given.config and refined(given, 8, 3).config.refine_blocks == 3
+    for sizes in ((8, 1), (12, 2)):
+        with pytest.raises(ValueError, match=r"the tokenizer has 8 and 2; choose as many channels"):
+            refined(given, *sizes)
 
 
 def test_a_trained_refinement_changes_pictures_keeps_tokens_and_survives_a_file(folder, tmp_path):

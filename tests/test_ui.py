@@ -20,6 +20,7 @@ from var_core.config import published
 from var_core.pipeline import Request
 from var_core.recipe import Recipe
 from var_core.sampling import Sampling
+from var_core.schedule import Schedule
 
 SPEC = tiny.SPEC
 CALLED = replace(
@@ -52,7 +53,7 @@ def test_the_controls_as_they_open_ask_for_the_defaults():
         ("guidance", 2.5, Sampling(guidance=2.5)),
         ("ramp", 0.3, Sampling(ramp=0.3)),
         ("temperature", 0.7, Sampling(temperature=0.7)),
-        ("last_temperature", 0.6, Sampling(last_temperature=0.6)),
+        ("cooling", 0.6, Sampling(cooling=0.6)),
         ("top_k", 5, Sampling(top_k=5)),
         ("top_p", 0.5, Sampling(top_p=0.5)),
         ("smooth", True, Sampling(smooth=True)),
@@ -107,7 +108,7 @@ def test_seeds_beyond_a_browsers_numbers_survive():
         ("ramp", 1.5, "ramp 1.5 is out of range: choose 0 to 1"),
         ("ramp", None, "guidance ramp is empty"),
         ("temperature", 0, "temperature 0.0 is out of range"),
-        ("last_temperature", 6, "last_temperature 6.0 is out of range"),
+        ("cooling", 1, "cooling 1.0 is out of range: choose 0 to 0.95"),
         ("top_k", -1, "top_k -1 is out of range"),
         ("top_k", None, "top-k is empty"),
         ("top_p", 1.1, "top_p 1.1 is out of range"),
@@ -123,12 +124,17 @@ def test_bad_input_is_answered_with_what_it_takes(control: str, value: object, s
     "request_",
     [
         Request((3,), (7,)),
-        Request((1,) * 16, tuple(range(5, 21)), Sampling(0.0, 0.5, 0.05, 5.0, 0, 1.0, True)),
+        Request((1,) * 16, tuple(range(5, 21)), Sampling(0.0, 0.5, 0.05, 0.95, 0, 1.0, True)),
         Request((7, 7), (2**62, 2**62 + 1), Sampling(guidance=3.14159)),
     ],
 )
 def test_showing_a_request_and_reading_it_back_changes_nothing(request_: Request):
     assert controls.read(SPEC, *controls.show(SPEC, request_)) == request_
+
+
+def test_a_link_from_before_a_setting_was_there_means_what_it_meant():
+    assert controls.from_link(SPEC, {"temperature": "0.7"}) == Request((2,), (0,), Sampling(temperature=0.7))
+    assert Sampling(temperature=0.7).heat(3, Schedule((1, 2, 3, 4))) == 0.7
 
 
 def test_a_link_brings_all_settings_back():
@@ -334,7 +340,7 @@ def test_a_picture_without_a_recipe_is_refused(handlers: Handlers, tmp_path: Pat
 def test_every_setting_is_wired_into_a_run_in_the_order_it_is_read(page: gr.Blocks):
     inputs = [fn.inputs for fn in page.fns.values() if fn.name == "prepare"]
     labels = ["Keep this seed", "Class", "Pictures", "Seed", "Guidance", "Guidance ramp"]
-    labels += ["Temperature", "Last temperature", "Top-k", "Top-p", "Smooth", "Scales without guidance"]
+    labels += ["Temperature", "Cooling", "Top-k", "Top-p", "Smooth", "Scales without guidance"]
     assert inputs and all([widget.label for widget in given] == labels for given in inputs)
 
 
@@ -347,7 +353,7 @@ def test_every_button_does_something(page: gr.Blocks):
 
 def test_the_sliders_reach_as_far_as_the_core_allows(page: gr.Blocks):
     sliders = {block.elem_id: block for block in page.blocks.values() if isinstance(block, gr.Slider)}
-    names = dict.fromkeys(("guidance", "temperature", "last_temperature", "top_p"))
+    names = dict.fromkeys(("guidance", "temperature", "cooling", "top_p"))
     for name, label in {**{name: name for name in names}, "ramp": "guidance_ramp"}.items():
         for end, beyond in ((sliders[label].minimum, -0.01), (sliders[label].maximum, 0.01)):
             assert getattr(Sampling(**{name: end}), name) == end

@@ -52,7 +52,7 @@ def test_with_a_stem_no_convolution_runs_at_full_resolution(stem):
 
 @torch.no_grad()
 def test_a_refinement_runs_at_half_resolution_and_leaves_pictures_alone_before_training():
-    plain, images = Refinement(6), pictures(CONFIG)
+    plain, images = Refinement(6, 1, 2), pictures(CONFIG)
     assert torch.equal(plain(images), images)
     assert convolution_sides(plain, images) == {CONFIG.image_side // 2}
     plain.conv2.weight.normal_()

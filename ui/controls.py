@@ -9,7 +9,7 @@ from var_core.pipeline import Request
 from var_core.sampling import Sampling
 
 # The order of the control values wherever they travel together: into `read`, out of `show`, in a link.
-DRAWING = ("guidance", "ramp", "temperature", "last_temperature", "top_k", "top_p", "smooth", "unguided_scales")
+DRAWING = ("guidance", "ramp", "temperature", "cooling", "top_k", "top_p", "smooth", "unguided_scales")
 NAMES = ("class", "count", "seed", *DRAWING)
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
@@ -40,7 +40,7 @@ def read_drawing(*values: object) -> Sampling:
         guidance=number("guidance", given["guidance"]),
         ramp=number("guidance ramp", given["ramp"]),
         temperature=number("temperature", given["temperature"]),
-        last_temperature=number("last temperature", given["last_temperature"]),
+        cooling=number("cooling", given["cooling"]),
         top_k=whole("top-k", given["top_k"]),
         top_p=number("top-p", given["top_p"]),
         smooth=_switch("smooth", given["smooth"]),

@@ -32,7 +32,7 @@ class Settings(NamedTuple):
     guidance: gr.Slider
     ramp: gr.Slider
     temperature: gr.Slider
-    last_temperature: gr.Slider
+    cooling: gr.Slider
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox

@@ -66,7 +66,7 @@ class View(NamedTuple):
     guidance: gr.Slider
     ramp: gr.Slider
     temperature: gr.Slider
-    last_temperature: gr.Slider
+    cooling: gr.Slider
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox
@@ -188,7 +188,7 @@ class Handlers:
                 return
             trace = labs.alive(self.pipe, lab)
             asked = traces.resampled(trace, sampling, lab.pinned)
-        for view in self._drawn(lab, asked, lab.turn(labs.turned_title(sampling)), _origin(trace, asked)):
+        for view in self._drawn(lab, asked, lab.turn(", ".join(sampling.words())), _origin(trace, asked)):
             yield view._replace(**dict.fromkeys(Drawing._fields, gr.skip()))
 
     def act(self, lab: Lab, event: gr.EventData) -> Iterator[View]:

@@ -18,7 +18,6 @@ from var_core.memory import Memory
 from var_core.pipeline import Pipeline, Request
 from var_core.plan import Plan
 from var_core.recipe import slug
-from var_core.sampling import Sampling
 from var_core.trace import Later, Marks, Spot, Trace
 
 from . import controls, runs
@@ -208,23 +207,6 @@ def of_edit(done: Done, place: int) -> Request:
     return replace(request, seeds=shifted(request.seeds, square.turn), plan=plan)
 
 
-def turned_title(sampling: Sampling) -> str:
-    """What a turn of a knob is called."""
-    return ", ".join(_drawing(sampling))
-
-
-def _drawing(sampling: Sampling) -> list[str]:
-    """How tokens are drawn, in words."""
-    words = [f"guidance {sampling.guidance:g}", f"temperature {sampling.temperatures}"]
-    others = {
-        f"ramp {sampling.ramp:g}": sampling.ramp != 1,
-        "smooth": sampling.smooth,
-        f"{sampling.unguided_scales} scales unguided": sampling.unguided_scales,
-    }
-    words += [f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
-    return [*words, *(name for name, on in others.items() if on)]
-
-
 # ------------------------------------------------------------------------------------------------ asked by the page
 
 
@@ -344,13 +326,13 @@ def idle() -> dict:
 def facts(trace: Trace) -> list[str]:
     """Short lines that say what the picture is and how it was made."""
     about, given = trace.about, int(trace.keep.sum())
-    sampling, seeds = about.sampling, list(_runs_of(about.seeds))
+    seeds = list(_runs_of(about.seeds))
     subject = about.class_name if about.label == about.null_label else f"class {about.class_name}"
     lines = [subject, f"model {about.model}"]
     if given < len(trace.keep):
         parts = [f"{seed} from scale {scale + 1}" if scale else str(seed) for scale, seed in seeds]
         lines.append(f"seed {', '.join(parts)}")
-    lines += _drawing(sampling)
+    lines += about.sampling.words()
     return [*lines, f"{given} of {len(trace.keep)} tokens kept"] if given else lines
 
 

@@ -36,7 +36,7 @@ class Drawing(NamedTuple):
     guidance: gr.Slider
     ramp: gr.Slider
     temperature: gr.Slider
-    last_temperature: gr.Slider
+    cooling: gr.Slider
     top_k: gr.Number
     top_p: gr.Slider
     smooth: gr.Checkbox
@@ -119,30 +119,9 @@ def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, C
     usual = looks()
     widgets = Drawing(
         slider("Guidance", "How strongly the class pulls; 0 is off.", (0, 30), usual.guidance, 0.1, prefix),
-        slider(
-            "Guidance ramp",
-            "1: grows from none at the first scale; 0: the same at all.",
-            (0, 1),
-            usual.ramp,
-            0.1,
-            prefix,
-        ),
-        slider(
-            "Temperature",
-            "At the first scale: below 1 safer, above bolder.",
-            (0.05, 5),
-            usual.temperature,
-            0.05,
-            prefix,
-        ),
-        slider(
-            "Last temperature",
-            "At the last scale; on its way there in between.",
-            (0.05, 5),
-            usual.last_temperature,
-            0.05,
-            prefix,
-        ),
+        slider("Guidance ramp", "The share of it that grows with the scales.", (0, 1), usual.ramp, 0.1, prefix),
+        slider("Temperature", "Below 1 safer, above 1 bolder.", (0.05, 5), usual.temperature, 0.05, prefix),
+        slider("Cooling", "The share of it that is gone at the last scale.", (0, 0.95), usual.cooling, 0.05, prefix),
         gr.Number(usual.top_k, label="Top-k", info="Only the k likeliest codes; 0 is off.", elem_id=f"{prefix}top_k"),
         slider("Top-p", "Only the likeliest codes up to this share; 1 is off.", (0, 1), usual.top_p, 0.01, prefix),
         gr.Checkbox(

@@ -1,7 +1,6 @@
 """`python -m var_core ...`: make pictures and traces of them, get models, train, export, evaluate, measure."""
 
 import argparse
-import copy
 import hashlib
 import io
 import json
@@ -486,33 +485,43 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
 @jointly
 def train_decoder(options: argparse.Namespace) -> None:
     """Train the decoder of a trained tokenizer on, or go on with that: tokens keep their meaning."""
-    from .train import fingerprint, load_tokenizer, same_tokenizer
-    from .train_decoder import DecoderTask
+    from .train import load_tokenizer, same_tokenizer
+    from .train_decoder import DecoderTask, refined
 
     settings, kept = optimisation(options), resumed(options, DecoderTask.KIND)
     tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
     if kept:
         same_tokenizer(kept, tokenizer)
+    sizes = kept["config"] if kept else vars(options)
+    tokenizer = refined(tokenizer, *(sizes.get(name, 0) for name in ("refine", "refine_blocks")))
+    var = drawing(options, tokenizer, device) if options.drawn_by else None
+    if kept and kept.get("drawn") and not var:
+        raise ValueError(f"In {options.out} a model draws half of the last tokens: name it with --drawn-by.")
     classes, *splits = read_pictures(options, tokenizer.config.image_side)
     tokens, _ = read_tokens(options, tokenizer.to(device), device, lambda: splits)
     torch.manual_seed(options.seed)
-    choices = {"perceptual": options.perceptual, "adversarial": options.adversarial}
-    for name in ("refine", "refine_blocks"):
-        choices[name] = kept["config"].get(name, 0) if kept else getattr(options, name)
-    if options.drawn_by:
-        kind = "bfloat16" if options.precision == "bfloat16" else "auto"
-        drawing = checkpoints.load(options.drawn_by, dtype=pick_dtype(kind, device))
-        if fingerprint(drawing.tokenizer) != fingerprint(copy.deepcopy(tokenizer).half()):
-            raise ValueError(f"{options.drawn_by} draws tokens of another tokenizer than {options.tokenizer}.")
-        choices["var"] = drawing.var
+    choices = {"perceptual": options.perceptual, "adversarial": options.adversarial, "var": var}
     run_training(DecoderTask(tokenizer, *splits, tokens, classes, settings, device, **choices), options)
+
+
+def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
+    """The transformer of --drawn-by; ValueError unless it draws tokens of this tokenizer, by scales, of this data."""
+    from .data import Classes
+    from .train import same_in_file
+
+    made = checkpoints.load(options.drawn_by, dtype=pick_dtype(options.precision, device), device=device)
+    if made.spec.tokenizer.order != SCALES or not same_in_file(made.tokenizer, tokenizer):
+        raise ValueError(f"{options.drawn_by} draws tokens of another tokenizer than {options.tokenizer}.")
+    if made.spec.class_names != Classes.of(options.data).names:
+        raise ValueError(f"{options.drawn_by} draws other classes than those in {options.data}.")
+    return made.var
 
 
 @jointly
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
-    from .train import TransformerTask, fingerprint, load_tokenizer, same_tokenizer
+    from .train import TransformerTask, load_tokenizer, same_in_file, same_tokenizer
 
     settings, kept = optimisation(options), resumed(options, TransformerTask.KIND)
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
@@ -524,19 +533,17 @@ def train_transformer(options: argparse.Namespace) -> None:
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
-    if begun and fingerprint(begun.tokenizer) != fingerprint(copy.deepcopy(tokenizer).half()):  # as a file holds it
+    if begun and not same_in_file(begun.tokenizer, tokenizer):
         say(f"The tokens of {options.tokenizer} are another tokenizer's than those that {options.start} has learned.")
     device = pick_device(options.device)
     train, val = read_tokens(
         options, tokenizer.to(device), device, lambda: read_pictures(options, tokenizer.config.image_side)[1:]
     )
     torch.manual_seed(options.seed)
-    parts = {name: getattr(options, name) for name in ("most_per_scale", "self_correction")}
-    parts |= {
-        "compiled": options.compile,
-        "start": begun.var if begun else None,
-        "without": kept.get("without", ()) if kept else options.without,
-    }
+    chosen = {"without": options.without, "self_correction": options.self_correction}
+    parts = {name: kept.get(name, type(value)()) if kept else value for name, value in chosen.items()}
+    parts |= {"most_per_scale": options.most_per_scale, "compiled": options.compile}
+    parts["start"] = begun.var if begun else None
     run_training(TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts), options)
 
 
@@ -570,9 +577,9 @@ def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictur
     from .train import TokenSet, fingerprint, tokenise, write_whole
 
     folder = options.tokenizer if options.tokenizer.is_dir() else options.out
-    cells = None if tokenizer.config.order == SCALES else list(Schedule.of(tokenizer.config).cells)
-    tokenizer = tokenizer if cells is None else tokenizer.reordered("raster")
-    path = folder / ("tokens.pt" if cells is None else "tokens-raster.pt")
+    order, cells = tokenizer.config.order, list(Schedule.of(tokenizer.config).cells)
+    tokenizer = tokenizer if order == SCALES else tokenizer.reordered("raster")
+    path = folder / ("tokens.pt" if order == SCALES else "tokens-raster.pt")
     made_of = processes.told(lambda: [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))])
     if processes.told(lambda: path.is_file() and load_tokens(path).get("made_of") == made_of):
         kept = load_tokens(path)
@@ -582,7 +589,7 @@ def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictur
         path.parent.mkdir(parents=True, exist_ok=True)
         if processes.rank() == 0:
             write_whole(kept, path)
-    ordered = [tokens if cells is None else tokens[..., cells] for tokens in kept["tokens"]]
+    ordered = [tokens if order in (SCALES, "raster") else tokens[..., cells] for tokens in kept["tokens"]]
     return tuple(TokenSet(*pair) for pair in zip(ordered, kept["labels"], strict=True))
 
 
@@ -724,7 +731,6 @@ def atlas(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure a model on a data folder: reconstructions, generated pictures (labels as in val), copying, loss."""
     from . import evaluate as measure
-    from .fast import Ruler
     from .features import ImageFeatures
 
     pipe = loaded(options)
@@ -741,7 +747,7 @@ def evaluate(options: argparse.Namespace) -> None:
     found = drain(measure.reconstructed(pipe, val), "reconstructing")
     real = real_pictures(options, network, train, val)
     if options.given:
-        return evaluate_given(options, pipe, found, Ruler.of(network, *real, len(classes.names)))
+        return evaluate_given(options, pipe, found.tokens, network, real)
     made = drain(measure.generated(pipe, val.labels, sampling_of(options)), "generating")
     copies, pictures = (
         kept_features(network, pixels, options.cache, name)
@@ -750,23 +756,31 @@ def evaluate(options: argparse.Namespace) -> None:
     figures = measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
     figures = measure.compare(*real, copies, pictures, classes.groups) + figures
     say(measure.table(figures))
-    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": len(val), **vars(sampling_of(options))}
-    report["figures"] = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    say(f"written to {options.out}")
+    rows = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
+    write_report(options, pipe, len(val), {"figures": rows})
 
 
-def evaluate_given(options: argparse.Namespace, pipe: Pipeline, found: Any, ruler: Any) -> None:
+def evaluate_given(options: argparse.Namespace, pipe: Pipeline, tokens: list, network: Any, real: list) -> None:
     """Pictures that begin with the token maps of real ones, and how good they are, as a table."""
-    from .evaluate import features_of, generated
+    from .evaluate import generated
+    from .fast import Ruler
 
-    say("| scales given | Fréchet ratio | hit ratio |\n|---|---|---|")
+    ruler, scores = Ruler.of(network, *real, pipe.spec.transformer.classes), []
     for count in options.given:
-        made = drain(generated(pipe, ruler.val.labels, sampling_of(options), found.tokens[:count]), f"{count} given")
-        *_, features = features_of(ruler.network, made)
-        price = ruler.price(features)
-        say(f"| {count} | {price.distance:.2f} | {price.hits:.2f} |")
+        made = drain(generated(pipe, ruler.val.labels, sampling_of(options), tokens[:count]), f"{count} given")
+        price = ruler.price(kept_features(network, made, options.cache, "made"))
+        scores.append({"given": count, "distance": price.distance, "hits": price.hits})
+    lines = ["| {given} | {distance:.3f} | {hits:.3f} |".format(**row) for row in scores]
+    say("\n".join(["| scales given | Fréchet ratio | hit ratio |", "|---|---|---|", *lines]))
+    write_report(options, pipe, len(ruler.val.labels), {"scores": scores})
+
+
+def write_report(options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict) -> None:
+    """What an evaluation found, as JSON in --out, with what it is of."""
+    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": pictures, **vars(sampling_of(options))}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report | found, indent=1), encoding="utf-8")
+    say(f"written to {options.out}")
 
 
 def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, train: Any, val: Any) -> None:
@@ -791,11 +805,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
             else:
                 scores.append(item)
     say(measure.table(scores))
-    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": min(options.count, len(val))}
-    report |= {**vars(sampling_of(options)), "scores": [vars(row) for row in scores]}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    say(f"written to {options.out}")
+    write_report(options, pipe, min(options.count, len(val)), {"scores": [vars(row) for row in scores]})
 
 
 def real_pictures(options: argparse.Namespace, network: torch.nn.Module, train: Any, val: Any) -> list:
@@ -986,13 +996,13 @@ def _loading_options(*commands: argparse.ArgumentParser) -> None:
 def _sampling_options(made: argparse.ArgumentParser) -> None:
     defaults = Sampling()
     made.add_argument("--guidance", type=float, default=defaults.guidance, help="how strictly to follow the class")
-    text = "share of it that grows with the scales, from nothing at the first"
+    text = "share of the guidance that grows with the scales, from nothing at the first to all at the last"
     made.add_argument("--ramp", type=float, default=defaults.ramp, help=text)
     made.add_argument(
         "--temperature", type=float, default=defaults.temperature, help="below 1 is safer, above 1 wilder"
     )
-    text = "what it has become at the last scale"
-    made.add_argument("--last-temperature", type=float, default=defaults.last_temperature, help=text)
+    text = "share of the temperature that is gone at the last scale"
+    made.add_argument("--cooling", type=float, default=defaults.cooling, help=text)
     made.add_argument("--top-k", type=int, default=defaults.top_k, help="draw from the k likeliest tokens, 0 = all")
     made.add_argument(
         "--top-p", type=float, default=defaults.top_p, help="draw from the likeliest of this mass, 1 = all"
@@ -1142,7 +1152,7 @@ def _train_decoder_command(commands: Any) -> None:
     made.add_argument("--perceptual", type=float, default=0.5, help="weight of the perceptual loss")
     made.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
     made.add_argument("--refine", type=int, default=0, help="channels that smooth the pixel-shuffle's blocks, 0 = none")
-    made.add_argument("--refine-blocks", type=int, default=0, help="residual blocks among them")
+    made.add_argument("--refine-blocks", type=int, default=0, help="residual blocks of that network")
     text = "let this model draw the last tokens of half of the pictures, so that the decoder gets used to them"
     made.add_argument("--drawn-by", metavar="MODEL", help=text)
     _device_option(made)
@@ -1160,7 +1170,7 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
-    text = "most of a picture's tokens to be replaced by wrong ones, which finer scales learn to make up for; 0 to 1"
+    text = "largest share of a picture's tokens that wrong ones replace, which finer scales learn to make up for"
     made.add_argument("--self-correction", type=float, default=0.0, help=text)
     text = f"parts to do without, of {', '.join(PARTS)}"
     made.add_argument("--without", choices=PARTS, nargs="+", default=(), help=text)
@@ -1226,9 +1236,10 @@ def _measuring_commands(commands: Any) -> None:
     measured.add_argument("model", help="name or path of a model")
     measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
-    measured.add_argument("--edit", action="store_true", help="measure edits instead of generation")
+    instead = measured.add_mutually_exclusive_group()
+    instead.add_argument("--edit", action="store_true", help="measure edits instead of generation")
     text = "so many first scales are real ones, and the rest is drawn: where is quality lost? several, with commas"
-    measured.add_argument("--given", type=integers, default=(), help=text)
+    instead.add_argument("--given", type=integers, default=(), help=text)
     measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
     measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
     measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")

@@ -162,8 +162,8 @@ def plain_steps(
         shown = quantizer.next_input(f_hat, scale).repeat(len(both) // len(labels), 1, 1)
         logits = var.logits(var.step(condition, shown, scale, cache))
         if len(both) > len(labels):
-            logits = guide(*logits.chunk(2), sampling.guidance * schedule.ratio(scale))
-        shares = plain_filter(logits / sampling.temperature, sampling.top_k, sampling.top_p).softmax(-1)
+            logits = guide(*logits.chunk(2), sampling.strength(scale, schedule))
+        shares = plain_filter(logits / sampling.heat(scale, schedule), sampling.top_k, sampling.top_p).softmax(-1)
         drawn = draw(shares, uniforms(seeds, scale, length).to(shares.device))
         tokens = torch.where(plan.keep[scale], plan.tokens[scale], drawn)
         f_hat = quantizer.add(f_hat, quantizer.codes(tokens), scale)

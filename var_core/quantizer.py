@@ -118,17 +118,20 @@ class Quantizer(nn.Module):
         """What the transformer is shown, and should say, when tokens are wrong and finer scales make up for it.
 
         `wrong` tokens take the places of those of a pyramid, each map (B, L_k), `where` it says so, bool (B, L_k).
-        Returns `teacher_input` of what that makes (B, L - L_0, C), and for every place the token (B, L) that says what
-        the pyramid's own says there and takes back what is wrong by then.
+        Returns `teacher_input` of what that makes (B, L - L_0, C), and for every place the token (B, L) whose code is
+        nearest to that of the pyramid's own and what the coarser wrong ones have left missing.
         """
         right = shown = self.empty(len(tokens[0]))
         inputs, wanted = [], []
         for scale, given in enumerate(tokens):
-            inputs.append(self.next_input(shown, scale))
+            if scale:
+                before = scale - 1
+                used = torch.where(where[before], wrong[before], wanted[before])
+                right = self.add(right, self.codes(tokens[before]), before)
+                shown = self.add(shown, self.codes(used), before)
+                inputs.append(self.next_input(shown, scale))
             wanted.append(self.nearest(self.codes(given) + self.pool(right - shown, scale), scale))
-            used = torch.where(where[scale], wrong[scale], wanted[scale])
-            right, shown = self.add(right, self.codes(given), scale), self.add(shown, self.codes(used), scale)
-        return torch.cat(inputs[1:], 1), torch.cat(wanted, 1)
+        return torch.cat(inputs, 1), torch.cat(wanted, 1)
 
 
 class CellQuantizer(Quantizer):

@@ -134,7 +134,7 @@ class Recipe:
         try:
             values = json.loads(text)
             edited = Edited.from_values(values["edited"]) if values.get("edited") else None
-            sampling = _typed(Sampling.from_values(values["sampling"]))
+            sampling = _typed(Sampling(**values["sampling"]))
             return _typed(cls(**{**values, "sampling": sampling, "edited": edited}))
         except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error

@@ -59,7 +59,9 @@ def claim(pipe: Pipeline, job: Job) -> None:
     asked = {"model": pipe.digest, "labels": list(job.labels), "seed": job.seed, "sampling": asdict(job.sampling)}
     note = job.out / NOTE
     if note.is_file():
-        if json.loads(note.read_text(encoding="utf-8")) != asked:
+        noted = json.loads(note.read_text(encoding="utf-8"))
+        # settings that there were not yet when it was written are as they were then, which is their default
+        if {**noted, "sampling": {**asdict(Sampling()), **noted["sampling"]}} != asked:
             raise ValueError(
                 f"{job.out} holds pictures of another model, class, seed or setting: choose another folder."
             )

@@ -1,7 +1,7 @@
 """From logits to tokens: guidance, filters, the draw; and the loop that makes every picture, one `Step` a scale."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +22,9 @@ class Sampling:
     """How tokens are drawn.
 
     `guidance` is the paper's cfg at the last scale, 0 = off; a share `ramp` of it grows with the scales, from nothing
-    at the first (1, the paper's way), and the rest is there at all of them. `temperature` is that of the first scale,
-    `last_temperature` that of the last; those between lie between. `top_k` 0 and `top_p` 1 filter nothing (the paper's
-    authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
+    at the first (1, the paper's way), and the rest is there at all of them. `temperature` falls with the scales until a
+    share `cooling` of it is gone at the last (0, the paper's way: nothing). `top_k` 0 and `top_p` 1 filter nothing (the
+    paper's authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
     `smooth` mixes codes by probability instead of choosing one: pleasant to look at, worse in the metrics.
     So many last scales, `unguided_scales`, are drawn without guidance, for half of their work.
     """
@@ -32,7 +32,7 @@ class Sampling:
     guidance: float = 4.0
     ramp: float = 1.0
     temperature: float = 1.0
-    last_temperature: float = 1.0
+    cooling: float = 0.0
     top_k: int = 100
     top_p: float = 0.95
     smooth: bool = False
@@ -42,7 +42,7 @@ class Sampling:
         _within("guidance", self.guidance, 0, 30)
         _within("ramp", self.ramp, 0, 1)
         _within("temperature", self.temperature, 0.05, 5)
-        _within("last_temperature", self.last_temperature, 0.05, 5)
+        _within("cooling", self.cooling, 0, 0.95)
         _within("top_k", self.top_k, 0, 1_000_000)
         _within("top_p", self.top_p, 0, 1)
         _within("unguided_scales", self.unguided_scales, 0, 1000)
@@ -53,19 +53,20 @@ class Sampling:
         return self.guidance * share * (scale < len(schedule) - self.unguided_scales)
 
     def heat(self, scale: int, schedule: Schedule) -> float:
-        """The temperature at a scale; cell by cell there is but one scale, the last."""
-        return self.temperature + (self.last_temperature - self.temperature) * schedule.ratio(scale)
+        """The temperature at a scale."""
+        return self.temperature * (1 - self.cooling * schedule.ratio(scale))
 
-    @property
-    def temperatures(self) -> str:
-        """In words: the first, and the last if it is another."""
-        first, last = f"{self.temperature:g}", f"{self.last_temperature:g}"
-        return first if first == last else f"{first} to {last}"
-
-    @classmethod
-    def from_values(cls, values: Mapping[str, object]) -> "Sampling":
-        """The inverse of `asdict`, also of files written before there was a choice of ramp and last temperature."""
-        return cls(**{"ramp": 1.0, "last_temperature": values["temperature"], **values})
+    def words(self) -> list[str]:
+        """The settings as a user reads them; what does nothing is left out."""
+        said = [f"guidance {self.guidance:g}", f"temperature {self.temperature:g}"]
+        said += [f"top-k {self.top_k}", f"top-p {self.top_p:g}"]
+        others = {
+            f"ramp {self.ramp:g}": self.ramp != 1,
+            f"cooling {self.cooling:g}": self.cooling,
+            "smooth": self.smooth,
+            f"{self.unguided_scales} scales unguided": self.unguided_scales,
+        }
+        return [*said, *(name for name, on in others.items() if on)]
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -303,7 +303,7 @@ def _shared(wanted: list[int], most: int) -> list[int]:
 
 def _about(values: dict) -> About:
     """From JSON; TypeError, KeyError or ValueError if it is something else."""
-    sides, sampling = tuple(values["sides"]), Sampling.from_values(values["sampling"])
+    sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
     about = About(**{**values, "sides": sides, "seeds": tuple(values["seeds"]), "sampling": sampling})
     plain = {str: (str,), int: (int,), bool: (bool,), float: (float, int)}
     for part in (about, sampling):

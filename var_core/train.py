@@ -709,6 +709,11 @@ def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
         )
 
 
+def same_in_file(stored: Tokenizer, tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer of a model file, which holds half of the digits, gives the tokens of this one."""
+    return fingerprint(stored) == fingerprint(copy.deepcopy(tokenizer).half())
+
+
 def fingerprint(tokenizer: Tokenizer) -> str:
     """SHA-256, in hex, of the weights that decide which tokens a picture gets: all but the decoder's."""
     digest = hashlib.sha256()

@@ -32,7 +32,7 @@ from .train import (
 from .transformer import VAR
 from .vqvae import Tokenizer
 
-COLDEST = 0.3  # last temperature at which it draws; up to 1
+COOLING = 0.7  # at most, when it draws
 DRAWN = 3  # scales, at most, that a transformer draws of a picture
 SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judged
 
@@ -58,9 +58,19 @@ class PatchDiscriminator(nn.Module):
         return self.layers(images)
 
 
-def refined(tokenizer: Tokenizer, channels: int, blocks: int = 0) -> Tokenizer:
-    """A copy of a tokenizer that refines with so many channels and residual blocks, and for now decodes as before."""
-    copied = Tokenizer(replace(tokenizer.config, refine=channels, refine_blocks=blocks))
+def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokenizer:
+    """A copy of a tokenizer that refines with so many channels and residual blocks, and for now decodes as before.
+
+    0 is as many as it has. ValueError for other channels than it has already, or fewer blocks.
+    """
+    old = tokenizer.config
+    config = replace(old, refine=channels or old.refine, refine_blocks=blocks or old.refine_blocks)
+    if old.refine and (config.refine != old.refine or config.refine_blocks < old.refine_blocks):
+        raise ValueError(
+            f"refine {config.refine}, refine_blocks {config.refine_blocks}: the tokenizer has {old.refine} and "
+            f"{old.refine_blocks}; choose as many channels, and as many blocks or more."
+        )
+    copied = Tokenizer(config)
     load_strict(copied, {**copied.state_dict(), **copy.deepcopy(tokenizer.state_dict())})
     return copied
 
@@ -69,9 +79,9 @@ class DecoderTask:
     """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
 
     For the first `alone` steps only the discriminator learns from its loss, so that it has something to say.
-    `refine` and `refine_blocks` > 0 give the decoder a `Refinement` of such sizes first. With a `var`, half of the
-    pictures have their last tokens drawn by it: it decides them one by one, so that together they say less than those
-    of a real picture, and the decoder learns what such tokens are likely to mean.
+    The decoder is that of `tokenizer` itself, see `refined`. With a `var`, half of the pictures have their last tokens
+    drawn by it: it decides them one by one, so that together they say less than those of a real picture, and the
+    decoder learns what such tokens are likely to mean.
     """
 
     KIND = "decoder"
@@ -88,16 +98,9 @@ class DecoderTask:
         perceptual: float = 0.5,
         adversarial: float = 0.1,
         alone: int = 200,
-        refine: int = 0,
-        refine_blocks: int = 0,
         var: VAR | None = None,
     ):
-        old = tokenizer.config
-        self.model = (
-            refined(tokenizer, refine or old.refine, refine_blocks or old.refine_blocks)
-            .to(device, memory_format=torch.channels_last)
-            .requires_grad_(False)
-        )
+        self.model = tokenizer.to(device, memory_format=torch.channels_last).requires_grad_(False)
         for part in (self.model.after_quantizer, self.model.decoder):
             part.requires_grad_(True)
         self.optimisation, self.device = optimisation, device
@@ -122,7 +125,7 @@ class DecoderTask:
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
             f_hat = self.model.quantizer.features(self.schedule.split(tokens))
             if self.var:
-                self.draw(f_hat, tokens, self.train.labels[rows], chance, share)
+                f_hat = self.drawn(f_hat, tokens, self.train.labels[rows], chance, share)
         decoded = self.model.decode_unclamped(f_hat).float()
         pixels = pixel_loss(decoded, images)
         # Both networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
@@ -136,21 +139,22 @@ class DecoderTask:
         measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "fooled": fooled.item()}
         return pixels + self.perceptual * perceived + weight * fooled, measured
 
-    def draw(self, f_hat: Tensor, tokens: Tensor, labels: Tensor, chance: np.random.Generator, share: slice) -> None:
-        """Put into half of the rows of f_hat (b, C, s_K, s_K) what they are when up to DRAWN last scales are drawn."""
+    def drawn(self, f_hat: Tensor, tokens: Tensor, labels: Tensor, chance: np.random.Generator, share: slice) -> Tensor:
+        """f_hat (b, C, s_K, s_K) of tokens (b, L), but of half of them with up to DRAWN last scales drawn anew."""
         size, scales = self.optimisation.batch, len(self.schedule)
         chosen, seeds = chance.random(size)[share] < 0.5, chance.integers(2**62, size=size)[share]
         firsts = scales - 1 - chance.integers(min(DRAWN, scales), size=size)[share]
-        sampling = Sampling(guidance=0.0, last_temperature=COLDEST + (1 - COLDEST) * chance.random())
+        sampling = Sampling(guidance=0.0, cooling=COOLING * chance.random())
         rows = torch.from_numpy(chosen.nonzero()[0])
         if not len(rows):
-            return
-        first = torch.from_numpy(firsts)[rows, None]
-        given = [part[rows] for part in self.schedule.split(tokens)]
-        plan = Plan(given, [(scale < first).expand_as(part) for scale, part in enumerate(given)])
-        drawn = (self.var, self.model.quantizer, labels[rows], tuple(seeds[chosen].tolist()), sampling, plan)
-        *_, last = steps(*drawn)
-        f_hat[rows] = last.f_hat
+            return f_hat
+        plans = [
+            Plan.resume(self.schedule.split(own), int(first))
+            for own, first in zip(tokens[rows].split(1), firsts[chosen], strict=True)
+        ]
+        asked = (labels[rows], tuple(seeds[chosen].tolist()), sampling, Plan.joined(plans))
+        *_, last = steps(self.var, self.model.quantizer, *asked)
+        return f_hat.index_copy(0, rows.to(f_hat.device), last.f_hat)
 
     def after(self, _step: int) -> dict[str, float]:
         """One step of the discriminator, on the same pictures."""
@@ -179,6 +183,7 @@ class DecoderTask:
             "tokenizer": fingerprint(self.model),
             "judge": self.judge.state_dict(),
             "judge_optimizer": self.judge_optimizer.state_dict(),
+            "drawn": self.var is not None,
         }
 
     def load_extra_state(self, state: dict) -> None:

@@ -265,14 +265,12 @@ def _write_bar(sheet: Image.Image, top: int, ticks: tuple[str, ...]) -> None:
 def _write_header(sheet: Image.Image, trace: Trace) -> None:
     """What the picture is of, and how it was made."""
     about, width = trace.about, sheet.width - 2 * MARGIN
-    sampling = about.sampling
     different = list(dict.fromkeys(about.seeds))
     seed = f"seed{'s' * (len(different) > 1)} {', '.join(map(str, different))}"
     source = {"drawn": seed, "edited": f"edited, {seed}", "opened": "a picture given"}
-    parts = [source[about.origin], f"model {about.model}", f"guidance {sampling.guidance:g}"]
-    parts += [f"temperature {sampling.temperatures}", f"top-k {sampling.top_k}", f"top-p {sampling.top_p:g}"]
+    parts = [source[about.origin], f"model {about.model}", *about.sampling.words()]
     _write(sheet, (MARGIN, MARGIN - 10), about.class_name, _font(36, bold=True), INK, width)
-    _write(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts + ["smooth"] * sampling.smooth), _font(18), QUIET, width)
+    _write(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts), _font(18), QUIET, width)
 
 
 def _counted(side: int) -> str:

@@ -69,7 +69,7 @@ class Refinement(nn.Module):
     Between the first and the last are `blocks` residual blocks; none of them does anything before training.
     """
 
-    def __init__(self, channels: int, blocks: int = 0, groups: int = 1):
+    def __init__(self, channels: int, blocks: int, groups: int):
         super().__init__()
         self.unshuffle, self.shuffle = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
         self.conv1 = nn.Conv2d(12, channels, 3, padding=1)
