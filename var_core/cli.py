@@ -512,7 +512,8 @@ def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
     made = checkpoints.load(options.drawn_by, dtype=pick_dtype(options.precision, device), device=device)
     if made.spec.tokenizer.order != SCALES or not same_in_file(made.tokenizer, tokenizer):
         raise ValueError(f"{options.drawn_by} draws tokens of another tokenizer than {options.tokenizer}.")
-    if made.spec.class_names != Classes.of(options.data).names:
+    drawn, wanted = ([name.casefold() for name in of] for of in (made.spec.class_names, Classes.of(options.data).names))
+    if drawn != wanted:  # a file begins names with a capital
         raise ValueError(f"{options.drawn_by} draws other classes than those in {options.data}.")
     return made.var
 
