@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from var_core.checkpoints import from_published, load_strict
-from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
+from var_core.config import LOOKS, ModelSpec, TokenizerConfig, TransformerConfig
 from var_core.transformer import VAR
 from var_core.vqvae import Tokenizer
 
@@ -50,7 +50,7 @@ def published_state(name: str, part: str) -> dict[str, torch.Tensor]:
 
 
 def spec(name: str) -> ModelSpec:
-    """The sizes of a golden configuration."""
+    """The sizes of a golden configuration, as its converted file tells them."""
     d, _ = golden(name)
     shared = {"sides": tuple(d["patch_nums"]), "vocabulary": d["V"], "code_width": d["Cvae"]}
     return ModelSpec(
@@ -64,6 +64,7 @@ def spec(name: str) -> ModelSpec:
             heads=d["depth"],
             shared_adaln=d["shared_aln"],
         ),
+        looks=LOOKS,
     )
 
 

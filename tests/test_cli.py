@@ -17,6 +17,7 @@ from var_core import checkpoints, rows
 from var_core.cli import parser, settings_of
 from var_core.edit import CHANGING, REPAINTING
 from var_core.recipe import Recipe
+from var_core.sampling import Sampling
 from var_core.scaling import Point
 from var_core.train import load_state
 
@@ -204,9 +205,10 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert run("plot", transformer) == 0
     assert (transformer / "curves.png").stat().st_size > 1000
     exporting = ("--data", data, "--tokenizer", tokenizer, "--transformer", transformer)
-    assert run("export", *exporting, "--name", "trained", "--out", out) == 0
+    assert run("export", *exporting, "--name", "trained", "--out", out, "--guidance", 3, "--ramp", 0) == 0
     further = ("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4)
     spec = checkpoints.load(str(out)).spec
+    assert spec.looks == Sampling(guidance=3.0, ramp=0.0)
     assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
     assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json", "--cache", tmp_path) == 0
     report = json.loads((tmp_path / "figures.json").read_text())
@@ -218,6 +220,10 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     for row, name in zip(rows, ("reconstructions", "generated"), strict=True):
         assert float(row[1]) == pytest.approx(figures[f"Fréchet distance to train, {name}"], abs=0.0006)
     given = json.loads((tmp_path / "given.json").read_text())
+    assert (report["guidance"], report["ramp"]) == (3.0, 0.0)  # as the model draws best, unless asked otherwise
+    assert run(*partly, "4", "--ramp", 0.5, "--out", tmp_path / "asked.json") == 0
+    asked = json.loads((tmp_path / "asked.json").read_text())
+    assert (asked["guidance"], asked["ramp"]) == (3.0, 0.5)
     assert [row["given"] for row in given["scores"]] == [4, 0] and given["digest"] == report["digest"]
     assert "given (5,): choose 0 to 4, the scales" in fails(capsys, *partly, "5")
     assert run(*further) == 0  # its tokens are now others than those that the transformer has learned

@@ -6,7 +6,7 @@ import json
 import pytest
 from tiny import SPEC, in_order
 
-from var_core.config import SPECS, ModelSpec, TokenizerConfig, TransformerConfig
+from var_core.config import SPECS, ModelSpec, Sampling, TokenizerConfig, TransformerConfig
 
 SYNONYMS = (
     ("Nelumbo", "water lily"),
@@ -33,6 +33,15 @@ def test_specs_are_the_five_published_models():
 )
 def test_a_spec_survives_json(spec):
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_a_model_says_how_it_draws_best_or_draws_as_the_paper_does():
+    values = dataclasses.replace(SPEC, looks=Sampling(guidance=3.0, ramp=0.0)).to_dict()
+    assert ModelSpec.from_dict(values).looks == Sampling(guidance=3.0, ramp=0.0)
+    with pytest.raises(ValueError, match=r"ramp 2 is out of range"):
+        ModelSpec.from_dict({**values, "looks": {"ramp": 2}})
+    del values["looks"]  # as in files from before there was this
+    assert ModelSpec.from_dict(values).looks == Sampling()
 
 
 def test_an_unknown_field_is_refused():

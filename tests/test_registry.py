@@ -11,7 +11,7 @@ from published import DATA
 
 from var_core import registry
 from var_core.checkpoints import HALVED
-from var_core.config import SPECS
+from var_core.config import METRICS, SPECS
 from var_core.registry import MODELS, fits, named, short_of_disk, size
 from var_core.transformer import VAR
 from var_core.vqvae import Tokenizer
@@ -70,9 +70,9 @@ def test_memory_is_that_of_the_weights_as_they_are_loaded_and_some_more(name, dt
 
 def test_settings_are_those_of_the_paper_and_its_demo():
     for model in MODELS.values():
-        assert (model.metrics.guidance, model.metrics.top_k, model.metrics.top_p) == (1.5, 900, 0.96)
-        assert (model.looks.guidance, model.looks.top_k, model.looks.top_p) == (4.0, 900, 0.95)
-        assert not model.metrics.smooth
+        assert (METRICS.guidance, METRICS.top_k, METRICS.top_p) == (1.5, 900, 0.96)
+        assert (model.spec.looks.guidance, model.spec.looks.top_k, model.spec.looks.top_p) == (4.0, 900, 0.95)
+        assert not METRICS.smooth
 
 
 def test_a_name_is_found_in_any_case_and_another_lists_all():

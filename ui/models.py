@@ -10,10 +10,10 @@ import gradio as gr
 
 from var_core import checkpoints
 from var_core.atlas import Atlas
+from var_core.config import Sampling
 from var_core.download import Progress, fetch, supply
 from var_core.pipeline import Pipeline
 from var_core.registry import MODELS, Published, fits, size
-from var_core.sampling import Sampling
 
 from . import look, parts, runs
 from .lab import Slot, atlas_of
@@ -43,7 +43,7 @@ class Models:
     @property
     def looks(self) -> Sampling:
         """How the loaded model draws best."""
-        return MODELS[self.pipe.spec.name].looks if self.pipe.spec.name in MODELS else Sampling()
+        return self.pipe.spec.looks
 
     @property
     def names(self) -> list[str]:

@@ -23,12 +23,12 @@ from tqdm import tqdm
 
 from . import __version__, checkpoints, processes, rows
 from .canvas import FILLS, Box
-from .config import ORDERS, SCALES, SPECS, ModelSpec, TokenizerConfig, TransformerConfig
+from .config import METRICS, ORDERS, SCALES, SPECS, ModelSpec, TokenizerConfig, TransformerConfig
 from .edit import CHANGING, REPAINTING, Edit, Settings, onward, run
 from .images import grid, open_mask, open_photo
 from .pipeline import Pipeline, Request, pick_device, pick_dtype, use_threads
 from .recipe import Recipe
-from .registry import LOOKS, METRICS, MODELS, fits, named, short_of_memory, size
+from .registry import MODELS, fits, named, short_of_memory, size
 from .sampling import Sampling
 from .schedule import Schedule
 from .transformer import PARTS
@@ -84,7 +84,7 @@ def generate(options: argparse.Namespace) -> None:
     """Pictures of one class, seeds counting up from --seed, each a PNG with its recipe."""
     pipe = loaded(options)
     label = pipe.spec.label(options.class_name)
-    sampling = sampling_of(options)
+    sampling = sampling_of(options, pipe.spec.looks)
     if not 1 <= options.count <= 1000:
         raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
     if options.scales:
@@ -113,7 +113,7 @@ def sample(options: argparse.Namespace) -> None:
     spec = pipe.spec
     names = options.classes.split(",")
     labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
-    sampling = METRICS if options.metrics else sampling_of(options)
+    sampling = METRICS if options.metrics else sampling_of(options, pipe.spec.looks)
     job = work.Job(options.count, labels, options.out, options.seed, sampling, options.batch)
     if pipe.at_once(job.request(range(job.batch))) < job.batch:
         say(f"Memory is short for {job.batch} pictures at once: they are made in parts.")
@@ -129,6 +129,7 @@ def sample(options: argparse.Namespace) -> None:
         say(f"{job.count} pictures in {options.out}, all of them in {packed}")
 
 
+DRAWING = "how tokens are drawn (what is not given: as the model draws best)"
 PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the others wait
 
 
@@ -213,7 +214,8 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
         raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
     label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
     seeds = tuple(range(options.seed, options.seed + options.count))
-    job = Edit(photo, painted, (label,) * options.count, seeds, sampling_of(options), settings_of(options))
+    sampling = sampling_of(options, pipe.spec.looks)
+    job = Edit(photo, painted, (label,) * options.count, seeds, sampling, settings_of(options))
     if options.box:
         return looking_at(job, options.box, options.extend)
     return onward(job, *options.extend) if any(options.extend) else job
@@ -239,9 +241,10 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return replace(usual, **{name: value for name, value in asked.items() if value is not None})
 
 
-def sampling_of(options: argparse.Namespace) -> Sampling:
-    """The sampling settings on the command line."""
-    return Sampling(**{field.name: getattr(options, field.name) for field in fields(Sampling)})
+def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:
+    """The sampling settings on the command line; what is not there is as `usual`."""
+    names = [field.name for field in fields(Sampling) if hasattr(options, field.name)]
+    return replace(usual, **{name: getattr(options, name) for name in names})
 
 
 def replay(options: argparse.Namespace) -> None:
@@ -260,7 +263,7 @@ def trace(options: argparse.Namespace) -> None:
 
     check_trace(options)
     pipe = loaded(options)
-    sampling = sampling_of(options)
+    sampling = sampling_of(options, pipe.spec.looks)
     label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
     if options.picture:
         tokens = pipe.encode(Image.fromarray(open_photo(options.picture)))
@@ -704,9 +707,10 @@ def export(options: argparse.Namespace) -> None:
     from .train import load_tokenizer, load_transformer
 
     out = options.out or checkpoints.FOLDER / f"{options.name}.safetensors"
-    tokenizer = load_tokenizer(options.tokenizer)
+    tokenizer, looks = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
     classes, train, _ = read_pictures(options, tokenizer.config.image_side)
-    write(out, options.name, tokenizer, load_transformer(options.transformer, tokenizer), classes, train)
+    var = load_transformer(options.transformer, tokenizer)
+    write(out, options.name, tokenizer, var, classes, train, looks)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
@@ -749,7 +753,7 @@ def evaluate(options: argparse.Namespace) -> None:
     real = real_pictures(options, network, train, val)
     if options.given:
         return evaluate_given(options, pipe, found.tokens, network, real)
-    made = drain(measure.generated(pipe, val.labels, sampling_of(options)), "generating")
+    made = drain(measure.generated(pipe, val.labels, sampling_of(options, pipe.spec.looks)), "generating")
     copies, pictures = (
         kept_features(network, pixels, options.cache, name)
         for name, pixels in (("copies", found.pixels), ("made", made))
@@ -767,8 +771,9 @@ def evaluate_given(options: argparse.Namespace, pipe: Pipeline, tokens: list, ne
     from .fast import Ruler
 
     ruler, scores = Ruler.of(network, *real, pipe.spec.transformer.classes), []
+    sampling = sampling_of(options, pipe.spec.looks)
     for count in options.given:
-        made = drain(generated(pipe, ruler.val.labels, sampling_of(options), tokens[:count]), f"{count} given")
+        made = drain(generated(pipe, ruler.val.labels, sampling, tokens[:count]), f"{count} given")
         price = ruler.price(kept_features(network, made, options.cache, "made"))
         scores.append({"given": count, "distance": price.distance, "hits": price.hits})
     lines = ["| {given} | {distance:.3f} | {hits:.3f} |".format(**row) for row in scores]
@@ -778,7 +783,8 @@ def evaluate_given(options: argparse.Namespace, pipe: Pipeline, tokens: list, ne
 
 def write_report(options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict) -> None:
     """What an evaluation found, as JSON in --out, with what it is of."""
-    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": pictures, **vars(sampling_of(options))}
+    drawn = vars(sampling_of(options, pipe.spec.looks))
+    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": pictures, **drawn}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report | found, indent=1), encoding="utf-8")
     say(f"written to {options.out}")
@@ -793,7 +799,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     network = ImageFeatures()
     seen = kept_features(network, train.pixels, options.cache, "train")
     judge = measure.Judge(network, Gaussian.of(seen), Probe.fit(seen, train.labels, len(classes.names)))
-    ways, scores = measure.methods(pipe, sampling_of(options), train), []
+    ways, scores = measure.methods(pipe, sampling_of(options, pipe.spec.looks), train), []
     wanted = [name for name in ways if options.rows is None or re.search(options.rows, name)]
     work = measure.measure(
         {name: ways[name] for name in wanted}, judge, val.spread(options.count), measure.other_classes(classes.groups)
@@ -850,14 +856,14 @@ def bench(options: argparse.Namespace) -> None:
     pipe = loaded(options)
     repeats = options.repeats or (20 if options.trace else 7)
     if options.edit:
-        guided, plain = measure.edits(pipe, sampling_of(options), repeats)
+        guided, plain = measure.edits(pipe, sampling_of(options, pipe.spec.looks), repeats)
         say(f"class edit {1e3 * guided:.0f} ms, the same without a class {1e3 * plain:.0f} ms: {plain / guided:.2f}")
         return
     if options.trace:
-        plain, traced = measure.traces(pipe, sampling_of(options), repeats)
+        plain, traced = measure.traces(pipe, sampling_of(options, pipe.spec.looks), repeats)
         say(f"picture {1e3 * plain:.0f} ms, with all of it recorded {1e3 * traced:.0f} ms: {traced / plain:.2f}")
         return
-    request = Request((0,), (0,), sampling_of(options))
+    request = Request((0,), (0,), sampling_of(options, pipe.spec.looks))
     say(measure.report(*measure.measure(pipe, request, repeats)))
 
 
@@ -871,7 +877,7 @@ def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
         pipes = {dtype: random_pipeline(spec, dtype) for dtype in fast.DTYPES}
     else:
         pipes = {dtype: Pipeline.load(options.model, device="cpu", dtype=dtype) for dtype in fast.DTYPES}
-    ways = fast.modes(LOOKS if spec else sampling_of(options))
+    ways = fast.modes(sampling_of(options, pipes[fast.EXACT].spec.looks))
     found = drain(fast.prices(pipes, ways, ruler(options, pipes[fast.EXACT])), "prices") if options.data else []
     say(fast.report(ways, fast.seconds(pipes, ways, options.repeats or 5), found))
 
@@ -886,11 +892,11 @@ def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
     if spec:
         from .ladder import random_pipeline
 
-        pipe, sampling = random_pipeline(spec, "float32"), LOOKS
+        pipe = random_pipeline(spec, "float32")
     else:
-        pipe, sampling = loaded(options), sampling_of(options)
+        pipe = loaded(options)
     pipe.spec.need_scales("--previews")
-    ways = previews.ways(pipe)
+    ways, sampling = previews.ways(pipe), sampling_of(options, pipe.spec.looks)
     if not spec:
         judged = [*ways[:-1], *previews.maps(pipe, sampling)]
         found = previews.distances(pipe.tokenizer, judged, previews.drawn(pipe, previews.JUDGED, sampling))
@@ -934,12 +940,12 @@ def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
         ways = {**ways, **ladder.COMPILED}
     if options.batch < 1:
         raise ValueError(f"batch {options.batch}: choose 1 or more.")
-    rungs = ladder.climb(spec, options.repeats or 3, LOOKS, ways, device, options.batch)
+    rungs = ladder.climb(spec, options.repeats or 3, spec.looks, ways, device, options.batch)
     say(ladder.report(rungs, Schedule.of(spec.tokenizer)))
     say(f"\n{options.batch} pictures at once on {device}: {ladder.throughput(rungs, options.batch)}")
     if device != "cpu":
         return
-    held = ", ".join(f"{name} {peak / 2**20:.0f} MiB" for name, peak in ladder.peaks(spec, LOOKS).items())
+    held = ", ".join(f"{name} {peak / 2**20:.0f} MiB" for name, peak in ladder.peaks(spec, spec.looks).items())
     say(f"\npeak memory of a process that makes one picture: {held}; threads: {torch.get_num_threads()}")
 
 
@@ -994,24 +1000,23 @@ def _loading_options(*commands: argparse.ArgumentParser) -> None:
         made.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
 
 
-def _sampling_options(made: argparse.ArgumentParser) -> None:
-    defaults = Sampling()
-    made.add_argument("--guidance", type=float, default=defaults.guidance, help="how strictly to follow the class")
-    text = "share of the guidance that grows with the scales, from nothing at the first to all at the last"
-    made.add_argument("--ramp", type=float, default=defaults.ramp, help=text)
-    made.add_argument(
-        "--temperature", type=float, default=defaults.temperature, help="below 1 is safer, above 1 wilder"
-    )
-    text = "share of the temperature that is gone at the last scale"
-    made.add_argument("--cooling", type=float, default=defaults.cooling, help=text)
-    made.add_argument("--top-k", type=int, default=defaults.top_k, help="draw from the k likeliest tokens, 0 = all")
-    made.add_argument(
-        "--top-p", type=float, default=defaults.top_p, help="draw from the likeliest of this mass, 1 = all"
-    )
-    made.add_argument("--smooth", action="store_true", help="mix codes instead of choosing one")
-    made.add_argument(
-        "--unguided-scales", type=int, default=0, help="last scales drawn without guidance: faster, a little worse"
-    )
+def _sampling_options(made: argparse.ArgumentParser, title: str = DRAWING) -> None:
+    """What is not given is not in the namespace: see `sampling_of`."""
+    group = made.add_argument_group(title)
+    ramp = "share of the guidance that grows with the scales, from nothing at the first to all at the last"
+    last = "last scales drawn without guidance: faster, a little worse"
+    for name, kind, text in (
+        ("--guidance", float, "how strictly to follow the class"),
+        ("--ramp", float, ramp),
+        ("--temperature", float, "below 1 is safer, above 1 wilder"),
+        ("--cooling", float, "share of the temperature that is gone at the last scale"),
+        ("--top-k", int, "draw from the k likeliest tokens, 0 = all"),
+        ("--top-p", float, "draw from the likeliest of this mass, 1 = all"),
+        ("--unguided-scales", int, last),
+    ):
+        group.add_argument(name, type=kind, default=argparse.SUPPRESS, help=text)
+    text = "mix codes instead of choosing one"
+    group.add_argument("--smooth", action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
 
 
 def _picture_commands(commands: Any) -> None:
@@ -1279,6 +1284,7 @@ def _run_commands(commands: Any) -> None:
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model")
     pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")
+    _sampling_options(pack, "how the model draws best, which its file will say")
     shown = _command(commands, "atlas", atlas)
     shown.add_argument("model", help="name or path of a model")
     shown.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")

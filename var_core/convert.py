@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from .checkpoints import FOLDER, PARTS, SUFFIX, TYPES, from_published, load_strict, read_spec, reading
-from .config import OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, ModelSpec, TokenizerConfig, TransformerConfig
+from .config import LOOKS, OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, ModelSpec, TokenizerConfig, TransformerConfig
 from .imagenet import classes
 from .images import from_pil
 from .registry import MODELS, TOKENIZER_FILE
@@ -173,7 +173,7 @@ def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> Mo
     """
     try:
         sizes = _transformer_sizes(read(transformer))
-        spec = ModelSpec(name or transformer.stem, tokenizer_sizes(tokenizer, sizes.sides), sizes)
+        spec = ModelSpec(name or transformer.stem, tokenizer_sizes(tokenizer, sizes.sides), sizes, looks=LOOKS)
     except KeyError as error:
         raise ValueError(
             f"{error.args[0]} is missing: give the transformer's file (for example var_d16.pth) and the tokenizer's "

@@ -8,14 +8,11 @@ import torch
 
 from .budget import decoder_bytes, free_memory, picture_bytes
 from .config import SPECS, ModelSpec
-from .sampling import Sampling
 
 REPOSITORY = "FoundationVision/var"
 TOKENIZER_FILE = "vae_ch160v4096z32.pth"
 TOKENIZER_PARAMETERS = 108_948_355
 DOWNLOADS = ".downloads"  # folder for files on their way, inside that of the models
-LOOKS = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # for single pictures
-METRICS = Sampling(guidance=1.5, top_k=900, top_p=0.96)  # those of the published FID
 WITHOUT_WEIGHTS = 0.5e9  # bytes of memory that the program takes besides a model and its work, roughly
 
 
@@ -31,8 +28,6 @@ class Published:
     tokenizer_file: str = TOKENIZER_FILE
     tokenizer_parameters: int = TOKENIZER_PARAMETERS
     repository: str = REPOSITORY
-    looks: Sampling = LOOKS
-    metrics: Sampling = METRICS
 
     @property
     def name(self) -> str:

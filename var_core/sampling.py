@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .config import Sampling
 from .memory import Memory, Reader
 from .plan import Plan, moved
 from .quantizer import Quantizer
@@ -15,63 +16,6 @@ from .schedule import Schedule
 from .transformer import VAR
 
 Seed = int | tuple[int, ...]  # of a picture: one for all scales, or one for each
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How tokens are drawn.
-
-    `guidance` is the paper's cfg at the last scale, 0 = off; a share `ramp` of it grows with the scales, from nothing
-    at the first (1, the paper's way), and the rest is there at all of them. `temperature` falls with the scales until a
-    share `cooling` of it is gone at the last (0, the paper's way: nothing). `top_k` 0 and `top_p` 1 filter nothing (the
-    paper's authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
-    `smooth` mixes codes by probability instead of choosing one: pleasant to look at, worse in the metrics.
-    So many last scales, `unguided_scales`, are drawn without guidance, for half of their work.
-    """
-
-    guidance: float = 4.0
-    ramp: float = 1.0
-    temperature: float = 1.0
-    cooling: float = 0.0
-    top_k: int = 100
-    top_p: float = 0.95
-    smooth: bool = False
-    unguided_scales: int = 0
-
-    def __post_init__(self):
-        _within("guidance", self.guidance, 0, 30)
-        _within("ramp", self.ramp, 0, 1)
-        _within("temperature", self.temperature, 0.05, 5)
-        _within("cooling", self.cooling, 0, 0.95)
-        _within("top_k", self.top_k, 0, 1_000_000)
-        _within("top_p", self.top_p, 0, 1)
-        _within("unguided_scales", self.unguided_scales, 0, 1000)
-
-    def strength(self, scale: int, schedule: Schedule) -> float:
-        """t of `guide` at a scale: the paper's cfg * k / (K - 1) if all grows; 0 at the last `unguided_scales`."""
-        share = 1 - self.ramp + self.ramp * schedule.ratio(scale)
-        return self.guidance * share * (scale < len(schedule) - self.unguided_scales)
-
-    def heat(self, scale: int, schedule: Schedule) -> float:
-        """The temperature at a scale."""
-        return self.temperature * (1 - self.cooling * schedule.ratio(scale))
-
-    def words(self) -> list[str]:
-        """The settings as a user reads them; what does nothing is left out."""
-        said = [f"guidance {self.guidance:g}", f"temperature {self.temperature:g}"]
-        said += [f"top-k {self.top_k}", f"top-p {self.top_p:g}"]
-        others = {
-            f"ramp {self.ramp:g}": self.ramp != 1,
-            f"cooling {self.cooling:g}": self.cooling,
-            "smooth": self.smooth,
-            f"{self.unguided_scales} scales unguided": self.unguided_scales,
-        }
-        return [*said, *(name for name, on in others.items() if on)]
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} {value} is out of range: choose {low} to {high}.")
 
 
 @dataclass(frozen=True)

@@ -739,11 +739,19 @@ def fitted_preview(tokenizer: Tokenizer, pictures: PictureSet, count: int = 512)
     return preview
 
 
-def export(out: Path, name: str, tokenizer: Tokenizer, var: VAR, classes: Classes, train: PictureSet) -> None:
-    """Write a checkpoint for the app; tokens come in the transformer's order."""
+def export(
+    out: Path,
+    name: str,
+    tokenizer: Tokenizer,
+    var: VAR,
+    classes: Classes,
+    train: PictureSet,
+    looks: Sampling,
+) -> None:
+    """Write a checkpoint for the app; tokens come in the transformer's order, and `looks` is how it draws best."""
     tokenizer = tokenizer.reordered(var.config.order)
     names = tuple(word[:1].upper() + word[1:] for word in classes.names)
-    spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups)
+    spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups, looks=looks)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, spec, tokenizer, fitted_preview(tokenizer, train), var)
 
