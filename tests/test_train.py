@@ -31,7 +31,6 @@ from var_core.train import (
     TokenizerTask,
     Trainer,
     TransformerTask,
-    adapted,
     fingerprint,
     fitted_preview,
     grown,
@@ -144,31 +143,6 @@ def test_training_starts_from_given_weights_and_leaves_them_alone(folder):
     loss.backward()
     torch.optim.SGD(begun.model.parameters(), lr=1.0).step()
     assert_same(given.state_dict(), before)
-
-
-@torch.no_grad()
-def test_a_transformer_for_other_maps_knows_what_the_same_maps_knew():
-    given = tiny.networks()[2]
-    made = adapted(given, replace(given.config, sides=(1, 2, 3, 6)))
-    assert made.schedule.total == 50
-    for name, value in made.state_dict().items():
-        if name not in ("position_embedding", "level_embedding.weight"):
-            assert torch.equal(value, given.state_dict()[name])
-    labels, shown = torch.tensor([1, 5]), torch.randn(2, 49, 8, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(made(labels, shown)[:, :14], given(labels, shown[:, :29])[:, :14], atol=1e-5)
-    assert torch.equal(made.level_embedding.weight[3], given.level_embedding.weight[3])
-    corners = made.position_embedding[0, 14:].unflatten(0, (6, 6))[[0, 0, -1, -1], [0, -1, 0, -1]]
-    assert torch.allclose(
-        corners, given.position_embedding[0, 14:].unflatten(0, (4, 4))[[0, 0, -1, -1], [0, -1, 0, -1]]
-    )
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("wrong", [{"depth": 3}, {"width": 64}, {"classes": 3}, {"vocabulary": 32}])
-def test_a_transformer_of_other_sizes_cannot_be_begun_with(wrong):
-    given = tiny.networks()[2]
-    with pytest.raises(ValueError, match="only its maps can be others"):
-        adapted(given, replace(given.config, **wrong))
 
 
 DEEPER = replace(tiny.SPEC.tokenizer, residual_blocks=3)

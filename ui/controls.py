@@ -61,9 +61,9 @@ def show(spec: ModelSpec, request: Request) -> Values:
 
 
 def defaults(spec: ModelSpec) -> Values:
-    """What the controls say when the page opens: a class that the model draws well, if one is known."""
+    """What the controls say when the page opens: a class that the model draws well, if one is known, at its best."""
     label = next((spec.class_names.index(name) for name in SHOWPIECES if name in spec.class_names), 0)
-    return show(spec, Request((label,), (0,)))
+    return show(spec, Request((label,), (0,), spec.looks))
 
 
 def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from datetime import timedelta
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -526,6 +526,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
     from .train import TransformerTask, load_tokenizer, same_in_file, same_tokenizer
+    from .transfer import TRANSLATED, translated
 
     settings, kept = optimisation(options), resumed(options, TransformerTask.KIND)
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
@@ -537,17 +538,18 @@ def train_transformer(options: argparse.Namespace) -> None:
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
+    device = pick_device(options.device)
+    splits = cache(lambda: read_pictures(options, tokenizer.config.image_side)[1:])
+    begin = begun and begun.var
     if begun and not same_in_file(begun.tokenizer, tokenizer):
         say(f"The tokens of {options.tokenizer} are another tokenizer's than those that {options.start} has learned.")
-    device = pick_device(options.device)
-    train, val = read_tokens(
-        options, tokenizer.to(device), device, lambda: read_pictures(options, tokenizer.config.image_side)[1:]
-    )
+        begin = translated(begin, begun.tokenizer, tokenizer, splits()[0].spread(TRANSLATED))
+    train, val = read_tokens(options, tokenizer.to(device), device, splits)
     torch.manual_seed(options.seed)
     chosen = {"without": options.without, "self_correction": options.self_correction}
     parts = {name: kept.get(name, type(value)()) if kept else value for name, value in chosen.items()}
     parts |= {"most_per_scale": options.most_per_scale, "compiled": options.compile}
-    parts["start"] = begun.var if begun else None
+    parts["start"] = begin
     run_training(TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts), options)
 
 

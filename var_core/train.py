@@ -30,6 +30,7 @@ from .plan import Plan
 from .processes import differentiate, joined, largest, rank, total, world
 from .quantizer import Quantized
 from .sampling import Sampling, steps
+from .transfer import adapted
 from .transformer import VAR, initialise, leave_out
 from .vqvae import Preview, Tokenizer
 
@@ -510,31 +511,6 @@ def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") ->
         tokens[:, rows] = total(part)
         yield int(rows[-1] + 1) / len(pictures)
     yield TokenSet(tokens, pictures.labels)
-
-
-@torch.no_grad()
-def adapted(start: VAR, config: TransformerConfig) -> VAR:
-    """A copy of `start`, or one for other maps: each takes levels and positions from the map most like it in side.
-
-    ValueError where sizes differ otherwise.
-    """
-    if replace(start.config, sides=config.sides) != config:
-        raise ValueError(f"A transformer of {start.config} cannot begin one of {config}: only its maps can be others.")
-    made, weights, old = VAR(config), copy.deepcopy(start.state_dict()), start.schedule
-    if config.sides != start.config.sides:
-        alike = [min(range(len(old)), key=lambda k: abs(math.log(side / old.sides[k]))) for side in config.sides]
-        pairs = zip(alike, config.sides, strict=True)
-        positions = [resized(start.position_embedding[:, old.spans[scale]], side) for scale, side in pairs]
-        weights["position_embedding"] = torch.cat(positions, 1)
-        weights["level_embedding.weight"] = weights["level_embedding.weight"][alike]
-    load_strict(made, weights)
-    return made
-
-
-def resized(sequence: Tensor, side: int) -> Tensor:
-    """What is said of a map (B, s * s, D), for one of another side (B, side * side, D), interpolated."""
-    square = sequence.transpose(1, 2).unflatten(-1, (math.isqrt(sequence.shape[1]),) * 2)
-    return F.interpolate(square, size=(side, side), mode="bilinear").flatten(2).transpose(1, 2)
 
 
 class TransformerTask:

@@ -1,0 +1,108 @@
+"""Make the pictures that the README and the bundled model's card show, with the model as it is. Not used at run time.
+
+python tools/pictures.py            (from the top folder, in the environment of `make test`, with Chromium on the PATH)
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from hands import FLAGS  # noqa: E402
+
+from var_core.edit import CHANGING, REPAINTING, Edit, run  # noqa: E402
+from var_core.images import grid, open_mask, open_photo  # noqa: E402
+from var_core.pipeline import Pipeline, Request  # noqa: E402
+
+ASSETS = ROOT / "assets"
+EDITS = (("hilltop.jpg", None), ("meadow.jpg", None), ("rose.png", "sunflower"))
+HEIGHT, GAP = 320, 8  # of an edited photo, and between them, in pixels
+PINK = (232, 62, 140)
+
+
+def samples(pipe: Pipeline, count: int = 32) -> Image.Image:
+    """Seeds 0 to count - 1, classes spread evenly over every group."""
+    groups = [
+        np.flatnonzero(np.array(pipe.spec.class_groups) == name) for name in dict.fromkeys(pipe.spec.class_groups)
+    ]
+    chosen = [group[np.linspace(0, len(group) - 1, count // len(groups)).round().astype(int)] for group in groups]
+    labels = tuple(np.concatenate(chosen).tolist())
+    return grid(pipe.run(Request(labels, tuple(range(len(labels))), pipe.spec.looks)).images, columns=8)
+
+
+def scales(pipe: Pipeline, name: str = "sunflower", seed: int = 0) -> Image.Image:
+    """One picture at each of its scales."""
+    made = pipe.run(Request((pipe.spec.label(name),), (seed,), pipe.spec.looks))
+    frames = [pipe.decode(step.f_hat)[0] for step in made.steps]
+    return grid(frames, columns=len(frames))
+
+
+def edits(pipe: Pipeline) -> Image.Image:
+    """Three photos with what is painted on them, above what became of them."""
+    columns = []
+    for file, name in EDITS:
+        photo = open_photo(ASSETS / "examples" / file)
+        painted, _ = open_mask(ASSETS / "examples" / f"{Path(file).stem}-mask.png", photo.shape[1::-1])
+        label = pipe.spec.label(name) if name else pipe.spec.transformer.null_label
+        job = Edit(photo, painted, (label,), (0,), pipe.spec.looks, CHANGING if name else REPAINTING)
+        *_, done = run(pipe, job)
+        veil = np.where(painted[..., None], 0.25 * photo + 0.75 * np.array(PINK), photo).astype(np.uint8)
+        columns.append([fitted(Image.fromarray(veil)), fitted(Image.fromarray(done.photos[0]))])
+    sheet = Image.new("RGB", (sum(above.width + GAP for above, _ in columns) - GAP, 2 * HEIGHT + GAP), "white")
+    left = 0
+    for above, below in columns:
+        sheet.paste(above, (left, 0))
+        sheet.paste(below, (left, HEIGHT + GAP))
+        left += above.width + GAP
+    return sheet
+
+
+def fitted(picture: Image.Image) -> Image.Image:
+    """At the height of the sheet's rows."""
+    return ImageOps.contain(picture, (10 * HEIGHT, HEIGHT), Image.Resampling.BICUBIC)
+
+
+def screens(out: Path) -> None:
+    """The Create tab and the Explore tab, each with a sunflower."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        address = server.stdout.readline().split()[-1]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+            page.goto(f"{address}/?class=sunflower&seed=0")
+            page.locator("#run").wait_for()
+            time.sleep(2)
+            page.click("#run")
+            page.get_by_text("1 picture in").wait_for()
+            time.sleep(2)
+            page.screenshot(path=out / "create.png")
+            page.get_by_role("button", name="Look inside").first.click()
+            page.locator("#xp-strip canvas").first.wait_for()
+            time.sleep(4)
+            page.screenshot(path=out / "explore.png", full_page=True)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    loaded = Pipeline.load()
+    samples(loaded).save(ASSETS / "samples.png")
+    scales(loaded).save(ASSETS / "scales.png")
+    edits(loaded).save(ASSETS / "edits.jpg", quality=90)
+    screens(ASSETS)
