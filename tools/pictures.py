@@ -54,9 +54,9 @@ def edits(pipe: Pipeline) -> Image.Image:
         painted, _ = open_mask(ASSETS / "examples" / f"{Path(file).stem}-mask.png", photo.shape[1::-1])
         label = pipe.spec.label(name) if name else pipe.spec.transformer.null_label
         job = Edit(photo, painted, (label,), (0,), pipe.spec.looks, CHANGING if name else REPAINTING)
-        *_, done = run(pipe, job)
+        done = run(pipe, job)[0]
         veil = np.where(painted[..., None], 0.25 * photo + 0.75 * np.array(PINK), photo).astype(np.uint8)
-        columns.append([fitted(Image.fromarray(veil)), fitted(Image.fromarray(done.photos[0]))])
+        columns.append([fitted(Image.fromarray(veil)), fitted(Image.fromarray(done))])
     sheet = Image.new("RGB", (sum(above.width + GAP for above, _ in columns) - GAP, 2 * HEIGHT + GAP), "white")
     left = 0
     for above, below in columns:
@@ -83,7 +83,7 @@ def screens(out: Path) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-            page.goto(f"{address}/?class=sunflower&seed=0")
+            page.goto(f"{address}?class=sunflower&seed=0")
             page.locator("#run").wait_for()
             time.sleep(2)
             page.click("#run")

@@ -57,7 +57,7 @@
     },
     {
       title: "Guidance",
-      text: () => "The model predicts everything twice, with the class and without, and guidance exaggerates the difference, more at every finer scale. "
+      text: () => "The model predicts everything twice, with the class and without, and guidance exaggerates the difference: in the paper more at every finer scale, here by as much as the guidance ramp says. "
         + "Too little, and the class is weak; too much, and pictures become garish.",
       click: "Show where it changed the choice",
       see: (t) => (t.unguided.every((code) => code < 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
-from hands import FLAGS
+from hands import FLAGS, SIDES
 
 from var_core import checkpoints
 from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
@@ -20,7 +20,6 @@ from var_core.vqvae import Preview, Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of the size that ships, with random weights: slow enough that scales can be seen to arrive and a run can be stopped.
-SIDES = (1, 2, 3, 4, 6, 10, 16)
 SPEC = ModelSpec(
     "random",
     TokenizerConfig(SIDES, code_width=16, channels=64, multipliers=(1, 2), residual_blocks=1, norm_groups=16, stem=4),

@@ -10,6 +10,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+SIDES = (1, 2, 3, 4, 6, 8, 10, 13, 16)  # of the token maps of the model that ships
 SETTLE = 500  # milliseconds until what has just appeared on the page listens to its user
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hands import FLAGS
+from hands import FLAGS, SIDES
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def measure(page) -> dict[str, list[float]]:
     for turn in range(REPEATS):
         for name, script in acts(turn).items():
             found.setdefault(name, []).append(page.evaluate(TIMED, script))
-        shown = page.evaluate(SHOWN, f"explorer.show({{scale: {turn % 7}}})")
+        shown = page.evaluate(SHOWN, f"explorer.show({{scale: {turn % len(SIDES)}}})")
         found.setdefault("show another scale", []).append(shown)
         found.setdefault("ten alternatives", []).append(page.evaluate(OFFERED, turn))
         page.evaluate("explorer.show({token: null})")

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from hands import download, pixels, set_number, unfold
+from hands import SIDES, download, pixels, set_number, unfold
 from PIL import Image
 
 from var_core.recipe import Recipe
 
-SCALES = [(1, 1), (2, 4), (3, 9), (4, 16), (5, 36), (6, 100), (7, 256)]
+SCALES = len(SIDES)
 # Everything that the bar says, also what it says for less than a frame.
 LISTEN = """() => {
   window.told = [];
@@ -63,12 +63,10 @@ def test_every_scale_arrives_on_the_stage(page):
     set_number(page, "pictures", 4)
     run(page, 4)
     told = page.evaluate("told")
-    seen = [
-        (int(found[1]), int(found[2])) for text in told if (found := re.match(r"scale (\d) of 7, (\d+) token", text))
-    ]
-    assert sorted(set(seen)) == SCALES
+    found = (re.match(rf"scale (\d) of {SCALES}, (\d+) token", text) for text in told)
+    assert {(int(one[1]), int(one[2])) for one in found if one} == {(k + 1, side**2) for k, side in enumerate(SIDES)}
     assert page.locator("#gallery .thumbnail-lg img").count() == 4
-    assert page.locator("#strip figure").count() == 7
+    assert page.locator("#strip figure").count() == SCALES
     assert page.locator("#gallery .thumbnail-lg").first.bounding_box()["width"] >= 256
 
 
@@ -119,13 +117,13 @@ def test_same_again_and_the_large_view_give_the_same_file(page, tmp_path: Path):
 def test_stop_keeps_what_is_there(page):
     set_number(page, "pictures", 16)
     page.keyboard.press("Control+Enter")
-    page.get_by_text(re.compile("^scale [2345] of 7")).first.wait_for()
+    page.get_by_text(re.compile(f"^scale [2345] of {SCALES}")).first.wait_for()
     page.click("#stop")
-    page.get_by_text(re.compile("^stopped after scale [23456] of 7")).wait_for()
+    page.get_by_text(re.compile(f"^stopped after scale [2-8] of {SCALES}")).wait_for()
     page.locator("#run").wait_for()
     assert page.locator("#gallery .thumbnail-lg img").count() == 16
     made = page.locator("#strip figure").count()
-    assert page.inner_text("#bar span").startswith(f"stopped after scale {made} of 7")
+    assert page.inner_text("#bar span").startswith(f"stopped after scale {made} of {SCALES}")
     set_number(page, "pictures", 1)
     run(page, 1)
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hands import upload
+from hands import SIDES, upload
 from PIL import Image
 
-SCALES = 7
+SCALES = len(SIDES)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_race_is_painted_live_and_var_wins(page):
     assert "step 256 of 256" not in part
     page.locator(".ln-lane.ln-done").nth(1).wait_for()
     told = page.locator("#ln_race_bar").inner_text()
-    found = re.search(r"VAR: 7 steps in ([\d.]+) s\. Raster order: 256 steps in ([\d.]+) s", told)
+    found = re.search(rf"VAR: {SCALES} steps in ([\d.]+) s\. Raster order: 256 steps in ([\d.]+) s", told)
     assert float(found[1]) < float(found[2])
     assert page.locator(".ln-lane img").count() == 2 and page.locator("#ln_run").is_visible()
     page.click("#ln_winner")  # the tests' own model is loaded, not the one that raced
