@@ -42,6 +42,9 @@ def test_a_model_says_how_it_draws_best_or_draws_as_the_paper_does():
         ModelSpec.from_dict({**values, "looks": {"ramp": 2}})
     del values["looks"]  # as in files from before there was this
     assert ModelSpec.from_dict(values).looks == Sampling()
+    published = SPECS["var-d16"].to_dict()
+    del published["looks"]
+    assert ModelSpec.from_dict(published) == SPECS["var-d16"]
 
 
 def test_an_unknown_field_is_refused():

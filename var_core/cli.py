@@ -545,6 +545,7 @@ def train_transformer(options: argparse.Namespace) -> None:
         say(f"The tokens of {options.tokenizer} are another tokenizer's than those that {options.start} has learned.")
         begin = translated(begin, begun.tokenizer, tokenizer, splits()[0].spread(TRANSLATED))
     train, val = read_tokens(options, tokenizer.to(device), device, splits)
+    splits.cache_clear()  # training needs no pictures
     torch.manual_seed(options.seed)
     chosen = {"without": options.without, "self_correction": options.self_correction}
     parts = {name: kept.get(name, type(value)()) if kept else value for name, value in chosen.items()}

@@ -266,10 +266,14 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, values: dict) -> "ModelSpec":
-        """The inverse of `to_dict`; unknown or missing fields raise TypeError, values out of range ValueError."""
+        """The inverse of `to_dict`; unknown or missing fields raise TypeError, values out of range ValueError.
+
+        A file from before there were `looks` has those that its model was published with, if it was.
+        """
         parts = {"tokenizer": TokenizerConfig(**values["tokenizer"])}
         parts["transformer"] = TransformerConfig(**values["transformer"])
-        parts["looks"] = Sampling(**values.get("looks", {}))
+        known = SPECS[values["name"]].looks if values["name"] in SPECS else Sampling()
+        parts["looks"] = Sampling(**values["looks"]) if "looks" in values else known
         return cls(**{**values, **parts})
 
 
