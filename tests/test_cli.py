@@ -233,6 +233,10 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     scores = json.loads((tmp_path / "edits.json").read_text())["scores"]
     assert {row["method"] for row in scores} == {"untouched", "mean fill", "ours"} and len(scores) == 6 * 3
     assert all(row["seam"] == pytest.approx(1) for row in scores if row["method"] == "untouched")
+    assert run(*edits, "--masks", "top half, bottom half", "--out", tmp_path / "halves.json") == 0
+    scores = json.loads((tmp_path / "halves.json").read_text())["scores"]
+    assert [row["kind"] for row in scores] == ["top half"] * 3 + ["bottom half"] * 3
+    assert "masks 'left': choose from centre box, " in fails(capsys, *edits, "--masks", "left")
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
 

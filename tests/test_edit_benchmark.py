@@ -11,6 +11,7 @@ from tiny import SPEC, pipeline
 from var_core.data import PictureSet
 from var_core.edit import Settings
 from var_core.edit_benchmark import (
+    HALVES,
     KINDS,
     Case,
     Scores,
@@ -63,6 +64,8 @@ def test_the_kinds_paint_what_their_names_say():
     assert mask_of("centre box", 0, 64)[32, 32] and not mask_of("centre box", 0, 64)[0].any()
     assert mask_of("outer border", 0, 64)[0].all() and not mask_of("outer border", 0, 64)[32, 32]
     assert all(mask_of("half", number, 64).mean() == 0.5 for number in range(8))
+    top, bottom = (mask_of(kind, 0, 64) for kind in HALVES)
+    assert top[:32].all() and not top[32:].any() and np.array_equal(bottom, ~top)
     lines = mask_of("thin lines", 0, 128)
     assert lines.mean() < 0.3
 
@@ -188,7 +191,7 @@ def test_the_table_has_a_part_for_each_kind_and_one_for_their_mean():
         for method in ("a", "b")
     ]
     text = table(rows)
+    assert "mean" not in table([row for row in rows if row.kind != KINDS[0]])  # of one kind there is none
     assert text.count("### ") == 4 and text.count("| a | 10.0 | 1.10 | 0.10 | 2.0 | 3.0 | 0.500 | 200 |") == 1
-    assert (
-        text.startswith("### mean of the five kinds") and "| b | 10.5 | 1.10 | 0.10 | 2.0 | 3.0 | 0.500 | 200 |" in text
-    )
+    assert text.startswith("### mean of the kinds of masks")
+    assert "| b | 10.5 | 1.10 | 0.10 | 2.0 | 3.0 | 0.500 | 200 |" in text

@@ -799,14 +799,17 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     from .evaluate import Gaussian, Probe
     from .features import ImageFeatures
 
+    known = (*measure.TASKS, *measure.HALVES)
+    if unknown := [name for name in options.masks if name not in known]:
+        raise ValueError(f"masks '{', '.join(unknown)}': choose from {', '.join(known)}.")
+    tasks = options.masks or measure.TASKS
     network = ImageFeatures()
     seen = kept_features(network, train.pixels, options.cache, "train")
     judge = measure.Judge(network, Gaussian.of(seen), Probe.fit(seen, train.labels, len(classes.names)))
     ways, scores = measure.methods(pipe, sampling_of(options, pipe.spec.looks), train), []
     wanted = [name for name in ways if options.rows is None or re.search(options.rows, name)]
-    work = measure.measure(
-        {name: ways[name] for name in wanted}, judge, val.spread(options.count), measure.other_classes(classes.groups)
-    )
+    rows, shift = {name: ways[name] for name in wanted}, measure.other_classes(classes.groups)
+    work = measure.measure(rows, judge, val.spread(options.count), shift, tasks)
     with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
         for item in work:
             if isinstance(item, float):
@@ -963,6 +966,11 @@ def integers(text: str) -> tuple[int, ...]:
 def numbers(text: str) -> tuple[float, ...]:
     """ "1.5,3" -> (1.5, 3.0)."""
     return tuple(float(part) for part in text.split(","))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """ "top half, centre box" -> ("top half", "centre box")."""
+    return tuple(part.strip() for part in text.split(","))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -1250,6 +1258,8 @@ def _measuring_commands(commands: Any) -> None:
     text = "so many first scales are real ones, and the rest is drawn: where is quality lost? several, with commas"
     instead.add_argument("--given", type=integers, default=(), help=text)
     measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
+    text = "with --edit: kinds of masks, with commas, of those in the table, 'top half', and 'bottom half'"
+    measured.add_argument("--masks", type=names, default=(), metavar="KINDS", help=text)
     measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
     measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
     _sampling_options(measured)
