@@ -255,6 +255,9 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     out = tmp_path / "on.safetensors"
     parts = ("--data", data, "--tokenizer", decoder, "--transformer", first, "--name", "on", "--out", out)
     assert run("export", *parts) == 0
+    told = fails(capsys, "train", "transformer", *shared, "--self-correction", 2, "--out", tmp_path / "no")
+    assert "self-correction 2.0 is out of range: choose 0 to 1" in told
+    assert not (tmp_path / "no").exists()  # told before anything is read
     wrong = ("--self-correction", 0.3)
     assert run("train", "transformer", *shared, *wrong, "--start", out, "--out", second) == 0
     assert run("train", "transformer", *shared, "--resume", "--out", second) == 0

@@ -525,7 +525,7 @@ def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from .data import Classes
-    from .train import TransformerTask, load_tokenizer, same_in_file, same_tokenizer
+    from .train import TransformerTask, check_self_correction, load_tokenizer, same_in_file, same_tokenizer
     from .transfer import TRANSLATED, translated
 
     settings, kept = optimisation(options), resumed(options, TransformerTask.KIND)
@@ -538,6 +538,9 @@ def train_transformer(options: argparse.Namespace) -> None:
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
+    chosen = {"without": options.without, "self_correction": options.self_correction}
+    parts = {name: kept.get(name, type(value)()) if kept else value for name, value in chosen.items()}
+    check_self_correction(parts["self_correction"], config.order)
     device = pick_device(options.device)
     splits = cache(lambda: read_pictures(options, tokenizer.config.image_side)[1:])
     begin = begun and begun.var
@@ -547,8 +550,6 @@ def train_transformer(options: argparse.Namespace) -> None:
     train, val = read_tokens(options, tokenizer.to(device), device, splits)
     splits.cache_clear()  # training needs no pictures
     torch.manual_seed(options.seed)
-    chosen = {"without": options.without, "self_correction": options.self_correction}
-    parts = {name: kept.get(name, type(value)()) if kept else value for name, value in chosen.items()}
     parts |= {"most_per_scale": options.most_per_scale, "compiled": options.compile}
     parts["start"] = begin
     run_training(TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts), options)

@@ -513,6 +513,15 @@ def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") ->
     yield TokenSet(tokens, pictures.labels)
 
 
+def check_self_correction(share: float, order: str) -> float:
+    """The largest share of wrong tokens that a training shows, as given; ValueError if it makes no sense."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"self-correction {share} is out of range: choose 0 to 1.")
+    if share and order != SCALES:
+        raise ValueError(f"self-correction {share} is for scales: in the order {order} choose 0.")
+    return share
+
+
 class TransformerTask:
     """Cross-entropy of all tokens of all scales at once, under the block-causal mask.
 
@@ -544,11 +553,7 @@ class TransformerTask:
         without: Sequence[str] = (),
         self_correction: float = 0.0,
     ):
-        if not 0 <= self_correction <= 1:
-            raise ValueError(f"self-correction {self_correction} is out of range: choose 0 to 1.")
-        if self_correction and config.order != SCALES:
-            raise ValueError(f"self-correction {self_correction} is for scales: in the order {config.order} choose 0.")
-        self.self_correction = self_correction
+        self.self_correction = check_self_correction(self_correction, config.order)
         self.model = (adapted(start, config) if start else initialise(VAR(config))).to(device)
         self.without = tuple(without)
         leave_out(self.model, self.without)
