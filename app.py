@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--host", default="127.0.0.1", help="address to serve on; 0.0.0.0 for the whole network")
     flags.add_argument("--port", type=int, help=f"port to serve on (default: the first free one from {FIRST_PORT})")
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    text = "type of the transformer's products: auto, float32, float16, bfloat16; or int8 on a CPU, which is faster"
+    text = "type of the transformer's products: auto, float32, float16, bfloat16; int8 speeds up large models on a CPU"
     flags.add_argument("--dtype", default="auto", help=text)
     flags.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
     flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")

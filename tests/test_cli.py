@@ -1,10 +1,13 @@
 """Every command, end to end, on the tiny model and a tiny data folder."""
 
+import argparse
 import json
+import re
 import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -313,6 +316,8 @@ def test_a_tokenizer_begins_with_the_weights_of_another_and_grows(data, model, t
     assert run(*begun, "--resume", "--out", tmp_path / "grown") == 0  # its sizes are those of the run
     fewer = ("train", "tokenizer", "--data", data, "--steps", 1, "--start", tmp_path / "grown")
     assert "blocks can be added" in fails(capsys, *fewer, "--residual-blocks", 1, "--out", tmp_path / "no")
+    assert run(*fewer, "--sides", "1,2,4", "--out", tmp_path / "maps") == 0  # as many blocks, unless asked otherwise
+    assert load_state(tmp_path / "maps", "tokenizer")["extra"]["config"]["residual_blocks"] == 2
 
 
 def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
@@ -366,3 +371,21 @@ def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_pat
         assert run(*asked, steps) == 0
         assert {point.step for point in rows.read(tmp_path / "points.csv", Point)} >= {steps}
     assert [point.step for point in rows.read(tmp_path / "points.csv", Point)][-1] == 3
+
+
+def test_helps_tell_every_default_once():
+    """And none where there is none."""
+    texts = [made.format_help() for made in commands(parser())]
+    assert len(texts) > 20
+    for text in texts:
+        flat = re.sub(r"\s+", " ", text)
+        assert not re.search(r"default: (None|inf|\(\)|False|1000000000)\)|\(default:[^()]*\) \(default:", flat)
+    assert any("(default: 0.0)" in text for text in texts)
+
+
+def commands(made: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its commands."""
+    yield made
+    for action in made._actions:
+        for inner in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+            yield from commands(inner)

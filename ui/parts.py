@@ -130,7 +130,7 @@ def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, C
             info="Blends codes by probability: softer, less varied.",
             elem_id=f"{prefix}smooth",
         ),
-        slider("Scales without guidance", "So many last scales: faster, a little worse.", (0, 10), 0, 1, prefix),
+        slider("Scales without guidance", "So many last scales: faster, but less of the class.", (0, 10), 0, 1, prefix),
     )
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
     restored = reset.click(lambda: controls.shown_drawing(looks()), None, list(widgets), **AT_ONCE)

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -467,17 +468,19 @@ def train_tokenizer(options: argparse.Namespace) -> None:
 
 def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
     """The sizes on the command line, or those of a tokenizer to start from with the blocks and the maps it says."""
+    usual = start.config.residual_blocks if start else 1
+    blocks = usual if options.residual_blocks is None else options.residual_blocks
     if start:
         sides = options.sides or (start.config.sides if options.order == SCALES else start.config.sides[-1:])
         maps = {"sides": sides, "order": options.order, "own_codes": options.own_codes}
-        return replace(start.config, residual_blocks=options.residual_blocks, **maps)
+        return replace(start.config, residual_blocks=blocks, **maps)
     return TokenizerConfig(
         options.sides or SIDES,
         options.vocabulary,
         options.code_width,
         options.channels,
         options.multipliers,
-        options.residual_blocks,
+        blocks,
         options.norm_groups,
         options.stem,
         order=options.order,
@@ -991,10 +994,19 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+EVERYTHING = 10**9  # more than there can be
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells every default that says something, and that its text has not told."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        empty = action.default is None or action.default is False or action.default in ((), EVERYTHING, math.inf)
+        return action.help if empty or "(default" in action.help else super()._get_help_string(action)
+
+
 def _command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
-    made = commands.add_parser(
-        name, help=run.__doc__, description=run.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    made = commands.add_parser(name, help=run.__doc__, description=run.__doc__, formatter_class=Help)
     made.set_defaults(run=run)
     made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     return made
@@ -1016,7 +1028,7 @@ def _sampling_options(made: argparse.ArgumentParser, title: str = DRAWING) -> No
     """What is not given is not in the namespace: see `sampling_of`."""
     group = made.add_argument_group(title)
     ramp = "share of the guidance that grows with the scales, from nothing at the first to all at the last"
-    last = "last scales drawn without guidance: faster, a little worse"
+    last = "last scales drawn without guidance: faster, but less of the class"
     for name, kind, text in (
         ("--guidance", float, "how strictly to follow the class"),
         ("--ramp", float, ramp),
@@ -1089,17 +1101,17 @@ def _edit_command(commands: Any) -> None:
         "--out", type=Path, default=Path("outputs"), help="folder for the PNG files; taken names get a number"
     )
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    usual = Settings()
+    usual, change = Settings(), "with --into and no --extend"
     made.add_argument("--fill", choices=FILLS, default=usual.fill, help="how the hole is filled before encoding")
     made.add_argument(
         "--first-free-scale",
         type=int,
-        help=f"keep scales before it (default: {usual.first_free_scale}; with --into {CHANGING.first_free_scale})",
+        help=f"keep scales before it, from 0 (default: {usual.first_free_scale}; {CHANGING.first_free_scale} {change})",
     )
     made.add_argument(
         "--min-cover",
         type=float,
-        help=f"a token is free above this share (default: {usual.min_cover}; with --into {CHANGING.min_cover})",
+        help=f"a token is free above this share (default: {usual.min_cover}; {CHANGING.min_cover} {change})",
     )
     for name, words in (
         ("follow", "let kept tokens correct what their neighbours spill over them"),
@@ -1129,7 +1141,9 @@ def _model_commands(commands: Any) -> None:
 
 
 SIDES = (1, 2, 3, 4, 6, 10, 16)  # of a tokenizer's maps that is trained from nothing
-DTYPE_HELP = "type of the transformer's products: auto, float32, float16, bfloat16; or int8 on a CPU, which is faster"
+DTYPE_HELP = (
+    "type of the transformer's products: auto, float32, float16, bfloat16; int8 speeds up large models on a CPU"
+)
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
 START_HELP = (
     f"begin with the weights of this one, of its sizes but for --residual-blocks and its maps: {TOKENIZER_HELP}"
@@ -1155,7 +1169,7 @@ def _train_tokenizer_command(commands: Any) -> None:
     made.add_argument("--code-width", type=int, default=16, help="numbers in a code")
     made.add_argument("--channels", type=int, default=64, help="channels at the finest level")
     made.add_argument("--multipliers", type=integers, default=(1, 2), help="channels of each level, fine to coarse")
-    made.add_argument("--residual-blocks", type=int, default=1, help="blocks in each level")
+    made.add_argument("--residual-blocks", type=int, help="blocks in each level (default: 1, or those of --start)")
     made.add_argument("--norm-groups", type=int, default=16, help="groups of the normalisation layers")
     made.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
     text = "each scale has an equal part of the vocabulary to itself, instead of all sharing all"
@@ -1216,11 +1230,10 @@ def _scaling_command(commands: Any) -> None:
     made.add_argument("--out", type=Path, default=Path("runs/scaling"), help="folder for the runs, one a size")
     made.add_argument("--csv", type=Path, default=Path("runs/scaling.csv"), help="file to write")
     much = made.add_mutually_exclusive_group(required=True)
-    infinite = float("inf")
     much.add_argument(
-        "--minutes-each", dest="minutes", type=float, default=infinite, help="how long to train each size"
+        "--minutes-each", dest="minutes", type=float, default=math.inf, help="how long to train each size"
     )
-    much.add_argument("--steps-each", dest="steps", type=float, default=infinite, help="how many steps to train each")
+    much.add_argument("--steps-each", dest="steps", type=float, default=math.inf, help="how many steps to train each")
     made.add_argument("--depths", type=integers, default=(1, 2, 3, 4, 5, 6), help="sizes: width 64 and a head a block")
     made.add_argument("--batch", type=int, default=16, help="pictures in a step")
     made.add_argument("--rate", type=float, default=8e-4, help="learning rate")
@@ -1234,8 +1247,8 @@ def _scaling_command(commands: Any) -> None:
 def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) -> None:
     made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     made.add_argument("--out", type=Path, required=True, help="folder of the run")
-    made.add_argument("--minutes", type=float, default=float("inf"), help="how long to train")
-    made.add_argument("--steps", type=float, default=float("inf"), help="how many steps to train")
+    made.add_argument("--minutes", type=float, default=math.inf, help="how long to train")
+    made.add_argument("--steps", type=float, default=math.inf, help="how many steps to train")
     made.add_argument("--resume", action="store_true", help="go on with the run in --out, for so long again")
     made.add_argument("--batch", type=int, default=batch, help="pictures in a step, of all processes together")
     made.add_argument("--accumulate", type=int, default=1, help="parts in which a process computes its share of a step")
@@ -1253,7 +1266,8 @@ def _measuring_commands(commands: Any) -> None:
     measured = _command(commands, "evaluate", evaluate)
     measured.add_argument("model", help="name or path of a model")
     measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
-    measured.add_argument("--count", type=int, default=10**9, help="use at most this many val pictures, evenly spread")
+    text = "use at most this many val pictures, evenly spread (default: all)"
+    measured.add_argument("--count", type=int, default=EVERYTHING, help=text)
     instead = measured.add_mutually_exclusive_group()
     instead.add_argument("--edit", action="store_true", help="measure edits instead of generation")
     text = "so many first scales are real ones, and the rest is drawn: where is quality lost? several, with commas"
@@ -1275,7 +1289,11 @@ def _measuring_commands(commands: Any) -> None:
     speed.add_argument("--fast", action="store_true", help="the fast modes; with --data also what they cost")
     speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
     speed.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
-    speed.add_argument("--repeats", type=int, help="runs, of which the median counts (default: 7; 20 for --trace)")
+    speed.add_argument(
+        "--repeats",
+        type=int,
+        help="runs, of which the median counts (default: 7; 20 for --trace, 5 for --fast and --previews, 3 for a size)",
+    )
     _sampling_options(speed)
     _loading_options(measured, speed)
 
@@ -1286,7 +1304,7 @@ def _costs_command(commands: Any) -> None:
     made.add_argument("--sides", type=integers, default=sides, help="sides of the finest token map")
     made.add_argument("--most-tflop", type=float, default=6.0, help="what takes more is only computed, by formula")
     made.add_argument("--repeats", type=int, default=3, help="pictures, of whose times the median counts")
-    made.add_argument("--csv", type=Path, default=Path("assets/costs.csv"), help="file to write")
+    made.add_argument("--csv", type=Path, default=Path("runs/costs.csv"), help="file to write")
 
 
 def _run_commands(commands: Any) -> None:
