@@ -1,5 +1,6 @@
 """The Learn tab: the live picture, the race, and what was measured. No browser here."""
 
+import base64
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -150,6 +151,13 @@ def test_all_that_was_measured_is_shown():
 def test_what_has_no_data_is_left_out():
     page = shown.measured.__wrapped__()
     assert "VAR-d30" in page and "<svg" not in page and "measured here" not in page
+
+
+def test_halves_that_were_completed_are_shown(data: Path):
+    Image.new("RGB", (60, 20)).save(data / "halves.jpg")
+    page = shown.measured.__wrapped__()
+    held = re.search(r'<img src="data:image/jpeg;base64,([^"]+)" width="60" height="20" alt="[^"]+">', page)[1]
+    assert base64.b64decode(held) == (data / "halves.jpg").read_bytes()
 
 
 def test_orders_that_were_trained_are_told(data: Path):

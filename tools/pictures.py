@@ -1,4 +1,4 @@
-"""Make the pictures that the README and the bundled model's card show, with the model as it is. Not used at run time.
+"""Make the pictures of the README, the bundled model's card and the Learn tab, with the models as they are.
 
 python tools/pictures.py            (from the top folder, in the environment of `make test`, with Chromium on the PATH)
 """
@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
 from hands import FLAGS  # noqa: E402
 
+from ui.learn import RASTER  # noqa: E402
 from var_core.edit import CHANGING, REPAINTING, Edit, run  # noqa: E402
+from var_core.edit_benchmark import HALVES, mask_of  # noqa: E402
 from var_core.images import grid, open_mask, open_photo  # noqa: E402
 from var_core.pipeline import Pipeline, Request  # noqa: E402
 
@@ -27,6 +30,8 @@ ASSETS = ROOT / "assets"
 EDITS = (("hilltop.jpg", None), ("meadow.jpg", None), ("rose.png", "sunflower"))
 HEIGHT, GAP = 320, 8  # of an edited photo, and between them, in pixels
 PINK = (232, 62, 140)
+HALVED = ("rose.png", "hilltop.jpg", "launch.jpg")
+GREY = 200
 
 
 def samples(pipe: Pipeline, count: int = 32) -> Image.Image:
@@ -64,6 +69,20 @@ def edits(pipe: Pipeline) -> Image.Image:
         sheet.paste(below, (left, HEIGHT + GAP))
         left += above.width + GAP
     return sheet
+
+
+def halves(pipes: Sequence[Pipeline]) -> Image.Image:
+    """Photos without their top half and without their bottom half, each as every model completes it, with no class."""
+    side, tiles = pipes[0].spec.tokenizer.image_side, []
+    for file in HALVED:
+        photo = ImageOps.fit(Image.fromarray(open_photo(ASSETS / "examples" / file)), (side, side))
+        for mask in (mask_of(kind, 0, side) for kind in HALVES):
+            known = np.asarray(photo)
+            tiles.append(np.where(mask[..., None], GREY, known).astype(np.uint8))
+            for pipe in pipes:
+                job = Edit(known, mask, (pipe.spec.transformer.null_label,), (0,), pipe.spec.looks, REPAINTING)
+                tiles.append(run(pipe, job)[0])
+    return grid([Image.fromarray(tile) for tile in tiles], columns=len(HALVES) * (1 + len(pipes)))
 
 
 def fitted(picture: Image.Image) -> Image.Image:
@@ -105,4 +124,5 @@ if __name__ == "__main__":
     samples(loaded).save(ASSETS / "samples.png")
     scales(loaded).save(ASSETS / "scales.png")
     edits(loaded).save(ASSETS / "edits.jpg", quality=90)
+    halves((loaded, Pipeline.load(str(RASTER)))).save(ASSETS / "learn" / "halves.jpg", quality=90)
     screens(ASSETS)

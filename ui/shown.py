@@ -1,5 +1,6 @@
 """What the Learn tab shows, as HTML: the pyramid of a picture, the race, and what was measured. No widgets here."""
 
+import base64
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -108,8 +109,8 @@ def result(lanes: Sequence[Lane]) -> str:
 @cache
 def measured() -> str:
     """All that was measured or published, drawn at the first look; what has no data here is left out."""
-    lessons = {"costs": _costs, "orders": _orders, "scaling": _scaling}
-    there = (draw() for name, draw in lessons.items() if (DATA / f"{name}.csv").is_file())
+    lessons = {"costs.csv": _costs, "halves.jpg": _halves, "orders.csv": _orders, "scaling.csv": _scaling}
+    there = (draw() for name, draw in lessons.items() if (DATA / name).is_file())
     return "".join((*there, lesson("published")))
 
 
@@ -128,6 +129,14 @@ def _costs() -> str:
     return lesson("costs", figures=figures, exponents=_lines(exponents), **told)
 
 
+def _halves() -> str:
+    path = DATA / "halves.jpg"
+    with Image.open(path) as picture:
+        width, height = picture.size
+    address = f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return lesson("halves", picture=address, width=width, height=height)
+
+
 def _orders() -> str:
     trials = rows.read(DATA / "orders.csv", Trial)
     lines = ((row.name, row.tokens, row.steps, f"{row.pictures:,}", *_measures(row)) for row in trials)
@@ -136,7 +145,7 @@ def _orders() -> str:
 
 def _measures(row: Trial) -> tuple[str, ...]:
     """What a trial came to, in the order of the table."""
-    measures = (row.copies, row.guidance, row.distance, row.hits)
+    measures = (row.reconstructions, row.guidance, row.distance, row.hits)
     return tuple(
         f"{value:.{digits}f}" for value, digits in zip((*measures, row.milliseconds), (2, 1, 2, 2, 0), strict=True)
     )
@@ -158,7 +167,7 @@ def _scaling() -> str:
     return lesson("scaling", figures=figures, training=plots.of_training(points))
 
 
-def lesson(name: str, **values: str) -> str:
+def lesson(name: str, **values: object) -> str:
     """The text of a lesson with values in their places."""
     text = Template((FOLDER / "lessons" / f"{name}.html").read_text(encoding="utf-8"))
     return f'<div class="ln">{text.substitute(values, measured=MEASURED)}</div>'

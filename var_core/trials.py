@@ -33,7 +33,7 @@ class Trial:
     operations: float  # floating-point operations of the training
     loss: float  # nats a picture of val, all its tokens together
     psnr: float  # dB, of val pictures encoded and decoded
-    copies: float  # Fréchet distance to train of those, over that of val
+    reconstructions: float  # Fréchet distance to train of those, over that of val
     guidance: float  # the best of those tried
     distance: float  # the same of generated pictures
     hits: float  # share of them that a probe takes for their class, over val's
@@ -99,7 +99,7 @@ def _trial(pipe: Pipeline, state: dict, known: Reconstruction, ruler: Ruler, pri
         operations=pictures * each,
         loss=sum(loss * side**2 for loss, side in zip(known.losses, schedule.sides, strict=True)),
         psnr=known.decibels.mean().item(),
-        copies=ruler.price(_seen(ruler, known.pixels)).distance,
+        reconstructions=ruler.price(_seen(ruler, known.pixels)).distance,
         guidance=best,
         distance=prices[best].distance,
         hits=prices[best].hits,
@@ -109,7 +109,9 @@ def _trial(pipe: Pipeline, state: dict, known: Reconstruction, ruler: Ruler, pri
 
 def report(trials: Sequence[Trial]) -> str:
     """The trials as a table in Markdown."""
-    lines = ["| | tokens | steps | pictures seen | TFLOP | nats a picture | copies | guidance | Fréchet | hits | ms |"]
+    lines = [
+        "| | tokens | steps | pictures seen | TFLOP | nats a picture | reconstructions | guidance | Fréchet | hits | ms |"
+    ]
     lines.append("|---" * 11 + "|")
     for row in trials:
         cells = [
@@ -120,6 +122,6 @@ def report(trials: Sequence[Trial]) -> str:
             f"{row.operations / 1e12:.0f}",
             f"{row.loss:.0f}",
         ]
-        cells += [f"{row.copies:.2f}", f"{row.guidance:g}", f"{row.distance:.2f}", f"{row.hits:.2f}"]
+        cells += [f"{row.reconstructions:.2f}", f"{row.guidance:g}", f"{row.distance:.2f}", f"{row.hits:.2f}"]
         lines.append("| " + " | ".join(map(str, [*cells, f"{row.milliseconds:.0f}"])) + " |")
     return "\n".join(lines)
