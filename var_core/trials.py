@@ -109,10 +109,9 @@ def _trial(pipe: Pipeline, state: dict, known: Reconstruction, ruler: Ruler, pri
 
 def report(trials: Sequence[Trial]) -> str:
     """The trials as a table in Markdown."""
-    lines = [
-        "| | tokens | steps | pictures seen | TFLOP | nats a picture | reconstructions | guidance | Fréchet | hits | ms |"
-    ]
-    lines.append("|---" * 11 + "|")
+    names = ["", "tokens", "steps", "pictures seen", "TFLOP", "nats a picture", "reconstructions", "guidance", "Fréchet"]
+    names += ["hits", "ms"]
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for row in trials:
         cells = [
             row.name,
