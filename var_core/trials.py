@@ -109,8 +109,8 @@ def _trial(pipe: Pipeline, state: dict, known: Reconstruction, ruler: Ruler, pri
 
 def report(trials: Sequence[Trial]) -> str:
     """The trials as a table in Markdown."""
-    names = ["", "tokens", "steps", "pictures seen", "TFLOP", "nats a picture", "reconstructions", "guidance", "Fréchet"]
-    names += ["hits", "ms"]
+    names = ["", "tokens", "steps", "pictures seen", "TFLOP", "nats a picture", "reconstructions", "guidance"]
+    names += ["Fréchet", "hits", "ms"]
     lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for row in trials:
         cells = [
