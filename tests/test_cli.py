@@ -17,7 +17,8 @@ from command import fails, run
 from PIL import Image
 
 from var_core import checkpoints, rows
-from var_core.cli import parser, settings_of
+from var_core.cli import parser
+from var_core.cli.pictures import settings_of
 from var_core.edit import CHANGING, REPAINTING
 from var_core.recipe import Recipe
 from var_core.sampling import Sampling

@@ -12,7 +12,7 @@ from PIL import Image
 from tasks import last, read
 
 from var_core import checkpoints
-from var_core.cli import read_tokens
+from var_core.cli.training import read_tokens
 from var_core.memory import Memory
 from var_core.pipeline import Pipeline, Request
 from var_core.plan import Plan

@@ -1,0 +1,33 @@
+"""`python -m var_core ...`: make pictures and traces of them, get models, train, export, evaluate, measure."""
+
+import argparse
+import sys
+
+from .. import __version__
+from ..pipeline import use_threads
+from . import measuring, models, pictures, training
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 after one sentence about what was wrong."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.threads is not None:
+            use_threads(options.threads)
+        options.run(options)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m var_core", description="VAR Studio on the command line.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for kind in (pictures, models, training, measuring):
+        kind.add_commands(commands)
+    return top

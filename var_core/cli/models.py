@@ -1,0 +1,100 @@
+"""Commands that get published models."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from .. import checkpoints
+from ..pipeline import pick_device, pick_dtype
+from ..registry import MODELS, fits, named, short_of_memory, size
+from .shared import command, say
+
+
+def download(options: argparse.Namespace) -> None:
+    """A published model from the Hugging Face hub, made into a file of this program; `list` has their names."""
+    from ..download import fetch
+
+    model = named(options.name)
+    device = pick_device("auto")
+    for problem in short_of_memory(model, device, pick_dtype("auto", device)):
+        sys.stderr.write(f"note: {problem}\n")
+    try:
+        follow(fetch(model, options.folder))
+    except KeyboardInterrupt:
+        sys.stderr.write("What has arrived is kept: the same command goes on from there.\n")
+        raise
+    say(f"{checkpoints.file_for(model.name, options.folder)} is ready: give it as --model.")
+
+
+def convert(options: argparse.Namespace) -> None:
+    """The two files of a model as its authors published it, made into one file of this program."""
+    from ..convert import convert as work
+    from ..convert import pair, recognise
+
+    files = pair(options.transformer, options.tokenizer)
+    spec = recognise(*files, options.name)
+    out = options.out or checkpoints.file_for(spec.name)
+    say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.image_side} px, depth {spec.transformer.depth}")
+    follow(work(*files, out, options.name))
+    say(f"{out} ({size(out.stat().st_size)}) is ready: give it as --model.")
+
+
+def list_models(options: argparse.Namespace) -> None:
+    """The models that are here, and those that could be downloaded: what they need, and whether they fit."""
+    from ..download import supply
+
+    here = checkpoints.available(options.folder)
+    for name in here:
+        path = checkpoints.file_for(name, options.folder)
+        try:
+            side = f"{checkpoints.read_spec(path).tokenizer.image_side} px"
+        except ValueError as error:
+            side = str(error)
+        say(f"{name:20s} here, {size(path.stat().st_size)}, {side}")
+    for model in (model for model in MODELS.values() if model.name not in here):
+        found = supply(model, options.folder)
+        say(
+            f"{model.name:20s} {model.title}, FID {model.fid}: {size(found.left)} to download{found.note}, "
+            f"{size(model.disk_bytes)} on disk; python -m var_core download {model.name}"
+        )
+        for problem in fits(model, options.folder, pick_device("auto"), found.there):
+            say(f"{'':20s} {problem}")
+
+
+def follow(work: Iterator[Any]) -> None:
+    """Show a bar for each part of a download or conversion; closed as soon as the user has enough."""
+    shown, bar = None, None
+    with closing(work):
+        for now in work:
+            if (now.doing, now.file) != shown:
+                shown = now.doing, now.file
+                bar = _next_bar(bar, now)
+            bar.n, bar.total = now.done, now.total or None
+            bar.refresh()
+    if bar is not None:
+        bar.close()
+
+
+def _next_bar(bar: tqdm | None, now: Any) -> tqdm:
+    if bar is not None:
+        bar.close()
+    unit = {"unit": " pictures"} if now.doing == "preview" else {"unit": "B", "unit_scale": True}
+    return tqdm(total=now.total or None, initial=now.begun, desc=f"{now.doing} {now.file}", disable=None, **unit)
+
+
+def add_commands(commands: Any) -> None:
+    fetched = command(commands, "download", download)
+    fetched.add_argument("name", help=f"one of {', '.join(MODELS)}")
+    listed = command(commands, "list", list_models)
+    for made in (fetched, listed):
+        made.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="folder of the models")
+    made = command(commands, "convert", convert)
+    made.add_argument("--transformer", type=Path, required=True, metavar="FILE.pth", help="or a folder that holds both")
+    made.add_argument("--tokenizer", type=Path, metavar="FILE.pth", help="(default: the vae*.pth beside it)")
+    made.add_argument("--name", help="name of the model (default: that of the published model of this size)")
+    made.add_argument("--out", type=Path, help="file to write (default: in checkpoints/)")

@@ -1,0 +1,316 @@
+"""Commands that make pictures, and traces of them."""
+
+import argparse
+import io
+import os
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from .. import checkpoints, processes
+from ..canvas import FILLS, Box
+from ..config import METRICS
+from ..edit import CHANGING, REPAINTING, Edit, Settings, onward, run
+from ..images import grid, open_mask, open_photo
+from ..pipeline import Pipeline, Request
+from ..recipe import Recipe
+from .shared import (
+    command,
+    integers,
+    loaded,
+    loading_options,
+    refuse_taken,
+    sampling_of,
+    sampling_options,
+    say,
+    take_gpu,
+    together,
+)
+
+TRACE_FILES = {"out": (".safetensors",), "gif": (".gif",), "mp4": (".mp4",), "sheet": (".png", ".jpg", ".webp")}
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Pictures of one class, seeds counting up from --seed, each a PNG with its recipe."""
+    pipe = loaded(options)
+    label = pipe.spec.label(options.class_name)
+    sampling = sampling_of(options, pipe.spec.looks)
+    if not 1 <= options.count <= 1000:
+        raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
+    if options.scales:
+        pipe.spec.need_scales("--scales")
+    options.out.mkdir(parents=True, exist_ok=True)
+    for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
+        request = Request((label,), (seed,), sampling)
+        recipe, result = Recipe.of(pipe, request, 0), pipe.run(request)
+        recipe.save(result.images[0], options.out / f"{recipe.stem}.png")
+        if options.scales:
+            frames = [pipe.decode(step.f_hat)[0] for step in result.steps]
+            grid(frames, columns=len(frames)).save(options.out / f"{recipe.stem}-scales.png")
+    say(f"{options.count} pictures in {options.out}")
+
+
+def sample(options: argparse.Namespace) -> None:
+    """Many pictures for those who measure a model, and the .npz that evaluators read; goes on after a stop.
+
+    Under torchrun the processes share the work; the pictures are the same however many there are.
+    """
+    from .. import sample as work
+
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    take_gpu(options.device)
+    pipe = loaded(options)
+    spec = pipe.spec
+    names = options.classes.split(",")
+    labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
+    sampling = METRICS if options.metrics else sampling_of(options, pipe.spec.looks)
+    job = work.Job(options.count, labels, options.out, options.seed, sampling, options.batch)
+    if pipe.at_once(job.request(range(job.batch))) < job.batch:
+        say(f"Memory is short for {job.batch} pictures at once: they are made in parts.")
+    with together(world, pipe.device.type):
+        ours = len(job.left(rank, world))
+        with tqdm(total=ours, unit="picture", disable=True if rank else None) as bar:
+            for made in work.sample(pipe, job, rank, world):
+                bar.update(made)
+        processes.wait()
+    if rank == 0:
+        packed = options.out.with_suffix(".npz")
+        work.pack(job, packed)
+        say(f"{job.count} pictures in {options.out}, all of them in {packed}")
+
+
+def edit(options: argparse.Namespace) -> None:
+    """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe."""
+    pipe = loaded(options)
+    job = asked_edit(options, pipe)
+    options.out.mkdir(parents=True, exist_ok=True)
+    if job.painted.any():
+        mask_file = vacant(options.out / f"{options.photo.stem}-mask.png", lambda file: shows(file, job.painted))
+        if not mask_file.exists():
+            Image.fromarray(job.painted).save(mask_file)
+    for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
+        recipe = Recipe.of_edit(pipe, job, place)
+        one = replace(job, labels=(job.labels[place],), seeds=(seed,))
+        made = io.BytesIO()
+        recipe.save(Image.fromarray(run(pipe, one)[0]), made)
+        write_new(options.out / f"{options.photo.stem}-{recipe.stem}.png", made.getvalue())
+    say(f"{len(job.seeds)} photos in {options.out}")
+
+
+def vacant(wanted: Path, same: Callable[[Path], bool]) -> Path:
+    """The path wanted, numbered while a file is there that is not the `same`; says so."""
+    path, number = wanted, 1
+    while path.exists() and not same(path):
+        number += 1
+        path = wanted.with_stem(f"{wanted.stem}-{number}")
+    if path != wanted:
+        say(f"{wanted} is there already: {path.name} instead.")
+    return path
+
+
+def shows(file: Path, mask: np.ndarray) -> bool:
+    """Whether a file gives this mask, bool (H, W)."""
+    try:
+        return np.array_equal(open_mask(file, mask.shape[::-1])[0], mask)
+    except ValueError:
+        return False
+
+
+def write_new(wanted: Path, content: bytes) -> None:
+    """Write a file under the name wanted, or numbered if another one has it."""
+    vacant(wanted, lambda file: file.is_file() and file.read_bytes() == content).write_bytes(content)
+
+
+def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
+    """The edit that the command line asks for; ValueError if there is nothing to do."""
+    if len(options.extend) != 4:
+        raise ValueError(f"extend {options.extend}: give four numbers of pixels, for left, top, right and bottom.")
+    photo = open_photo(options.photo)
+    size = photo.shape[1::-1]
+    painted, found = np.zeros(photo.shape[:2], bool), None
+    if options.mask:
+        painted, found = open_mask(options.mask, size)
+    if found:
+        say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
+    if options.like:
+        return Recipe.read(options.like).edit(pipe, photo, painted)
+    if not (painted.any() or any(options.extend)):
+        raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
+    if not 1 <= options.count <= 1000:
+        raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
+    label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
+    seeds = tuple(range(options.seed, options.seed + options.count))
+    sampling = sampling_of(options, pipe.spec.looks)
+    job = Edit(photo, painted, (label,) * options.count, seeds, sampling, settings_of(options))
+    if options.box:
+        return looking_at(job, options.box, options.extend)
+    return onward(job, *options.extend) if any(options.extend) else job
+
+
+def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> Edit:
+    """The edit in the square of left, top and side alone; ValueError if it cannot be done there."""
+    if len(numbers) != 3:
+        raise ValueError(f"box {numbers}: give three numbers of pixels, for left, top and side.")
+    if any(extend):
+        raise ValueError("An extension has squares of its own: leave out --box or --extend.")
+    box = Box(*numbers)
+    boxed = replace(job, boxes=(box,))
+    if not job.unknown()[box.inside(job.mask.shape)].any():
+        raise ValueError("Nothing is painted inside the box: choose another box, or leave it out.")
+    return boxed
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The edit settings on the command line."""
+    usual = CHANGING if options.into and not any(options.extend) else REPAINTING
+    asked = {field.name: getattr(options, field.name) for field in fields(Settings)}
+    return replace(usual, **{name: value for name, value in asked.items() if value is not None})
+
+
+def replay(options: argparse.Namespace) -> None:
+    """The picture of a PNG's recipe, made again."""
+    recipe = Recipe.read(options.picture)
+    pipe = loaded(options, recipe.model)
+    out = options.out or options.picture.with_name(options.picture.stem + "-again.png")
+    recipe.save(pipe.run(recipe.request(pipe)).images[0], out)
+    say(str(out))
+
+
+def trace(options: argparse.Namespace) -> None:
+    """Everything the model thought while it drew a picture, or of a picture given, as a file for the Explore tab."""
+    from .. import viz
+    from ..trace import opened, recorded
+
+    check_trace(options)
+    pipe = loaded(options)
+    sampling = sampling_of(options, pipe.spec.looks)
+    label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
+    if options.picture:
+        tokens = pipe.encode(Image.fromarray(open_photo(options.picture)))
+        found = recorded(pipe, opened(tokens, label, sampling), origin="opened")
+    else:
+        found = recorded(pipe, Request((label,), (options.seed or 0,), sampling))
+    for kind in TRACE_FILES:
+        if path := getattr(options, kind):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "out":
+                found.save(path)
+            else:
+                viz.write(found, kind, path)
+            say(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
+
+
+def check_trace(options: argparse.Namespace) -> None:
+    """ValueError unless `trace` is asked for something that can be, into files that can be written."""
+    if not (options.picture or options.class_name):
+        raise ValueError("Nothing to trace: give a --class to draw ('no class' is one too), or a --picture.")
+    if options.picture and options.seed is not None:
+        raise ValueError("A picture that is given has no seed: leave out --seed or --picture.")
+    for name, suffixes in TRACE_FILES.items():
+        path = getattr(options, name)
+        if path and path.suffix.lower() not in suffixes:
+            raise ValueError(f"--{name} {path}: end the name with {' or '.join(suffixes)}.")
+        if path:
+            refuse_taken(path, options.replace)
+
+
+def list_classes(options: argparse.Namespace) -> None:
+    """Class ids, groups and names of a model."""
+    spec = checkpoints.read_spec(checkpoints.find(options.model))
+    for label, (group, name) in enumerate(zip(spec.class_groups, spec.class_names, strict=True)):
+        say(f"{label:4d}  {group:10s} {name}")
+
+
+def add_commands(commands: Any) -> None:
+    _picture_commands(commands)
+    _edit_command(commands)
+    _trace_command(commands)
+
+
+def _picture_commands(commands: Any) -> None:
+    made = command(commands, "generate", generate)
+    made.add_argument("--class", dest="class_name", required=True, help="name or number of the class, or 'no class'")
+    made.add_argument("--seed", type=int, default=0, help="seed of the first picture")
+    made.add_argument("--count", type=int, default=1, help="number of pictures")
+    made.add_argument("--out", type=Path, default=Path("outputs"), help="folder for the PNG files")
+    made.add_argument("--scales", action="store_true", help="also a strip of each picture at every scale")
+    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    sampling_options(made)
+    many = command(commands, "sample", sample)
+    many.add_argument("model", help="name or path of a model")
+    many.add_argument("--count", type=int, default=50_000, help="number of pictures")
+    many.add_argument("--classes", default="all", help="all, or names or numbers with commas, taken in turn")
+    many.add_argument("--seed", type=int, default=0, help="seed of the first picture")
+    many.add_argument("--batch", type=int, default=16, help="pictures at once, or as many as memory holds")
+    many.add_argument("--out", type=Path, required=True, help="folder for the PNG files; the .npz lies beside it")
+    many.add_argument("--metrics", action="store_true", help="draw with the settings of the published FID")
+    sampling_options(many)
+    again = command(commands, "replay", replay)
+    again.add_argument("picture", type=Path, help="a PNG made by this program")
+    again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
+    again.add_argument("--out", type=Path, default=None, help="file to write (default: beside it)")
+    loading_options(made, many, again)
+    classes = command(commands, "classes", list_classes)
+    classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+
+
+def _trace_command(commands: Any) -> None:
+    made = command(commands, "trace", trace)
+    made.add_argument("--class", dest="class_name", help="name or number of the class, or 'no class'")
+    made.add_argument("--seed", type=int, help="seed of the picture (default: 0)")
+    made.add_argument("--picture", type=Path, metavar="FILE", help="trace this picture instead of drawing one")
+    made.add_argument("--out", type=Path, required=True, metavar="FILE", help="the trace: a .safetensors file")
+    made.add_argument("--gif", type=Path, metavar="FILE", help="also the picture at every scale as an animation")
+    made.add_argument("--mp4", type=Path, metavar="FILE", help="the same as a film")
+    made.add_argument("--sheet", type=Path, metavar="FILE", help="also a poster of every scale: .png, .jpg or .webp")
+    made.add_argument("--replace", action="store_true", help="replace files that are there already")
+    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    sampling_options(made)
+    loading_options(made)
+
+
+def _edit_command(commands: Any) -> None:
+    made = command(commands, "edit", edit)
+    made.add_argument("photo", type=Path, help="the photo: PNG, JPEG or WebP")
+    made.add_argument("--mask", type=Path, help="a picture that is white where to repaint")
+    made.add_argument("--into", metavar="CLASS", help="name or number of the class to paint (default: no class)")
+    made.add_argument("--extend", type=integers, default=(0, 0, 0, 0), metavar="L,T,R,B", help="pixels to add a side")
+    made.add_argument(
+        "--box", type=integers, metavar="L,T,SIDE", help="square that the model sees (default: around the mask)"
+    )
+    made.add_argument("--like", type=Path, metavar="PNG", help="repeat the edit of this PNG, on its photo and mask")
+    made.add_argument("--seed", type=int, default=0, help="seed of the first result")
+    made.add_argument("--count", type=int, default=1, help="number of results")
+    made.add_argument(
+        "--out", type=Path, default=Path("outputs"), help="folder for the PNG files; taken names get a number"
+    )
+    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    usual, change = Settings(), "with --into and no --extend"
+    made.add_argument("--fill", choices=FILLS, default=usual.fill, help="how the hole is filled before encoding")
+    made.add_argument(
+        "--first-free-scale",
+        type=int,
+        help=f"keep scales before it, from 0 (default: {usual.first_free_scale}; {CHANGING.first_free_scale} {change})",
+    )
+    made.add_argument(
+        "--min-cover",
+        type=float,
+        help=f"a token is free above this share (default: {usual.min_cover}; {CHANGING.min_cover} {change})",
+    )
+    for name, words in (
+        ("follow", "let kept tokens correct what their neighbours spill over them"),
+        ("match", "shift the colours smoothly so that the seam has no step"),
+        ("detail", "borrow detail finer than the model draws from where the photo shows it"),
+    ):
+        made.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=getattr(usual, name), help=words)
+    made.add_argument("--grow", type=int, default=usual.grow, help="pixels to grow the mask by, below 0 to shrink")
+    made.add_argument("--feather", type=int, default=usual.feather, help="pixels over which the edge is blended")
+    made.add_argument("--harmonise", type=int, default=usual.harmonise, help="a second pass so wide along the seam")
+    made.add_argument("--context", type=float, default=usual.context, help="side of the square, in extents of the mask")
+    sampling_options(made)
+    loading_options(made)
