@@ -5,6 +5,7 @@ from pathlib import Path
 import gradio as gr
 import pictures
 import pytest
+import tasks
 import tiny
 import torch
 
@@ -29,3 +30,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny data folder."""
     return pictures.write(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Classes, train and val split of the small data folder."""
+    return tasks.read(pictures.write(tmp_path_factory.mktemp("data")))

@@ -9,8 +9,10 @@ import torch
 from var_core.config import TransformerConfig
 from var_core.data import Classes, PictureSet, load_split
 from var_core.evaluate import Measured
-from var_core.train import Budget, Optimisation, TokenizerTask, Trainer, TransformerTask, tokenise
+from var_core.train import Budget, Optimisation, Trainer, load_state
 from var_core.train_decoder import DecoderTask, refined
+from var_core.train_tokenizer import TokenizerTask
+from var_core.train_transformer import TransformerTask, tokenise
 
 SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
 
@@ -76,6 +78,12 @@ def curve(task, out: Path, steps: int, resume: bool = False) -> list[float]:
     if resume:
         trainer.load()
     return [row[figure] for row in trainer.run(Budget(steps=steps)) for figure in ("loss", "norm")]
+
+
+def trained(task, out, steps: int, resume: bool = False) -> dict:
+    """The state after a training."""
+    curve(task, out, steps, resume)
+    return load_state(out, task.KIND)
 
 
 def assert_same(first, second, path: str = "") -> None:

@@ -65,7 +65,7 @@ def test_the_best_strength_of_guidance_is_told(trained, data):
 
 
 def _loaded(trained):
-    from var_core.train import load_tokenizer
+    from var_core.trained import load_tokenizer
 
     return [(name, load_tokenizer(trained / f"tokenizer-{name}")) for name in ("scales", "raster")]
 

@@ -14,7 +14,7 @@ from .images import to_float, to_uint8
 from .pipeline import Pipeline, Request
 from .plan import Plan
 from .sampling import Sampling
-from .train import psnr
+from .train_tokenizer import psnr
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ from .fast import Price, Ruler
 from .pipeline import Pipeline, Request
 from .sampling import Sampling
 from .scaling import operations, seen
-from .train import TransformerTask, fingerprint, load_state, load_transformer
+from .train import load_state
+from .train_tokenizer import fingerprint
+from .train_transformer import TransformerTask
+from .trained import load_transformer
 from .vqvae import Preview, Tokenizer
 
 

@@ -42,7 +42,9 @@ def scaling(options: argparse.Namespace) -> None:
     What an earlier call has trained of them in --out is taken up, and trained on if its time is not over.
     """
     from .. import scaling as laws
-    from ..train import TransformerTask, load_state, load_tokenizer
+    from ..train import load_state
+    from ..train_transformer import TransformerTask
+    from ..trained import load_tokenizer
 
     settings, tokenizer = optimisation(options), load_tokenizer(options.tokenizer)
     device, classes, *splits = pick_device(options.device), *read_pictures(options, tokenizer.config.image_side)
@@ -71,7 +73,7 @@ def compare(options: argparse.Namespace) -> None:
     from .. import trials
     from ..fast import Ruler
     from ..features import ImageFeatures
-    from ..train import load_tokenizer
+    from ..trained import load_tokenizer
 
     tokenizers = [load_tokenizer(one) for one in options.tokenizer]
     classes, train, val = read_pictures(options, tokenizers[0].config.image_side)

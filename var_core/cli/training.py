@@ -56,7 +56,8 @@ def resumed(options: argparse.Namespace, kind: str) -> dict | None:
 @jointly
 def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
-    from ..train import TokenizerTask, load_tokenizer
+    from ..train_tokenizer import TokenizerTask
+    from ..trained import load_tokenizer
 
     settings, kept = optimisation(options), resumed(options, TokenizerTask.KIND)
     start = load_tokenizer(options.start) if options.start and not kept else None
@@ -92,8 +93,9 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
 @jointly
 def train_decoder(options: argparse.Namespace) -> None:
     """Train the decoder of a trained tokenizer on, or go on with that: tokens keep their meaning."""
-    from ..train import load_tokenizer, same_tokenizer
     from ..train_decoder import DecoderTask, refined
+    from ..train_tokenizer import same_tokenizer
+    from ..trained import load_tokenizer
 
     settings, kept = optimisation(options), resumed(options, DecoderTask.KIND)
     tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
@@ -114,7 +116,7 @@ def train_decoder(options: argparse.Namespace) -> None:
 def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
     """The transformer of --drawn-by; ValueError unless it draws tokens of this tokenizer, by scales, of this data."""
     from ..data import Classes
-    from ..train import same_in_file
+    from ..train_tokenizer import same_in_file
 
     made = checkpoints.load(options.drawn_by, dtype=pick_dtype(options.precision, device), device=device)
     if made.spec.tokenizer.order != SCALES or not same_in_file(made.tokenizer, tokenizer):
@@ -129,7 +131,9 @@ def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from ..data import Classes
-    from ..train import TransformerTask, check_self_correction, load_tokenizer, same_in_file, same_tokenizer
+    from ..train_tokenizer import same_in_file, same_tokenizer
+    from ..train_transformer import TransformerTask, check_self_correction
+    from ..trained import load_tokenizer
     from ..transfer import TRANSLATED, translated
 
     settings, kept = optimisation(options), resumed(options, TransformerTask.KIND)
@@ -186,7 +190,9 @@ def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictur
     raster order, whatever order is asked for. `pictures` gives both splits.
     """
     from ..data import Classes, digest
-    from ..train import TokenSet, fingerprint, tokenise, write_whole
+    from ..train import write_whole
+    from ..train_tokenizer import fingerprint
+    from ..train_transformer import TokenSet, tokenise
 
     folder = options.tokenizer if options.tokenizer.is_dir() else options.out
     order, cells = tokenizer.config.order, list(Schedule.of(tokenizer.config).cells)
@@ -262,8 +268,8 @@ def plot(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Both trained networks, averaged weights, as one checkpoint file for the app."""
-    from ..train import export as write
-    from ..train import load_tokenizer, load_transformer
+    from ..trained import export as write
+    from ..trained import load_tokenizer, load_transformer
 
     out = options.out or checkpoints.FOLDER / f"{options.name}.safetensors"
     tokenizer, looks = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
