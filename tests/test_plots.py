@@ -54,6 +54,12 @@ def test_scaling_tells_ours_and_the_papers_exponent(measure):
     assert f"thepaper:N{PAPER[measure][1]:.3f}" in told
 
 
+def test_what_does_not_lie_on_a_line_is_called_no_law():
+    losses = {1: 5.0, 2: 4.0, 3: 5.1}
+    told = words(plots.of_scaling([replace(point, loss_mean=losses[point.depth]) for point in POINTS], "loss_mean"))
+    assert "here: no law" in told
+
+
 def test_training_names_every_size():
     told = words(plots.of_training(POINTS))
     assert all(size in told for size in ("0.1 M", "1 M", "10 M"))

@@ -20,6 +20,7 @@ from var_core.scaling import (
     operations,
     parameters,
     points_of,
+    reigns,
     report,
     seen,
     sized,
@@ -94,6 +95,12 @@ def test_the_frontier_holds_what_nothing_cheaper_beats():
     costs = [(1, 5.0), (2, 6.0), (3, 4.0), (4, 4.5), (5, 3.0)]
     points = [replace(POINT, operations=cost, loss_mean=loss) for cost, loss in costs]
     assert [point.operations for point in frontier(points[::-1], "loss_mean")] == [1, 3, 5]
+
+
+def test_sizes_reign_one_after_the_other():
+    costs = [(10, 1, 5.0), (10, 3, 4.0), (20, 2, 4.5), (20, 4, 3.9), (20, 8, 3.0), (30, 9, 3.5)]
+    points = [replace(POINT, parameters=size, operations=cost, loss_mean=loss) for size, cost, loss in costs]
+    assert reigns(points, "loss_mean") == [(10, 3), (20, 8)]
 
 
 def test_points_survive_a_file(tmp_path):

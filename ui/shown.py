@@ -14,7 +14,7 @@ from var_core import costs, rows
 from var_core.costs import Cost
 from var_core.pyramid import Level
 from var_core.race import Lane
-from var_core.scaling import Point
+from var_core.scaling import Point, reigns
 from var_core.trials import Trial
 
 from . import runs
@@ -164,7 +164,14 @@ def _scaling() -> str:
 
     points = rows.read(DATA / "scaling.csv", Point)
     figures = "".join(plots.of_scaling(points, measure) for measure in LOSSES)
-    return lesson("scaling", figures=figures, training=plots.of_training(points))
+    best = "; ".join(f"up to {_power(most)}, {size / 1e6:.2g} M" for size, most in reigns(points, LOSSES[0]))
+    return lesson("scaling", figures=figures, training=plots.of_training(points), best=best)
+
+
+def _power(value: float) -> str:
+    """1.2 · 10<sup>13</sup>."""
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits} · 10<sup>{int(exponent)}</sup>"
 
 
 def lesson(name: str, **values: object) -> str:

@@ -77,8 +77,12 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
     ours, (factor, exponent) = scaling.laws(points)[measure], PAPER[measure]
 
     def paint(axes: Axes) -> None:
-        axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5)
-        axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS, label=f"here: $N^{{{ours.exponent:.3f}}}$")
+        lawful = abs(ours.correlation) >= scaling.LAWFUL
+        told = f"$N^{{{ours.exponent:.3f}}}$" if lawful else "no law"
+        label = f"here: {told}, correlation {ours.correlation:.2f}"
+        axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5, label=label)
+        if lawful:
+            axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS)
         values = [(factor * size / 1e9) ** exponent for size in PAPER_SIZES]
         axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{exponent:.3f}}}$")
         axes.set(title=LOSS_TITLES[measure], xlabel="parameters N")

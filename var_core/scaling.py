@@ -13,6 +13,7 @@ from .schedule import Schedule
 DEPTHS = (1, 2, 3, 4, 5, 6)
 MEASURES = ("loss_last", "loss_mean", "error_last", "error_mean")
 # (factor, exponent) of L = (factor * N) ** exponent, N in billions of parameters; arXiv 2404.02905, figure 5.
+LAWFUL = 0.9  # least correlation, up or down, of what is called a law
 PAPER = {
     "loss_last": (2.0, -0.23),
     "loss_mean": (2.5, -0.20),
@@ -131,6 +132,12 @@ def frontier(points: Iterable[Point], measure: str) -> list[Point]:
     return best
 
 
+def reigns(points: Iterable[Point], measure: str) -> list[tuple[int, float]]:
+    """Parameters of every size that is best for some amount of training, and up to how many operations it is that."""
+    last = {point.parameters: point.operations for point in frontier(points, measure)}
+    return sorted(last.items(), key=lambda pair: pair[1])
+
+
 def compute_law(points: Iterable[Point], measure: str) -> PowerLaw:
     """The fit of the `frontier` of a measure against operations; ValueError if that has fewer than two points."""
     front = frontier(points, measure)
@@ -155,4 +162,6 @@ def report(points: Sequence[Point]) -> str:
     for name in (name for name in MEASURES if len(frontier(points, name)) > 1):
         law = compute_law(points, name)
         lines.append(f"| {name.replace('_', ', ')} | {law.exponent:.3f} | {law.correlation:.3f} |")
+    lines += ["", "| parameters | best by mean loss up to so many operations |", "|---|---|"]
+    lines += [f"| {size:,} | {most:.2g} |" for size, most in reigns(points, "loss_mean")]
     return "\n".join(lines)
