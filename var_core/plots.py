@@ -79,7 +79,7 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
     def paint(axes: Axes) -> None:
         lawful = abs(ours.correlation) >= scaling.LAWFUL
         told = f"$N^{{{ours.exponent:.3f}}}$" if lawful else "no law"
-        label = f"here: {told}, correlation {ours.correlation:.2f}"
+        label = f"here (correlation {ours.correlation:.2f}): {told}"
         axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5, label=label)
         if lawful:
             axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS)
