@@ -44,6 +44,9 @@ def test_each_run_finds_its_own_tokenizer_and_tells_what_it_is(trained, data, tm
     assert (raster.order, raster.tokens, raster.steps) == ("raster", 16, 16)
     assert scales.pictures == raster.pictures == 12 and scales.guidance in (0, 2)
     for row in (scales, raster):
+        assert row.parameters == sum(
+            value.numel() for value in load_state(trained / row.name, "transformer")["average"].values()
+        )
         assert 0 < row.loss < row.tokens * 5 and row.distance > 0 and 0 <= row.hits and row.milliseconds > 0
     assert "| raster | 16 | 16 |" in capsys.readouterr().out
 

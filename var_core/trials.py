@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from . import checkpoints
@@ -20,6 +21,7 @@ from .train import load_state
 from .train_tokenizer import fingerprint
 from .train_transformer import TransformerTask
 from .trained import load_transformer
+from .transformer import VAR
 from .vqvae import Preview, Tokenizer
 
 
@@ -91,11 +93,13 @@ def _trial(pipe: Pipeline, state: dict, known: Reconstruction, ruler: Ruler, pri
     schedule, config, extra = pipe.schedule, pipe.spec.transformer, state["extra"]
     best = min(prices, key=lambda guidance: prices[guidance].distance)
     asked, pictures = Request((0,), (0,), Sampling(guidance=best)), state["step"] * extra["batch"]
+    with torch.device("meta"):  # what is loaded is packed for its products
+        weights = sum(value.numel() for value in VAR(config).parameters())
     each = operations(config, seen(schedule, extra.get("most_per_scale", 0)))
     return Trial(
         name=pipe.spec.name,
         order=schedule.order,
-        parameters=sum(value.numel() for value in pipe.var.parameters()),
+        parameters=weights,
         tokens=schedule.total,
         steps=len(schedule),
         pictures=pictures,
