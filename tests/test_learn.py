@@ -161,12 +161,13 @@ def test_halves_that_were_completed_are_shown(data: Path):
 
 
 def test_orders_that_were_trained_are_told(data: Path):
-    row = Trial("<spiral>", "spiral", 10, 256, 256, 19200, 1.5e14, 1800.0, 22.0, 2.25, 1.5, 7.5, 0.25, 2300.0)
+    row = Trial("<spiral>", "spiral", 4_240_000, 256, 256, 19200, 1.5e14, 1800.0, 22.0, 2.25, 1.5, 7.5, 0.25, 2300.0)
     rows.write(data / "orders.csv", Trial, [row])
     page = shown.measured.__wrapped__()
     cells = "256 256 19,200 2.25 1.5 7.50 0.25 2300".split()
     assert '<th scope="row">&lt;spiral&gt;</th>' + "".join(f"<td>{cell}</td>" for cell in cells) in page
-    assert "0.15 · 10<sup>15</sup>" in page
+    assert "150 · 10<sup>12</sup>" in page and "4.2 M parameters" in page
+    assert re.search(r"one map of\s16 . 16 tokens", page)
 
 
 def test_sizes_that_were_trained_are_drawn(data: Path):

@@ -140,7 +140,8 @@ def _halves() -> str:
 def _orders() -> str:
     trials = rows.read(DATA / "orders.csv", Trial)
     lines = ((row.name, row.tokens, row.steps, f"{row.pictures:,}", *_measures(row)) for row in trials)
-    return lesson("orders", trials=_lines(lines), operations=f"{trials[0].operations / 1e15:.2g}")
+    told = {"parameters": f"{trials[0].parameters / 1e6:.1f}", "operations": f"{trials[0].operations / 1e12:.0f}"}
+    return lesson("orders", trials=_lines(lines), side=math.isqrt(trials[-1].tokens), **told)
 
 
 def _measures(row: Trial) -> tuple[str, ...]:
