@@ -372,6 +372,9 @@ def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_pat
         assert run(*asked, steps) == 0
         assert {point.step for point in rows.read(tmp_path / "points.csv", Point)} >= {steps}
     assert [point.step for point in rows.read(tmp_path / "points.csv", Point)][-1] == 3
+    states = [load_state(tmp_path / f"depth-{depth}", "transformer")["optimizer"] for depth in (1, 2)]
+    narrow, wide = (state["param_groups"][0]["lr"] for state in states)
+    assert narrow == pytest.approx(2 * wide)
 
 
 def test_helps_tell_every_default_once():

@@ -20,6 +20,7 @@ from var_core.scaling import (
     operations,
     parameters,
     points_of,
+    rate_of,
     reigns,
     report,
     seen,
@@ -67,6 +68,10 @@ def test_parameters_are_those_of_the_blocks(depth):
     network = VAR(config)
     blocks = (network.blocks, network.block_modulations)
     assert parameters(config) == sum(weight.numel() for part in blocks for weight in part.parameters())
+
+
+def test_the_learning_rate_goes_with_one_over_the_width():
+    assert [rate_of(sized(depth, CODES, 7), 6e-4) for depth in (1, 3, 6)] == pytest.approx([18e-4, 6e-4, 3e-4])
 
 
 def test_the_sizes_reach_from_a_tenth_of_a_million_to_twenty():

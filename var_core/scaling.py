@@ -66,6 +66,11 @@ def sized(depth: int, codes: TokenizerConfig, classes: int) -> TransformerConfig
     return TransformerConfig(codes.sides, classes, *sizes, order=codes.order)
 
 
+def rate_of(config: TransformerConfig, rate: float) -> float:
+    """The learning rate of a size when `rate` is that of depth 3: with 1 / width (Yang et al. 2022, table 3: Adam)."""
+    return rate * 192 / config.width
+
+
 def parameters(config: TransformerConfig) -> int:
     """Of the blocks and their AdaLN, without embeddings and head."""
     width, hidden = config.width, config.mlp_ratio * config.width

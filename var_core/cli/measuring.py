@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def scaling(options: argparse.Namespace) -> None:
         if min(left.values()) > 0:
             torch.manual_seed(options.seed)
             parts = {"most_per_scale": options.most_per_scale}
-            task = TransformerTask(config, tokenizer, train, val, classes, settings, device, **parts)
+            own = replace(settings, learning_rate=laws.rate_of(config, options.rate))
+            task = TransformerTask(config, tokenizer, train, val, classes, own, device, **parts)
             asked = {**vars(options), "out": run, "resume": begun, **left}
             if not run_training(task, argparse.Namespace(**asked)):
                 return
@@ -336,7 +338,7 @@ def _scaling_command(commands: Any) -> None:
     much.add_argument("--steps-each", dest="steps", type=float, default=math.inf, help="how many steps to train each")
     made.add_argument("--depths", type=integers, default=(1, 2, 3, 4, 5, 6), help="sizes: width 64 and a head a block")
     made.add_argument("--batch", type=int, default=16, help="pictures in a step")
-    made.add_argument("--rate", type=float, default=8e-4, help="learning rate")
+    made.add_argument("--rate", type=float, default=8e-4, help="learning rate of depth 3; others go with 1 / width")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
     made.add_argument("--precision", default="auto", help="float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto")
     made.add_argument("--report-minutes", type=float, default=2, help="minutes between points")
