@@ -11,8 +11,8 @@ from var_core.data import Classes, PictureSet, load_split
 from var_core.evaluate import Measured
 from var_core.train import Budget, Optimisation, Trainer, load_state
 from var_core.train_decoder import DecoderTask, refined
-from var_core.train_tokenizer import TokenizerTask
-from var_core.train_transformer import TransformerTask, tokenise
+from var_core.train_tokenizer import TokenizerTask, tokenise
+from var_core.train_transformer import TransformerTask
 
 SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
 

@@ -241,6 +241,7 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     scores = json.loads((tmp_path / "halves.json").read_text())["scores"]
     assert [row["kind"] for row in scores] == ["top half"] * 3 + ["bottom half"] * 3
     assert "masks 'left': choose from centre box, " in fails(capsys, *edits, "--masks", "left")
+    assert "add --edit" in fails(capsys, "evaluate", out, "--data", data, "--masks", "half")
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
 
@@ -365,7 +366,7 @@ def test_sizes_are_trained_in_turn_and_measured_once(data, model, tmp_path, caps
     assert run(*asked) == 0 and capsys.readouterr().out == before
 
 
-def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_path):
+def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_path, capsys):
     asked = ("scaling", "--data", data, "--tokenizer", model, "--depths", "1,2", "--batch", 4, "--out", tmp_path)
     asked += ("--csv", tmp_path / "points.csv", "--steps-each")
     for steps in (2, 3):
@@ -375,6 +376,7 @@ def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_pat
     states = [load_state(tmp_path / f"depth-{depth}", "transformer")["optimizer"] for depth in (1, 2)]
     narrow, wide = (state["param_groups"][0]["lr"] for state in states)
     assert narrow == pytest.approx(2 * wide)
+    assert "another learning rate" in fails(capsys, *asked, 4, "--rate", 1e-4)
 
 
 def test_helps_tell_every_default_once():

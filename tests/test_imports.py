@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,13 @@ def ours(path: Path) -> set[str]:
 def test_a_module_imports_only_from_lower_floors(module):
     lower = FLOORS[: FLOORS.index(module)]
     assert ours(FILES[module]) <= set(lower)
+
+
+def test_every_folder_with_code_is_packaged():
+    """Read as text: Python 3.10 has no tomllib."""
+    told = re.search(r"^packages = (\[.*\])$", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M)[1]
+    folders = {path.parent.relative_to(ROOT) for top in ("var_core", "ui") for path in (ROOT / top).rglob("*.py")}
+    assert sorted(ast.literal_eval(told)) == sorted(".".join(folder.parts) for folder in folders)
 
 
 def test_the_transformer_does_not_know_the_tokenizer():

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -155,14 +156,17 @@ def test_what_has_no_data_is_left_out():
 
 def test_halves_that_were_completed_are_shown(data: Path):
     Image.new("RGB", (60, 20)).save(data / "halves.jpg")
+    rows.write(data / "halves.csv", shown.Halves, [shown.Halves("bottom half", 178.4, 172.6, 1.0252, 1.5)])
     page = shown.measured.__wrapped__()
     held = re.search(r'<img src="data:image/jpeg;base64,([^"]+)" width="60" height="20" alt="[^"]+">', page)[1]
     assert base64.b64decode(held) == (data / "halves.jpg").read_bytes()
+    assert "given the top</th><td>178</td><td>173</td><td>1.03</td><td>1.50</td>" in page
 
 
 def test_orders_that_were_trained_are_told(data: Path):
     row = Trial("<spiral>", "spiral", 4_240_000, 256, 256, 19200, 1.5e14, 1800.0, 22.0, 2.25, 1.5, 7.5, 0.25, 2300.0)
-    rows.write(data / "orders.csv", Trial, [row])
+    scales = replace(row, name="scales", order="scales", tokens=341)
+    rows.write(data / "orders.csv", Trial, [row, scales])
     page = shown.measured.__wrapped__()
     cells = "256 256 19,200 2.25 1.5 7.50 0.25 2300".split()
     assert '<th scope="row">&lt;spiral&gt;</th>' + "".join(f"<td>{cell}</td>" for cell in cells) in page
@@ -175,6 +179,7 @@ def test_sizes_that_were_trained_are_drawn(data: Path):
     rows.write(data / "scaling.csv", Point, sizes)
     page = shown.measured.__wrapped__()
     assert page.count("<svg") == 5 and page.count("measured here") == 1
+    assert "0.001 M up to 1.0 · 10<sup>3</sup> operations" in page  # each size is best after its one point
 
 
 def test_costs_were_measured_up_to_a_map_of_64():

@@ -19,7 +19,7 @@ from var_core.plan import Plan
 from var_core.sampling import Sampling
 from var_core.schedule import PATHS
 from var_core.train import load_state
-from var_core.train_transformer import tokenise
+from var_core.train_tokenizer import tokenise
 from var_core.trained import load_tokenizer
 
 FAITHFUL = Sampling(guidance=2.0, top_k=0, top_p=1.0)

@@ -20,7 +20,7 @@ from torch import distributed
 from var_core import processes
 from var_core.data import PictureSet
 from var_core.train import Budget, Trainer, load_state
-from var_core.train_transformer import tokenise
+from var_core.train_tokenizer import tokenise
 
 ROOT = Path(__file__).parent.parent
 STEPS = 6

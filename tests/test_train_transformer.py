@@ -14,7 +14,8 @@ from tasks import (
 )
 
 from var_core.train import Optimisation
-from var_core.train_transformer import TransformerTask, tokenise
+from var_core.train_tokenizer import tokenise
+from var_core.train_transformer import TransformerTask
 
 
 def test_transformer_training_lowers_the_loss_on_val(folder, tmp_path):

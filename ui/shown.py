@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from string import Template
 from PIL import Image
 
 from var_core import costs, rows
+from var_core.config import SCALES
 from var_core.costs import Cost
 from var_core.pyramid import Level
 from var_core.race import Lane
@@ -22,12 +24,24 @@ from .look import FOLDER
 
 DATA = Path(__file__).resolve().parent.parent / "assets" / "learn"
 MEASURED = '<span class="ln-mark ln-here">measured here</span>'
+DRAWN = {"top half": "the top, given the bottom", "bottom half": "the bottom, given the top"}
 LOSSES = ("loss_mean", "loss_last", "error_mean", "error_last")
 PANELS = (
     ("averaged", "As coarse as this map", "the picture, averaged in a grid of {side} × {side} squares"),  # noqa: RUF001
     ("map", "What is written", "the tokens of this scale, in the colours of their codes"),
     ("decoded", "What can be read", "the picture decoded from all tokens so far"),
 )
+
+
+@dataclass(frozen=True)
+class Halves:
+    """How pictures of which a half was drawn anew lie to real ones; seams as in `var_core.edit_benchmark`."""
+
+    kind: str
+    scales_distance: float  # Fréchet, to train, of a VAR
+    raster_distance: float
+    scales_seam: float
+    raster_seam: float
 
 
 def pyramid(levels: Sequence[Level], vocabulary: int) -> str:
@@ -109,7 +123,7 @@ def result(lanes: Sequence[Lane]) -> str:
 @cache
 def measured() -> str:
     """All that was measured or published, drawn at the first look; what has no data here is left out."""
-    lessons = {"costs.csv": _costs, "halves.jpg": _halves, "orders.csv": _orders, "scaling.csv": _scaling}
+    lessons = {"costs.csv": _costs, "halves.csv": _halves, "orders.csv": _orders, "scaling.csv": _scaling}
     there = (draw() for name, draw in lessons.items() if (DATA / name).is_file())
     return "".join((*there, lesson("published")))
 
@@ -133,15 +147,26 @@ def _halves() -> str:
     path = DATA / "halves.jpg"
     with Image.open(path) as picture:
         width, height = picture.size
+    lines = [(DRAWN[row.kind], *_numbers(row)) for row in rows.read(DATA / "halves.csv", Halves) if row.kind in DRAWN]
     address = f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    return lesson("halves", picture=address, width=width, height=height)
+    return lesson("halves", picture=address, width=width, height=height, lines=_lines(lines))
+
+
+def _numbers(row: Halves) -> tuple[str, ...]:
+    return (
+        f"{row.scales_distance:.0f}",
+        f"{row.raster_distance:.0f}",
+        f"{row.scales_seam:.2f}",
+        f"{row.raster_seam:.2f}",
+    )
 
 
 def _orders() -> str:
     trials = rows.read(DATA / "orders.csv", Trial)
     lines = ((row.name, row.tokens, row.steps, f"{row.pictures:,}", *_measures(row)) for row in trials)
+    cells = next(row.tokens for row in trials if row.order != SCALES)
     told = {"parameters": f"{trials[0].parameters / 1e6:.1f}", "operations": f"{trials[0].operations / 1e12:.0f}"}
-    return lesson("orders", trials=_lines(lines), side=math.isqrt(trials[-1].tokens), **told)
+    return lesson("orders", trials=_lines(lines), side=math.isqrt(cells), **told)
 
 
 def _measures(row: Trial) -> tuple[str, ...]:
@@ -165,7 +190,7 @@ def _scaling() -> str:
 
     points = rows.read(DATA / "scaling.csv", Point)
     figures = "".join(plots.of_scaling(points, measure) for measure in LOSSES)
-    best = "; ".join(f"up to {_power(most)}, {size / 1e6:.2g} M" for size, most in reigns(points, LOSSES[0]))
+    best = "; ".join(f"{size / 1e6:.2g} M up to {_power(most)}" for size, most in reigns(points, LOSSES[0]))
     return lesson("scaling", figures=figures, training=plots.of_training(points), best=best)
 
 

@@ -77,11 +77,10 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
     ours, (factor, exponent) = scaling.laws(points)[measure], PAPER[measure]
 
     def paint(axes: Axes) -> None:
-        lawful = abs(ours.correlation) >= scaling.LAWFUL
-        told = f"$N^{{{ours.exponent:.3f}}}$" if lawful else "no law"
+        told = f"$N^{{{ours.exponent:.3f}}}$" if ours.lawful else "no law"
         label = f"here (correlation {ours.correlation:.2f}): {told}"
         axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5, label=label)
-        if lawful:
+        if ours.lawful:
             axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS)
         values = [(factor * size / 1e9) ** exponent for size in PAPER_SIZES]
         axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{exponent:.3f}}}$")
@@ -102,7 +101,8 @@ def of_training(points: Sequence[Point]) -> str:
             axes.annotate(_size(size), (at[-1], line[-1].loss_mean), fontsize=8, color=INK)
         ends = front[0].operations, front[-1].operations
         label = f"the best of all: $C^{{{law.exponent:.3f}}}$"
-        axes.plot(ends, [law(operations) for operations in ends], color=THEIRS, linewidth=2, label=label)
+        if law.lawful:
+            axes.plot(ends, [law(operations) for operations in ends], color=THEIRS, linewidth=2, label=label)
         axes.set(title=LOSS_TITLES["loss_mean"], xlabel="operations of the training, C")
         axes.margins(x=0.12)
         _logarithmic(axes)

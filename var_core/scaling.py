@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from .schedule import Schedule
 
 DEPTHS = (1, 2, 3, 4, 5, 6)
 MEASURES = ("loss_last", "loss_mean", "error_last", "error_mean")
+LAWFUL = 0.9  # least fall together, as a correlation, of what is called a law
+BASE = 3  # depth whose learning rate is the one given
 # (factor, exponent) of L = (factor * N) ** exponent, N in billions of parameters; arXiv 2404.02905, figure 5.
-LAWFUL = 0.9  # least correlation, up or down, of what is called a law
 PAPER = {
     "loss_last": (2.0, -0.23),
     "loss_mean": (2.5, -0.20),
@@ -56,19 +58,31 @@ class PowerLaw:
         correlation = 0.0 if flat else float(np.corrcoef(across, along)[0, 1])
         return cls(float(np.exp(shift / exponent)) if exponent else 1.0, float(exponent), correlation)
 
+    @property
+    def lawful(self) -> bool:
+        """Whether y falls with x nearly as the fit says."""
+        return self.correlation <= -LAWFUL
+
     def __call__(self, x: float) -> float:
         return (self.factor * x) ** self.exponent
 
 
+def width_of(depth: int) -> int:
+    return 64 * depth
+
+
 def sized(depth: int, codes: TokenizerConfig, classes: int) -> TransformerConfig:
     """The transformer of a depth by the published shape rules: heads = depth, width = 64 * depth."""
-    sizes = (depth, 64 * depth, depth, codes.vocabulary, codes.code_width)
+    sizes = (depth, width_of(depth), depth, codes.vocabulary, codes.code_width)
     return TransformerConfig(codes.sides, classes, *sizes, order=codes.order)
 
 
 def rate_of(config: TransformerConfig, rate: float) -> float:
-    """The learning rate of a size when `rate` is that of depth 3: with 1 / width (Yang et al. 2022, table 3: Adam)."""
-    return rate * 192 / config.width
+    """The learning rate of a size when `rate` is that of depth 3: with 1 / width.
+
+    So do Yang et al. (2022, table 3) for Adam and inner matrices; here all weights do.
+    """
+    return rate * width_of(BASE) / config.width
 
 
 def parameters(config: TransformerConfig) -> int:
@@ -138,9 +152,9 @@ def frontier(points: Iterable[Point], measure: str) -> list[Point]:
 
 
 def reigns(points: Iterable[Point], measure: str) -> list[tuple[int, float]]:
-    """Parameters of every size that is best for some amount of training, and up to how many operations it is that."""
-    last = {point.parameters: point.operations for point in frontier(points, measure)}
-    return sorted(last.items(), key=lambda pair: pair[1])
+    """Parameters of the size that is best, and up to how many operations of training it is, as these grow."""
+    found = groupby(frontier(points, measure), key=lambda point: point.parameters)
+    return [(size, max(point.operations for point in best)) for size, best in found]
 
 
 def compute_law(points: Iterable[Point], measure: str) -> PowerLaw:
@@ -161,12 +175,13 @@ def report(points: Sequence[Point]) -> str:
     lines += ["", "| measure | ours, N in billions | correlation | the paper's |", "|---|---|---|---|"]
     for name, law in laws(points).items():
         factor, exponent = PAPER[name]
-        ours = f"({law.factor:.3g} N)^{law.exponent:.3f}"
+        ours = f"({law.factor:.3g} N)^{law.exponent:.3f}" if law.lawful else "no law"
         lines.append(f"| {name.replace('_', ', ')} | {ours} | {law.correlation:.3f} | ({factor:g} N)^{exponent:g} |")
     lines += ["", "| best for so much training | exponent of operations | correlation |", "|---|---|---|"]
     for name in (name for name in MEASURES if len(frontier(points, name)) > 1):
         law = compute_law(points, name)
-        lines.append(f"| {name.replace('_', ', ')} | {law.exponent:.3f} | {law.correlation:.3f} |")
+        exponent = f"{law.exponent:.3f}" if law.lawful else "no law"
+        lines.append(f"| {name.replace('_', ', ')} | {exponent} | {law.correlation:.3f} |")
     lines += ["", "| parameters | best by mean loss up to so many operations |", "|---|---|"]
     lines += [f"| {size:,} | {most:.2g} |" for size, most in reigns(points, "loss_mean")]
     return "\n".join(lines)

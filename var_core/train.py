@@ -70,6 +70,10 @@ class Optimisation:
                 "a batch of 1 or more, a rate above 0, an average of 0 to below 1, a seed of 0 or more."
             )
 
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0, while no budget makes it fall."""
+        return self.learning_rate * min(1.0, (step + 1) / self.warmup)
+
     def shares(self, rank: int, world: int) -> list[slice]:
         """The parts of a batch that process `rank` of `world` computes; ValueError unless all are of one size."""
         parts = world * self.accumulate
@@ -136,7 +140,7 @@ class Trainer:
     def update(self, gain: float) -> dict[str, float]:
         """One step at `gain` times the learning rate; returns what was measured."""
         settings = self.task.optimisation
-        rate = settings.learning_rate * gain * min(1.0, (self.step + 1) / settings.warmup)
+        rate = gain * settings.rate_at(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         measured = self._differentiate()

@@ -20,8 +20,7 @@ from .processes import differentiate, joined
 from .sampling import Sampling, steps
 from .schedule import Schedule
 from .train import Optimisation, autocast
-from .train_tokenizer import draw_pictures, fingerprint, pixel_loss, reconstruction_report, same_tokenizer
-from .train_transformer import TokenSet
+from .train_tokenizer import TokenSet, draw_pictures, fingerprint, pixel_loss, reconstruction_report, same_tokenizer
 from .transformer import VAR
 from .vqvae import Tokenizer
 

@@ -2,7 +2,8 @@
 
 import copy
 import hashlib
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from .config import TokenizerConfig
 from .data import Classes, Draws, PictureSet
 from .features import ImageFeatures, perceptual_distance
 from .images import grid, to_pil
-from .processes import total
+from .processes import rank, total, world
 from .quantizer import Quantized
 from .train import Optimisation
 from .vqvae import Tokenizer
@@ -244,3 +245,27 @@ def fingerprint(tokenizer: Tokenizer) -> str:
 def psnr(images: Tensor, targets: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB of each picture, (B,); both (B, 3, S, S) in [-1, 1]."""
     return 10 * torch.log10(4 / (images - targets).square().mean((1, 2, 3)).clamp_min(1e-12))
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """The tokens of a split, computed once: of every picture and of its mirror image."""
+
+    tokens: Tensor  # int32 (2, N, L): as it is, mirrored
+    labels: Tensor  # int64 (N,)
+
+
+@torch.inference_mode()
+def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") -> Iterator[float | TokenSet]:
+    """Encode a split, shared out over all processes; yields the fraction done, and the `TokenSet` last."""
+    length = sum(side * side for side in tokenizer.config.sides)
+    tokens = torch.empty((2, len(pictures), length), dtype=torch.int32)
+    for rows in torch.arange(len(pictures)).split(64 * world()):
+        part = torch.zeros((2, len(rows), length), dtype=torch.int32)
+        for ours in rows.split(64)[rank() : rank() + 1]:  # none where too few are left
+            images = pictures.images(ours).to(device, memory_format=torch.channels_last)
+            for mirrored, batch in enumerate((images, images.flip(-1))):
+                part[mirrored, ours - rows[0]] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int32)
+        tokens[:, rows] = total(part)
+        yield int(rows[-1] + 1) / len(pictures)
+    yield TokenSet(tokens, pictures.labels)

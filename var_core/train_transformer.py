@@ -1,7 +1,7 @@
 """Training of a transformer on the tokens of a tokenizer."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -10,40 +10,15 @@ from PIL import Image
 from torch import Tensor
 
 from .config import SCALES, TransformerConfig
-from .data import Classes, Draws, PictureSet
+from .data import Classes, Draws
 from .images import grid, to_pil
 from .plan import Plan
-from .processes import rank, total, world
 from .sampling import Sampling, steps
 from .train import Optimisation
-from .train_tokenizer import fingerprint, same_tokenizer
+from .train_tokenizer import TokenSet, fingerprint, same_tokenizer
 from .transfer import adapted
 from .transformer import VAR, initialise, leave_out
 from .vqvae import Tokenizer
-
-
-@dataclass(frozen=True)
-class TokenSet:
-    """The tokens of a split, computed once: of every picture and of its mirror image."""
-
-    tokens: Tensor  # int32 (2, N, L): as it is, mirrored
-    labels: Tensor  # int64 (N,)
-
-
-@torch.inference_mode()
-def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") -> Iterator[float | TokenSet]:
-    """Encode a split, shared out over all processes; yields the fraction done, and the `TokenSet` last."""
-    length = sum(side * side for side in tokenizer.config.sides)
-    tokens = torch.empty((2, len(pictures), length), dtype=torch.int32)
-    for rows in torch.arange(len(pictures)).split(64 * world()):
-        part = torch.zeros((2, len(rows), length), dtype=torch.int32)
-        for ours in rows.split(64)[rank() : rank() + 1]:  # none where too few are left
-            images = pictures.images(ours).to(device, memory_format=torch.channels_last)
-            for mirrored, batch in enumerate((images, images.flip(-1))):
-                part[mirrored, ours - rows[0]] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int32)
-        tokens[:, rows] = total(part)
-        yield int(rows[-1] + 1) / len(pictures)
-    yield TokenSet(tokens, pictures.labels)
 
 
 def check_self_correction(share: float, order: str) -> float:

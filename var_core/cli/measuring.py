@@ -56,10 +56,12 @@ def scaling(options: argparse.Namespace) -> None:
         begun = (run / "state.pt").is_file()
         spent = load_state(run, TransformerTask.KIND) if begun else {"seconds": 0.0, "step": 0}
         left = {"minutes": options.minutes - spent["seconds"] / 60, "steps": options.steps - spent["step"]}
+        own = replace(settings, learning_rate=laws.rate_of(config, options.rate))
+        if begun and not math.isclose(last_rate(spent), own.rate_at(spent["step"] - 1), rel_tol=1e-6):
+            raise ValueError(f"{run} was trained with another learning rate: give the same --rate, or another --out.")
         if min(left.values()) > 0:
             torch.manual_seed(options.seed)
             parts = {"most_per_scale": options.most_per_scale}
-            own = replace(settings, learning_rate=laws.rate_of(config, options.rate))
             task = TransformerTask(config, tokenizer, train, val, classes, own, device, **parts)
             asked = {**vars(options), "out": run, "resume": begun, **left}
             if not run_training(task, argparse.Namespace(**asked)):
@@ -68,6 +70,11 @@ def scaling(options: argparse.Namespace) -> None:
         points += laws.points_of(run, config, options.batch, tokens)
     rows.write(options.csv, laws.Point, points)
     say(f"{laws.report(points)}\n\nwritten to {options.csv}")
+
+
+def last_rate(state: dict) -> float:
+    """The learning rate of the last step of a run."""
+    return state["optimizer"]["param_groups"][0]["lr"]
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -92,6 +99,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from .. import evaluate as measure
     from ..features import ImageFeatures
 
+    check_edits(options)
     pipe = loaded(options)
     classes, train, val = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(classes.names) != pipe.spec.transformer.classes:
@@ -117,6 +125,17 @@ def evaluate(options: argparse.Namespace) -> None:
     say(measure.table(figures))
     rows = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
     write_report(options, pipe, len(val), {"figures": rows})
+
+
+def check_edits(options: argparse.Namespace) -> None:
+    """ValueError for kinds of masks that do not exist, or for what is said of edits where none are asked for."""
+    from .. import edit_benchmark
+
+    if not options.edit and (options.masks or options.rows):
+        raise ValueError("--masks and --rows choose among edits: add --edit, or leave them out.")
+    known = (*edit_benchmark.TASKS, *edit_benchmark.HALVES)
+    if unknown := [name for name in options.masks if name not in known]:
+        raise ValueError(f"masks '{', '.join(unknown)}': choose from {', '.join(known)}.")
 
 
 def evaluate_given(options: argparse.Namespace, pipe: Pipeline, tokens: list, network: Any, real: list) -> None:
@@ -150,11 +169,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     from ..evaluate import Gaussian, Probe
     from ..features import ImageFeatures
 
-    known = (*measure.TASKS, *measure.HALVES)
-    if unknown := [name for name in options.masks if name not in known]:
-        raise ValueError(f"masks '{', '.join(unknown)}': choose from {', '.join(known)}.")
-    tasks = options.masks or measure.TASKS
-    network = ImageFeatures()
+    tasks, network = options.masks or measure.TASKS, ImageFeatures()
     seen = kept_features(network, train.pixels, options.cache, "train")
     judge = measure.Judge(network, Gaussian.of(seen), Probe.fit(seen, train.labels, len(classes.names)))
     ways, scores = measure.methods(pipe, sampling_of(options, pipe.spec.looks), train), []
@@ -307,22 +322,12 @@ def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
 
 
 def add_commands(commands: Any) -> None:
+    """Add them to the program's."""
     _scaling_command(commands)
     _compare_command(commands)
-    _measuring_commands(commands)
+    _evaluate_command(commands)
+    _bench_command(commands)
     _costs_command(commands)
-
-
-def _compare_command(commands: Any) -> None:
-    made = command(commands, "compare", compare)
-    made.add_argument("runs", type=Path, nargs="+", help="folders of transformers' training runs")
-    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
-    text = f"with whose tokens they were trained, one or several: {TOKENIZER_HELP}"
-    made.add_argument("--tokenizer", type=Path, nargs="+", required=True, help=text)
-    made.add_argument("--guidance", type=numbers, default=(1.5, 3.0), help="strengths to try, with commas between them")
-    made.add_argument("--count", type=int, default=500, help="pictures of val")
-    made.add_argument("--csv", type=Path, default=Path("runs/compare.csv"), help="file to write")
-    made.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
 
 
 def _scaling_command(commands: Any) -> None:
@@ -346,7 +351,19 @@ def _scaling_command(commands: Any) -> None:
     device_option(made)
 
 
-def _measuring_commands(commands: Any) -> None:
+def _compare_command(commands: Any) -> None:
+    made = command(commands, "compare", compare)
+    made.add_argument("runs", type=Path, nargs="+", help="folders of transformers' training runs")
+    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    text = f"with whose tokens they were trained, one or several: {TOKENIZER_HELP}"
+    made.add_argument("--tokenizer", type=Path, nargs="+", required=True, help=text)
+    made.add_argument("--guidance", type=numbers, default=(1.5, 3.0), help="strengths to try, with commas between them")
+    made.add_argument("--count", type=int, default=500, help="pictures of val")
+    made.add_argument("--csv", type=Path, default=Path("runs/compare.csv"), help="file to write")
+    made.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
+
+
+def _evaluate_command(commands: Any) -> None:
     measured = command(commands, "evaluate", evaluate)
     measured.add_argument("model", help="name or path of a model")
     measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
@@ -357,11 +374,16 @@ def _measuring_commands(commands: Any) -> None:
     text = "so many first scales are real ones, and the rest is drawn: where is quality lost? several, with commas"
     instead.add_argument("--given", type=integers, default=(), help=text)
     measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
-    text = "with --edit: kinds of masks, with commas, of those in the table, 'top half', and 'bottom half'"
+    text = "with --edit: kinds of masks, with commas (default: the first six of: centre box, half, outer border, brush "
+    text += "strokes, thin lines, class edit, top half, bottom half)"
     measured.add_argument("--masks", type=names, default=(), metavar="KINDS", help=text)
     measured.add_argument("--out", type=Path, default=Path("runs/evaluation.json"), help="JSON file to write")
     measured.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
     sampling_options(measured)
+    loading_options(measured)
+
+
+def _bench_command(commands: Any) -> None:
     speed = command(commands, "bench", bench)
     speed.add_argument(
         "--model", default=checkpoints.DEFAULT, help="name or path of a model; or a published size, such as d16"
@@ -379,7 +401,7 @@ def _measuring_commands(commands: Any) -> None:
         help="runs, of which the median counts (default: 7; 20 for --trace, 5 for --fast and --previews, 3 for a size)",
     )
     sampling_options(speed)
-    loading_options(measured, speed)
+    loading_options(speed)
 
 
 def _costs_command(commands: Any) -> None:

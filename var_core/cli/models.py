@@ -1,4 +1,4 @@
-"""Commands that get published models."""
+"""Commands about models: which there are, what they know, getting them."""
 
 import argparse
 import sys
@@ -13,6 +13,13 @@ from .. import checkpoints
 from ..pipeline import pick_device, pick_dtype
 from ..registry import MODELS, fits, named, short_of_memory, size
 from .shared import command, say
+
+
+def list_classes(options: argparse.Namespace) -> None:
+    """Class ids, groups and names of a model."""
+    spec = checkpoints.read_spec(checkpoints.find(options.model))
+    for label, (group, name) in enumerate(zip(spec.class_groups, spec.class_names, strict=True)):
+        say(f"{label:4d}  {group:10s} {name}")
 
 
 def download(options: argparse.Namespace) -> None:
@@ -88,8 +95,11 @@ def _next_bar(bar: tqdm | None, now: Any) -> tqdm:
 
 
 def add_commands(commands: Any) -> None:
+    """Add them to the program's."""
     fetched = command(commands, "download", download)
     fetched.add_argument("name", help=f"one of {', '.join(MODELS)}")
+    classes = command(commands, "classes", list_classes)
+    classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     listed = command(commands, "list", list_models)
     for made in (fetched, listed):
         made.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="folder of the models")

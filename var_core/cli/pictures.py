@@ -219,14 +219,8 @@ def check_trace(options: argparse.Namespace) -> None:
             refuse_taken(path, options.replace)
 
 
-def list_classes(options: argparse.Namespace) -> None:
-    """Class ids, groups and names of a model."""
-    spec = checkpoints.read_spec(checkpoints.find(options.model))
-    for label, (group, name) in enumerate(zip(spec.class_groups, spec.class_names, strict=True)):
-        say(f"{label:4d}  {group:10s} {name}")
-
-
 def add_commands(commands: Any) -> None:
+    """Add them to the program's."""
     _picture_commands(commands)
     _edit_command(commands)
     _trace_command(commands)
@@ -255,8 +249,6 @@ def _picture_commands(commands: Any) -> None:
     again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
     again.add_argument("--out", type=Path, default=None, help="file to write (default: beside it)")
     loading_options(made, many, again)
-    classes = command(commands, "classes", list_classes)
-    classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
 
 
 def _trace_command(commands: Any) -> None:

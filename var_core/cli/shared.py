@@ -34,6 +34,7 @@ def silent() -> bool:
 
 
 def say(text: str) -> None:
+    """Write a line, once however many processes work together."""
     if not silent():
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
@@ -47,12 +48,6 @@ def drain(work: Iterator[float | Any], label: str) -> Any:
             bar.n = 100 * last if isinstance(last, float) else 100
             bar.refresh()
     return last
-
-
-def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
-    """The model that the command line asks for, or the other one if it names none."""
-    name = options.model or otherwise
-    return Pipeline.load(name, device=options.device, dtype=options.dtype, compiled=options.compile)
 
 
 def take_gpu(device: str) -> None:
@@ -73,18 +68,6 @@ def together(world: int, kind: str) -> Iterator[None]:
         yield
     finally:
         torch.distributed.destroy_process_group()
-
-
-def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:
-    """The sampling settings on the command line; what is not there is as `usual`."""
-    names = [field.name for field in fields(Sampling) if hasattr(options, field.name)]
-    return replace(usual, **{name: getattr(options, name) for name in names})
-
-
-def refuse_taken(path: Path, replace: bool) -> None:
-    """ValueError if a file is there and may not be replaced."""
-    if path.exists() and not replace:
-        raise ValueError(f"{path} is there already: add --replace to write over it.")
 
 
 def jointly(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
@@ -139,6 +122,24 @@ def read_once(read: Callable[[], Any], path: Path) -> Any:
     return split
 
 
+def refuse_taken(path: Path, replace: bool) -> None:
+    """ValueError if a file is there and may not be replaced."""
+    if path.exists() and not replace:
+        raise ValueError(f"{path} is there already: add --replace to write over it.")
+
+
+def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
+    """The model that the command line asks for, or the other one if it names none."""
+    name = options.model or otherwise
+    return Pipeline.load(name, device=options.device, dtype=options.dtype, compiled=options.compile)
+
+
+def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:
+    """The sampling settings on the command line; what is not there is as `usual`."""
+    given = [field.name for field in fields(Sampling) if hasattr(options, field.name)]
+    return replace(usual, **{name: getattr(options, name) for name in given})
+
+
 def integers(text: str) -> tuple[int, ...]:
     """ "1,2,3" -> (1, 2, 3)."""
     return tuple(int(part) for part in text.split(","))
@@ -163,6 +164,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
+    """A new command that does `run`, whose docstring is its help."""
     made = commands.add_parser(name, help=run.__doc__, description=run.__doc__, formatter_class=Help)
     made.set_defaults(run=run)
     made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
@@ -170,11 +172,13 @@ def command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
 
 
 def device_option(*commands: argparse.ArgumentParser) -> None:
+    """Where to compute."""
     for made in commands:
         made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 def loading_options(*commands: argparse.ArgumentParser) -> None:
+    """How a model is loaded: see `loaded`."""
     device_option(*commands)
     for made in commands:
         made.add_argument("--dtype", default="auto", help=DTYPE_HELP)

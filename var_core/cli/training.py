@@ -191,8 +191,7 @@ def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictur
     """
     from ..data import Classes, digest
     from ..train import write_whole
-    from ..train_tokenizer import fingerprint
-    from ..train_transformer import TokenSet, tokenise
+    from ..train_tokenizer import TokenSet, fingerprint, tokenise
 
     folder = options.tokenizer if options.tokenizer.is_dir() else options.out
     order, cells = tokenizer.config.order, list(Schedule.of(tokenizer.config).cells)
@@ -296,6 +295,7 @@ def atlas(options: argparse.Namespace) -> None:
 
 
 def add_commands(commands: Any) -> None:
+    """Add them to the program's."""
     _training_commands(commands)
     _run_commands(commands)
 
