@@ -147,18 +147,11 @@ def _halves() -> str:
     path = DATA / "halves.jpg"
     with Image.open(path) as picture:
         width, height = picture.size
-    lines = [(DRAWN[row.kind], *_numbers(row)) for row in rows.read(DATA / "halves.csv", Halves) if row.kind in DRAWN]
+    cells = "{0.scales_distance:.0f} {0.raster_distance:.0f} {0.scales_seam:.2f} {0.raster_seam:.2f}"
+    known = rows.read(DATA / "halves.csv", Halves)
+    lines = ((DRAWN[row.kind], *cells.format(row).split()) for row in known)
     address = f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
     return lesson("halves", picture=address, width=width, height=height, lines=_lines(lines))
-
-
-def _numbers(row: Halves) -> tuple[str, ...]:
-    return (
-        f"{row.scales_distance:.0f}",
-        f"{row.raster_distance:.0f}",
-        f"{row.scales_seam:.2f}",
-        f"{row.raster_seam:.2f}",
-    )
 
 
 def _orders() -> str:

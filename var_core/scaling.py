@@ -67,22 +67,18 @@ class PowerLaw:
         return (self.factor * x) ** self.exponent
 
 
-def width_of(depth: int) -> int:
-    return 64 * depth
-
-
 def sized(depth: int, codes: TokenizerConfig, classes: int) -> TransformerConfig:
     """The transformer of a depth by the published shape rules: heads = depth, width = 64 * depth."""
-    sizes = (depth, width_of(depth), depth, codes.vocabulary, codes.code_width)
+    sizes = (depth, 64 * depth, depth, codes.vocabulary, codes.code_width)
     return TransformerConfig(codes.sides, classes, *sizes, order=codes.order)
 
 
 def rate_of(config: TransformerConfig, rate: float) -> float:
-    """The learning rate of a size when `rate` is that of depth 3: with 1 / width.
+    """The learning rate of a size when `rate` is that of depth 3: with 1 / width, which goes with the depth.
 
     So do Yang et al. (2022, table 3) for Adam and inner matrices; here all weights do.
     """
-    return rate * width_of(BASE) / config.width
+    return rate * BASE / config.depth
 
 
 def parameters(config: TransformerConfig) -> int:
