@@ -205,7 +205,7 @@ def _track(spec: ModelSpec) -> tuple[Course, parts.Actions, Track]:
             run = gr.Button("Start the race", variant="primary", elem_classes="run", elem_id="ln_run")
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="ln_stop")
             inside = gr.Button("Look inside VAR's picture", visible=False, size="sm", elem_id="ln_winner")
-        with gr.Column(min_width=200, elem_classes="ln-chance"):
+        with gr.Column(min_width=200, elem_classes="ln-chance"), gr.Group():
             chance = parts.chance("Where chance starts.", "ln_")
     bar = gr.HTML(elem_id="ln_race_bar")
     view = gr.HTML(shown.track(RUNNERS), elem_id="ln_track", apply_default_css=False)
