@@ -131,12 +131,12 @@ from var_core.budget import picture_bytes
 from var_core.checkpoints import Loaded
 from var_core.config import ModelSpec, OFFICIAL_SIDES_256, TokenizerConfig, TransformerConfig
 from var_core.pipeline import Pipeline, Request
-from var_core.transformer import VAR, initialise
+from var_core.transformer import VAR, randomise
 from var_core.vqvae import Preview, Tokenizer
 
 sides = OFFICIAL_SIDES_256
 spec = ModelSpec("m", TokenizerConfig(sides, channels=32), TransformerConfig(sides, 9, depth=4, width=256, heads=4))
-var = initialise(VAR(spec.transformer)).eval()
+var = randomise(VAR(spec.transformer)).eval()
 pipe = Pipeline(Loaded(spec, Tokenizer(spec.tokenizer).eval(), Preview(spec.tokenizer).eval(), var, "0" * 12))
 
 def held(kind):

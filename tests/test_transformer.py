@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import SPEC, networks
 
-from var_core.transformer import VAR, initialise
+from var_core.transformer import VAR, initialise, randomise
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
 CONFIG = SPEC.transformer
@@ -142,3 +142,12 @@ def test_a_network_begins_nearly_undecided(config):
     log_probability = model(torch.tensor([0]), inputs(1)).log_softmax(-1)
     entropy = -(log_probability.exp() * log_probability).sum(-1)
     assert entropy.min() > 0.99 * torch.tensor(float(CONFIG.vocabulary)).log()
+
+
+@pytest.mark.parametrize("config", [CONFIG, SHARED], ids=["own", "shared"])
+def test_blocks_begin_as_the_identity_and_act_in_random_networks(config):
+    x = torch.randn(1, 5, config.width)
+    for prepare, same in ((initialise, True), (randomise, False)):
+        model = prepare(VAR(config)).requires_grad_(False)
+        (modulation, *_), mask = model.condition(torch.tensor([0])).blocks, torch.ones(5, 5, dtype=torch.bool)
+        assert torch.allclose(model.blocks[0](x, modulation, mask), x, atol=1e-3) == same

@@ -9,7 +9,7 @@ import torch
 from var_core import checkpoints
 from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
 from var_core.pipeline import Pipeline
-from var_core.transformer import VAR, initialise
+from var_core.transformer import VAR, randomise
 from var_core.vqvae import Preview, Tokenizer
 
 SIDES = (1, 2, 3, 4)
@@ -33,7 +33,7 @@ def networks(seed: int = 0, spec: ModelSpec = SPEC) -> tuple[Tokenizer, Preview,
     """The three networks, with logits far enough from uniform that guidance and filters matter."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        tokenizer, preview, var = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), initialise(VAR(spec.transformer))
+        tokenizer, preview, var = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), randomise(VAR(spec.transformer))
         torch.nn.init.normal_(var.head.weight, std=0.5)
         torch.nn.init.normal_(var.class_embedding.weight, std=1.0)
     return tokenizer.eval(), preview.eval(), var.eval()

@@ -23,7 +23,7 @@ from .quantizer import Quantizer, quantizer_of
 from .sampling import Sampling, steps
 from .scaling import PowerLaw
 from .schedule import Schedule
-from .transformer import VAR, initialise
+from .transformer import VAR, randomise
 
 SMALL = TransformerConfig((1,), classes=1, depth=4, width=256, heads=4)
 GROWTH = 1.4  # of one scale's side over that before it, about
@@ -88,7 +88,7 @@ def networks(config: TransformerConfig) -> tuple[VAR, Quantizer]:
     """Random weights on the CPU, laid out as the engine has them."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        var = initialise(VAR(config)).eval()
+        var = randomise(VAR(config)).eval()
         codes = TokenizerConfig(config.sides, config.vocabulary, config.code_width, order=config.order)
         quantizer = quantizer_of(codes).eval()
     pack(var)

@@ -25,7 +25,7 @@ from .pipeline import Pipeline, Request
 from .plan import Plan
 from .sampling import Sampling, draw, guide, steps, uniforms
 from .schedule import Schedule
-from .transformer import VAR, initialise
+from .transformer import VAR, randomise
 from .vqvae import Preview, Tokenizer
 
 
@@ -103,7 +103,7 @@ def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
     """Networks of a size; their logits are far enough from uniform that guidance and filters matter."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        var, tokenizer = initialise(VAR(spec.transformer)), Tokenizer(spec.tokenizer)
+        var, tokenizer = randomise(VAR(spec.transformer)), Tokenizer(spec.tokenizer)
         torch.nn.init.normal_(var.head.weight, std=0.05)
         for embedding in (var.class_embedding, var.level_embedding):
             torch.nn.init.normal_(embedding.weight)

@@ -143,7 +143,10 @@ def embedding(count: int, width: int) -> nn.Embedding:
 
 @torch.no_grad()
 def initialise(model: VAR) -> VAR:
-    """Starting weights for training: blocks begin close to the identity, so depth costs no stability."""
+    """Starting weights for training: blocks begin close to the identity, so depth costs no stability.
+
+    With gains of 1 from the start the first block drowns what the tokens say, and wide networks learn slowly.
+    """
     width, depth = model.config.width, model.config.depth
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -161,11 +164,24 @@ def initialise(model: VAR) -> VAR:
     model.head_modulation.weight.mul_(0.5)
     if model.config.shared_adaln:
         nn.init.trunc_normal_(model.block_modulations, std=width**-0.5)
+        model.block_modulations[:, :, 2:].mul_(0.5)
+        model.block_modulations[:, :, :2].mul_(1e-5)
     else:
         for layer in model.block_modulations:
             layer.weight[2 * width :].mul_(0.5)
-            layer.weight[: 2 * width].mul_(1e-4 / 0.02)
-            layer.bias[: 2 * width].fill_(1.0)
+            layer.weight[: 2 * width].mul_(1e-5)
+    return model
+
+
+@torch.no_grad()
+def randomise(model: VAR) -> VAR:
+    """Random weights under which all blocks act, as they do after training: for measuring and trying things out."""
+    initialise(model)
+    if model.config.shared_adaln:
+        model.block_modulations[:, :, :2].fill_(1.0)
+    else:
+        for layer in model.block_modulations:
+            layer.bias[: 2 * model.config.width].fill_(1.0)
     return model
 
 

@@ -15,7 +15,7 @@ from hands import FLAGS, SIDES
 
 from var_core import checkpoints
 from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
-from var_core.transformer import VAR, initialise
+from var_core.transformer import VAR, randomise
 from var_core.vqvae import Preview, Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def write(folder: Path) -> Path:
     path = folder / "random.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        var = initialise(VAR(SPEC.transformer))
+        var = randomise(VAR(SPEC.transformer))
         torch.nn.init.normal_(var.head.weight, std=0.3)
         checkpoints.save(path, SPEC, Tokenizer(SPEC.tokenizer), Preview(SPEC.tokenizer), var)
     return path
