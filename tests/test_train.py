@@ -86,3 +86,20 @@ def test_the_learning_rate_falls_to_zero_over_the_tail_only():
 def test_no_state_is_a_clear_error(tmp_path):
     with pytest.raises(ValueError, match=r"state\.pt"):
         load_state(tmp_path, "tokenizer")
+
+
+def test_muon_trains_the_matrices_of_the_blocks_alone_and_goes_on(folder, tmp_path):
+    settings = replace(SETTINGS, muon=True)
+    whole = trained(transformer_task(folder, settings), tmp_path / "whole", steps=4)
+    trained(transformer_task(folder, settings), tmp_path / "broken", steps=2)
+    assert_same(whole, trained(transformer_task(folder, settings), tmp_path / "broken", steps=2, resume=True))
+    matrices = 4 * len(transformer_task(folder).model.blocks)  # qkv, project, fc1, fc2
+    assert len(whole["muon"]["state"]) == matrices
+    assert len(whole["optimizer"]["state"]) == len(whole["model"]) - matrices
+
+
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_run_goes_on_only_with_the_optimiser_it_was_begun_with(folder, tmp_path, muon):
+    trained(transformer_task(folder, replace(SETTINGS, muon=not muon)), tmp_path, steps=1)
+    with pytest.raises(ValueError, match=f"was begun {'without' if muon else 'with'} Muon"):
+        trained(transformer_task(folder, replace(SETTINGS, muon=muon)), tmp_path, steps=1, resume=True)

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from .processes import differentiate, joined, largest, rank, total, world
 
+FASTER = {"muon": 3.0}  # times the learning rate, where a step's length is AdamW's (Liu et al. 2025, section 2.2)
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -58,6 +60,7 @@ class Optimisation:
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
     accumulate: int = 1
+    muon: bool = False  # Muon (Jordan et al. 2024) for the matrices of the blocks, AdamW for all else
 
     def __post_init__(self):
         if self.precision not in ("auto", "float32", "bfloat16"):
@@ -127,9 +130,7 @@ class Trainer:
         self.shares = task.optimisation.shares(rank(), world())
         self.network = joined(Loss(task))
         self.average = copy.deepcopy(task.model).requires_grad_(False).eval()
-        self.optimizer = torch.optim.AdamW(
-            _decay_groups(task.model, task.optimisation.weight_decay), lr=0.0, betas=(0.9, 0.95), fused=True
-        )
+        self.optimizers = _optimizers(task.model, task.optimisation)
         self.step, self.seconds = 0, 0.0
         self.asked = self.stopped = False
 
@@ -141,12 +142,14 @@ class Trainer:
         """One step at `gain` times the learning rate; returns what was measured."""
         settings = self.task.optimisation
         rate = gain * settings.rate_at(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = FASTER.get(name, 1.0) * rate
         measured = self._differentiate()
         norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), settings.clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         measured |= self.task.after(self.step)
         self._follow(min(settings.average, (1 + self.step) / (10 + self.step)))
         self.step += 1
@@ -185,7 +188,7 @@ class Trainer:
             "seconds": self.seconds,
             "model": self.task.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            **{name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "kind": self.task.KIND,
             "extra": self.task.extra_state(),
         }
@@ -194,11 +197,14 @@ class Trainer:
     def load(self) -> None:
         """Continue from out/state.pt, and drop what the log says of later steps; ValueError if it is not there."""
         state = load_state(self.out, self.task.KIND)
+        if ("muon" in state) != ("muon" in self.optimizers):
+            raise ValueError(f"{self.out} was begun {'with' if 'muon' in state else 'without'} Muon: go on with it so.")
         self.task.load_extra_state(state["extra"])  # first: it refuses what does not fit
         self.step, self.seconds = state["step"], state["seconds"]
         self.task.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state[name])
         if rank() > 0:
             return
         log = self.out / "log.jsonl"
@@ -279,9 +285,17 @@ def autocast(model: nn.Module, precision: str) -> torch.autocast:
     )
 
 
-def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    trained = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+def _optimizers(model: nn.Module, settings: Optimisation) -> dict[str, torch.optim.Optimizer]:
+    """What trains the weights, by the name of its state. Vectors do not decay."""
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    inner = [name for name in trained if settings.muon and name.startswith("blocks.") and trained[name].ndim == 2]
+    matrices = [trained.pop(name) for name in inner]
+    groups = [
+        {"params": [p for p in trained.values() if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained.values() if p.ndim < 2], "weight_decay": 0.0},
     ]
+    found = {"optimizer": torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), fused=True)}
+    if matrices:
+        decay = settings.weight_decay
+        found["muon"] = torch.optim.Muon(matrices, lr=0.0, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    return found

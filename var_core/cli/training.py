@@ -136,7 +136,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     from ..trained import load_tokenizer
     from ..transfer import TRANSLATED, translated
 
-    settings, kept = optimisation(options), resumed(options, TransformerTask.KIND)
+    settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, TransformerTask.KIND)
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
     begun = checkpoints.load(options.start) if options.start and not kept else None
     given = TransformerConfig(**kept["config"]) if kept else begun.spec.transformer if begun else None
@@ -358,6 +358,8 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--without", choices=PARTS, nargs="+", default=(), help=text)
     text = "fuse the blocks with torch.compile: faster after the first minute; needs a C++ compiler"
     made.add_argument("--compile", action="store_true", help=text)
+    text = "train the matrices of the blocks with Muon instead of AdamW: learns more in a step, which takes longer"
+    made.add_argument("--muon", action="store_true", help=text)
     device_option(made)
 
 
