@@ -20,7 +20,7 @@ from var_core import checkpoints, rows
 from var_core.costs import WAYS, Cost
 from var_core.pipeline import Request
 from var_core.race import race
-from var_core.scaling import Point
+from var_core.scaling import PAPER, Point, laws, reigns, trained
 from var_core.trials import Trial
 
 PIPES = tiny.pipeline(), tiny.pipeline(tiny.in_order("raster"))
@@ -180,6 +180,18 @@ def test_sizes_that_were_trained_are_drawn(data: Path):
     page = shown.measured.__wrapped__()
     assert page.count("<svg") == 5 and page.count("measured here") == 1
     assert "0.001 M up to 1.0 · 10<sup>3</sup> operations" in page  # each size is best after its one point
+
+
+def test_the_sizes_that_come_along_are_what_their_lesson_says():
+    known = rows.read(shown.DATA / "scaling.csv", Point)
+    sizes = trained(known)
+    losses = [point.loss_mean for point in sizes]
+    assert len(sizes) == 6 and losses == sorted(losses, reverse=True) and len({point.step for point in sizes}) == 1
+    assert 7e4 < sizes[0].parameters < 8e4 and 1.55e7 < sizes[-1].parameters < 1.65e7
+    assert all(law.lawful and 0.5 * PAPER[name].exponent < law.exponent < 0 for name, law in laws(known).items())
+    best = dict(reigns(known, "loss_mean"))  # each is ahead of all larger ones up to its end
+    assert all(best[point.parameters] == point.operations for point in sizes)
+    assert max(point.seconds for point in sizes) < 1200
 
 
 def test_costs_were_measured_up_to_a_map_of_64():

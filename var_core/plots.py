@@ -74,7 +74,7 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
     """A measure against parameters: what was trained here with its fit, and the law of the paper over its own sizes."""
     last = scaling.trained(points)
     sizes = [point.parameters for point in last]
-    ours, (factor, exponent) = scaling.laws(points)[measure], PAPER[measure]
+    ours, theirs = scaling.laws(points)[measure], PAPER[measure]
 
     def paint(axes: Axes) -> None:
         told = f"$N^{{{ours.exponent:.3f}}}$" if ours.lawful else "no law"
@@ -82,8 +82,8 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
         axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5, label=label)
         if ours.lawful:
             axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS)
-        values = [(factor * size / 1e9) ** exponent for size in PAPER_SIZES]
-        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{exponent:.3f}}}$")
+        values = [theirs(size / 1e9) for size in PAPER_SIZES]
+        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{theirs.exponent:.3f}}}$")
         axes.set(title=LOSS_TITLES[measure], xlabel="parameters N")
         _logarithmic(axes)
 

@@ -15,13 +15,6 @@ DEPTHS = (1, 2, 3, 4, 5, 6)
 MEASURES = ("loss_last", "loss_mean", "error_last", "error_mean")
 LAWFUL = 0.9  # least fall together, as a correlation, of what is called a law
 BASE = 3  # depth whose learning rate is the one given
-# (factor, exponent) of L = (factor * N) ** exponent, N in billions of parameters; arXiv 2404.02905, figure 5.
-PAPER = {
-    "loss_last": (2.0, -0.23),
-    "loss_mean": (2.5, -0.20),
-    "error_last": (490.0, -0.016),
-    "error_mean": (650.0, -0.010),
-}
 
 
 @dataclass(frozen=True)
@@ -41,11 +34,11 @@ class Point:
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """y = (factor * x) ** exponent, and the correlation of log y with log x."""
+    """y = factor * x ** exponent, and the correlation of log y with log x."""
 
     factor: float
     exponent: float
-    correlation: float
+    correlation: float = -1.0
 
     @classmethod
     def fit(cls, x: Sequence[float], y: Sequence[float]) -> "PowerLaw":
@@ -56,7 +49,7 @@ class PowerLaw:
         exponent, shift = np.polyfit(across, along, 1)
         flat = np.ptp(along) == 0
         correlation = 0.0 if flat else float(np.corrcoef(across, along)[0, 1])
-        return cls(float(np.exp(shift / exponent)) if exponent else 1.0, float(exponent), correlation)
+        return cls(float(np.exp(shift)), float(exponent), correlation)
 
     @property
     def lawful(self) -> bool:
@@ -64,7 +57,19 @@ class PowerLaw:
         return self.correlation <= -LAWFUL
 
     def __call__(self, x: float) -> float:
-        return (self.factor * x) ** self.exponent
+        return self.factor * x**self.exponent
+
+    def __str__(self) -> str:
+        return f"{self.factor:.3g} N^{self.exponent:.3g}"
+
+
+# Of parameters in billions, as (a * N) ** b there; arXiv 2404.02905, figure 5.
+PAPER = {
+    "loss_last": PowerLaw(2.0**-0.23, -0.23),
+    "loss_mean": PowerLaw(2.5**-0.20, -0.20),
+    "error_last": PowerLaw(490.0**-0.016, -0.016),
+    "error_mean": PowerLaw(650.0**-0.010, -0.010),
+}
 
 
 def sized(depth: int, codes: TokenizerConfig, classes: int) -> TransformerConfig:
@@ -170,9 +175,8 @@ def report(points: Sequence[Point]) -> str:
         )
     lines += ["", "| measure | ours, N in billions | correlation | the paper's |", "|---|---|---|---|"]
     for name, law in laws(points).items():
-        factor, exponent = PAPER[name]
-        ours = f"({law.factor:.3g} N)^{law.exponent:.3f}" if law.lawful else "no law"
-        lines.append(f"| {name.replace('_', ', ')} | {ours} | {law.correlation:.3f} | ({factor:g} N)^{exponent:g} |")
+        ours = law if law.lawful else "no law"
+        lines.append(f"| {name.replace('_', ', ')} | {ours} | {law.correlation:.3f} | {PAPER[name]} |")
     lines += ["", "| best for so much training | exponent of operations | correlation |", "|---|---|---|"]
     for name in (name for name in MEASURES if len(frontier(points, name)) > 1):
         law = compute_law(points, name)
