@@ -78,7 +78,7 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
 
     def paint(axes: Axes) -> None:
         told = f"$N^{{{ours.exponent:.3f}}}$" if ours.lawful else "no law"
-        label = f"here (correlation {ours.correlation:.2f}): {told}"
+        label = f"here (correlation {ours.correlation:.3f}): {told}"
         axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5, label=label)
         if ours.lawful:
             axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS)
