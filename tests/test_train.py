@@ -93,9 +93,11 @@ def test_muon_trains_the_matrices_of_the_blocks_alone_and_goes_on(folder, tmp_pa
     whole = trained(transformer_task(folder, settings), tmp_path / "whole", steps=4)
     trained(transformer_task(folder, settings), tmp_path / "broken", steps=2)
     assert_same(whole, trained(transformer_task(folder, settings), tmp_path / "broken", steps=2, resume=True))
-    matrices = 4 * len(transformer_task(folder).model.blocks)  # qkv, project, fc1, fc2
-    assert len(whole["muon"]["state"]) == matrices
-    assert len(whole["optimizer"]["state"]) == len(whole["model"]) - matrices
+    matrices = [weight.shape for weight in transformer_task(folder).model.blocks.parameters() if weight.ndim == 2]
+    assert [state["momentum_buffer"].shape for state in whole["muon"]["state"].values()] == matrices
+    assert len(whole["optimizer"]["state"]) == len(whole["model"]) - len(matrices)
+    (muon,), (rest, _) = whole["muon"]["param_groups"], whole["optimizer"]["param_groups"]
+    assert muon["lr"] == pytest.approx(3 * rest["lr"]) and muon["adjust_lr_fn"] == "match_rms_adamw"
 
 
 @pytest.mark.parametrize("muon", [False, True])

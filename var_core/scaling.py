@@ -180,7 +180,7 @@ def report(points: Sequence[Point]) -> str:
     lines += ["", "| best for so much training | exponent of operations | correlation |", "|---|---|---|"]
     for name in (name for name in MEASURES if len(frontier(points, name)) > 1):
         law = compute_law(points, name)
-        exponent = f"{law.exponent:.3f}" if law.lawful else "no law"
+        exponent = f"{law.exponent:.3g}" if law.lawful else "no law"
         lines.append(f"| {name.replace('_', ', ')} | {exponent} | {law.correlation:.3f} |")
     lines += ["", "| parameters | best by mean loss up to so many operations |", "|---|---|"]
     lines += [f"| {size:,} | {most:.2g} |" for size, most in reigns(points, "loss_mean")]

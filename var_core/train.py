@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from .processes import differentiate, joined, largest, rank, total, world
 
-FASTER = {"muon": 3.0}  # times the learning rate, where a step's length is AdamW's (Liu et al. 2025, section 2.2)
+MUON_RATE = 3.0  # times the learning rate, where a step's length is AdamW's (Liu et al. 2025, section 2.2)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Trainer:
         rate = gain * settings.rate_at(self.step)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = FASTER.get(name, 1.0) * rate
+                group["lr"] = (MUON_RATE if name == "muon" else 1.0) * rate
         measured = self._differentiate()
         norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), settings.clip)
         for optimizer in self.optimizers.values():
@@ -198,7 +198,8 @@ class Trainer:
         """Continue from out/state.pt, and drop what the log says of later steps; ValueError if it is not there."""
         state = load_state(self.out, self.task.KIND)
         if ("muon" in state) != ("muon" in self.optimizers):
-            raise ValueError(f"{self.out} was begun {'with' if 'muon' in state else 'without'} Muon: go on with it so.")
+            begun, remedy = ("with", "add") if "muon" in state else ("without", "leave out")
+            raise ValueError(f"{self.out} was begun {begun} Muon: {remedy} --muon.")
         self.task.load_extra_state(state["extra"])  # first: it refuses what does not fit
         self.step, self.seconds = state["step"], state["seconds"]
         self.task.model.load_state_dict(state["model"])
