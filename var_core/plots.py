@@ -77,13 +77,13 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
     ours, theirs = scaling.laws(points)[measure], PAPER[measure]
 
     def paint(axes: Axes) -> None:
-        told = f"$N^{{{ours.exponent:.3f}}}$" if ours.lawful else "no law"
+        told = f"$N^{{{ours.exponent:.2g}}}$" if ours.lawful else "no law"
         label = f"here (correlation {ours.correlation:.3f}): {told}"
         axes.plot(sizes, [getattr(point, measure) for point in last], "o", color=OURS, markersize=5, label=label)
         if ours.lawful:
             axes.plot(sizes, [ours(size / 1e9) for size in sizes], color=OURS)
         values = [theirs(size / 1e9) for size in PAPER_SIZES]
-        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{theirs.exponent:.3f}}}$")
+        axes.plot(PAPER_SIZES, values, "--", color=THEIRS, label=f"the paper: $N^{{{theirs.exponent:.2g}}}$")
         axes.set(title=LOSS_TITLES[measure], xlabel="parameters N")
         _logarithmic(axes)
 
@@ -100,7 +100,7 @@ def of_training(points: Sequence[Point]) -> str:
             axes.plot(at, [point.loss_mean for point in line], color=OURS, alpha=0.6, linewidth=1)
             axes.annotate(_size(size), (at[-1], line[-1].loss_mean), fontsize=8, color=INK)
         ends = front[0].operations, front[-1].operations
-        label = f"the best of all: $C^{{{law.exponent:.3f}}}$"
+        label = f"the best of all: $C^{{{law.exponent:.2g}}}$"
         if law.lawful:
             axes.plot(ends, [law(operations) for operations in ends], color=THEIRS, linewidth=2, label=label)
         axes.set(title=LOSS_TITLES["loss_mean"], xlabel="operations of the training, C")

@@ -38,7 +38,7 @@ class PowerLaw:
 
     factor: float
     exponent: float
-    correlation: float = -1.0
+    correlation: float
 
     @classmethod
     def fit(cls, x: Sequence[float], y: Sequence[float]) -> "PowerLaw":
@@ -59,16 +59,13 @@ class PowerLaw:
     def __call__(self, x: float) -> float:
         return self.factor * x**self.exponent
 
-    def __str__(self) -> str:
-        return f"{self.factor:.3g} N^{self.exponent:.3g}"
 
-
-# Of parameters in billions, as (a * N) ** b there; arXiv 2404.02905, figure 5.
+# Of parameters in billions, as (a * N) ** b there, with about this correlation; arXiv 2404.02905, figure 5.
 PAPER = {
-    "loss_last": PowerLaw(2.0**-0.23, -0.23),
-    "loss_mean": PowerLaw(2.5**-0.20, -0.20),
-    "error_last": PowerLaw(490.0**-0.016, -0.016),
-    "error_mean": PowerLaw(650.0**-0.010, -0.010),
+    "loss_last": PowerLaw(2.0**-0.23, -0.23, -0.998),
+    "loss_mean": PowerLaw(2.5**-0.20, -0.20, -0.998),
+    "error_last": PowerLaw(490.0**-0.016, -0.016, -0.998),
+    "error_mean": PowerLaw(650.0**-0.010, -0.010, -0.998),
 }
 
 
@@ -175,8 +172,10 @@ def report(points: Sequence[Point]) -> str:
         )
     lines += ["", "| measure | ours, N in billions | correlation | the paper's |", "|---|---|---|---|"]
     for name, law in laws(points).items():
-        ours = law if law.lawful else "no law"
-        lines.append(f"| {name.replace('_', ', ')} | {ours} | {law.correlation:.3f} | {PAPER[name]} |")
+        ours, theirs = (f"{each.factor:.3g} N^{each.exponent:.3g}" for each in (law, PAPER[name]))
+        lines.append(
+            f"| {name.replace('_', ', ')} | {ours if law.lawful else 'no law'} | {law.correlation:.3f} | {theirs} |"
+        )
     lines += ["", "| best for so much training | exponent of operations | correlation |", "|---|---|---|"]
     for name in (name for name in MEASURES if len(frontier(points, name)) > 1):
         law = compute_law(points, name)

@@ -296,7 +296,7 @@ def _optimizers(model: nn.Module, settings: Optimisation) -> dict[str, torch.opt
         {"params": [p for p in trained.values() if p.ndim < 2], "weight_decay": 0.0},
     ]
     found = {"optimizer": torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), fused=True)}
-    if matrices:
+    if settings.muon:
         decay = settings.weight_decay
         found["muon"] = torch.optim.Muon(matrices, lr=0.0, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
     return found
