@@ -24,6 +24,7 @@ from var_core.train_tokenizer import tokenise
 
 ROOT = Path(__file__).parent.parent
 STEPS = 6
+MUON = replace(tasks.SETTINGS, muon=True)
 
 
 def many(count: int) -> PictureSet:
@@ -76,6 +77,9 @@ def work(rank: int, root: Path, out: Path) -> None:
         found[f"{name} resumed"] = curve(make(folder), out / f"{name}-begun-alone", STEPS // 2, resume=True)
         curve(make(folder), out / f"{name}-begun-together", STEPS // 2)
     make = SMOOTH["transformer"]
+    orthogonal = make(folder, MUON)
+    curve(orthogonal, out / "muon", STEPS)
+    found["muon weights"] = orthogonal.model.state_dict()
     found["moment"] = steps_in_a_moment(make(folder), out / "moment")
     found["stopped"] = stopped_by(1, make(folder), out / "stopped")
     found["tokens"] = last(tokenise(tiny.networks()[0], many(150))).tokens
@@ -123,6 +127,14 @@ def test_one_process_goes_on_with_what_two_began(name, folder, out, tmp_path):
     alone = curve(SMOOTH[name](folder), tmp_path, STEPS)
     resumed = curve(SMOOTH[name](folder), out / f"{name}-begun-together", STEPS // 2, resume=True)
     assert resumed == pytest.approx(alone[STEPS:], rel=ROUNDING[name])
+
+
+def test_muon_moves_the_weights_in_two_processes_as_in_one(folder, found, tmp_path):
+    start, task = SMOOTH["transformer"](folder).model.state_dict(), SMOOTH["transformer"](folder, MUON)
+    curve(task, tmp_path, STEPS)
+    for name, weight in task.model.blocks.named_parameters(prefix="blocks"):
+        moved, apart = (weight - start[name]).norm(), (weight - found[0]["muon weights"][name]).norm()
+        assert apart < 0.2 * moved, name  # its products are bfloat16
 
 
 def test_both_processes_hold_the_same_to_the_last_bit(found):

@@ -68,7 +68,7 @@ def joined(network: nn.Module) -> nn.Module:
     """A network whose gradients become the means of those of all processes; it begins as that of process 0."""
     if world() == 1:
         return network
-    return DistributedDataParallel(network, broadcast_buffers=False, gradient_as_bucket_view=True)
+    return DistributedDataParallel(network, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
 
 def differentiate(network: nn.Module, parts: Sequence[T], loss: Callable[[T], Tensor]) -> None:
