@@ -100,10 +100,10 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
     """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model."""
     import gradio as gr
 
-    from ui import create, edit, explore, learn, look, models
+    from ui import create, edit, explore, learn, look, models, runs
 
     running = models.Models(pipe, device, **how)
-    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as page:
+    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, runs.KEPT)) as page:
         header = gr.HTML(look.header(pipe), elem_id="header")
         menu = models.menu(running) if choose else None
         with gr.Tabs() as tabs:

@@ -357,7 +357,7 @@ def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
     large = desk.fresh("large", photo(2100, 2500))
     mask = np.zeros_like(large.mask)
     mask[500:600, 500:600] = True
-    done = watched(handlers, Job("large", desk.asked(SPEC, large, mask, WISH))).done
+    done = watched(handlers, Job("large", handlers.pipe.digest, desk.asked(SPEC, large, mask, WISH))).done
     assert Image.open(done.files[0]).size == (2500, 2100)
     assert max(done.shown[0].size) == max(done.before.size) == desk.LARGEST_PREVIEW
 
@@ -480,7 +480,7 @@ def test_the_outline_tells_the_new_size_or_what_is_wrong(handlers):
 def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
     settings = Settings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32)
     plain = Edit(DESK.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
-    last = watched(handlers, Job("garden", onward(plain, *extend) if any(extend) else plain))
+    last = watched(handlers, Job("garden", handlers.pipe.digest, onward(plain, *extend) if any(extend) else plain))
     restored = handlers.restore(last.done.files[0])
     assert restored[:8] == (*choice, "pixels", *extend)
     assert screen.read_settings(*restored[8:18]) == settings

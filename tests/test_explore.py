@@ -382,7 +382,7 @@ def edited(follow: bool) -> tuple[Edit, desks.Done]:
 def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Handlers, tmp_path: Path, follow: bool):
     edit, finished = edited(follow)
     squares = [desks.Square.of(stage) for stage in finished]
-    done = desks.write(PIPE, desks.Job("photo", edit), run(PIPE, edit), squares, 1.0, str(tmp_path))
+    done = desks.write(PIPE, desks.Job("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path))
     _, *view = final(handlers.from_edit(done, 1, Lab()))
     trace = View(*view).lab.trace
     levels = trace.pictures[-1].numpy().astype(int) - squares[-1].drawn[1]
@@ -394,7 +394,7 @@ def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Handlers, tm
 def test_what_a_photo_has_given_stays_whatever_is_drawn_anew(handlers: Handlers, tmp_path: Path):
     edit, finished = edited(True)
     squares = [desks.Square.of(stage) for stage in finished]
-    done = desks.write(PIPE, desks.Job("photo", edit), run(PIPE, edit), squares, 1.0, str(tmp_path))
+    done = desks.write(PIPE, desks.Job("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path))
     _, *view = final(handlers.from_edit(done, 0, Lab()))
     here = View(*view).lab
     kept, before = here.trace.keep, here.trace.tokens

@@ -124,7 +124,7 @@ def test_the_apps_own_model_is_not_loaded_twice():
     models = Models(PIPES[0])
     racers = Racers(models)
     assert racers.pipes[0] is not models.pipe  # it is another
-    models.pipe = racers.pipes[0]
+    models = Models(racers.pipes[0])
     assert Racers(models).pipes[0] is models.pipe
 
 

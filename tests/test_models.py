@@ -1,7 +1,9 @@
 """The menu of models: what it says, and that another model takes the place of the one that is loaded."""
 
 import gc
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
@@ -13,6 +15,7 @@ from ui import models as screen
 from ui.models import Handlers, Menu, Models
 from ui.runs import Brake
 from var_core import checkpoints
+from var_core.atlas import path_for
 from var_core.convert import Progress
 from var_core.pipeline import Pipeline
 from var_core.registry import MODELS
@@ -61,6 +64,61 @@ def test_the_loaded_model_comes_back_if_another_one_fails_half_way(models: Model
     with pytest.raises(ValueError, match="lack"):
         models.change("second")
     assert models.pipe.digest == old
+
+
+def test_the_loaded_model_comes_back_if_memory_is_short_for_another_one(models: Models, monkeypatch):
+    old, load = models.pipe.digest, Pipeline.load
+
+    def short(name, **how):
+        if name == "second":
+            raise RuntimeError("out of memory\nand so on")
+        return load(name, **how)
+
+    monkeypatch.setattr(Pipeline, "load", short)
+    with pytest.raises(ValueError, match=r"second could not be loaded \(out of memory\)"):
+        models.change("second")
+    assert models.pipe.digest == old
+
+
+def test_a_model_with_a_damaged_atlas_is_not_taken(models: Models):
+    path_for(models.folder / "second.safetensors").write_bytes(b"nothing")
+    old, slot = models.pipe.digest, models.slot
+    with pytest.raises(ValueError, match="atlas"):
+        models.change("second")
+    assert models.pipe.digest == old and models.atlas is None and models.slot is not slot
+
+
+def test_who_needs_the_model_waits_for_one_that_is_being_loaded(models: Models, monkeypatch: pytest.MonkeyPatch):
+    begun, go_on, load = threading.Event(), threading.Event(), Pipeline.load
+
+    def slow(name, **how):
+        begun.set()
+        assert go_on.wait(30)
+        return load(name, **how)
+
+    monkeypatch.setattr(Pipeline, "load", slow)
+    with ThreadPoolExecutor() as threads:
+        changing = threads.submit(models.change, "second")
+        assert begun.wait(30)
+        monkeypatch.setattr(screen, "PATIENCE", 0.0)
+        with pytest.raises(gr.Error, match="being loaded"):
+            models.looks  # noqa: B018
+        monkeypatch.setattr(screen, "PATIENCE", 30.0)
+        waiting = threads.submit(lambda: models.name)
+        go_on.set()
+        changing.result()
+        assert waiting.result() == "second"
+
+
+def test_no_model_at_all_is_said(models: Models):
+    (models.folder / "first.safetensors").unlink()
+    path = models.folder / "second.safetensors"
+    loaded = checkpoints.load(str(path))
+    checkpoints.save(path, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var.blocks[0])  # lacks the rest
+    with pytest.raises(ValueError, match="lack"):
+        models.change("second")
+    with pytest.raises(gr.Error, match="start the app again"):
+        models.pipe  # noqa: B018
 
 
 def test_what_is_not_here_is_described_before_anything_starts(handlers: Handlers):

@@ -1,7 +1,9 @@
 """Controls to requests and back, and what each handler returns. No browser here."""
 
 import dataclasses
+import os
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,8 +41,13 @@ def handlers(tmp_path: Path) -> Handlers:
 
 
 def last(handlers: Handlers, request: Request) -> runs.Run:
-    *_, stage = handlers.watch(request, Brake())
+    *_, stage = handlers.watch(asked(request), Brake())
     return stage.run
+
+
+def asked(request: Request) -> create.Asked:
+    """A request to the tiny model."""
+    return create.Asked(request, tiny.pipeline().digest)
 
 
 def test_the_controls_as_they_open_ask_for_the_defaults():
@@ -180,9 +187,9 @@ def test_a_model_without_class_names_has_controls_too():
 
 def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: Handlers):
     kept, _, _, shown, *_ = handlers.prepare(True, *{**USUAL, "seed": "5"}.values())
-    assert (kept.seeds, shown) == ((5,), "5")
+    assert (kept.request.seeds, shown) == ((5,), "5")
     rolled, _, _, shown, *_ = handlers.prepare(False, *{**USUAL, "seed": "5"}.values())
-    assert rolled.seeds == (int(shown),) != (5,)
+    assert rolled.request.seeds == (int(shown),) != (5,)
 
 
 def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: Handlers):
@@ -198,7 +205,7 @@ def test_what_a_visitor_types_is_shown_as_text(handlers: Handlers):
 
 
 def test_the_stage_tells_of_every_scale(handlers: Handlers):
-    stages = list(handlers.watch(read(count=2), Brake()))
+    stages = list(handlers.watch(asked(read(count=2)), Brake()))
     told = [re.search(r"<span>(.*?) ·", stage.bar)[1] for stage in stages[:-1]]
     assert told == [f"scale {k} of 4, {n} token{'s' * (n > 1)}" for k, n in ((1, 1), (2, 4), (3, 9), (4, 16))]
     assert "2 pictures in" in stages[-1].bar
@@ -218,6 +225,36 @@ def test_two_runs_never_share_a_file(handlers: Handlers):
     assert not set(last(handlers, read()).files) & set(last(handlers, read()).files)
 
 
+def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on_with(handlers: Handlers):
+    run = replace(last(handlers, read(count=2)), digest="of another")
+    chosen = gr.SelectData(None, {"index": 1, "value": None})
+    assert handlers.choose(run, chosen) == ("", run.files[1], 1)
+    with pytest.raises(gr.Error, match="Another model is loaded"):
+        handlers.repeat(run, 1)
+
+
+def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers: Handlers):
+    with pytest.raises(gr.Error, match="Another model is loaded"):
+        next(handlers.watch(create.Asked(read(), "of another"), Brake()))
+
+
+def test_a_picture_whose_file_is_gone_is_answered(handlers: Handlers):
+    run = last(handlers, read(count=2))
+    Path(run.files[1]).unlink()
+    with pytest.raises(gr.Error, match="no such file"):
+        handlers.choose(run, gr.SelectData(None, {"index": 1, "value": None}))
+
+
+def test_old_folders_go_and_new_ones_stay(tmp_path: Path):
+    (others := tmp_path / "of-gradio").mkdir()
+    old, new = runs.folder(str(tmp_path)), runs.folder(str(tmp_path))
+    (old / "picture.png").write_bytes(b"old")
+    for folder in (old, others):
+        os.utime(folder, (0, time.time() - runs.KEPT - 1))
+    runs.folder(str(tmp_path))
+    assert not old.exists() and new.exists() and others.exists()
+
+
 def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
     run = last(handlers, read(count=3, seed="20"))
     *values, locked = handlers.repeat(run, 2)
@@ -229,7 +266,7 @@ def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
 def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.Stage]:
     """All stages of a run that is stopped while it shows its n-th scale."""
     brake, stages = Brake(), []
-    for stage in handlers.watch(request, brake):
+    for stage in handlers.watch(asked(request), brake):
         stages.append(stage)
         if len(stages) == scales:
             brake.pull()
@@ -262,7 +299,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: Handlers):
-    *growing, over = handlers.watch(read(count=5), Brake())
+    *growing, over = handlers.watch(asked(read(count=5)), Brake())
     told = [re.search(r"<span>(.*?)</span>", stage.bar)[1] for stage in growing]
     assert re.fullmatch(
         r"pictures 1 to 2 of 5, scale 1 of 4, 1 token · \d\.\d s · 2 pictures at a time: memory is short", told[0]
@@ -312,7 +349,7 @@ def test_pictures_in_small_places_are_small(size: tuple[int, int]):
 def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):
     brake = Brake()
     brake.pull()
-    (stage,) = handlers.watch(read(), brake)
+    (stage,) = handlers.watch(asked(read()), brake)
     assert stage == (gr.skip(), create.READY, *[gr.skip()] * 8)
 
 

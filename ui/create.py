@@ -67,6 +67,13 @@ class Stage(NamedTuple):
     chosen: gr.State
 
 
+class Asked(NamedTuple):
+    """A request that waits for the model of a digest."""
+
+    request: Request
+    digest: str
+
+
 class Created(NamedTuple):
     """What other tabs use of this one, and the event after which its settings are those that a link asks for."""
 
@@ -91,30 +98,48 @@ class Handlers:
     def prepare(self, lock: bool, *values: object) -> tuple:
         """Before a run: its request and its brake, the class and seed it takes, the buttons of a run under way."""
         class_name, count, seed, *rest = values
+        pipe = self.pipe
         with in_words():
-            request = controls.read(self.pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
-        name, _, seed_used, *_ = controls.show(self.pipe.spec, request)
-        return request, Brake(), name, seed_used, runs.bar("Waiting for the model …"), *buttons(running=True)
+            request = controls.read(pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
+        name, _, seed_used, *_ = controls.show(pipe.spec, request)
+        return (
+            Asked(request, pipe.digest),
+            Brake(),
+            name,
+            seed_used,
+            runs.bar("Waiting for the model …"),
+            *buttons(running=True),
+        )
 
-    def watch(self, request: Request, brake: Brake) -> Iterator[Stage]:
+    def watch(self, asked: Asked, brake: Brake) -> Iterator[Stage]:
         """Make a request's pictures; the stage after each scale, and at the end. The brake ends it within a scale."""
         if brake.pulled:  # while it waited for its turn
             yield unchanged(Stage)._replace(bar=READY)
             return
-        for run in runs.grow(self.pipe, request):
+        with in_words():
+            self.models.require(asked.digest)
+        for run in runs.grow(self.pipe, asked.request):
             yield self._growing(run)
             if brake.pulled:
                 break
         yield self._over(run)
 
     def choose(self, run: Run, event: gr.SelectData) -> tuple:
-        """Another picture of the run: its strip, its file, its place. While a run is under way there is none yet."""
+        """Another picture of the run: its strip, its file, its place. While a run is under way there is none yet.
+
+        Another model that has been loaded since cannot say what its scales look like.
+        """
         if run is None or event.index >= len(run.files):
             return (gr.skip(),) * 3
-        return runs.strip(self.pipe, run, event.index), run.files[event.index], event.index
+        if run.digest != self.pipe.digest:
+            return "", run.files[event.index], event.index
+        with in_words():
+            return runs.strip(self.pipe, run, event.index), run.files[event.index], event.index
 
     def repeat(self, run: Run, chosen: int) -> tuple:
         """The settings that make the chosen picture again, with the seed locked."""
+        with in_words():
+            self.models.require(run.digest)
         return *controls.show(self.pipe.spec, runs.alone(run, chosen)), True
 
     def restore(self, path: str) -> tuple:
@@ -242,17 +267,18 @@ def _wire_settings(handlers: Handlers, settings: Settings, helpers: Helpers) -> 
 
 
 def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions: Actions, stage: Stage) -> None:
-    request, brake = gr.State(), gr.State()
+    asked, brake = gr.State(), gr.State()
 
     def begin(trigger: Callable) -> None:
         shown = [settings.class_name, settings.seed, stage.bar, *actions]
-        ready = trigger(handlers.prepare, [helpers.lock, *settings], [request, brake, *shown], **AT_ONCE)
-        running = ready.success(handlers.watch, [request, brake], list(stage), **ON_MODEL)
+        ready = trigger(handlers.prepare, [helpers.lock, *settings], [asked, brake, *shown], **AT_ONCE)
+        running = ready.success(handlers.watch, [asked, brake], list(stage), **ON_MODEL)
+        running.failure(lambda: READY, None, stage.bar, **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
     again = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
     begin(actions.run.click)
-    begin(again.then)
+    begin(again.success)
     actions.stop.click(halt, brake, stage.bar, **AT_ONCE)
     stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
 

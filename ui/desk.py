@@ -308,9 +308,10 @@ class Square:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """An edit that waits for the model, and the name of its photo."""
+    """An edit that waits for the model of a digest, and the name of its photo."""
 
     name: str
+    digest: str
     edit: Edit
 
 
@@ -319,6 +320,7 @@ class Done:
     """A finished edit: the files that hold its results, and what the page shows of them."""
 
     name: str  # of the photo
+    digest: str  # of the model
     requests: tuple[Request, ...]  # one for each result, to draw something like it from nothing
     extend: tuple[int, int, int, int]
     painted: np.ndarray  # bool (H, W), before the photo was extended
@@ -365,9 +367,8 @@ def write(
     )
     shown = tuple(preview(photo) for photo in photos)
     paths = tuple(files), mask_file, str(bundle)
-    return Done(
-        job.name, requests, edit.extend, edit.painted, preview(edit.photo), shown, tuple(squares), *paths, seconds
-    )
+    how = requests, edit.extend, edit.painted
+    return Done(job.name, job.digest, *how, preview(edit.photo), shown, tuple(squares), *paths, seconds)
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:

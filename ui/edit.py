@@ -133,8 +133,9 @@ class Handlers:
                 desk.box_of(choice.box or "", now) if now and choice.task != EXTEND else None,
             )
             mask = desk.painted_on(now, canvas) if now else None
-            job = Job(now.name if now else "", desk.asked(self.pipe.spec, now, mask, wish))
-            squares(self.pipe, job.edit, job.edit.unknown())  # refuses what would be refused later
+            pipe = self.pipe
+            job = Job(now.name if now else "", pipe.digest, desk.asked(pipe.spec, now, mask, wish))
+            squares(pipe, job.edit, job.edit.unknown())  # refuses what would be refused later
         if desk.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
         return job, Brake(), str(seed_used), runs.bar("Waiting for the model …"), *buttons(running=True)
@@ -146,8 +147,9 @@ class Handlers:
         """
         started, squares_done, photos = time.perf_counter(), [], ()
         with in_words():
+            self.models.require(job.digest)
             for stage in stages(self.pipe, job.edit):
-                if brake.pulled and not stage.photos:  # a square that is done is not thrown away
+                if brake.pulled and not stage.photos:  # what was just finished is not thrown away
                     yield self.over(last, dones)._replace(bar=runs.bar("Stopped. The photo is as it was."))
                     return
                 if stage.photos:
@@ -225,6 +227,8 @@ class Handlers:
 
     def send_back(self, done: Done, place: int) -> tuple:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
+        with in_words():
+            self.models.require(done.digest)
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, done.requests[place]), True
 
     def renew(self) -> tuple:

@@ -106,7 +106,8 @@ class Handlers:
         """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
         with in_words():
             with opened_file(path, "picture") as image:
-                tokens = self.pipe.encode(flat(image))
+                photo = flat(image)
+            tokens = self.pipe.encode(photo)
             label = self.pipe.spec.label(controls.complete(self.pipe.spec, class_name))
             asked = traces.opened(tokens, label, Sampling(guidance=0.0))
         yield from self._drawn(_afresh(lab), asked, Made(Path(path).stem, Path(path).stem), "opened")
@@ -137,6 +138,8 @@ class Handlers:
         if run is None or not run.complete(chosen):
             yield gr.skip(), *SAME
             return
+        with in_words():
+            self.models.require(run.digest)
         asked = runs.alone(run, chosen)
         name = self.pipe.spec.class_name(asked.labels[0])
         made = Made(f"{name}, seed {asked.seeds[0]}", name)
@@ -147,6 +150,8 @@ class Handlers:
         if done is None or not done.squares or place < 0:
             yield gr.skip(), *SAME
             return
+        with in_words():
+            self.models.require(done.digest)
         asked = labs.of_edit(done, place)
         made = Made(f"{done.name}, edited", done.name, photo=asked.plan.kept[0])
         yield from self._entered(self._drawn(_afresh(lab), asked, made, "edited"))
@@ -170,8 +175,7 @@ class Handlers:
             yield gr.skip(), *SAME
             return
         with in_words():
-            if digest != self.pipe.digest:
-                raise ValueError("Another model is loaded than the one that raced: with that one loaded, run again.")
+            self.models.require(digest)
         name = self.pipe.spec.class_name(asked.labels[0])
         yield from self._entered(
             self._drawn(_afresh(lab), asked, Made(f"{name}, seed {asked.seeds[0]}", name), "drawn")

@@ -110,10 +110,11 @@ class Handlers:
         pipe, found = self.models.pipe, []
         small = pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS
         with in_words(), opened(path, "picture") as image:
-            for level in pyramid.levels(pipe, flat(image), pipe.decode if small else pipe.preview):
-                found.append(level)
-                share = len(found) / len(pipe.schedule)
-                yield Live(runs.bar(f"scale {len(found)} of {len(pipe.schedule)}", share), *[gr.skip()] * 3)
+            photo = flat(image)
+        for level in pyramid.levels(pipe, photo, pipe.decode if small else pipe.preview):
+            found.append(level)
+            share = len(found) / len(pipe.schedule)
+            yield Live(runs.bar(f"scale {len(found)} of {len(pipe.schedule)}", share), *[gr.skip()] * 3)
         yield Live("", shown.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
 
     def renew(self) -> tuple:

@@ -1,5 +1,6 @@
 """The model that the app runs, for all its visitors, and the menu that changes it."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,23 +18,61 @@ from var_core.registry import MODELS, Published, fits, size
 
 from . import look, parts, runs
 from .lab import Slot, atlas_of
-from .parts import AT_ONCE, ON_MODEL, READY, Renewal, in_words, unchanged
+from .parts import AT_ONCE, ON_MODEL, READY, UNSAID, Renewal, in_words, unchanged
 from .runs import Brake
 
+PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
 DOING = {"download": "downloading", "check": "checking", "preview": "fitting the preview", "write": "writing"}
 
 
+class Loaded(NamedTuple):
+    """A model, and what belongs to it: what its last run remembers, and the atlas of its codes."""
+
+    pipe: Pipeline
+    slot: Slot
+    atlas: Atlas | None
+
+    @classmethod
+    def of(cls, pipe: Pipeline) -> "Loaded":
+        """All that belongs to a model; ValueError if its atlas is damaged."""
+        return cls(pipe, Slot(), atlas_of(pipe))
+
+
 class Models:
-    """The model that is loaded, and what belongs to it: the atlas of its codes, and what its last run remembers."""
+    """The model that is loaded, for all visitors. While another one takes its place, who needs it waits."""
 
     def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path = checkpoints.FOLDER, **how: object):
         """`how` is what `Pipeline.load` takes besides."""
         self.device, self.folder, self.how = device, folder, how
-        self._take(pipe)
+        self._loaded: Loaded | None = Loaded.of(pipe)  # None: another one is being loaded
+        self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 
-    def _take(self, pipe: Pipeline) -> None:
-        self.pipe, self.slot = pipe, Slot()
-        self.atlas: Atlas | None = atlas_of(pipe)
+    def _set(self, loaded: Loaded | None, lost: bool = False) -> None:
+        with self._changed:
+            self._loaded, self._lost = loaded, lost
+            self._changed.notify_all()
+
+    def _now(self) -> Loaded:
+        with self._changed:
+            self._changed.wait_for(lambda: self._loaded or self._lost, PATIENCE)
+            loaded, lost = self._loaded, self._lost
+        if lost:
+            raise gr.Error("No model could be loaded: start the app again.", title="No model", **UNSAID)
+        if loaded is None:
+            raise gr.Error("Another model is being loaded: try again in a moment.", title="Please wait", **UNSAID)
+        return loaded
+
+    @property
+    def pipe(self) -> Pipeline:
+        return self._now().pipe
+
+    @property
+    def slot(self) -> Slot:
+        return self._now().slot
+
+    @property
+    def atlas(self) -> Atlas | None:
+        return self._now().atlas
 
     @property
     def name(self) -> str:
@@ -54,21 +93,33 @@ class Models:
         """Whether a model's file lies in the folder."""
         return name in checkpoints.available(self.folder)
 
+    def require(self, digest: str) -> None:
+        """ValueError unless this is the model that is loaded: what one has drawn means nothing to another."""
+        if digest != self.pipe.digest:
+            raise ValueError("Another model is loaded than the one that this belongs to: load that one, or begin anew.")
+
     def change(self, name: str) -> None:
         """Load another model in place of this one, which is freed first; ValueError: this one stays."""
         found = checkpoints.read_spec(checkpoints.find(name, self.folder))  # fails before anything is given up
         found.need_scales("the app")
         before = str(self.pipe.path or self.pipe.spec.name)
-        del self.pipe, self.slot, self.atlas
-        try:
-            pipe = self._load(name)
-        except ValueError:
-            self._take(self._load(before))
-            raise
-        self._take(pipe)
+        self._set(None)
+        failure = self._tried(name)
+        if failure and self._tried(before):
+            self._set(None, lost=True)
+        if isinstance(failure, ValueError):
+            raise failure
+        if failure:
+            reason = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
+            raise ValueError(f"{name} could not be loaded ({reason}): is it too large for this machine?") from failure
 
-    def _load(self, name: str) -> Pipeline:
-        return Pipeline.load(name, device=self.device, folder=self.folder, **self.how)
+    def _tried(self, name: str) -> Exception | None:
+        """Load and take a model; what went wrong, without what it had loaded."""
+        try:
+            self._set(Loaded.of(Pipeline.load(name, device=self.device, folder=self.folder, **self.how)))
+        except Exception as error:  # a CPU and each kind of GPU tell in their own way that memory is short
+            return error.with_traceback(None)
+        return None
 
 
 class Menu(NamedTuple):

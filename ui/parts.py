@@ -16,6 +16,7 @@ Kind = TypeVar("Kind", bound=NamedTuple)
 
 READY = runs.bar("Ready")
 
+UNSAID = {"print_exception": False}  # of an error that is told to the user: not in the log too
 # Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE = {**QUIET, "concurrency_limit": None}
@@ -71,7 +72,7 @@ def in_words() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise gr.Error(escape(str(error), quote=False), title="Please check", print_exception=False) from error
+        raise gr.Error(escape(str(error), quote=False), title="Please check", **UNSAID) from error
 
 
 def slider(label: str, info: str, ends: tuple[float, float], value: float, step: float, prefix: str = "") -> gr.Slider:

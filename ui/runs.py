@@ -2,10 +2,12 @@
 
 import base64
 import io
+import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from var_core.growth import Growth
+from var_core.images import open_photo
 from var_core.pipeline import Pipeline, Request
 from var_core.recipe import Recipe
 
@@ -21,13 +24,19 @@ from . import controls
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128
 MOST_SMALL = 256  # pixels along a side of pictures in small places
+KEPT = 24 * 3600  # seconds that files which were written for visitors stay
+OURS = "studio-"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A request, and how far it has come, in `seconds`; `files`, of the pictures that have begun, once it is over."""
+    """A request to the model of a digest, and how far it has come, in `seconds`.
+
+    `files`, of the pictures that have begun, once it is over.
+    """
 
     request: Request
+    digest: str
     growth: Growth
     seconds: float
     files: tuple[str, ...] = ()
@@ -54,7 +63,7 @@ def grow(pipe: Pipeline, request: Request) -> Iterator[Run]:
     """The run after each of its scales."""
     started = time.perf_counter()
     for growth in pipe.grow(request):
-        yield Run(request, growth, time.perf_counter() - started)
+        yield Run(request, pipe.digest, growth, time.perf_counter() - started)
 
 
 def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
@@ -89,8 +98,12 @@ def alone(run: Run, place: int) -> Request:
 
 
 def folder(cache: str) -> Path:
-    """A fresh folder for files, where they are served from."""
-    return Path(tempfile.mkdtemp(dir=cache))
+    """A fresh folder for files, where they are served from. Those that are too old go: Gradio knows not all files."""
+    for old in Path(cache).glob(f"{OURS}*"):
+        with suppress(FileNotFoundError):  # another server has been quicker
+            if time.time() - old.stat().st_mtime > KEPT:
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=OURS, dir=cache))
 
 
 def unique(image: Image.Image) -> Image.Image:
@@ -141,10 +154,13 @@ def parted(growth: Growth) -> str:
 
 
 def strip(pipe: Pipeline, run: Run, place: int) -> str:
-    """One picture of a finished run at every scale, side by side, under a line that says what it is."""
+    """One picture of a finished run at every scale, side by side, under a line that says what it is.
+
+    ValueError if its file is gone.
+    """
     small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
     look, steps = pipe.decode if small else pipe.preview, run.growth.of(place)
-    looks = [*(look(step.f_hat)[0] for step in steps[:-1]), shrunk(Image.open(run.files[place]))]
+    looks = [*(look(step.f_hat)[0] for step in steps[:-1]), shrunk(Image.fromarray(open_photo(run.files[place])))]
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
     frames = "".join(map(frame, looks, captions))
     request = alone(run, place)
