@@ -200,7 +200,10 @@ def test_bench_of_previews_tells_distances_and_times(model, capsys):
 def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     tokenizer, transformer, out = tmp_path / "tok", tmp_path / "var", tmp_path / "trained.safetensors"
     shared = ("--data", data, "--steps", 3)
+    tokenizer.mkdir()
+    (tokenizer / "log.jsonl").write_text("of a run that was killed before it saved anything\n")
     assert run("train", "tokenizer", *shared, "--out", tokenizer, *SMALL.split()) == 0
+    assert "killed" not in (tokenizer / "log.jsonl").read_text()
     assert "--resume" in fails(capsys, "train", "tokenizer", *shared, "--out", tokenizer, *SMALL.split())
     assert run("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4) == 0
     sizes = ("--depth", 2, "--width", 32, "--heads", 2, "--batch", 4)
@@ -377,6 +380,10 @@ def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_pat
     narrow, wide = (state["param_groups"][0]["lr"] for state in states)
     assert narrow == pytest.approx(2 * wide)
     assert "another learning rate" in fails(capsys, *asked, 4, "--rate", 1e-4)
+    before = (tmp_path / "points.csv").read_bytes()
+    assert "other steps" in fails(capsys, *asked, 3, "--most-per-scale", 4)
+    assert "other steps" in fails(capsys, *asked, 3, "--batch", 2)
+    assert (tmp_path / "points.csv").read_bytes() == before
 
 
 def test_helps_tell_every_default_once():

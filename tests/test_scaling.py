@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from var_core import rows
+from var_core.cli.measuring import DEPTHS
 from var_core.scaling import (
-    DEPTHS,
     MEASURES,
     PAPER,
     Point,

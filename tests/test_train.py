@@ -65,6 +65,29 @@ def test_a_trainer_that_is_asked_to_stop_ends_its_step_and_saves_alone(folder, t
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
 
 
+def test_figures_that_cannot_be_told_leave_no_state_that_says_all_is_done(folder, tmp_path, monkeypatch):
+    trainer = Trainer(transformer_task(folder), tmp_path)
+    monkeypatch.setattr(trainer.task, "report", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(trainer.run(Budget(steps=2)))
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_gradients_that_are_not_finite_end_the_run_and_change_nothing(folder, tmp_path, monkeypatch):
+    trainer = Trainer(transformer_task(folder), tmp_path)
+    trainer.update(1.0)
+    before, loss = {name: weight.clone() for name, weight in trainer.task.model.state_dict().items()}, trainer.task.loss
+
+    def broken(*asked):
+        found, measured = loss(*asked)
+        return found * float("nan"), measured
+
+    monkeypatch.setattr(trainer.task, "loss", broken)
+    with pytest.raises(ValueError, match=r"gradients of step 2 are not finite.*--rate"):
+        trainer.update(1.0)
+    assert_same(before, trainer.task.model.state_dict())
+
+
 def test_bfloat16_keeps_the_weights_in_float32_and_comes_close(folder, tmp_path):
     losses = {}
     for precision in ("float32", "bfloat16"):

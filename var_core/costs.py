@@ -5,7 +5,6 @@ one. The paper (section 3, appendix) counts attention without a cache: O(n^4) by
 """
 
 import math
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -64,7 +63,7 @@ class Cost:
     operations: float  # floating-point operations
     attention: float  # those of them that compare queries with keys, and mix values
     source: str  # of the operations: "counted" while it was drawn, or "computed"
-    seconds: float  # median; nan where it was not drawn
+    seconds: float  # least of some repeats; nan where it was not drawn
 
 
 def growing(side: int) -> tuple[int, ...]:
@@ -142,7 +141,7 @@ def cost(way: Way, side: int, size: TransformerConfig, repeats: int, most: float
     if operations <= most:
         work, source = partial(draw, *networks(config), way.cached), COUNT
         operations, attention = counted(work)  # which warms up, too
-        seconds = statistics.median(timed(work, torch.device("cpu")) for _ in range(repeats))
+        seconds = min(timed(work, torch.device("cpu")) for _ in range(repeats))
     return Cost(way.name, side, schedule.total, len(schedule), operations, attention, source, seconds)
 
 
@@ -150,6 +149,7 @@ def measure(sides: Sequence[int], size: TransformerConfig, repeats: int, most: f
     """Every way at every side; ValueError unless exponents can be found."""
     if len(set(sides)) < 2 or min(sides) < 2 or repeats < 1:
         raise ValueError(f"sides {sides}, repeats {repeats}: choose two sides of 2 or more, and one repeat or more.")
+    cost(WAYS[0], min(sides), size, repeats, most)  # the first of a process is slow
     for side in sides:
         for way in WAYS:
             yield cost(way, side, size, repeats, most)

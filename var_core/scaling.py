@@ -11,7 +11,6 @@ import numpy as np
 from .config import TokenizerConfig, TransformerConfig
 from .schedule import Schedule
 
-DEPTHS = (1, 2, 3, 4, 5, 6)
 MEASURES = ("loss_last", "loss_mean", "error_last", "error_mean")
 LAWFUL = 0.9  # least fall together, as a correlation, of what is called a law
 BASE = 3  # depth whose learning rate is the one given

@@ -134,12 +134,20 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.asked = self.stopped = False
 
+    @property
+    def log_file(self) -> Path:
+        """A row of figures every few steps, as JSON."""
+        return self.out / "log.jsonl"
+
     def stop(self) -> None:
         """Ask all processes to end, and save, after the step they are in. A signal's handler may call it."""
         self.asked = True
 
     def update(self, gain: float) -> dict[str, float]:
-        """One step at `gain` times the learning rate; returns what was measured."""
+        """One step at `gain` times the learning rate; returns what was measured.
+
+        ValueError, before anything is changed, if the gradients are not finite: the state on disk stays good.
+        """
         settings = self.task.optimisation
         rate = gain * settings.rate_at(self.step)
         for name, optimizer in self.optimizers.items():
@@ -147,6 +155,11 @@ class Trainer:
                 group["lr"] = (MUON_RATE if name == "muon" else 1.0) * rate
         measured = self._differentiate()
         norm = nn.utils.clip_grad_norm_(self.task.model.parameters(), settings.clip)
+        if not norm.isfinite():
+            raise ValueError(
+                f"the gradients of step {self.step + 1} are not finite: go on from the last state with --resume "
+                "and a lower --rate."
+            )
         for optimizer in self.optimizers.values():
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -208,7 +221,7 @@ class Trainer:
             optimizer.load_state_dict(state[name])
         if rank() > 0:
             return
-        log = self.out / "log.jsonl"
+        log = self.log_file
         rows = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.is_file() else []
         log.write_text("".join(row for row in rows if json.loads(row)["step"] <= self.step), encoding="utf-8")
 
@@ -234,9 +247,9 @@ class Trainer:
             if self.step % 20 == 0 or "sheet" in row:
                 self.log(row)
             yield row
-        self.save()
-        if not self.stopped:
+        if not self.stopped:  # before the state says that all is done: a crash must not cost the last figures
             self.log({"step": self.step, "seconds": round(self.seconds, 1), **self.report()})
+        self.save()
 
     def _agree(self, elapsed: float) -> float:
         """The seconds of a step by the clock of process 0; notes whether any process was asked to stop."""
@@ -256,7 +269,7 @@ class Trainer:
     def log(self, row: dict) -> None:
         if rank() > 0:
             return
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+        with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
 
@@ -287,7 +300,7 @@ def autocast(model: nn.Module, precision: str) -> torch.autocast:
 
 
 def _optimizers(model: nn.Module, settings: Optimisation) -> dict[str, torch.optim.Optimizer]:
-    """What trains the weights, by the name of its state. Vectors do not decay."""
+    """What trains the weights, by the name of its state. What has a single dimension does not decay."""
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     inner = [name for name in trained if settings.muon and name.startswith("blocks.") and trained[name].ndim == 2]
     matrices = [trained.pop(name) for name in inner]

@@ -34,6 +34,8 @@ from .shared import (
 )
 from .training import optimisation, read_tokens, run_training
 
+DEPTHS = (1, 2, 3, 4, 5, 6)  # of the sizes whose laws are sought
+
 
 def scaling(options: argparse.Namespace) -> None:
     """Train transformers of growing size alike; their losses and errors as a CSV, and the laws they follow.
@@ -59,6 +61,10 @@ def scaling(options: argparse.Namespace) -> None:
         own = replace(settings, learning_rate=laws.rate_of(config, options.rate))
         if begun and not math.isclose(last_rate(spent), own.rate_at(spent["step"] - 1), rel_tol=1e-6):
             raise ValueError(f"{run} was trained with another learning rate: give the same --rate, or another --out.")
+        if begun and any(spent["extra"][name] != getattr(options, name) for name in ("batch", "most_per_scale")):
+            raise ValueError(
+                f"{run} was trained on other steps: give its --batch and --most-per-scale, or another --out."
+            )
         if min(left.values()) > 0:
             torch.manual_seed(options.seed)
             parts = {"most_per_scale": options.most_per_scale}
@@ -341,7 +347,7 @@ def _scaling_command(commands: Any) -> None:
         "--minutes-each", dest="minutes", type=float, default=math.inf, help="how long to train each size"
     )
     much.add_argument("--steps-each", dest="steps", type=float, default=math.inf, help="how many steps to train each")
-    made.add_argument("--depths", type=integers, default=(1, 2, 3, 4, 5, 6), help="sizes: width 64 and a head a block")
+    made.add_argument("--depths", type=integers, default=DEPTHS, help="sizes: width 64 and a head a block")
     made.add_argument("--batch", type=int, default=16, help="pictures in a step")
     made.add_argument("--rate", type=float, default=8e-4, help="learning rate of depth 3; others go with 1 / width")
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")

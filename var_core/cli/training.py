@@ -236,12 +236,15 @@ def run_training(task: Any, options: argparse.Namespace) -> bool:
 
     Returns whether it came to its end.
     """
+    from ..processes import rank
     from ..train import Budget, Trainer
 
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(task, options.out)
     if options.resume:
         trainer.load()
+    elif rank() == 0:
+        trainer.log_file.unlink(missing_ok=True)  # of a run that was killed before it saved anything
     budget = Budget(options.minutes, options.steps, options.decay)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: trainer.stop())
