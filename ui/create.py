@@ -102,14 +102,8 @@ class Handlers:
         with in_words():
             request = controls.read(pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
         name, _, seed_used, *_ = controls.show(pipe.spec, request)
-        return (
-            Asked(request, pipe.digest),
-            Brake(),
-            name,
-            seed_used,
-            runs.bar("Waiting for the model …"),
-            *buttons(running=True),
-        )
+        asked, bar = Asked(request, pipe.digest), runs.bar("Waiting for the model …")
+        return asked, Brake(), name, seed_used, bar, *buttons(running=True)
 
     def watch(self, asked: Asked, brake: Brake) -> Iterator[Stage]:
         """Make a request's pictures; the stage after each scale, and at the end. The brake ends it within a scale."""

@@ -365,10 +365,11 @@ def write(
     requests = tuple(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
-    shown = tuple(preview(photo) for photo in photos)
+    before, shown = preview(edit.photo), tuple(preview(photo) for photo in photos)
     paths = tuple(files), mask_file, str(bundle)
-    how = requests, edit.extend, edit.painted
-    return Done(job.name, job.digest, *how, preview(edit.photo), shown, tuple(squares), *paths, seconds)
+    return Done(
+        job.name, job.digest, requests, edit.extend, edit.painted, before, shown, tuple(squares), *paths, seconds
+    )
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:

@@ -18,7 +18,7 @@ from var_core.registry import MODELS, Published, fits, size
 
 from . import look, parts, runs
 from .lab import Slot, atlas_of
-from .parts import AT_ONCE, ON_MODEL, READY, UNSAID, Renewal, in_words, unchanged
+from .parts import AT_ONCE, ON_MODEL, READY, Renewal, in_words, refusal, unchanged
 from .runs import Brake
 
 PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
@@ -57,9 +57,9 @@ class Models:
             self._changed.wait_for(lambda: self._loaded or self._lost, PATIENCE)
             loaded, lost = self._loaded, self._lost
         if lost:
-            raise gr.Error("No model could be loaded: start the app again.", title="No model", **UNSAID)
+            raise refusal("No model could be loaded: start the app again.")
         if loaded is None:
-            raise gr.Error("Another model is being loaded: try again in a moment.", title="Please wait", **UNSAID)
+            raise refusal("Another model is being loaded: try again in a moment.")
         return loaded
 
     @property

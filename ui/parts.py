@@ -16,7 +16,6 @@ Kind = TypeVar("Kind", bound=NamedTuple)
 
 READY = runs.bar("Ready")
 
-UNSAID = {"print_exception": False}  # of an error that is told to the user: not in the log too
 # Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE = {**QUIET, "concurrency_limit": None}
@@ -66,13 +65,18 @@ class Seeding(NamedTuple):
     lock: gr.Checkbox
 
 
+def refusal(text: str) -> gr.Error:
+    """An error that the page tells, and the log does not."""
+    return gr.Error(escape(text, quote=False), print_exception=False)
+
+
 @contextmanager
 def in_words() -> Iterator[None]:
     """A ValueError from the core, whose text is written for the user, becomes a message on the page."""
     try:
         yield
     except ValueError as error:
-        raise gr.Error(escape(str(error), quote=False), title="Please check", **UNSAID) from error
+        raise refusal(str(error)) from error
 
 
 def slider(label: str, info: str, ends: tuple[float, float], value: float, step: float, prefix: str = "") -> gr.Slider:

@@ -146,7 +146,7 @@ class Trainer:
     def update(self, gain: float) -> dict[str, float]:
         """One step at `gain` times the learning rate; returns what was measured.
 
-        ValueError, before anything is changed, if the gradients are not finite: the state on disk stays good.
+        ValueError, before the weights are changed, if the gradients are not finite: the state on disk stays good.
         """
         settings = self.task.optimisation
         rate = gain * settings.rate_at(self.step)

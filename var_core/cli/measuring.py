@@ -61,7 +61,7 @@ def scaling(options: argparse.Namespace) -> None:
         own = replace(settings, learning_rate=laws.rate_of(config, options.rate))
         if begun and not math.isclose(last_rate(spent), own.rate_at(spent["step"] - 1), rel_tol=1e-6):
             raise ValueError(f"{run} was trained with another learning rate: give the same --rate, or another --out.")
-        if begun and any(spent["extra"][name] != getattr(options, name) for name in ("batch", "most_per_scale")):
+        if begun and any(spent["extra"].get(name, 0) != getattr(options, name) for name in ("batch", "most_per_scale")):
             raise ValueError(
                 f"{run} was trained on other steps: give its --batch and --most-per-scale, or another --out."
             )
