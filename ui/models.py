@@ -237,7 +237,8 @@ def wire(
 ) -> None:
     """Wire the menu, if there is one, and what tabs do when another model is loaded.
 
-    A page that is opened after that is renewed first; then `visit` gives it the settings of its address.
+    A page that is opened after that is renewed first; each lists the models that are there when it is opened.
+    Then `visit` gives it the settings of its address.
     """
     if made is None:
         visit(page.load)
@@ -248,9 +249,10 @@ def wire(
         return [value for renewal in renewals for value in renewal.values()]
 
     def opened() -> list:
+        listed = gr.Dropdown(models.names, value=models.name)  # with the files that have come since the page was made
         if models.pipe.digest == first:  # the page was made for it
-            return [gr.skip()] * (len(widgets) + 2)
-        return [look.header(models.pipe), gr.Dropdown(models.names, value=models.name), *renewed()]
+            return [gr.skip(), listed, *[gr.skip() for _ in widgets]]
+        return [look.header(models.pipe), listed, *renewed()]
 
     visit(page.load(opened, None, [header, made.name, *widgets], **AT_ONCE).then)
     _wire_menu(models, made, header).success(renewed, None, widgets, **AT_ONCE)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -81,3 +82,13 @@ def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with
     later.get_by_role("tab", name="Explore").click()
     later.click("#explore_run")
     later.wait_for_function("explorer.view.trace?.live")
+
+
+def test_a_file_that_came_since_the_start_can_be_loaded_from_a_page_opened_then(page, tmp_path: Path):
+    models = tmp_path / "models"
+    shutil.copy(next(models.glob("*.safetensors")), models / "newer.safetensors")
+    page.reload()
+    choose(page, "newer")
+    page.get_by_text("It is here.").wait_for()
+    page.click("#model_load")
+    page.get_by_text("newer is loaded.").wait_for()
