@@ -252,7 +252,7 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
 def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     shared = ("--data", data, "--tokenizer", model, "--steps", 2, "--batch", 4)
     assert "7 classes" in fails(capsys, "train", "transformer", *shared, "--start", model, "--out", tmp_path / "no")
-    sizes = ("--depth", 2, "--width", 32, "--heads", 2)
+    sizes = ("--depth", 2, "--width", 32, "--heads", 2, "--shared-adaln", "--no-mirror")
     first, second, decoder = tmp_path / "first", tmp_path / "second", tmp_path / "decoder"
     assert run("train", "transformer", *shared, *sizes, "--out", first) == 0
     capsys.readouterr()
@@ -266,11 +266,13 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     told = fails(capsys, "train", "transformer", *shared, "--self-correction", 2, "--out", tmp_path / "no")
     assert "self-correction 2.0 is out of range: choose 0 to 1" in told
     assert not (tmp_path / "no").exists()  # told before anything is read
-    wrong = ("--self-correction", 0.3)
+    told = fails(capsys, "train", "transformer", *shared, "--class-dropout", -1, "--out", tmp_path / "no")
+    assert "class dropout -1.0 is out of range: choose 0 to 1" in told and not (tmp_path / "no").exists()
+    wrong = ("--self-correction", 0.3, "--class-dropout", 0.2)
     assert run("train", "transformer", *shared, *wrong, "--start", out, "--out", second) == 0
     assert run("train", "transformer", *shared, "--resume", "--out", second) == 0
     kept = load_state(second, "transformer")["extra"]
-    assert kept["config"]["depth"] == 2 and kept["self_correction"] == 0.3
+    assert kept["config"]["depth"] == 2 and (kept["self_correction"], kept["class_dropout"]) == (0.3, 0.2)
     used = ("train", "decoder", *shared[:2], *shared[4:], "--tokenizer", out, "--out", tmp_path / "used")
     assert "draws other classes" in fails(capsys, *used, "--drawn-by", model)
     assert run(*used, "--drawn-by", out) == 0

@@ -162,6 +162,15 @@ def test_a_draw_depends_on_seed_and_step_alone():
     assert drawn(1, 5) != drawn(1, 6) != drawn(2, 6)
 
 
+@pytest.mark.parametrize("mirror", [True, False])
+def test_half_of_the_pictures_are_mirrored_or_none(mirror):
+    draws = Draws.over(LABELS, CLASSES, 0, mirror)
+    chance = draws.generator(0)
+    found = draws.mirrored(chance, 10_000)
+    assert 4_800 < found.sum() < 5_200 if mirror else not found.any()
+    assert chance.random() == Draws.over(LABELS, CLASSES, 0).generator(0).random(10_001)[-1]  # as much chance is used
+
+
 def test_groups_are_drawn_equally_and_pictures_equally_within_a_group():
     count = 20_000
     found = torch.bincount(torch.tensor(drawn(0, 0, count)), minlength=len(LABELS))

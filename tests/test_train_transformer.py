@@ -62,9 +62,30 @@ def test_self_correction_shows_up_to_so_many_wrong_tokens_whatever_the_share(fol
     assert task.loss(0, everything)[0] != plain.loss(0, everything)[0]
 
 
-def test_self_correction_must_be_a_share(folder):
-    with pytest.raises(ValueError, match=r"self-correction 1\.5 is out of range: choose 0 to 1"):
-        transformer_task(folder, self_correction=1.5)
+@pytest.mark.parametrize("name", ["self_correction", "class_dropout"])
+def test_shares_are_between_0_and_1(folder, name):
+    with pytest.raises(ValueError, match=r"(self-correction|class dropout) 1\.5 is out of range: choose 0 to 1"):
+        transformer_task(folder, **{name: 1.5})
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_a_step_sees_pictures_as_they_are_or_mirrored(folder, mirror, monkeypatch):
+    task, seen = transformer_task(folder, Optimisation(batch=64, mirror=mirror)), []
+    monkeypatch.setattr(task, "losses", lambda _model, tokens, *_: (seen.append(tokens), (torch.zeros(1), None))[1])
+    task.loss(0, slice(64))
+    plain, mirrored = ({tuple(one) for one in tokens.tolist()} for tokens in task.train.tokens)
+    found = {tuple(one) for one in seen[0].tolist()}
+    assert found - plain <= mirrored and bool(found - plain) is mirror
+
+
+@pytest.mark.parametrize(("share", "nameless"), [(0.0, 0), (1.0, 64)])
+def test_a_share_of_the_pictures_is_shown_without_its_class(folder, share, nameless, monkeypatch):
+    task, seen = transformer_task(folder, Optimisation(batch=64), class_dropout=share), []
+    monkeypatch.setattr(
+        task, "losses", lambda _model, _tokens, labels, *_: (seen.append(labels), (torch.zeros(1), 0))[1]
+    )
+    task.loss(0, slice(64))
+    assert (seen[0] == task.model.config.null_label).sum() == nameless
 
 
 def test_mirrored_tokens_are_those_of_the_mirrored_picture(folder):

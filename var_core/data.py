@@ -142,18 +142,19 @@ def load_split(root: Path, split: str, classes: Classes, side: int) -> Iterator[
 class Draws:
     """Which pictures make up training step t: a function of (seed, t) alone, so that a resumed run repeats itself.
 
-    Every group is drawn with equal weight, and every picture within its group.
+    Every group is drawn with equal weight, and every picture within its group; with `mirror` half of them mirrored.
     """
 
     groups: tuple[Tensor, ...]  # row numbers of each group
     seed: int
+    mirror: bool = True
 
     @classmethod
-    def over(cls, labels: Tensor, classes: Classes, seed: int) -> "Draws":
+    def over(cls, labels: Tensor, classes: Classes, seed: int, mirror: bool = True) -> "Draws":
         """Draws over pictures with these labels, int64 (N,)."""
         names = sorted({classes.groups[label] for label in labels.tolist()})
         of_label = torch.tensor([names.index(group) if group in names else -1 for group in classes.groups])
-        return cls(tuple((of_label[labels] == i).nonzero()[:, 0] for i in range(len(names))), seed)
+        return cls(tuple((of_label[labels] == i).nonzero()[:, 0] for i in range(len(names))), seed, mirror)
 
     def generator(self, step: int) -> np.random.Generator:
         """The random numbers of one step."""
@@ -165,3 +166,7 @@ class Draws:
         places = generator.random(size)
         rows = [int(self.groups[g][int(p * len(self.groups[g]))]) for g, p in zip(chosen, places, strict=True)]
         return torch.tensor(rows)
+
+    def mirrored(self, generator: np.random.Generator, size: int) -> Tensor:
+        """Which pictures of a batch are mirrored, bool (size,)."""
+        return torch.from_numpy((generator.random(size) < 0.5) & self.mirror)

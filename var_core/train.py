@@ -60,6 +60,7 @@ class Optimisation:
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
     accumulate: int = 1
+    mirror: bool = True  # half of the pictures, at random
     muon: bool = False  # Muon (Jordan et al. 2024) for the matrices of the blocks, AdamW for all else
 
     def __post_init__(self):

@@ -105,7 +105,7 @@ class DecoderTask:
         )
         self.train, self.val, self.tokens = train, val, tokens
         self.schedule = Schedule.of(self.model.config)
-        self.draws = Draws.over(train.labels, classes, optimisation.seed)
+        self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
         self.var = var and var.to(device)
         self.seen: list[tuple[Tensor, Tensor]] = []  # real and decoded pictures of the parts of a step
 

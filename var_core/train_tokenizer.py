@@ -70,7 +70,7 @@ def draw_pictures(
     All of the batch of `size` is drawn, so that the shares of all processes are the batch of one.
     """
     rows = draws.batch(chance, size)[share]
-    flips = torch.from_numpy(chance.random(size) < 0.5)[share]
+    flips = draws.mirrored(chance, size)[share]
     return rows, flips, pictures.images(rows, flips)
 
 
@@ -135,7 +135,7 @@ class TokenizerTask:
         self.perceptual, self.commitment = perceptual, commitment
         self.features = ImageFeatures().to(device)
         self.train, self.val = train, val
-        self.draws = Draws.over(train.labels, classes, optimisation.seed)
+        self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
         share = optimisation.batch * quantizer.schedule.total / config.vocabulary  # of a code in a step
         known = start is not None and (start.config.sides, start.config.own_codes) == (config.sides, config.own_codes)
         self.means = CodebookMeans(quantizer.codebook.data, weight=share if known else 0.0)

@@ -21,13 +21,13 @@ from .transformer import VAR, initialise, leave_out
 from .vqvae import Tokenizer
 
 
-def check_self_correction(share: float, order: str) -> float:
-    """The largest share of wrong tokens that a training shows, as given; ValueError if it makes no sense."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"self-correction {share} is out of range: choose 0 to 1.")
-    if share and order != SCALES:
-        raise ValueError(f"self-correction {share} is for scales: in the order {order} choose 0.")
-    return share
+def check_shares(class_dropout: float, self_correction: float, order: str) -> None:
+    """ValueError if pictures cannot lose their class so often, or so many tokens be wrong (see `TransformerTask`)."""
+    for name, share in (("class dropout", class_dropout), ("self-correction", self_correction)):
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} {share} is out of range: choose 0 to 1.")
+    if self_correction and order != SCALES:
+        raise ValueError(f"self-correction {self_correction} is for scales: in the order {order} choose 0.")
 
 
 class TransformerTask:
@@ -41,6 +41,7 @@ class TransformerTask:
     Up to a share `self_correction` of a picture's tokens, another for each picture, is replaced by those that another
     picture has in the same places, and the finer scales learn to make up for it: drawn tokens are decided one by one
     and do not fit each other as those of a real picture do (as flipped bits in Infinity, Han et al. 2024, section 3.3).
+    A share `class_dropout` of the pictures is shown without its class: guidance leads away from that.
     """
 
     KIND = "transformer"
@@ -61,7 +62,7 @@ class TransformerTask:
         without: Sequence[str] = (),
         self_correction: float = 0.0,
     ):
-        self.self_correction = check_self_correction(self_correction, config.order)
+        check_shares(class_dropout, self_correction, config.order)
         self.model = (adapted(start, config) if start else initialise(VAR(config))).to(device)
         self.without = tuple(without)
         leave_out(self.model, self.without)
@@ -70,9 +71,9 @@ class TransformerTask:
                 block.compile(dynamic=False)
         self.tokenizer = tokenizer.to(device).requires_grad_(False).eval()
         self.optimisation, self.device, self.class_dropout = optimisation, device, class_dropout
-        self.most_per_scale = most_per_scale
+        self.most_per_scale, self.self_correction = most_per_scale, self_correction
         self.train, self.val = train, val
-        self.draws = Draws.over(train.labels, classes, optimisation.seed)
+        self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
 
     def losses(
         self, model: VAR, tokens: Tensor, labels: Tensor, places: Tensor, wrong: tuple[Tensor, Tensor] | None = None
@@ -103,7 +104,7 @@ class TransformerTask:
     def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
         chance, size = self.draws.generator(step), self.optimisation.batch
         rows = self.draws.batch(chance, size)[share]
-        mirrored = torch.from_numpy((chance.random(size) < 0.5).astype(np.int64))[share]
+        mirrored = self.draws.mirrored(chance, size)[share].long()
         dropped = torch.from_numpy(chance.random(size) < self.class_dropout)[share]
         labels = self.train.labels[rows].masked_fill(dropped, self.model.config.null_label)
         tokens = self.train.tokens[mirrored, rows].long()
@@ -158,6 +159,7 @@ class TransformerTask:
             "batch": self.optimisation.batch,
             "most_per_scale": self.most_per_scale,
             "without": list(self.without),
+            "class_dropout": self.class_dropout,
             "self_correction": self.self_correction,
         }
 

@@ -353,7 +353,7 @@ def _scaling_command(commands: Any) -> None:
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
     made.add_argument("--precision", default="auto", help="float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto")
     made.add_argument("--report-minutes", type=float, default=2, help="minutes between points")
-    made.set_defaults(decay=0.0, average=0.999, seed=0, accumulate=1)
+    made.set_defaults(decay=0.0, average=0.999, seed=0, accumulate=1, mirror=True)
     device_option(made)
 
 

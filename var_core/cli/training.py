@@ -65,7 +65,8 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     classes, train, val = read_pictures(options, config.image_side)
     torch.manual_seed(options.seed)
     device = pick_device(options.device)
-    run_training(TokenizerTask(config, train, val, classes, settings, device, start=start), options)
+    choices = {"perceptual": options.perceptual, "start": start}
+    run_training(TokenizerTask(config, train, val, classes, settings, device, **choices), options)
 
 
 def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
@@ -132,7 +133,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
     from ..data import Classes
     from ..train_tokenizer import same_in_file, same_tokenizer
-    from ..train_transformer import TransformerTask, check_self_correction
+    from ..train_transformer import TransformerTask, check_shares
     from ..trained import load_tokenizer
     from ..transfer import TRANSLATED, translated
 
@@ -146,9 +147,9 @@ def train_transformer(options: argparse.Namespace) -> None:
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
-    chosen = {"without": options.without, "self_correction": options.self_correction}
-    parts = {name: kept.get(name, type(value)()) if kept else value for name, value in chosen.items()}
-    check_self_correction(parts["self_correction"], config.order)
+    usual = {"without": (), "self_correction": 0.0, "class_dropout": 0.1}
+    parts = {name: kept.get(name, value) if kept else getattr(options, name) for name, value in usual.items()}
+    check_shares(parts["class_dropout"], parts["self_correction"], config.order)
     device = pick_device(options.device)
     splits = cache(lambda: read_pictures(options, tokenizer.config.image_side)[1:])
     begin = begun and begun.var
@@ -169,7 +170,7 @@ def transformer_sizes(
     """The sizes given, or those on the command line; ValueError unless they fit the tokenizer and the data."""
     if given is None:
         sizes = (options.depth, options.width, options.heads, codes.vocabulary, codes.code_width)
-        return TransformerConfig(codes.sides, classes, *sizes, order=codes.order)
+        return TransformerConfig(codes.sides, classes, *sizes, shared_adaln=options.shared_adaln, order=codes.order)
     if (codes.sides, classes) != (given.sides, given.classes):
         raise ValueError(
             f"The transformer has sides {given.sides} and {given.classes} classes, the tokenizer {codes.sides} and "
@@ -226,6 +227,7 @@ def optimisation(options: argparse.Namespace) -> Any:
         seed=options.seed,
         precision=options.precision,
         accumulate=options.accumulate,
+        mirror=options.mirror,
     )
     settings.shares(processes.rank(), processes.world())
     return settings
@@ -327,6 +329,7 @@ def _train_tokenizer_command(commands: Any) -> None:
     made.add_argument("--stem", type=int, default=4, help="pixel-unshuffle factor before the first convolution")
     text = "each scale has an equal part of the vocabulary to itself, instead of all sharing all"
     made.add_argument("--own-codes", action="store_true", help=text)
+    made.add_argument("--perceptual", type=float, default=0.2, help="weight of the perceptual loss")
     device_option(made)
 
 
@@ -354,6 +357,9 @@ def _train_transformer_command(commands: Any) -> None:
     made.add_argument("--depth", type=int, default=8, help="number of blocks")
     made.add_argument("--width", type=int, default=192, help="model width")
     made.add_argument("--heads", type=int, default=3, help="attention heads")
+    made.add_argument("--shared-adaln", action="store_true", help="all blocks share one AdaLN layer, which is smaller")
+    text = "share of the pictures that are shown without their class, which guidance needs"
+    made.add_argument("--class-dropout", type=float, default=0.1, help=text)
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
     text = "largest share of a picture's tokens that wrong ones replace, which finer scales learn to make up for"
     made.add_argument("--self-correction", type=float, default=0.0, help=text)
@@ -381,6 +387,8 @@ def _training_options(made: argparse.ArgumentParser, batch: int, rate: float) ->
     made.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")
     made.add_argument("--seed", type=int, default=0, help="seed of all random choices")
     made.add_argument("--precision", default="auto", help="float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto")
+    text = "do not mirror pictures at random: where left and right have a meaning"
+    made.add_argument("--no-mirror", dest="mirror", action="store_false", help=text)
     made.add_argument("--report-minutes", type=float, default=10, help="minutes between sample sheets")
 
 
