@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import sys
+import warnings
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 FIRST_PORT, PORTS = 7860, 100
 LOCAL = ("127.0.0.1", "localhost", "::1")
+MOST_VISITORS = 100  # whose photos and results are kept in memory: the last ones
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,11 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         flags = parser().parse_args(arguments)
         login = credentials(flags.auth)
-        port = free_port(flags.host, flags.port)
-        choose = flags.allow_models or (flags.host in LOCAL and not flags.share)
+        host = flags.host.strip("[]")  # of an IPv6 address in an address
+        port = free_port(host, flags.port)
+        choose = flags.allow_models or (host in LOCAL and not flags.share)
         how = {"dtype": flags.dtype, "compiled": flags.compile}
         page = build(load(flags.model, flags.device, flags.threads, **how), flags.device, choose, **how)
-        serve(page, flags.host, port, login, flags.share)
+        serve(page, host, port, login, flags.share)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -71,12 +74,13 @@ def free_port(host: str, wanted: int | None) -> int:
     """The wanted port, or the first free one; ValueError if it cannot be had."""
     for port in range(FIRST_PORT, FIRST_PORT + PORTS) if wanted is None else (wanted,):
         try:
-            with socket.create_server((host, port)):
+            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
                 return port
         except OverflowError as error:
             raise ValueError(f"Port {port} is out of range: choose 1 to 65535.") from error
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            known = error.errno and error.errno > 0  # what the system says itself has the address in it, once more
+            reason = os.strerror(error.errno) if known else error.strerror or str(error)
     where = f"ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1}" if wanted is None else f"port {wanted}"
     raise ValueError(f"Cannot serve on {host}, {where} ({reason}): choose another --host or --port.")
 
@@ -124,9 +128,10 @@ def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None
     """Serve the page until interrupted."""
     from ui import look
 
+    guard()
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio explains a failed link in a paragraph; we do below
         page.launch(
-            server_name=host,
+            server_name=f"[{host}]" if ":" in host else host,
             server_port=port,
             auth=login,
             share=share,
@@ -137,6 +142,7 @@ def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None
             footer_links=[],
             allowed_paths=[],
             max_file_size="200mb",
+            state_session_capacity=MOST_VISITORS,
             **look.dress(),
         )
     sys.stdout.write(f"VAR Studio is at {page.local_url}\n")
@@ -147,6 +153,17 @@ def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None
         sys.stdout.write(f"{public}\n")
     sys.stdout.flush()
     page.block_thread()
+
+
+def guard() -> None:
+    """What Gradio itself opens of a visitor's is bounded, too, and no program outside gets it to see."""
+    from PIL import EpsImagePlugin, Image
+
+    from var_core.images import MOST_MEGAPIXELS
+
+    Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 10**6 // 2  # Pillow warns of more, and refuses twice as much
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    EpsImagePlugin.gs_binary = False
 
 
 if __name__ == "__main__":

@@ -2,12 +2,17 @@
 
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import tiny
+from PIL import Image
 
 import app
+
+ROOT = Path(app.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,22 @@ def test_a_port_in_use_is_refused(capsys: pytest.CaptureFixture):
     assert f"Cannot serve on 127.0.0.1, port {port} (Address already in use)" in capsys.readouterr().err
 
 
+def test_an_address_of_ipv6_is_served_on():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ValueError, match="Address already in use"):
+            app.free_port("::1", port)
+    assert app.free_port("::1", port) == port
+
+
+def test_a_visitor_s_file_is_bounded_wherever_it_is_opened(tmp_path: Path):
+    script = "from PIL import EpsImagePlugin, Image; import app; app.guard(); print(EpsImagePlugin.gs_binary)\n"
+    script += f"Image.open({str(tmp_path / 'huge.png')!r})"
+    Image.new("1", (7100, 7100)).save(tmp_path / "huge.png")
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert told.stdout == "False\n" and "DecompressionBombError" in told.stderr
+
+
 def test_without_a_port_the_first_free_one_is_taken():
     assert app.FIRST_PORT <= app.free_port("127.0.0.1", None) < app.FIRST_PORT + app.PORTS
 
@@ -66,8 +87,9 @@ def test_every_flag_is_explained(capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit, match="0"):
         app.main(["--help"])
     told = capsys.readouterr().out
-    for flag in ("host", "port", "device", "model", "threads", "share", "auth"):
-        assert re.search(rf"--{flag}\b.*\S", told)
+    flags = re.findall(r"^  (?:-h, )?(--[a-z-]+)", told, re.MULTILINE)
+    words = re.findall(r"^  (?:-h, )?--[a-z-]+(?: [A-Z:]+)? {2,}(\S.{9,})", told, re.MULTILINE)
+    assert len(flags) == len(words) == 11
 
 
 def test_a_loaded_model_makes_a_page(tmp_path: Path):

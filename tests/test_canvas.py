@@ -1,5 +1,7 @@
 """Squares of photos: what the model may see of them, and what it may change."""
 
+from itertools import islice
+
 import cv2
 import numpy as np
 import pytest
@@ -270,16 +272,21 @@ def test_tiles_paint_everything_that_is_new_and_each_touches_what_is_known(size,
 @pytest.mark.parametrize("share", [0, 0.01, 0.1, 0.13, 0.3, 0.5, 0.77, 1])
 def test_a_photo_of_ordinary_shape_is_extended_in_few_squares(size, share):
     sides = [max(2, round(share * length)) for length in size * 2]
-    assert len(tiles(size, *sides)) <= (24 if share < 0.2 else 52)
+    assert len(list(tiles(size, *sides))) <= (24 if share < 0.2 else 52)
+
+
+def test_the_first_squares_come_without_the_others():
+    first = islice(tiles((1, 1), 0, 0, 10**12, 10**12), 3)
+    assert list(first) == [Box(1, 0, 1), Box(2, 0, 1), Box(3, 0, 1)]
 
 
 def test_a_thin_border_takes_squares_half_as_large_as_the_photo_s_shorter_side():
-    boxes = tiles((4000, 3000), 0, 0, 10, 0)
+    boxes = list(tiles((4000, 3000), 0, 0, 10, 0))
     assert [box.side for box in boxes] == [1500] * 3 and all(box.left == 4000 + 10 - 1500 for box in boxes)
 
 
 def test_no_square_of_an_extension_is_larger_than_can_be_worked_on():
-    assert len(tiles((MOST_SIDE - 900, 5000), 0, 0, 900, 900)) == 1
+    assert len(list(tiles((MOST_SIDE - 900, 5000), 0, 0, 900, 900))) == 1
     assert max(box.side for box in tiles((MOST_SIDE, 5000), 0, 0, 900, 900)) < MOST_SIDE
     assert {box.side for box in tiles((7000, 7000), 0, 0, 7000, 0)} == {MOST_SIDE}
 
@@ -290,4 +297,4 @@ def test_strips_are_of_like_width():
 
 
 def test_a_small_border_is_painted_in_one_square():
-    assert tiles((100, 100), 20, 20, 20, 20) == [Box(0, 0, 140)]
+    assert list(tiles((100, 100), 20, 20, 20, 20)) == [Box(0, 0, 140)]

@@ -46,6 +46,14 @@ def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_
         assert first.tobytes() == second.tobytes()
 
 
+def test_generate_leaves_what_is_there(model, tmp_path, capsys):
+    asked = ("generate", "--model", model, "--class", "lotus", "--seed", 7, "--out", tmp_path)
+    assert run(*asked) == run(*asked) == run(*asked, "--guidance", 0.5) == 0
+    assert "lotus-seed-7.png is there already: lotus-seed-7-2.png instead" in capsys.readouterr().out
+    guidance = [Recipe.read(tmp_path / f"lotus-seed-7{ending}.png").sampling.guidance for ending in ("", "-2")]
+    assert guidance[0] != guidance[1] == 0.5 and len(list(tmp_path.glob("lotus*.png"))) == 2
+
+
 def test_edits_are_written_with_recipes_that_repeat_them(model, tmp_path, capsys):
     photo, mask, out = tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out"
     Image.linear_gradient("L").resize((60, 40)).convert("RGB").save(photo)
@@ -61,6 +69,8 @@ def test_edits_are_written_with_recipes_that_repeat_them(model, tmp_path, capsys
     kept = out / "photo-mask.png"
     again = ("edit", photo, "--model", model, "--mask", kept, "--out", tmp_path / "again")
     assert run(*again, "--like", second) == 0
+    told = fails(capsys, *again, "--like", second, "--seed", 9, "--no-follow", "--guidance", 2)
+    assert "--like says all of that: leave out --seed, --follow, --guidance, or --like" in told
     with Image.open(second) as a, Image.open(tmp_path / "again" / second.name) as b:
         assert a.tobytes() == b.tobytes()
     assert "not the mask that the picture was made of" in fails(
@@ -176,6 +186,11 @@ def test_wrong_input_is_one_sentence_and_status_2(model, tmp_path, capsys):
     plain = tmp_path / "plain.png"
     Image.new("RGB", (8, 8)).save(plain)
     assert "no recipe" in fails(capsys, "replay", plain)
+    pattern = ("--edit", "--rows", "(")
+    assert "--rows ( is no pattern" in fails(capsys, "evaluate", model, "--data", tmp_path, *pattern)
+    both = ("sample", model, "--metrics", "--top-k", 5, "--out", tmp_path / "many")
+    assert "--metrics says all of that: leave out --top-k, or --metrics" in fails(capsys, *both)
+    assert "d16 is a size without a model" in fails(capsys, "bench", "--model", "d16", "--edit")
     assert "train" in fails(capsys, "train", "tokenizer", "--data", tmp_path, "--out", tmp_path / "run", "--steps", 1)
     assert "log.jsonl" in fails(capsys, "plot", tmp_path)
 

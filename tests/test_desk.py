@@ -177,6 +177,8 @@ def test_sides_are_pixels_or_per_cent_of_the_photos_own_side():
         ((-1, 0, 0, 0), "left -1: choose 0 or more"),
         ((0, None, 0, 0), "top is empty"),
         ((0, 0, 0, 10**7), "at most 50"),
+        ((0, 0, 0, 1e308), "more than 50 megapixels"),
+        ((0, 0, float("inf"), 0), "right 'inf' is not a number"),
     ],
 )
 def test_sides_that_cannot_be_are_refused(amounts, sentence):
@@ -213,6 +215,11 @@ def test_each_task_asks_for_its_own_edit():
         (DESK, {"task": CHANGE, "class_name": "Rose"}, "Nothing is painted yet"),
         (replace(DESK, mask=painted()), {"task": CHANGE}, "Choose a class: what should it become?"),
         (replace(DESK, mask=painted()), {"box": Box(40, 0, 15)}, "Nothing is painted inside the box"),
+        (
+            replace(DESK, mask=painted()),
+            {"box": Box(28, 9, 9), "settings": Settings(grow=-3)},
+            "painted inside the box",
+        ),
         (DESK, {"task": EXTEND}, "at least one side must be more than 0"),
         (DESK, {"task": EXTEND, "extend": (1, 0, 0, 0), "count": 9}, "variations 9 is out of range: choose 1 to 8"),
         (DESK, {"task": EXTEND, "extend": (1, 0, 0, 0), "seed": "x"}, "seed 'x' is not a number"),
@@ -326,6 +333,27 @@ def test_results_of_earlier_edits_can_be_seen_again(handlers):
     assert len(last.dones) == desk.MOST_DONE and last.dones[-1] is last.done
 
 
+def test_edits_and_photos_are_kept_as_far_as_memory_is_to_go(handlers, monkeypatch):
+    done = watched(handlers, asked(handlers)[0]).done  # what it was made of, and two results
+    monkeypatch.setattr(desk, "MOST_DONE_PIXELS", 4 * 3 * 40 * 60 - 1)
+    assert desk.finished((done,) * 5, done) == (done,) * 3
+    monkeypatch.setattr(desk, "MOST_DONE_PIXELS", 0)
+    assert desk.finished((done,), done) == (done,)
+    monkeypatch.setattr(desk, "MOST_PAST_PIXELS", 3 * 40 * 60 - 1)
+    now = DESK
+    for number in range(5):
+        now = desk.fresh(str(number), photo(), None, desk.past(now, None))
+    assert [name for name, *_ in now.past] == ["2", "3"]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (8, 16)])
+def test_a_mask_survives_being_packed(shape):
+    mask = np.random.default_rng(0).random(shape) < 0.5
+    packed = desk.Packed.of(mask)
+    assert np.array_equal(packed.whole(), mask) and packed.whole().dtype == bool
+    assert packed.bits.nbytes == -(-mask.size // 8)
+
+
 def test_while_an_edit_is_under_way_a_click_on_it_chooses_nothing(handlers):
     done = watched(handlers, asked(handlers)[0]).done
     growing = next(handlers.watch(asked(handlers)[0], Brake(), done, (done,)))
@@ -392,7 +420,11 @@ def test_opening_another_photo_keeps_the_first_with_its_mask(handlers, tmp_path)
     Image.fromarray(photo(20, 30)).save(tmp_path / "small.png")
     _, now, past, _ = handlers.open_file(str(tmp_path / "small.png"), DESK, drawn_on(DESK, painted()))
     assert now.name == "small" and now.size == (30, 20) and past.visible
-    assert now.past[0][0] == "garden" and now.past[0][1] is DESK.photo and np.array_equal(now.past[0][2], painted())
+    assert (
+        now.past[0][0] == "garden"
+        and now.past[0][1] is DESK.photo
+        and np.array_equal(now.past[0][2].whole(), painted())
+    )
 
 
 def test_a_file_that_is_no_photo_leaves_everything_as_it_is(handlers, tmp_path):

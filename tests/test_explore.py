@@ -368,6 +368,9 @@ def test_a_picture_from_create_is_looked_into(handlers: Handlers):
     first, *_ = handlers.from_create(grown, 1, Lab())
     assert isinstance(first[0], gr.Tabs)
     assert final(handlers.from_create(None, 0, Lab()))[1:] == explore.SAME
+    begun, *_ = runs.grow(PIPE, Request((1,), (5,)))
+    with pytest.raises(gr.Error, match="has not all its scales: run it to the end"):
+        final(handlers.from_create(begun, 0, Lab()))
 
 
 def edited(follow: bool) -> tuple[Edit, desks.Done]:

@@ -1,9 +1,12 @@
 """Pictures to tensors and back."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import EpsImagePlugin, Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from var_core.images import check_size, flat, from_pil, grid, open_mask, open_photo, to_pil
 
@@ -97,6 +100,12 @@ def test_floats_are_scaled_by_their_range(values, levels):
     assert [flat(Image.fromarray(np.array([values], np.float32))).getpixel((x, 0))[0] for x in range(3)] == levels
 
 
+def test_one_pixel_beyond_all_measure_does_not_darken_the_others():
+    levels = np.array([[0.0, 0.5, 1.0, np.inf, -np.inf, np.nan]], np.float32)
+    found = flat(Image.fromarray(levels))
+    assert [found.getpixel((x, 0))[0] for x in range(6)] == [0, 128, 255, 255, 0, 0]
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
 def test_a_photo_of_any_mode_opens_in_its_own_size(tmp_path, mode):
     file = tmp_path / ("photo.jpg" if mode in ("CMYK", "YCbCr") else "photo.png")
@@ -122,11 +131,28 @@ def test_files_that_are_no_photos_are_refused_with_the_remedy(tmp_path):
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
     with pytest.raises(ValueError, match=r"cut\.png is not a picture that can be read"):
         open_photo(tmp_path / "cut.png")
+    chunk = PngInfo()
+    chunk.add_text("comment", "x" * 2**21, zip=True)
+    noise().save(tmp_path / "chatty.png", pnginfo=chunk)
+    with pytest.raises(ValueError, match=r"chatty\.png is not a picture that can be read: choose a PNG"):
+        open_photo(tmp_path / "chatty.png")
     with pytest.raises(ValueError, match=r"gone\.png: there is no such file"):
         open_photo(tmp_path / "gone.png")
     noise().save(tmp_path / "film.gif", save_all=True, append_images=[noise(seed=1), noise(seed=2)])
     with pytest.raises(ValueError, match=r"film\.gif has 3 frames: save the one you want as a PNG"):
         open_photo(tmp_path / "film.gif")
+
+
+def test_no_program_outside_gets_to_see_a_file(tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **_: called.append(given))
+    noise().save(tmp_path / "script.eps")
+    (tmp_path / "script.eps").rename(tmp_path / "script.png")
+    with pytest.raises(ValueError, match="not a picture that can be read"):
+        open_photo(tmp_path / "script.png")
+    with Image.open(tmp_path / "script.png") as known, contextlib.suppress(Exception):
+        known.load()
+    assert len(called) == 1  # by Pillow alone
 
 
 @pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 20_000)])

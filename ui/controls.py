@@ -1,5 +1,6 @@
 """What the controls say, as a `Request`, and a `Request` as what the controls should say. Pure functions."""
 
+import math
 import secrets
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -119,14 +120,17 @@ def number(name: str, value: object) -> float:
     if value is None or value == "":
         raise ValueError(f"{name} is empty: type a number.")
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} '{value}' is not a number.") from error
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"{name} '{value}' is not a number.")
+    return found
 
 
 def whole(name: str, value: object) -> int:
     """The same of a whole number, also as text."""
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 100:
         return int(value)  # not through float: seeds have up to 19 digits
     found = number(name, value)
     if not found.is_integer():

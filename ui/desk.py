@@ -1,11 +1,13 @@
 """What lies on the Edit tab: a photo and what is painted on it. Values to edits, edits to pictures. No widgets."""
 
+import math
 import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -25,8 +27,9 @@ SIDES = ("left", "top", "right", "bottom")
 PIXELS, PER_CENT = UNITS = ("pixels", "per cent")
 MOST_VARIATIONS = 8
 MOST_PAST = 8  # photos to step back to, and masks
-MOST_PAST_PIXELS = 200_000_000  # of those photos together
+MOST_PAST_PIXELS = 50_000_000  # of those photos together
 MOST_DONE = 8  # edits whose results can be looked at again
+MOST_DONE_PIXELS = 50_000_000  # of what the page shows of them, together
 MOST_SQUARES_SHOWN = 8
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
@@ -46,6 +49,22 @@ CLASS_HINTS = {
 }
 
 
+class Packed(NamedTuple):
+    """A mask that is kept for later, in an eighth of the memory."""
+
+    bits: np.ndarray  # uint8
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, mask: np.ndarray) -> "Packed":
+        """Of a mask, bool (H, W)."""
+        return cls(np.packbits(mask), mask.shape)
+
+    def whole(self) -> np.ndarray:
+        """The mask, bool (H, W)."""
+        return np.unpackbits(self.bits, count=math.prod(self.shape)).reshape(self.shape).astype(bool)
+
+
 @dataclass(frozen=True, eq=False)
 class Desk:
     """A photo uint8 (H, W, 3) under its file's name, the mask last laid on it, and what was here before.
@@ -58,9 +77,9 @@ class Desk:
     name: str
     photo: np.ndarray
     mask: np.ndarray  # bool (H, W)
-    masks: tuple[np.ndarray, ...] = ()  # earlier ones of this photo, oldest first
-    undone: tuple[np.ndarray, ...] = ()  # those taken back, the last one taken back last
-    past: tuple[tuple[str, np.ndarray, np.ndarray], ...] = ()  # earlier photos: name, photo, mask; oldest first
+    masks: tuple[Packed, ...] = ()  # earlier ones of this photo, oldest first
+    undone: tuple[Packed, ...] = ()  # those taken back, the last one taken back last
+    past: tuple[tuple[str, np.ndarray, Packed], ...] = ()  # earlier photos: name, photo, mask; oldest first
     stamp: tuple[int, ...] = field(default_factory=lambda: tuple(secrets.token_bytes(3)))
 
     @property
@@ -71,27 +90,29 @@ class Desk:
 
 def fresh(name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tuple = ()) -> Desk:
     """A desk with a photo; None: nothing is painted."""
-    kept, pixels = [], 0
-    for earlier in reversed(past[-MOST_PAST:]):
-        pixels += earlier[2].size
-        if pixels <= MOST_PAST_PIXELS:
-            kept.insert(0, earlier)
-    return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, past=tuple(kept))
+    kept = latest(past[-MOST_PAST:], [math.prod(mask.shape) for *_, mask in past[-MOST_PAST:]], MOST_PAST_PIXELS)
+    return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, past=kept)
+
+
+def latest(kept: tuple, pixels: Sequence[int], most: int) -> tuple:
+    """The last ones, as many as have at most so many pixels together."""
+    together = np.cumsum(pixels[::-1])
+    return kept[len(kept) - int((together <= most).sum()) :]
 
 
 def with_mask(desk: Desk, canvas: Mapping | None, mask: np.ndarray) -> Desk:
     """The desk with another mask; the one that is there, strokes and all, can be had again."""
-    return _laid(desk, mask, (*desk.masks, painted_on(desk, canvas)), ())
+    return _laid(desk, mask, (*desk.masks, Packed.of(painted_on(desk, canvas))), ())
 
 
 def taken_back(desk: Desk, canvas: Mapping | None) -> Desk:
     """The desk before the strokes on it, or else before the last change of its mask; ValueError if there is none."""
     seen = painted_on(desk, canvas)
     if not np.array_equal(seen, desk.mask):
-        return _laid(desk, desk.mask, desk.masks, (*desk.undone, seen))
+        return _laid(desk, desk.mask, desk.masks, (*desk.undone, Packed.of(seen)))
     if not desk.masks:
         raise ValueError("There is nothing to undo: the mask is as it was when the photo came here.")
-    return _laid(desk, desk.masks[-1], desk.masks[:-1], (*desk.undone, seen))
+    return _laid(desk, desk.masks[-1].whole(), desk.masks[:-1], (*desk.undone, Packed.of(seen)))
 
 
 def brought_again(desk: Desk, canvas: Mapping | None) -> Desk:
@@ -99,7 +120,7 @@ def brought_again(desk: Desk, canvas: Mapping | None) -> Desk:
     seen = painted_on(desk, canvas)
     if not desk.undone or not np.array_equal(seen, desk.mask):
         raise ValueError("There is nothing to redo: no change was taken back just now.")
-    return _laid(desk, desk.undone[-1], (*desk.masks, seen), desk.undone[:-1])
+    return _laid(desk, desk.undone[-1].whole(), (*desk.masks, Packed.of(seen)), desk.undone[:-1])
 
 
 def _laid(desk: Desk, mask: np.ndarray, masks: tuple, undone: tuple) -> Desk:
@@ -228,10 +249,10 @@ def extension(desk: Desk, unit: str, *amounts: object) -> tuple[int, int, int, i
     found = []
     for place, (name, amount) in enumerate(zip(SIDES, amounts, strict=True)):
         value = controls.number(name, amount)
-        pixels = round(value * desk.size[place % 2] / 100) if unit == PER_CENT else round(value)
-        if pixels < 0:
+        if value < 0:
             raise ValueError(f"{name} {amount}: choose 0 or more.")
-        found.append(pixels)
+        pixels = value * desk.size[place % 2] / 100 if unit == PER_CENT else value
+        found.append(round(min(pixels, 1e9)))  # so many are refused
     left, top, right, bottom = found
     check_size("the new canvas", desk.size[0] + left + right, desk.size[1] + top + bottom)
     return left, top, right, bottom
@@ -269,7 +290,7 @@ def asked(spec: ModelSpec, desk: Desk | None, mask: np.ndarray | None, wish: Wis
     plain = Edit(desk.photo, mask, (label,) * count, seeds, wish.sampling, wish.settings)
     if wish.task == EXTEND:
         return onward(plain, *wish.extend)
-    if wish.box and not mask[wish.box.inside(mask.shape)].any():
+    if wish.box and not plain.unknown()[wish.box.inside(mask.shape)].any():
         raise ValueError("Nothing is painted inside the box: choose another box, or clear it.")
     return replace(plain, boxes=(wish.box,) if wish.box else None)
 
@@ -323,7 +344,7 @@ class Done:
     digest: str  # of the model
     requests: tuple[Request, ...]  # one for each result, to draw something like it from nothing
     extend: tuple[int, int, int, int]
-    painted: np.ndarray  # bool (H, W), before the photo was extended
+    painted: Packed  # before the photo was extended
     before: Image.Image  # the photo, smaller if it is large, as are the results
     shown: tuple[Image.Image, ...]
     squares: tuple[Square, ...]  # one for each pass over each square
@@ -366,10 +387,8 @@ def write(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
     before, shown = preview(edit.photo), tuple(preview(photo) for photo in photos)
-    paths = tuple(files), mask_file, str(bundle)
-    return Done(
-        job.name, job.digest, requests, edit.extend, edit.painted, before, shown, tuple(squares), *paths, seconds
-    )
+    painted, paths = Packed.of(edit.painted), (tuple(files), mask_file, str(bundle))
+    return Done(job.name, job.digest, requests, edit.extend, painted, before, shown, tuple(squares), *paths, seconds)
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
@@ -452,7 +471,7 @@ def outline(desk: Desk | None, extend: Sequence[int]) -> str:
 
 def taken(desk: Desk, canvas: Mapping | None, done: Done, place: int) -> Desk:
     """The desk with a result on it as the photo, and the mask it was made with, unless it was extended."""
-    mask = None if any(done.extend) else done.painted
+    mask = None if any(done.extend) else done.painted.whole()
     return fresh(done.name, open_photo(done.files[place]), mask, past(desk, canvas))
 
 
@@ -460,17 +479,24 @@ def back(desk: Desk, canvas: Mapping | None, place: int) -> Desk:
     """The desk with an earlier photo on it again, with its own mask; what lay on it joins the past."""
     name, photo, mask = desk.past[place]
     everything = past(desk, canvas)
-    return fresh(name, photo, mask, (*everything[:place], *everything[place + 1 :]))
+    return fresh(name, photo, mask.whole(), (*everything[:place], *everything[place + 1 :]))
 
 
 def past(desk: Desk | None, canvas: Mapping | None) -> tuple:
     """The past once another photo is laid on the desk."""
-    return (*desk.past, (desk.name, desk.photo, painted_on(desk, canvas))) if desk else ()
+    return (*desk.past, (desk.name, desk.photo, Packed.of(painted_on(desk, canvas)))) if desk else ()
 
 
 def thumbnails(desk: Desk | None) -> list[Image.Image]:
     """The past, small, oldest first."""
     return [_small(Image.fromarray(photo)) for _, photo, _ in desk.past] if desk else []
+
+
+def finished(dones: tuple[Done, ...], done: Done) -> tuple[Done, ...]:
+    """The edits whose results can be looked at again, once another one is done; that one always."""
+    before = dones[1 - MOST_DONE :]
+    pixels = [sum(math.prod(picture.size) for picture in (one.before, *one.shown)) for one in (*before, done)]
+    return *latest(before, pixels[:-1], MOST_DONE_PIXELS - pixels[-1]), done
 
 
 def earlier(dones: Sequence[Done]) -> list[Image.Image]:

@@ -158,7 +158,7 @@ class Handlers:
                 yield self._growing(bar, desk.live(stage, self._drawn(stage)))
             yield unchanged(Sheet)._replace(bar=runs.bar("Writing the results …", 1.0))
             done = desk.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
-        yield self.over(done, (*dones, done)[-desk.MOST_DONE :])
+        yield self.over(done, desk.finished(dones, done))
 
     def _growing(self, bar: str, pictures: Sequence) -> Sheet:
         """The sheet of an edit under way."""

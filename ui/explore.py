@@ -108,7 +108,7 @@ class Handlers:
             with opened_file(path, "picture") as image:
                 photo = flat(image)
             tokens = self.pipe.encode(photo)
-            label = self.pipe.spec.label(controls.complete(self.pipe.spec, class_name))
+            label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(class_name or "")))
             asked = traces.opened(tokens, label, Sampling(guidance=0.0))
         yield from self._drawn(_afresh(lab), asked, Made(Path(path).stem, Path(path).stem), "opened")
 
@@ -135,11 +135,13 @@ class Handlers:
 
     def from_create(self, run: runs.Run | None, chosen: int, lab: Lab) -> Iterator:
         """A picture of the Create tab, and the way here."""
-        if run is None or not run.complete(chosen):
+        if run is None:
             yield gr.skip(), *SAME
             return
         with in_words():
             self.models.require(run.digest)
+            if not run.complete(chosen):
+                raise ValueError("This picture has not all its scales: run it to the end, then look inside.")
         asked = runs.alone(run, chosen)
         name = self.pipe.spec.class_name(asked.labels[0])
         made = Made(f"{name}, seed {asked.seeds[0]}", name)

@@ -5,6 +5,7 @@ see them, covers float32 (S, S): the share of each of the model's pixels that is
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -193,7 +194,7 @@ def extended(photo: Array, left: int, top: int, right: int, bottom: int) -> tupl
     return canvas, mask
 
 
-def tiles(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -> list[Box]:
+def tiles(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -> Iterator[Box]:
     """Squares that paint an `extended` photo of (width, height) onward, in order; each overlaps what came before.
 
     One square does if at least two fifths of it are known and what is new is not too thin for its tokens. Otherwise
@@ -203,30 +204,29 @@ def tiles(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -
     width, height = size
     whole, most = max(width + left + right, height + top + bottom), max(left, top, right, bottom)
     if not most:
-        return []
+        return
     enough, thinnest = width * height >= 0.4 * whole**2, min(filter(None, (left, top, right, bottom)))
     if enough and thinnest >= whole / THINNEST and whole <= MOST_SIDE:
-        return [Box((width + left + right - whole) // 2, (height + top + bottom - whole) // 2, whole)]
+        yield Box((width + left + right - whole) // 2, (height + top + bottom - whole) // 2, whole)
+        return
     shorter = min(width, height)
     side = max(1, min(shorter, MOST_SIDE, max(THINNEST * most, shorter // 2, 64)))
     half = math.ceil(side / 2)
     low, high = [left, top], [left + width, top + height]  # what is known, by axis
-    boxes = []
     for axis, rest, forward in ((0, right, True), (0, left, False), (1, bottom, True), (1, top, False)):
         while rest:
             step = math.ceil(rest / math.ceil(rest / half))  # strips of like width: none is a sliver
             rest -= step
             near = high[axis] + step - side if forward else low[axis] - step
             for across in _overlapping(low[1 - axis], high[1 - axis], side):
-                boxes.append(Box(near, across, side) if axis == 0 else Box(across, near, side))
+                yield Box(near, across, side) if axis == 0 else Box(across, near, side)
             if forward:
                 high[axis] += step
             else:
                 low[axis] -= step
-    return boxes
 
 
-def _overlapping(start: int, end: int, side: int) -> list[int]:
+def _overlapping(start: int, end: int, side: int) -> Iterator[int]:
     """Where spans of length `side` begin that cover start..end, each overlapping the last by half, but for a pixel."""
     count = 1 + math.ceil(max(0, end - start - side) / math.ceil(side / 2))
-    return [start + round(number * (end - start - side) / max(1, count - 1)) for number in range(count)]
+    return (start + round(number * (end - start - side) / max(1, count - 1)) for number in range(count))

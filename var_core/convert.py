@@ -70,7 +70,8 @@ def convert(
 
     `tokenizer` may also be a model file of ours: then it is the one in there. `origin` says where it was published, if
     that is known for certain, so that other models can take it from `out`.
-    `name` is that of the model; by default the one of the published model that has its sizes, or that of `out`.
+    `name` is that of the model; by default the one of the published model that has its sizes, or that of the
+    transformer's file.
     Closing the iterator leaves nothing behind. ValueError, with what to do, if a file is damaged, holds code, or is of
     another model than `expected`.
     """

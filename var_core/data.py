@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from .images import square, to_float
+from .images import read, square, to_float
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -108,7 +107,7 @@ def digest(root: Path, classes: Classes) -> str:
 def read_picture(path: Path, side: int) -> np.ndarray | None:
     """The centre square of a picture as uint8 (side, side, 3); None if the file cannot be read."""
     try:
-        with Image.open(path) as opened:
+        with read(path) as opened:
             return square(opened, side)
     except Exception:  # Pillow answers damage with errors of many kinds; one bad file must not end the reading
         return None

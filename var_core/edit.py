@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -234,11 +235,12 @@ def squares(pipe: Pipeline, edit: Edit, unknown: np.ndarray) -> list[Box]:
     painted[edit.inner] = unknown[edit.inner]
     around = surrounding(painted, edit.settings, pipe.spec.tokenizer.image_side)
     height, width = edit.painted.shape
-    boxes = [*([around] if around else []), *tiles((width, height), *edit.extend)]
+    further = islice(tiles((width, height), *edit.extend), MOST_SQUARES + 1)  # a tiny photo may take millions
+    boxes = [*([around] if around else []), *further]
     if len(boxes) > MOST_SQUARES:
         long = max(width, height) > LONG * min(width, height)
         pieces = ", or cut so long a photo into shorter pieces first" if long else ""
-        raise ValueError(f"this takes {len(boxes)} squares: at most {MOST_SQUARES}. Extend by less at once{pieces}.")
+        raise ValueError(f"this takes more than {MOST_SQUARES} squares. Extend by less at once{pieces}.")
     return boxes
 
 

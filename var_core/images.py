@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 MOST_MEGAPIXELS = 50
+# What a picture file may be. Others, as PostScript, Pillow may hand to programs outside, whatever the file is called.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
 SMALLER = "Make it smaller first, for example 6000 pixels on its longer side."
 
 
@@ -63,9 +66,19 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
 def _eight_bits(levels: np.ndarray) -> np.ndarray:
     """Grey levels of a wider type (H, W) as uint8: whole numbers have 16 bits, floats go to 1, or else to 255."""
     if levels.dtype.kind == "f":
-        finite = np.nan_to_num(levels)
-        return (finite * (255 if finite.max() <= 1 else 1)).clip(0, 255).round().astype(np.uint8)
+        top = 1 if levels[np.isfinite(levels)].max(initial=0) <= 1 else 255
+        return (np.nan_to_num(levels).clip(0, top) * (255 / top)).round().astype(np.uint8)
     return (levels.astype(np.float64).clip(0, 65535) / 257).round().astype(np.uint8)
+
+
+class Refused(ValueError):
+    """A picture that can be read, but not be used."""
+
+
+def read(file: Path | BinaryIO) -> Image.Image:
+    """A picture file of one of `FORMATS`, of which only the head is read; errors are Pillow's."""
+    Image.init()
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 @contextmanager
@@ -73,14 +86,14 @@ def opened(path: Path | str, what: str) -> Iterator[Image.Image]:
     """A picture file, for reading it as a "photo" or a "mask"; ValueError with the remedy if it cannot be used."""
     name = Path(path).name
     try:
-        with Image.open(path) as picture:
+        with read(path) as picture:
             check_size(name, *picture.size)
             if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:  # cameras put a preview behind an MPO
-                raise ValueError(f"{name} has {picture.n_frames} frames: save the one you want as a PNG.")
+                raise Refused(f"{name} has {picture.n_frames} frames: save the one you want as a PNG.")
             yield picture
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
-    except ValueError:
+    except Refused:
         raise
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} has too many pixels: at most {MOST_MEGAPIXELS} megapixels. {SMALLER}") from error
@@ -89,12 +102,12 @@ def opened(path: Path | str, what: str) -> Iterator[Image.Image]:
 
 
 def check_size(name: str, width: int, height: int) -> None:
-    """ValueError, with the remedy, for a picture of too many pixels."""
+    """`Refused`, with the remedy, for a picture of too many pixels."""
     if max(width, height) > MOST_MEGAPIXELS * 1e6:  # such numbers need not even fit into a float
-        raise ValueError(f"{name} has more than {MOST_MEGAPIXELS} megapixels. {SMALLER}")
+        raise Refused(f"{name} has more than {MOST_MEGAPIXELS} megapixels. {SMALLER}")
     megapixels = width * height / 1e6
     if megapixels > MOST_MEGAPIXELS:
-        raise ValueError(
+        raise Refused(
             f"{name} has {width} x {height} pixels, {megapixels:.0f} megapixels: at most {MOST_MEGAPIXELS}. {SMALLER}"
         )
 

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from . import __version__
 from .canvas import Box
 from .edit import Edit, Settings, onward
+from .images import read
 from .pipeline import Pipeline, Request
 from .sampling import Sampling, seed_at
 
@@ -149,8 +150,8 @@ class Recipe:
     def read(cls, path: Path) -> "Recipe":
         """The recipe inside a PNG; ValueError, with the reason, if there is none."""
         try:
-            with Image.open(path) as picture:
-                text = getattr(picture, "text", {}).get(CHUNK)
+            with read(path) as picture:
+                text = picture.info.get(CHUNK)
         except FileNotFoundError as error:
             raise ValueError(f"{path}: there is no such file.") from error
         except Exception as error:  # Pillow answers damage with errors of many kinds

@@ -140,6 +140,10 @@ def check_edits(options: argparse.Namespace) -> None:
     if not options.edit and (options.masks or options.rows):
         raise ValueError("--masks and --rows choose among edits: add --edit, or leave them out.")
     known = (*edit_benchmark.TASKS, *edit_benchmark.HALVES)
+    try:
+        re.compile(options.rows or "")
+    except re.error as error:
+        raise ValueError(f"--rows {options.rows} is no pattern ({error}): escape brackets with a backslash.") from error
     if unknown := [name for name in options.masks if name not in known]:
         raise ValueError(f"masks '{', '.join(unknown)}': choose from {', '.join(known)}.")
 
@@ -207,11 +211,12 @@ def real_pictures(options: argparse.Namespace, network: torch.nn.Module, train: 
 def kept_features(network: torch.nn.Module, pixels: torch.Tensor, folder: Path, name: str) -> torch.Tensor:
     """Features of pictures uint8 (N, S, S, 3), from the cache folder if these very pictures were seen before."""
     from ..evaluate import features_of
+    from ..train import write_whole
 
     path = folder / f"features-{hashlib.sha256(pixels.numpy()).hexdigest()[:16]}.pt"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        torch.save(drain(features_of(network, pixels), f"features of {name}"), path)
+        write_whole(drain(features_of(network, pixels), f"features of {name}"), path)
     return torch.load(path, weights_only=True)
 
 
@@ -229,6 +234,10 @@ def bench(options: argparse.Namespace) -> None:
         return bench_fast(options, size_asked)
     if options.previews:
         return bench_previews(options, size_asked)
+    if size_asked and (options.edit or options.trace):
+        raise ValueError(
+            f"{options.model} is a size without a model: choose one by name or path for --edit or --trace."
+        )
     if size_asked:
         return climb(options, size_asked)
     pipe = loaded(options)
@@ -318,12 +327,13 @@ def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
         ways = {**ways, **ladder.COMPILED}
     if options.batch < 1:
         raise ValueError(f"batch {options.batch}: choose 1 or more.")
-    rungs = ladder.climb(spec, options.repeats or 3, spec.looks, ways, device, options.batch)
+    sampling = sampling_of(options, spec.looks)
+    rungs = ladder.climb(spec, options.repeats or 3, sampling, ways, device, options.batch)
     say(ladder.report(rungs, Schedule.of(spec.tokenizer)))
     say(f"\n{options.batch} pictures at once on {device}: {ladder.throughput(rungs, options.batch)}")
     if device != "cpu":
         return
-    held = ", ".join(f"{name} {peak / 2**20:.0f} MiB" for name, peak in ladder.peaks(spec, spec.looks).items())
+    held = ", ".join(f"{name} {peak / 2**20:.0f} MiB" for name, peak in ladder.peaks(spec, sampling).items())
     say(f"\npeak memory of a process that makes one picture: {held}; threads: {torch.get_num_threads()}")
 
 
@@ -394,11 +404,12 @@ def _bench_command(commands: Any) -> None:
     speed.add_argument(
         "--model", default=checkpoints.DEFAULT, help="name or path of a model; or a published size, such as d16"
     )
-    speed.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
-    speed.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
+    instead = speed.add_mutually_exclusive_group()
+    instead.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
+    instead.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
+    instead.add_argument("--previews", action="store_true", help="looks at a picture under way, beside decoding it")
+    instead.add_argument("--fast", action="store_true", help="the fast modes; with --data also what they cost")
     speed.add_argument("--batch", type=int, default=1, help="for a size: pictures at once")
-    speed.add_argument("--previews", action="store_true", help="looks at a picture under way, beside decoding it")
-    speed.add_argument("--fast", action="store_true", help="the fast modes; with --data also what they cost")
     speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
     speed.add_argument("--cache", type=Path, default=Path("runs/features"), help="folder that keeps features")
     speed.add_argument(

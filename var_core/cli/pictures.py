@@ -24,7 +24,9 @@ from .shared import (
     integers,
     loaded,
     loading_options,
+    refuse_beside,
     refuse_taken,
+    sampling_given,
     sampling_of,
     sampling_options,
     say,
@@ -48,10 +50,11 @@ def generate(options: argparse.Namespace) -> None:
     for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
         request = Request((label,), (seed,), sampling)
         recipe, result = Recipe.of(pipe, request, 0), pipe.run(request)
-        recipe.save(result.images[0], options.out / f"{recipe.stem}.png")
+        recipe_in(recipe, result.images[0], options.out / f"{recipe.stem}.png")
         if options.scales:
-            frames = [pipe.decode(step.f_hat)[0] for step in result.steps]
-            grid(frames, columns=len(frames)).save(options.out / f"{recipe.stem}-scales.png")
+            frames, made = [pipe.decode(step.f_hat)[0] for step in result.steps], io.BytesIO()
+            grid(frames, columns=len(frames)).save(made, format="PNG")
+            write_new(options.out / f"{recipe.stem}-scales.png", made.getvalue())
     say(f"{options.count} pictures in {options.out}")
 
 
@@ -63,6 +66,8 @@ def sample(options: argparse.Namespace) -> None:
     from .. import sample as work
 
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if options.metrics:
+        refuse_beside("--metrics", sampling_given(options))
     take_gpu(options.device)
     pipe = loaded(options)
     spec = pipe.spec
@@ -96,9 +101,8 @@ def edit(options: argparse.Namespace) -> None:
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
-        made = io.BytesIO()
-        recipe.save(Image.fromarray(run(pipe, one)[0]), made)
-        write_new(options.out / f"{options.photo.stem}-{recipe.stem}.png", made.getvalue())
+        picture = Image.fromarray(run(pipe, one)[0])
+        recipe_in(recipe, picture, options.out / f"{options.photo.stem}-{recipe.stem}.png")
     say(f"{len(job.seeds)} photos in {options.out}")
 
 
@@ -121,9 +125,18 @@ def shows(file: Path, mask: np.ndarray) -> bool:
         return False
 
 
-def write_new(wanted: Path, content: bytes) -> None:
-    """Write a file under the name wanted, or numbered if another one has it."""
-    vacant(wanted, lambda file: file.is_file() and file.read_bytes() == content).write_bytes(content)
+def write_new(wanted: Path, content: bytes) -> Path:
+    """Write a file under the name wanted, or numbered if another one has it; returns which it was."""
+    path = vacant(wanted, lambda file: file.is_file() and file.read_bytes() == content)
+    path.write_bytes(content)
+    return path
+
+
+def recipe_in(recipe: Recipe, picture: Image.Image, wanted: Path) -> Path:
+    """Write a PNG that carries its recipe, as `write_new` does."""
+    made = io.BytesIO()
+    recipe.save(picture, made)
+    return write_new(wanted, made.getvalue())
 
 
 def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
@@ -138,6 +151,9 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
     if found:
         say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
     if options.like:
+        said = ("into", "extend", "box", "seed", "count", *(field.name for field in fields(Settings)))
+        given = [name for name in said if getattr(options, name) != options.usual(name)]
+        refuse_beside("--like", [*given, *sampling_given(options)])
         return Recipe.read(options.like).edit(pipe, photo, painted)
     if not (painted.any() or any(options.extend)):
         raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
@@ -177,8 +193,7 @@ def replay(options: argparse.Namespace) -> None:
     recipe = Recipe.read(options.picture)
     pipe = loaded(options, recipe.model)
     out = options.out or options.picture.with_name(options.picture.stem + "-again.png")
-    recipe.save(pipe.run(recipe.request(pipe)).images[0], out)
-    say(str(out))
+    say(str(recipe_in(recipe, pipe.run(recipe.request(pipe)).images[0], out)))
 
 
 def trace(options: argparse.Namespace) -> None:
@@ -231,7 +246,8 @@ def _picture_commands(commands: Any) -> None:
     made.add_argument("--class", dest="class_name", required=True, help="name or number of the class, or 'no class'")
     made.add_argument("--seed", type=int, default=0, help="seed of the first picture")
     made.add_argument("--count", type=int, default=1, help="number of pictures")
-    made.add_argument("--out", type=Path, default=Path("outputs"), help="folder for the PNG files")
+    text = "folder for the PNG files; taken names get a number"
+    made.add_argument("--out", type=Path, default=Path("outputs"), help=text)
     made.add_argument("--scales", action="store_true", help="also a strip of each picture at every scale")
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     sampling_options(made)
@@ -304,5 +320,6 @@ def _edit_command(commands: Any) -> None:
     made.add_argument("--feather", type=int, default=usual.feather, help="pixels over which the edge is blended")
     made.add_argument("--harmonise", type=int, default=usual.harmonise, help="a second pass so wide along the seam")
     made.add_argument("--context", type=float, default=usual.context, help="side of the square, in extents of the mask")
+    made.set_defaults(usual=made.get_default)
     sampling_options(made)
     loading_options(made)

@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -136,8 +136,19 @@ def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
 
 def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:
     """The sampling settings on the command line; what is not there is as `usual`."""
-    given = [field.name for field in fields(Sampling) if hasattr(options, field.name)]
-    return replace(usual, **{name: getattr(options, name) for name in given})
+    return replace(usual, **{name: getattr(options, name) for name in sampling_given(options)})
+
+
+def sampling_given(options: argparse.Namespace) -> list[str]:
+    """The sampling settings that are on the command line."""
+    return [field.name for field in fields(Sampling) if hasattr(options, field.name)]
+
+
+def refuse_beside(option: str, given: Sequence[str]) -> None:
+    """ValueError if options are given that would not be heard beside another one."""
+    if given:
+        others = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"{option} says all of that: leave out {others}, or {option}.")
 
 
 def integers(text: str) -> tuple[int, ...]:
