@@ -289,7 +289,8 @@ class Handlers:
             fine = self.pipe.spec.label(controls.complete(self.pipe.spec, str(wish.get("class") or "")))
             name = self.pipe.spec.class_name(fine)
         requests = traces.mixture_requests(self.pipe, trace, fine, lab.pinned)
-        after = replace(lab, mixed=tuple((f"{cut} scales, then {name}", asked) for cut, asked in enumerate(requests)))
+        coarse = ["all", "1 scale, then", *(f"{cut} scales, then" for cut in range(2, len(requests)))]
+        after = replace(lab, mixed=tuple((f"{kept} {name}", one) for kept, one in zip(coarse, requests, strict=True)))
         lab.brake.release()
         for batch in traces.mixtures(self.pipe, requests):
             if lab.brake.pulled:
@@ -356,7 +357,7 @@ class Handlers:
         """Class, what the page knows, and knobs for the model that is loaded."""
         name, *_ = controls.defaults(self.pipe.spec)
         chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)
-        return chosen, labs.hello(self.pipe.spec), *controls.shown_drawing(self.models.looks)
+        return chosen, labs.hello(self.pipe), *controls.shown_drawing(self.models.looks)
 
     def failed(self) -> View:
         """After an error, or at the end of what left no picture: all as it was."""
@@ -408,7 +409,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
             bar = gr.HTML(READY, elem_id="explore_bar")
             gr.HTML((FOLDER / "explorer.html").read_text(encoding="utf-8"), apply_default_css=False, elem_id="explorer")
     channel = gr.HTML(
-        labs.hello(models.pipe.spec),
+        labs.hello(models.pipe),
         html_template="<i></i>",
         js_on_load="explorer.connect((wish) => trigger('act', wish), (wish) => trigger('hush', wish), watch, props);",
         visible="hidden",

@@ -23,7 +23,7 @@ const explorer = (() => {
     if (!view.trace || !$("picture")) return;
     const focused = document.activeElement?.id;
     for (const part of parts) panels[part](view, acts);
-    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
+    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
   const draw = () => drawn(["title", "layers", "large", "strip", "inspector", "costs", "masses", "tree", "mix", "current", "status"]);
   const drawScale = () => drawn(["large", "current", "status"]);
@@ -52,6 +52,7 @@ const explorer = (() => {
   };
 
   const inquire = () => {
+    clearTimeout(calm);
     view.options = null;
     if (asking) {
       waiting = true;
@@ -61,6 +62,11 @@ const explorer = (() => {
     number += 1;
     asking = number;
     ask({ does: "token", ...view.token });
+  };
+
+  const inquireSoon = () => {
+    clearTimeout(calm);
+    calm = setTimeout(() => view.token && inquire(), CALM_MS);
   };
 
   const answered = () => {
@@ -78,7 +84,7 @@ const explorer = (() => {
 
   const acts = {
     show, ask: request,
-    lock: (scale) => send({ does: "lock", scale }),
+    lock: (scale) => request({ does: "lock", scale }),
     swap: (value) => request({ does: "swap", ...view.token, value, later: view.later }),
     redraw: () => request({ does: "redraw", ...view.token, later: view.later }),
     visit: (node) => node !== view.trace.node && request({ does: "goto", node }),
@@ -100,7 +106,8 @@ const explorer = (() => {
   let last = Promise.resolve();
   const receive = (told) => { // one after another: pictures take a while to be decoded
     if (!(told?.kind in hear)) return;
-    last = last.then(() => !told.more && $("root")?.classList.remove("xp-busy")).then(() => hear[told.kind](told)); // which may ask anew
+    last = last.then(() => !told.more && $("root")?.classList.remove("xp-busy")).then(() => hear[told.kind](told)) // which may ask anew
+      .catch((error) => setTimeout(() => { throw error; })); // the next answer is heard all the same
   };
 
   // Whether an answer is about what is chosen, or about what was a moment ago.
@@ -109,11 +116,13 @@ const explorer = (() => {
   const hear = {
     hello: (told) => {
       view.classes = told.classes;
-      drawn(["mix"]);
+      if (view.trace) view.trace.live = told.digest === view.trace.digest; // another model may be loaded now
+      draw();
     },
     trace: async (told) => {
       const before = view.trace, trace = await maps.opened(told);
       view.thumbs.set(told.node, told.pictures.at(-1));
+      for (const node of view.thumbs.keys()) if (trace.tree.every(({ n }) => n !== node)) view.thumbs.delete(node);
       Object.assign(view, { trace, seen: null, known: null, options: null, mixed: view.mixed?.node === told.node ? view.mixed : null });
       const alike = (names) => before && names.every((name) => String(before[name]) === String(trace[name]));
       if (!alike(["sides"])) Object.assign(view, { token: null, cursor: null });
@@ -121,8 +130,8 @@ const explorer = (() => {
       if (!alike(["depth", "heads"])) Object.assign(view, { block: "mean", head: "mean" });
       if (view.playing) pause();
       clearTimeout(calm);
-      if (view.token) calm = setTimeout(() => view.token && inquire(), trace.turned ? CALM_MS : 0);
       draw();
+      if (view.token && trace.turned) inquireSoon(); else if (view.token) inquire();
     },
     token: (told) => {
       const current = ofNow(told);
@@ -130,13 +139,15 @@ const explorer = (() => {
         Object.assign(view, { seen: maps.numbers(told.attention, Uint16Array), known: told });
         drawn(view.layer === "attention" ? ["large", "strip", "inspector"] : ["inspector"]);
       }
-      if (current && told.more && !waiting) ask({ does: "options", number: asking, ...view.token, later: view.later });
-      else answered();
+      if (current && told.more && !waiting) {
+        asking = number;
+        ask({ does: "options", number, ...view.token, later: view.later });
+      } else answered();
     },
     options: (told) => {
       if (ofNow(told) && told.later === view.later) {
         view.options = told;
-        drawn(["inspector"]);
+        panels.offered(told.pictures);
       }
       if (!told.more) answered();
     },
@@ -147,6 +158,7 @@ const explorer = (() => {
     locked: ({ scales }) => {
       view.trace.locked = scales;
       drawn(["strip"]);
+      if (view.token) inquire(); // with it locked, other pictures would come of its alternatives
     },
     idle: answered,
   };
@@ -216,7 +228,7 @@ const explorer = (() => {
     const [right, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     const kept = (value) => Math.min(side - 1, Math.max(0, value));
     view.cursor = { scale, place: kept(Math.floor(here / side) + down) * side + kept((here % side) + right) };
-    return drawn(["large"]);
+    return drawn(["large", "status"]);
   };
 
   const key = (event) => {
@@ -236,7 +248,11 @@ const explorer = (() => {
   document.addEventListener("mousedown", (event) => under(event) && event.preventDefault()); // a click does not move the focus
   document.addEventListener("click", click);
   document.addEventListener("keydown", key);
-  for (const kind of ["pointerdown", "input"]) document.addEventListener(kind, (event) => event.target.closest?.(".settings") && drop());
+  for (const kind of ["pointerdown", "input"]) document.addEventListener(kind, (event) => {
+    if (!asking || !event.target.closest?.(".settings")) return;
+    drop();
+    inquireSoon(); // unless something else comes of it
+  });
   document.addEventListener("input", (event) => event.target.id === "xp-scale" && view.trace && show({ scale: Number(event.target.value) }));
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "xp-mix") return;

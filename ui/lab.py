@@ -11,7 +11,6 @@ from PIL import Image
 
 from var_core import viz
 from var_core.atlas import Atlas, path_for
-from var_core.config import ModelSpec
 from var_core.edit import shifted
 from var_core.images import grid
 from var_core.memory import Memory
@@ -234,9 +233,9 @@ def whereabouts(trace: Trace, spot: Spot) -> str:
 # ------------------------------------------------------------------------------------------------ told to the page
 
 
-def hello(spec: ModelSpec) -> dict:
-    """What the page knows before anything is looked at."""
-    return {"kind": "hello", "classes": controls.classes(spec, None)}
+def hello(pipe: Pipeline) -> dict:
+    """What the page knows of the model that is loaded."""
+    return {"kind": "hello", "classes": controls.classes(pipe.spec, None), "digest": pipe.digest}
 
 
 def told(pipe: Pipeline, lab: Lab) -> dict:
@@ -255,6 +254,7 @@ def told(pipe: Pipeline, lab: Lab) -> dict:
         origin=about.origin,
         facts=[fact for fact in facts(trace) if fact != f"class {node.name}"],
         live=live(pipe, trace),
+        digest=about.digest,
         model=about.model,
         guided=about.label != about.null_label,
         sides=about.sides,

@@ -14,8 +14,8 @@ const panels = (() => {
     element.setAttribute("aria-pressed", String(on));
     return element;
   };
-  const round = (value, digits = 3) => Number(value.toPrecision(digits)).toString();
-  const percent = (value) => `${value < 0.001 ? "under 0.1" : round(100 * value)} %`;
+  const round = (value) => (value && Math.abs(value) < 0.001 ? "under 0.001" : Number(value.toPrecision(3)).toString());
+  const percent = (value) => `${value > 0 && value < 0.001 ? "under 0.1" : round(100 * value)} %`;
   const inWords = (trace, token) => {
     const { row, column } = maps.spot(trace, token);
     return `scale ${token.scale + 1}, row ${row + 1}, column ${column + 1}`;
@@ -36,7 +36,7 @@ const panels = (() => {
     maps.paint($("picture"), view, layer, scale);
     $("picture").dataset.scale = scale;
     $("picture").setAttribute("aria-label", `Scale ${scale + 1} of ${trace.sides.length}: ${LAYERS[layer].says}. Arrows move over its tokens, Enter chooses one.`);
-    Object.assign($("scale"), { max: trace.sides.length - 1, value: scale });
+    Object.assign($("scale"), { max: trace.sides.length - 1, value: scale, ariaValueText: `scale ${scale + 1} of ${trace.sides.length}` });
     $("where").textContent = `scale ${scale + 1} of ${trace.sides.length}, ${side} × ${side}`;
     $("play").textContent = view.playing ? "Pause" : "Play";
     $("legend").replaceChildren(...legend(view));
@@ -76,14 +76,18 @@ const panels = (() => {
   const foot = (trace, seen, scale) => {
     if (!seen) return [];
     const share = maps.sum([...seen.subarray(trace.starts[scale], trace.starts[scale] + trace.lengths[scale])]);
-    return [made("span", `${round(100 * share)} %`, { className: "xp-share", title: "of the chosen token's attention" })];
+    return [made("span", percent(share), { className: "xp-share", title: "of the chosen token's attention" })];
   };
 
   const scaleActs = (trace, acts, scale) => {
     if (!trace.live) return box("xp-acts", []);
     const locked = trace.locked.includes(scale);
-    const lock = button(`lock-${scale}`, locked ? "Locked" : "Lock", () => acts.lock(scale), { title: "A locked scale keeps its tokens when others are drawn anew" });
+    const lock = button(`lock-${scale}`, locked ? "Locked" : "Lock", () => acts.lock(scale), {
+      ariaLabel: `Lock scale ${scale + 1}`,
+      title: "A locked scale keeps its tokens when others are drawn anew",
+    });
     const again = button(`reroll-${scale}`, "Re-roll", () => acts.ask({ does: "reroll", scale }), {
+      ariaLabel: `Re-roll from scale ${scale + 1}`,
       title: scale ? "Keep all coarser scales, draw from here on with a new seed" : "Draw all scales with a new seed",
     });
     return box("xp-acts", [pressed(lock, locked), again]);
@@ -142,14 +146,18 @@ const panels = (() => {
     const list = maps.count(many).map((n) => {
       const code = trace.likeliest[here * many + n], address = options?.pictures[n];
       const one = button(`option-${n}`, "", () => acts.swap(code), { title: `code ${code}`, disabled: !trace.live });
-      const look = address ? made("img", "", { src: address, alt: `the picture with code ${code}` }) : swatch(trace, code);
-      one.append(look, made("span", percent(trace.shares[here * many + n])));
+      one.append(address ? pictured(address) : swatch(trace, code), made("span", percent(trace.shares[here * many + n])));
       one.classList.toggle("xp-taken", code === trace.tokens[here]);
       return one;
     });
     const title = titled("h4", "What else it could have been", trace.live ? "click one to choose it" : `load ${trace.model} to choose one`);
     return [title, ...(trace.live ? [laters(view, acts)] : []), box("xp-options", list)];
   };
+
+  const pictured = (address) => made("img", "", { src: address, alt: "the picture with this code" });
+
+  // The pictures of the first alternatives have come; the buttons stay, someone's hand may be on one.
+  const offered = (pictures) => pictures.forEach((address, n) => $(`option-${n}`)?.querySelector("i")?.replaceWith(pictured(address)));
 
   const laters = ({ later }, acts) => {
     const choices = [["free", "draw later scales again"], ["keep", "keep all others"]];
@@ -163,7 +171,7 @@ const panels = (() => {
     const where = counts.map(([side, many]) => `${side} × ${side}: ${many}`).join(", ");
     const parts = [titled("h4", "The same code elsewhere", "white frames in the token maps"), made("p", `In this picture at ${where}.`)];
     if (known?.patches) {
-      parts.push(made("p", `Used ${known.uses} times in pictures that were kept from training, where it added things like these (grey: nothing):`));
+      parts.push(made("p", `Used ${known.uses === 1 ? "once" : `${known.uses} times`} in pictures that were kept from training, where it added things like these (grey: nothing):`));
       parts.push(made("img", "", { src: known.patches, alt: "what this code added to pictures", className: "xp-patches" }));
     } else if (known?.uses === 0) parts.push(made("p", "None of the pictures kept from training used it."));
     return parts;
@@ -222,7 +230,7 @@ const panels = (() => {
     const rows = sides.map((side, from) => box("", [made("th", `${side} × ${side}`), ...sides.map((_, to) => {
       if (to > from) return made("td", "", { className: "xp-never", title: "finer scales are never seen" });
       const share = maps.mass(view, from, to), cell = made("td", String(Math.round(100 * share)));
-      Object.assign(cell.style, { background: maps.heat(share), color: share > 0.55 ? "#111" : "#fff" });
+      Object.assign(cell.style, { background: maps.heat(share), color: share > 0.45 ? "#111" : "#fff" });
       return cell;
     })], "tr"));
     const title = titled("h3", "Which scales look at which", "attention in per cent, mean over the tokens of a row's scale");
@@ -267,10 +275,13 @@ const panels = (() => {
     $("facts").textContent = trace.facts.join(" · ") + (trace.live ? "" : " · to look at only: another model made it");
   };
 
-  const status = ({ trace, scale, token }) => {
-    const chosen = token ? `, ${details(trace, token).map((pair) => pair.join(" ")).join(", ")}` : "";
-    $("status").textContent = `scale ${scale + 1} of ${trace.sides.length}${chosen}`;
+  // For those who hear the page: the token under the cursor, or all about the one chosen.
+  const status = ({ trace, scale, token, cursor }) => {
+    const here = [cursor, token].find((one) => one?.scale === scale);
+    const about = here ? [inWords(trace, here), `code ${maps.code(trace, here)}`] : [`scale ${scale + 1} of ${trace.sides.length}`];
+    const known = here ? details(trace, here).map((pair) => pair.join(" ")) : [];
+    $("status").textContent = [...about, ...(here === cursor ? known.slice(0, 1) : known)].join(", ");
   };
 
-  return { $, made, box, title, layers, large, strip, current, inspector, costs, masses, tree, mix, status, tip };
+  return { $, made, box, title, layers, large, strip, current, inspector, offered, costs, masses, tree, mix, status, tip };
 })();

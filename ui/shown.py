@@ -50,7 +50,8 @@ def pyramid(levels: Sequence[Level], vocabulary: int) -> str:
     last, bits = len(levels) - 1, (vocabulary - 1).bit_length()
     strip = "".join(_thumbnail(level, scale, scale == last) for scale, level in enumerate(levels))
     told = "".join(_told(level, scale, len(levels), bits, scale == last) for scale, level in enumerate(levels))
-    knob = f'<input type="range" min="0" max="{last}" value="{last}" step="1" aria-label="Scale">'
+    words = f'aria-label="Scale" aria-valuetext="scale {last + 1}"'
+    knob = f'<input type="range" min="0" max="{last}" value="{last}" step="1" {words}>'
     return (
         '<div class="ln ln-pyramid"><div class="ln-knob"><button type="button" class="ln-play">Play</button>'
         f"{knob}</div>"

@@ -173,11 +173,12 @@ class Sampling:
         """The settings as a user reads them; what does nothing is left out."""
         said = [f"guidance {self.guidance:g}", f"temperature {self.temperature:g}"]
         said += [f"top-k {self.top_k}", f"top-p {self.top_p:g}"]
+        last = "scale" if self.unguided_scales == 1 else f"{self.unguided_scales} scales"
         others = {
             f"ramp {self.ramp:g}": self.ramp != 1,
             f"cooling {self.cooling:g}": self.cooling,
             "smooth": self.smooth,
-            f"{self.unguided_scales} scales unguided": self.unguided_scales,
+            f"last {last} unguided": self.unguided_scales,
         }
         return [*said, *(name for name, on in others.items() if on)]
 

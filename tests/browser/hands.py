@@ -1,5 +1,6 @@
 """What a user's hands do on the page, and what comes out of it."""
 
+import base64
 import io
 from pathlib import Path
 
@@ -12,6 +13,19 @@ FLAGS = (
 ).split()
 SIDES = (1, 2, 3, 4, 6, 8, 10, 13, 16)  # of the token maps of the model that ships
 SETTLE = 500  # milliseconds until what has just appeared on the page listens to its user
+
+
+DROP = """([name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name, {type: "image/png"}));
+  document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
+}"""
+
+
+def drop(page, name: str, content: bytes) -> None:
+    """Drop a file onto the page."""
+    page.evaluate(DROP, [name, base64.b64encode(content).decode()])
 
 
 def set_number(page, name: str, value: float) -> None:

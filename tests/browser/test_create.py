@@ -1,12 +1,11 @@
 """The Create tab as its user meets it."""
 
-import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from hands import SIDES, download, pixels, set_number, unfold
+from hands import SIDES, download, drop, pixels, set_number, unfold
 from PIL import Image
 
 from var_core.recipe import Recipe
@@ -18,13 +17,6 @@ LISTEN = """() => {
   const note = () => told.push(document.querySelector("#bar span")?.textContent);
   const all = {subtree: true, childList: true, characterData: true};
   new MutationObserver(note).observe(document.querySelector("#bar"), all);
-}"""
-DROP = """([name, data]) => {
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  const carried = new DataTransfer();
-  carried.items.add(new File([bytes], name, {type: "image/png"}));
-  const drop = new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true});
-  document.querySelector("#stage").dispatchEvent(drop);
 }"""
 
 
@@ -91,7 +83,7 @@ def test_a_downloaded_picture_brings_back_its_settings_and_its_pixels(page, tmp_
     page.click("#dice")
     page.wait_for_function("document.querySelector('#seed input').value !== '77'")
     page.uncheck("#lock input")
-    page.evaluate(DROP, [f"{made.seed}.png", base64.b64encode(first).decode()])
+    drop(page, f"{made.seed}.png", first)
     page.get_by_text("Restored: Tulip").wait_for()
     assert controls(page) == before
 

@@ -159,9 +159,9 @@ def test_attention_sums_to_one_and_never_looks_ahead(page):
 
 def test_a_reroll_keeps_coarser_scales_and_a_lock_its_own(page):
     before = page.evaluate(PRINTS, "tokens")
-    page.locator(".xp-acts button", has_text="Lock").nth(5).click()
-    page.get_by_role("button", name="Locked").wait_for()
-    changing(page, lambda: page.locator(".xp-acts button", has_text="Re-roll").nth(4).click())
+    page.get_by_role("button", name="Lock scale 6").click()
+    page.get_by_role("button", name="Lock scale 6", pressed=True).wait_for()
+    changing(page, lambda: page.get_by_role("button", name="Re-roll from scale 5").click())
     same = [a == b for a, b in zip(page.evaluate(PRINTS, "tokens"), before, strict=True)]
     assert same == [True] * 4 + [False, True] + [False] * (SCALES - 6)
 
@@ -200,15 +200,52 @@ def test_a_dragged_knob_ends_where_it_was_left_and_the_others_stay(page):
 
 def test_a_token_is_chosen_by_keyboard(page):
     page.focus("#xp-picture")
-    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
+    heard = page.inner_text("#xp-status")
+    assert heard.startswith(f"scale {SCALES}, row 2, column 3, code ") and "probability" in heard
+    page.keyboard.press("Enter")
     page.wait_for_function(OFFERED)
     assert page.inner_text("#xp-inspector h3 span") == f"scale {SCALES}, row 2, column 3"
     assert page.evaluate("document.activeElement.id") == "xp-picture"
     page.locator("#xp-lock-2").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Locked").wait_for()
+    page.get_by_role("button", name="Lock scale 3", pressed=True).wait_for()
     assert page.evaluate("document.activeElement.id") == "xp-lock-2"
+
+
+def test_alternatives_are_those_under_the_locks_and_their_buttons_stay_while_pictures_come(page):
+    page.evaluate("explorer.choose({scale: 2, place: 4})")
+    page.wait_for_function("document.querySelectorAll('.xp-options img').length > 1")
+    page.evaluate("document.querySelector('#xp-option-9').mine = true")
+    page.wait_for_function(OFFERED)
+    assert page.evaluate("document.querySelector('#xp-option-9').mine")
+    page.click("#xp-lock-5")
+    page.wait_for_function("explorer.view.trace.locked.length === 1")
+    page.wait_for_function(OFFERED)
+    wanted = page.locator("#xp-option-1 img").get_attribute("src")
+    changing(page, lambda: page.click("#xp-option-1"))
+    assert page.evaluate("explorer.view.trace.pictures.at(-1)") == wanted
+
+
+def test_a_touch_of_the_settings_does_not_end_the_pictures_of_a_token(page):
+    page.evaluate("explorer.choose({scale: 0, place: 0})")
+    page.wait_for_function("explorer.view.seen")
+    page.locator("#explore .settings").dispatch_event("pointerdown")
+    page.wait_for_function(OFFERED)
+
+
+def test_the_page_stays_where_it_was_scrolled_to_while_answers_come(visit: Callable):
+    page = visit(width=390, height=844)
+    enter(page)
+    draw(page, "5")
+    page.evaluate("explorer.choose({scale: 2, place: 4})")
+    page.wait_for_function(OFFERED)
+    page.focus("#xp-later-keep")
+    page.keyboard.press("Enter")
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_function(OFFERED)
+    assert page.evaluate("scrollY") == 0
 
 
 def test_of_many_quick_clicks_the_last_one_is_answered(page):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hands import SIDES, upload
+from hands import SIDES, drop, upload
 from PIL import Image
 
 SCALES = len(SIDES)
@@ -56,7 +56,7 @@ def test_a_turn_of_the_knob_shows_another_scale_without_asking_the_server(page):
 def test_a_picture_of_ones_own_goes_to_explore(page, tmp_path: Path):
     before = shown(page)
     Image.radial_gradient("L").convert("RGB").save(tmp_path / "own.png")
-    upload(page, "ln_open", tmp_path / "own.png")
+    drop(page, "own.png", (tmp_path / "own.png").read_bytes())
     page.wait_for_function(
         "(src) => [...document.querySelectorAll('.ln-panels img')].every((i) => i.src !== src)", arg=before[2]
     )

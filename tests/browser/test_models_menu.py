@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import hub
 import pytest
+import tiny
 from conftest import ROOT, executable, write
 
 MODEL = hub.model("plain")
@@ -85,10 +85,16 @@ def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with
 
 
 def test_a_file_that_came_since_the_start_can_be_loaded_from_a_page_opened_then(page, tmp_path: Path):
-    models = tmp_path / "models"
-    shutil.copy(next(models.glob("*.safetensors")), models / "newer.safetensors")
+    newer = tiny.write(tmp_path / "models").stem
     page.reload()
-    choose(page, "newer")
-    page.get_by_text("It is here.").wait_for()
-    page.click("#model_load")
-    page.get_by_text("newer is loaded.").wait_for()
+    page.get_by_role("tab", name="Explore").click()
+    page.click("#explore_run")
+    page.wait_for_function("explorer.view.trace?.live")
+    for name, live in ((newer, "false"), ("random", "true")):  # what the other model made is to look at only
+        choose(page, name)
+        page.get_by_text("It is here.").wait_for()
+        page.click("#model_load")
+        page.get_by_text(f"{name} is loaded.").wait_for()
+        page.wait_for_function(f"explorer.view.trace.live === {live}")
+        assert (page.locator("#xp-lock-0").count() == 1) is (live == "true")
+        page.click("#models button.label-wrap")
