@@ -215,7 +215,8 @@ const explorer = (() => {
     const token = under(event), column = event.target.closest?.("#xp-strip .xp-column:not(.xp-names)");
     const buttons = { "xp-reset": reset, "xp-play": toggle, "xp-step": () => step(1) };
     if (token) choose(token);
-    if (token && $("inspector").getBoundingClientRect().bottom < 160) $("inspector").scrollIntoView({ block: "start", behavior: "smooth" });
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+    if (token && $("inspector").getBoundingClientRect().bottom < 160) $("inspector").scrollIntoView({ block: "start", behavior });
     if (!token && column && !event.target.closest("button")) show({ scale: [...column.parentNode.children].indexOf(column) - 1 });
     buttons[event.target.id]?.();
   };

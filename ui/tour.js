@@ -70,6 +70,7 @@
 
   const close = () => {
     cancelAnimationFrame(running);
+    if ($("station").contains(document.activeElement)) $("tour").focus({ preventScroll: true });
     $("station").hidden = true;
     $("tour").textContent = "Take the tour";
   };
@@ -99,7 +100,7 @@
 
   const figure = (canvas, caption) => box("", [canvas, caption], "figure");
 
-    // Left the scales one after another, right the finished picture uncovered token by token, in the same time.
+  // Left the scales one after another, right the finished picture uncovered token by token, in the same time.
   function race() {
     cancelAnimationFrame(running);
     const { images, sides, lengths } = view.trace, size = 180, [left, right] = [maps.canvas(size), maps.canvas(size)];

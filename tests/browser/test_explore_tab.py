@@ -336,8 +336,10 @@ def test_the_tour_walks_through_all_stations(page):
         page.wait_for_function("document.querySelector('#xp-station .xp-see').textContent")
         if station in (3, 4):
             assert page.locator("#xp-stage canvas").count() == {3: 2, 4: 1}[station]
-        page.click("#xp-next")
+        page.focus("#xp-next")
+        page.keyboard.press("Enter")
     assert not page.is_visible("#xp-station")
+    assert page.evaluate("document.activeElement.id") == "xp-tour"
 
 
 def test_a_picture_from_create_and_one_from_edit_are_looked_into(visit: Callable):
