@@ -90,7 +90,8 @@ class Desk:
 
 def fresh(name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tuple = ()) -> Desk:
     """A desk with a photo; None: nothing is painted."""
-    kept = latest(past[-MOST_PAST:], [math.prod(mask.shape) for *_, mask in past[-MOST_PAST:]], MOST_PAST_PIXELS)
+    past = past[-MOST_PAST:]
+    kept = latest(past, [math.prod(packed.shape) for *_, packed in past], MOST_PAST_PIXELS)
     return Desk(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, past=kept)
 
 

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -75,7 +74,7 @@ class Refused(ValueError):
     """A picture that can be read, but not be used."""
 
 
-def read(file: Path | BinaryIO) -> Image.Image:
+def read(file: Path | str) -> Image.Image:
     """A picture file of one of `FORMATS`, of which only the head is read; errors are Pillow's."""
     Image.init()
     return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])

@@ -147,7 +147,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     config = transformer_sizes(options, tokenizer.config, len(classes.names), given)
     if kept:
         same_tokenizer(kept, tokenizer)
-    usual = {"without": (), "self_correction": 0.0, "class_dropout": 0.1}
+    usual = {"without": (), "self_correction": 0.0, "class_dropout": 0.1}  # of runs that do not say
     parts = {name: kept.get(name, value) if kept else getattr(options, name) for name, value in usual.items()}
     check_shares(parts["class_dropout"], parts["self_correction"], config.order)
     device = pick_device(options.device)
