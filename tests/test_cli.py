@@ -292,7 +292,8 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     assert "draws other classes" in fails(capsys, *used, "--drawn-by", model)
     assert run(*used, "--drawn-by", out) == 0
     assert "name it with --drawn-by" in fails(capsys, *used, "--resume")
-    assert run(*used, "--resume", "--drawn-by", out) == 0
+    assert run(*used, "--resume", "--drawn-by", out, "--feature-adversarial", "0.1") == 0
+    assert "how much with --feature-adversarial" in fails(capsys, *used, "--resume", "--drawn-by", out)
     other = tiny.write(tmp_path, seed=1)
     assert "another tokenizer" in fails(capsys, *used, "--resume", "--drawn-by", other)
     assert "run of a decoder; name that of a transformer" in fails(

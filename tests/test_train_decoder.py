@@ -14,9 +14,10 @@ from tasks import (
 )
 
 from var_core import checkpoints
+from var_core.features import STAGES, ImageFeatures, directions
 from var_core.sampling import steps
 from var_core.train import Optimisation, Trainer, write_whole
-from var_core.train_decoder import PatchDiscriminator, refined
+from var_core.train_decoder import CHANNELS, FOLDS, FeatureDiscriminator, PatchDiscriminator, refined
 from var_core.train_tokenizer import fingerprint
 from var_core.trained import load_tokenizer
 
@@ -124,3 +125,39 @@ def test_the_discriminator_learns_to_tell_pictures_apart():
         (judge(rough).mean() - judge(smooth).mean()).backward()
         solver.step()
     assert judge(smooth).mean() > judge(rough).mean() + 0.5
+
+
+@torch.no_grad()
+def test_the_feature_discriminator_says_for_every_map_how_real_each_place_looks():
+    maps = directions(ImageFeatures(), torch.zeros(2, 3, 96, 64))
+    assert [map.shape[1] for map in maps] == list(CHANNELS) and len(STAGES) == len(FOLDS)
+    judge = FeatureDiscriminator(CHANNELS, FOLDS, 8).eval()
+    told = judge(*maps)
+    assert told.shape == (2, 4, 6, 4)
+    maps[1][0] = maps[1][0].roll(1, 0)
+    changed = judge(*maps) != told
+    assert changed[0, 1].all() and not changed[0, [0, 2, 3]].any() and not changed[1].any()  # each map has its own head
+
+
+def test_with_a_feature_discriminator_pictures_get_closer_and_a_run_goes_on(folder, tmp_path):
+    choices = {"feature_adversarial": 0.01}
+    before, _ = decoder_task(folder).report(decoder_task(folder).model)
+    half = trained(decoder_task(folder, **choices), tmp_path, steps=15)
+    state = trained(decoder_task(folder, **choices), tmp_path, steps=15, resume=True)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["psnr"] > before["psnr"] + 1
+    first, then = (run["extra"]["maps"]["judge"] for run in (half, state))
+    weights = [name for name in first if name.endswith("weight.original")]
+    assert len(weights) == 12 and all((first[name] != then[name]).any() for name in weights)
+
+
+def test_a_run_of_one_discriminator_goes_on_with_two(folder, tmp_path):
+    trained(decoder_task(folder), tmp_path, steps=1)
+    state = trained(decoder_task(folder, feature_adversarial=0.1), tmp_path, steps=1, resume=True)
+    assert state["step"] == 2 and state["extra"]["maps"]
+
+
+def test_features_are_judged_only_where_their_maps_fit(folder, monkeypatch):
+    monkeypatch.setattr("var_core.train_decoder.CELL", 24)
+    with pytest.raises(ValueError, match="Features of 32 x 32 pixels cannot be judged: make it n times 24"):
+        decoder_task(folder, feature_adversarial=0.1)

@@ -68,12 +68,15 @@ def _fuse_norms(net: nn.Module) -> None:
 def perceptual_distance(network: ImageFeatures, images: Tensor, targets: Tensor) -> Tensor:
     """Squared difference of channel-normalised features at half resolution, summed over stages (LPIPS, unweighted)."""
     with torch.no_grad():
-        wanted = network.stages(F.avg_pool2d(targets, 2))
-    found = network.stages(F.avg_pool2d(images, 2))
-    pairs = zip(found, wanted, strict=True)
-    return sum((_directions(a) - _directions(b)).square().sum(1).mean() for a, b in pairs)
+        wanted = directions(network, F.avg_pool2d(targets, 2))
+    return apart(directions(network, F.avg_pool2d(images, 2)), wanted)
 
 
-def _directions(features: Tensor) -> Tensor:
-    """Features (B, c, h, w) at unit length in each place; in float32, since half of the digits of bfloat16 go lost."""
-    return F.normalize(features.float(), dim=1)
+def directions(network: ImageFeatures, images: Tensor) -> list[Tensor]:
+    """Feature maps of pictures at unit length in each place; in float32, since bfloat16 loses half of the digits."""
+    return [F.normalize(maps.float(), dim=1) for maps in network.stages(images)]
+
+
+def apart(found: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """Squared difference of the `directions` of two batches, summed over stages."""
+    return sum((a - b).square().sum(1).mean() for a, b in zip(found, wanted, strict=True))

@@ -1,9 +1,11 @@
 """Training the decoder on, alone: tokens and what a transformer has learned of them stay, pictures get sharper.
 
-A patch discriminator is added to the losses of the tokenizer's training (Esser et al. 2021, section 3.1).
+A patch discriminator is added to the losses of the tokenizer's training (Esser et al. 2021, section 3.1), and if wished
+one that sees the features of a frozen network (Sauer et al. 2021).
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 
 from .checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
-from .features import ImageFeatures, perceptual_distance
+from .features import ImageFeatures, apart, directions, perceptual_distance
 from .plan import Plan
 from .processes import differentiate, joined
 from .sampling import Sampling, steps
@@ -26,7 +28,9 @@ from .vqvae import Tokenizer
 
 COOLING = 0.7  # at most, when it draws
 DRAWN = 3  # scales, at most, that a transformer draws of a picture
-SHIFTS = 8  # pixels, at most, by which pictures are moved before they are judged
+CELL = 16  # pixels, the side of what the last map of features says in one place
+SHIFTS = CELL  # pixels, at most, by which pictures are moved before they are judged
+CHANNELS, FOLDS = (16, 24, 40, 112), (8, 4, 2, 1)  # of the maps of features; what brings each to the last one's side
 
 
 class PatchDiscriminator(nn.Module):
@@ -50,6 +54,69 @@ class PatchDiscriminator(nn.Module):
         return self.layers(images)
 
 
+class FeatureDiscriminator(nn.Module):
+    """Feature maps of a frozen network, at unit length in each place -> how real each looks, (B, J, S/16, S/16).
+
+    One small head for each of the J maps (Sauer et al. 2021). The sides of the maps are multiples of the last one's.
+    """
+
+    def __init__(self, channels: Sequence[int], folds: Sequence[int], width: int = 64):
+        super().__init__()
+        self.heads = nn.ModuleList(self.head(*sizes, width) for sizes in zip(channels, folds, strict=True))
+
+    @staticmethod
+    def head(channels: int, fold: int, width: int) -> nn.Sequential:
+        sizes = ((channels * fold**2, width, 1), (width, width, 3), (width, 1, 1))
+        first, second, last = (
+            nn.utils.parametrizations.spectral_norm(nn.Conv2d(given, made, size, padding=size // 2))
+            for given, made, size in sizes
+        )
+        return nn.Sequential(nn.PixelUnshuffle(fold), first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), last)
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        scaled = (map * map.shape[1] ** 0.5 for map in maps)
+        return torch.cat([head(map) for head, map in zip(self.heads, scaled, strict=True)], 1)
+
+
+class Critic:
+    """A discriminator with its own training (hinge loss), one step for each of the decoder's, on the same pictures."""
+
+    def __init__(self, network: nn.Module, weight: float, optimisation: Optimisation):
+        self.network, self.weight, self.precision = network, weight, optimisation.precision
+        self.joined = joined(network)
+        self.solver = torch.optim.AdamW(
+            network.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
+        )
+        self.seen: list[tuple[Sequence[Tensor], Sequence[Tensor]]] = []  # of the parts of a step
+
+    def fooled(self, real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
+        """The decoder's loss for what it made; both are kept for `learn`."""
+        self.seen.append((real, [given.detach() for given in made]))
+        self.network.requires_grad_(False).eval()
+        return -self.network(*made).float().mean()
+
+    def learn(self) -> None:
+        self.network.requires_grad_(True)
+        differentiate(self.joined, self.seen, self.told_apart)
+        self.solver.step()
+        self.solver.zero_grad(set_to_none=True)
+        self.seen = []
+
+    def told_apart(self, pair: tuple[Sequence[Tensor], Sequence[Tensor]]) -> Tensor:
+        """The discriminator's loss on what is real and what was made."""
+        self.network.train(pair is self.seen[0])  # so that its spectral norms are followed once a step
+        with autocast(self.network, self.precision):
+            real, made = self.joined(*map(torch.cat, zip(*pair, strict=True))).float().chunk(2)
+        return F.relu(1 - real).mean() + F.relu(1 + made).mean()
+
+    def state(self) -> dict:
+        return {"judge": self.network.state_dict(), "judge_optimizer": self.solver.state_dict()}
+
+    def load(self, state: dict) -> None:
+        self.network.load_state_dict(state["judge"])
+        self.solver.load_state_dict(state["judge_optimizer"])
+
+
 def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokenizer:
     """A copy of a tokenizer that refines with so many channels and residual blocks, and for now decodes as before.
 
@@ -70,7 +137,8 @@ def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokeniz
 class DecoderTask:
     """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
 
-    For the first `alone` steps only the discriminator learns from its loss, so that it has something to say.
+    For the first `alone` steps only the discriminator learns from its loss, so that it has something to say. With
+    `feature_adversarial`, the weight of a discriminator of features, the perceptual loss sees pictures at full size.
     The decoder is that of `tokenizer` itself, see `refined`. With a `var`, half of the pictures have their last tokens
     drawn by it: it decides them one by one, so that together they say less than those of a real picture, and the
     decoder learns what such tokens are likely to mean.
@@ -89,6 +157,7 @@ class DecoderTask:
         device: str = "cpu",
         perceptual: float = 0.5,
         adversarial: float = 0.1,
+        feature_adversarial: float = 0.0,
         alone: int = 200,
         var: VAR | None = None,
     ):
@@ -96,18 +165,22 @@ class DecoderTask:
         for part in (self.model.after_quantizer, self.model.decoder):
             part.requires_grad_(True)
         self.optimisation, self.device = optimisation, device
-        self.perceptual, self.adversarial, self.alone = perceptual, adversarial, alone
+        self.perceptual, self.alone = perceptual, alone
         self.features = ImageFeatures().to(device)
-        self.judge = PatchDiscriminator().to(device, memory_format=torch.channels_last)
-        self.judging = joined(self.judge)
-        self.judge_optimizer = torch.optim.AdamW(
-            self.judge.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
-        )
+        patches = PatchDiscriminator().to(device, memory_format=torch.channels_last)
+        self.patches = Critic(patches, adversarial, optimisation)
+        self.maps: Critic | None = None
+        if feature_adversarial:
+            if (side := tokenizer.config.image_side) % CELL:
+                raise ValueError(
+                    f"Features of {side} x {side} pixels cannot be judged: the side must be n times {CELL}."
+                )
+            heads = FeatureDiscriminator(CHANNELS, FOLDS).to(device, memory_format=torch.channels_last)
+            self.maps = Critic(heads, feature_adversarial, optimisation)
         self.train, self.val, self.tokens = train, val, tokens
         self.schedule = Schedule.of(self.model.config)
         self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
         self.var = var and var.to(device)
-        self.seen: list[tuple[Tensor, Tensor]] = []  # real and decoded pictures of the parts of a step
 
     def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
         chance = self.draws.generator(step)
@@ -123,13 +196,20 @@ class DecoderTask:
         # Both networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
         shift = tuple(chance.integers(SHIFTS, size=2).tolist())
         moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
-        perceived = perceptual_distance(self.features, moved, wanted)
-        self.judge.requires_grad_(False).eval()
-        fooled = -self.judge(moved).float().mean()
-        self.seen.append((wanted, moved.detach()))
-        weight = self.adversarial * (step >= self.alone)
-        measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "fooled": fooled.item()}
-        return pixels + self.perceptual * perceived + weight * fooled, measured
+        started = step >= self.alone
+        fooled = self.patches.fooled([wanted], [moved])
+        loss = pixels + self.patches.weight * started * fooled
+        measured = {"pixels": pixels.item(), "fooled": fooled.item()}
+        if self.maps:
+            with torch.no_grad():
+                real = directions(self.features, wanted)
+            made = directions(self.features, moved)
+            perceived, fooled = apart(made, real), self.maps.fooled(real, made)
+            loss = loss + self.maps.weight * started * fooled
+            measured["fooled_features"] = fooled.item()
+        else:
+            perceived = perceptual_distance(self.features, moved, wanted)
+        return loss + self.perceptual * perceived, {**measured, "perceptual": perceived.item()}
 
     def drawn(self, f_hat: Tensor, tokens: Tensor, labels: Tensor, chance: np.random.Generator, share: slice) -> Tensor:
         """f_hat (b, C, s_K, s_K) of tokens (b, L), but of half of them with up to DRAWN last scales drawn anew."""
@@ -149,20 +229,10 @@ class DecoderTask:
         return f_hat.index_copy(0, rows.to(f_hat.device), last.f_hat)
 
     def after(self, _step: int) -> dict[str, float]:
-        """One step of the discriminator, on the same pictures."""
-        self.judge.requires_grad_(True)
-        differentiate(self.judging, self.seen, self.told_apart)
-        self.judge_optimizer.step()
-        self.judge_optimizer.zero_grad(set_to_none=True)
-        self.seen = []
+        """One step of the discriminators, on the same pictures."""
+        for critic in filter(None, (self.patches, self.maps)):
+            critic.learn()
         return {}
-
-    def told_apart(self, pictures: tuple[Tensor, Tensor]) -> Tensor:
-        """The discriminator's loss on real and decoded pictures, each (b, 3, S, S)."""
-        self.judge.train(pictures is self.seen[0])  # so that its spectral norms are followed once a step
-        with autocast(self.judge, self.optimisation.precision):
-            real, made = self.judging(torch.cat(pictures)).float().chunk(2)
-        return F.relu(1 - real).mean() + F.relu(1 + made).mean()
 
     @torch.no_grad()
     def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
@@ -173,13 +243,14 @@ class DecoderTask:
         return {
             "config": asdict(self.model.config),
             "tokenizer": fingerprint(self.model),
-            "judge": self.judge.state_dict(),
-            "judge_optimizer": self.judge_optimizer.state_dict(),
+            **self.patches.state(),
+            "maps": self.maps and self.maps.state(),
             "drawn": self.var is not None,
         }
 
     def load_extra_state(self, state: dict) -> None:
         """ValueError if the run's decoder belongs to another tokenizer."""
         same_tokenizer(state, self.model)
-        self.judge.load_state_dict(state["judge"])
-        self.judge_optimizer.load_state_dict(state["judge_optimizer"])
+        self.patches.load(state)
+        if self.maps and state.get("maps"):
+            self.maps.load(state["maps"])

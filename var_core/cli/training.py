@@ -107,11 +107,13 @@ def train_decoder(options: argparse.Namespace) -> None:
     var = drawing(options, tokenizer, device) if options.drawn_by else None
     if kept and kept.get("drawn") and not var:
         raise ValueError(f"In {options.out} a model draws half of the last tokens: name it with --drawn-by.")
+    if kept and kept.get("maps") and not options.feature_adversarial:
+        raise ValueError(f"In {options.out} features are judged too: say how much with --feature-adversarial.")
     classes, *splits = read_pictures(options, tokenizer.config.image_side)
     tokens, _ = read_tokens(options, tokenizer.to(device), device, lambda: splits)
     torch.manual_seed(options.seed)
-    choices = {"perceptual": options.perceptual, "adversarial": options.adversarial, "var": var}
-    run_training(DecoderTask(tokenizer, *splits, tokens, classes, settings, device, **choices), options)
+    choices = {name: getattr(options, name) for name in ("perceptual", "adversarial", "feature_adversarial")}
+    run_training(DecoderTask(tokenizer, *splits, tokens, classes, settings, device, **choices, var=var), options)
 
 
 def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
@@ -339,6 +341,8 @@ def _train_decoder_command(commands: Any) -> None:
     made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     made.add_argument("--perceptual", type=float, default=0.5, help="weight of the perceptual loss")
     made.add_argument("--adversarial", type=float, default=0.1, help="weight of the discriminator's loss")
+    text = "weight of a second discriminator, of features; the perceptual loss then sees pictures at full size"
+    made.add_argument("--feature-adversarial", type=float, default=0.0, help=text)
     made.add_argument("--refine", type=int, default=0, help="channels that smooth the pixel-shuffle's blocks, 0 = none")
     made.add_argument("--refine-blocks", type=int, default=0, help="residual blocks of that network")
     text = "let this model draw the last tokens of half of the pictures, so that the decoder gets used to them"
