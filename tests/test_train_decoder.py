@@ -159,5 +159,5 @@ def test_a_run_of_one_discriminator_goes_on_with_two(folder, tmp_path):
 
 def test_features_are_judged_only_where_their_maps_fit(folder, monkeypatch):
     monkeypatch.setattr("var_core.train_decoder.CELL", 24)
-    with pytest.raises(ValueError, match="Features of 16 x 16 pixels cannot be judged: make it n times 24"):
+    with pytest.raises(ValueError, match="Features of 32 x 32 pixels cannot be judged: make it n times 24"):
         decoder_task(folder, feature_adversarial=0.1)

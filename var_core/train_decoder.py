@@ -172,9 +172,7 @@ class DecoderTask:
         self.maps: Critic | None = None
         if feature_adversarial:
             if (side := tokenizer.config.image_side) % CELL:
-                raise ValueError(
-                    f"Features of {side} x {side} pixels cannot be judged: the side must be n times {CELL}."
-                )
+                raise ValueError(f"Features of {side} x {side} pixels cannot be judged: make it n times {CELL}.")
             heads = FeatureDiscriminator(CHANNELS, FOLDS).to(device, memory_format=torch.channels_last)
             self.maps = Critic(heads, feature_adversarial, optimisation)
         self.train, self.val, self.tokens = train, val, tokens
