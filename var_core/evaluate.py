@@ -1,7 +1,7 @@
 """How good is a model? Each figure stands beside what real pictures score in its place."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -177,6 +177,12 @@ def compare(train: Measured, val: Measured, rebuilt: Tensor, made: Tensor, group
     figures.append(Figure("distance to nearest train picture, median", near.median().item(), real_near.median().item()))
     figures.append(Figure("the same, closest 1 %", near.quantile(0.01).item(), real_near.quantile(0.01).item()))
     return figures
+
+
+def witnessed(figures: list[Figure], name: str) -> list[Figure]:
+    """Of what `compare` found on the features of a network that no training has seen, what tells whether it pays."""
+    told = [figure for figure in figures if figure.name.startswith("Fréchet") or figure.name.endswith("generated")]
+    return [replace(figure, name=f"{figure.name}, by {name}") for figure in told]
 
 
 def tokenizer_figures(found: Reconstruction, vocabulary: int) -> list[Figure]:

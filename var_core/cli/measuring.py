@@ -103,7 +103,7 @@ def compare(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure a model on a data folder: reconstructions, generated pictures (labels as in val), copying, loss."""
     from .. import evaluate as measure
-    from ..features import ImageFeatures
+    from ..features import WITNESS, ImageFeatures
 
     check_edits(options)
     pipe = loaded(options)
@@ -122,12 +122,15 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.given:
         return evaluate_given(options, pipe, found.tokens, network, real)
     made = drain(measure.generated(pipe, val.labels, sampling_of(options, pipe.spec.looks)), "generating")
-    copies, pictures = (
-        kept_features(network, pixels, options.cache, name)
-        for name, pixels in (("copies", found.pixels), ("made", made))
-    )
-    figures = measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
-    figures = measure.compare(*real, copies, pictures, classes.groups) + figures
+
+    def seen(network: ImageFeatures, real: list) -> list[measure.Figure]:
+        copies = kept_features(network, found.pixels, options.cache, "copies")
+        return measure.compare(*real, copies, kept_features(network, made, options.cache, "made"), classes.groups)
+
+    witness = ImageFeatures(WITNESS)
+    figures = seen(network, real)
+    figures += measure.witnessed(seen(witness, real_pictures(options, witness, train, val)), witness.name)
+    figures += measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
     say(measure.table(figures))
     rows = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
     write_report(options, pipe, len(val), {"figures": rows})
@@ -197,7 +200,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     write_report(options, pipe, min(options.count, len(val)), {"scores": [vars(row) for row in scores]})
 
 
-def real_pictures(options: argparse.Namespace, network: torch.nn.Module, train: Any, val: Any) -> list:
+def real_pictures(options: argparse.Namespace, network: Any, train: Any, val: Any) -> list:
     """Both splits, as a network sees them."""
     from ..evaluate import Measured
 
@@ -208,15 +211,15 @@ def real_pictures(options: argparse.Namespace, network: torch.nn.Module, train: 
     ]
 
 
-def kept_features(network: torch.nn.Module, pixels: torch.Tensor, folder: Path, name: str) -> torch.Tensor:
+def kept_features(network: Any, pixels: torch.Tensor, folder: Path, name: str) -> torch.Tensor:
     """Features of pictures uint8 (N, S, S, 3), from the cache folder if these very pictures were seen before."""
     from ..evaluate import features_of
     from ..train import write_whole
 
-    path = folder / f"features-{hashlib.sha256(pixels.numpy()).hexdigest()[:16]}.pt"
+    path = folder / f"{network.name}-{hashlib.sha256(pixels.numpy()).hexdigest()[:16]}.pt"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(drain(features_of(network, pixels), f"features of {name}"), path)
+        write_whole(drain(features_of(network, pixels), f"{network.name} features of {name}"), path)
     return torch.load(path, weights_only=True)
 
 
