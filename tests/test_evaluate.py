@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from var_core.evaluate import Figure, Gaussian, Measured, Probe, compare, frechet, nearest_distance, table, witnessed
+from var_core.evaluate import Figure, Gaussian, Measured, Probe, compare, frechet, nearest_distance, quality, table
 
 
 def cloud(seed: int, count: int = 400, width: int = 6, shift: float = 0.0) -> torch.Tensor:
@@ -54,11 +54,16 @@ def test_real_pictures_in_the_model_s_place_score_a_ratio_of_one():
     assert [figure.ratio for figure in figures] == pytest.approx([1.0] * len(figures))
 
 
-def test_of_what_another_network_saw_the_distances_and_the_hits_are_told_with_its_name():
-    figures = [Figure("Fréchet distance to train, generated", 2.0, 1.0), Figure("probe hit rate, generated", 0.5)]
-    told = witnessed([*figures, Figure("probe hit rate, flower", 0.4), Figure("the same, closest 1 %", 3.0)], "lite2")
-    assert [figure.name for figure in told] == [f"{figure.name}, by lite2" for figure in figures]
-    assert [(figure.value, figure.ratio) for figure in told] == [(2.0, 2.0), (0.5, None)]
+def test_what_another_network_saw_is_told_with_its_name():
+    labels = torch.arange(400) % 2
+    train, val = Measured(cloud(0), labels), Measured(cloud(1), labels)
+    told = quality(train, val, val.features, cloud(2, shift=2.0), Probe.fit(*vars(train).values(), 2), ", by lite2")
+    assert [figure.name for figure in told] == [
+        "Fréchet distance to train, reconstructions, by lite2",
+        "Fréchet distance to train, generated, by lite2",
+        "probe hit rate, generated, by lite2",
+    ]
+    assert told[0].ratio == pytest.approx(1) and told[1].ratio > 2
 
 
 def test_copies_of_training_pictures_show_in_the_nearest_distance():

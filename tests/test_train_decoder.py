@@ -14,10 +14,10 @@ from tasks import (
 )
 
 from var_core import checkpoints
-from var_core.features import STAGES, ImageFeatures, directions
+from var_core.features import CHANNELS, ImageFeatures, directions
 from var_core.sampling import steps
 from var_core.train import Optimisation, Trainer, write_whole
-from var_core.train_decoder import CHANNELS, FOLDS, FeatureDiscriminator, PatchDiscriminator, refined
+from var_core.train_decoder import Critic, FeatureDiscriminator, PatchDiscriminator, refined
 from var_core.train_tokenizer import fingerprint
 from var_core.trained import load_tokenizer
 
@@ -130,8 +130,8 @@ def test_the_discriminator_learns_to_tell_pictures_apart():
 @torch.no_grad()
 def test_the_feature_discriminator_says_for_every_map_how_real_each_place_looks():
     maps = directions(ImageFeatures(), torch.zeros(2, 3, 96, 64))
-    assert [map.shape[1] for map in maps] == list(CHANNELS) and len(STAGES) == len(FOLDS)
-    judge = FeatureDiscriminator(CHANNELS, FOLDS, 8).eval()
+    assert [map.shape[1] for map in maps] == list(CHANNELS)
+    judge = FeatureDiscriminator(8).eval()
     told = judge(*maps)
     assert told.shape == (2, 4, 6, 4)
     maps[1][0] = maps[1][0].roll(1, 0)
@@ -155,6 +155,21 @@ def test_a_run_of_one_discriminator_goes_on_with_two(folder, tmp_path):
     trained(decoder_task(folder), tmp_path, steps=1)
     state = trained(decoder_task(folder, feature_adversarial=0.1), tmp_path, steps=1, resume=True)
     assert state["step"] == 2 and state["extra"]["maps"]
+
+
+def test_a_discriminator_says_nothing_before_it_has_learned_a_while():
+    def critic() -> Critic:
+        return Critic(PatchDiscriminator(8), 0.3, 2, Optimisation())
+
+    one, pictures = critic(), [torch.rand(2, 3, 32, 32)]
+    pulls = []
+    for _ in range(4):
+        pulls.append(one.pull)
+        one.fooled(pictures, pictures)
+        one.learn()
+    other = critic()
+    other.load(one.state())
+    assert pulls == [0, 0, 0.3, 0.3] and other.pull == 0.3  # also where a run goes on
 
 
 def test_features_are_judged_only_where_their_maps_fit(folder, monkeypatch):

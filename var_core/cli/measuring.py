@@ -123,13 +123,15 @@ def evaluate(options: argparse.Namespace) -> None:
         return evaluate_given(options, pipe, found.tokens, network, real)
     made = drain(measure.generated(pipe, val.labels, sampling_of(options, pipe.spec.looks)), "generating")
 
-    def seen(network: ImageFeatures, real: list) -> list[measure.Figure]:
-        copies = kept_features(network, found.pixels, options.cache, "copies")
-        return measure.compare(*real, copies, kept_features(network, made, options.cache, "made"), classes.groups)
+    def seen(network: ImageFeatures) -> list[torch.Tensor]:
+        named = (("copies", found.pixels), ("made", made))
+        return [kept_features(network, pixels, options.cache, name) for name, pixels in named]
 
+    figures = measure.compare(*real, *seen(network), classes.groups)
     witness = ImageFeatures(WITNESS)
-    figures = seen(network, real)
-    figures += measure.witnessed(seen(witness, real_pictures(options, witness, train, val)), witness.name)
+    real = real_pictures(options, witness, train, val)
+    probe = measure.Probe.fit(real[0].features, real[0].labels, len(classes.names))
+    figures += measure.quality(*real, *seen(witness), probe, f", by {witness.name}")
     figures += measure.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
     say(measure.table(figures))
     rows = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
