@@ -12,7 +12,8 @@ demo: $(VENV)/.app
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -rs
+	$(BIN)/python -m pytest -rs -n 2 tests --ignore tests/browser
+	$(BIN)/python -m pytest -rs tests/browser
 
 # The browser tests, which must not skip.
 browser: $(VENV)/.test

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import gradio as gr
 
-    from var_core.pipeline import Pipeline
+    from var_core.engine.pipeline import Pipeline
 
 FIRST_PORT, PORTS = 7860, 100
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -90,8 +90,8 @@ def load(model: str | None, device: str, threads: int | None, **how: object) -> 
 
     `how` is what `Pipeline.load` takes besides.
     """
-    from var_core import checkpoints  # here, not above: wrong flags and --help are answered at once
-    from var_core.pipeline import Pipeline, use_threads
+    from var_core.engine.pipeline import Pipeline, use_threads
+    from var_core.weights import checkpoints  # here, not above: wrong flags and --help are answered at once
 
     if threads is not None:
         use_threads(threads)
@@ -104,11 +104,16 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
     """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model."""
     import gradio as gr
 
-    from ui import create, edit, explore, learn, look, models, runs
+    from var_studio.create import tab as create
+    from var_studio.edit import tab as edit
+    from var_studio.explore import tab as explore
+    from var_studio.learn import tab as learn
+    from var_studio.shared import models
+    from var_studio.shared import run as runs
 
     running = models.Models(pipe, device, **how)
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, runs.KEPT)) as page:
-        header = gr.HTML(look.header(pipe), elem_id="header")
+        header = gr.HTML(models.header_line(pipe), elem_id="header")
         menu = models.menu(running) if choose else None
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
@@ -126,7 +131,7 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
 
 def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None, share: bool) -> None:
     """Serve the page until interrupted."""
-    from ui import look
+    from var_studio.page import theme as look
 
     guard()
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio explains a failed link in a paragraph; we do below

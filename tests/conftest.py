@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import gradio as gr
-import pictures
 import pytest
-import tasks
-import tiny
 import torch
+from support import pictures, tasks, tiny
 
 import app
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from var_core import checkpoints, registry
 from var_core.cli import parser
-from var_core.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline, Request
+from var_core.weights import checkpoints, registry
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

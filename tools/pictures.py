@@ -16,15 +16,15 @@ from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from hands import FLAGS  # noqa: E402
+from support.hands import FLAGS  # noqa: E402
 
-from ui.learn import RASTER  # noqa: E402
-from var_core.edit import CHANGING, REPAINTING, Edit, run  # noqa: E402
-from var_core.edit_benchmark import HALVES, mask_of  # noqa: E402
+from var_core.editing.edit import CHANGING, REPAINTING, Edit, run  # noqa: E402
+from var_core.engine.pipeline import Pipeline, Request  # noqa: E402
 from var_core.images import grid, open_mask, open_photo  # noqa: E402
-from var_core.pipeline import Pipeline, Request  # noqa: E402
+from var_core.measuring.edit_benchmark import HALVES, mask_of  # noqa: E402
+from var_studio.learn.tab import RASTER  # noqa: E402
 
 ASSETS = ROOT / "assets"
 EDITS = (("hilltop.jpg", None), ("meadow.jpg", None), ("rose.png", "sunflower"))

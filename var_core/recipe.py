@@ -12,11 +12,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import __version__
-from .canvas import Box
-from .edit import Edit, Settings, onward
+from .editing.canvas import Box
+from .editing.edit import Edit, Settings, onward
+from .engine.pipeline import Pipeline, Request
+from .engine.sampling import Sampling, seed_at
 from .images import read
-from .pipeline import Pipeline, Request
-from .sampling import Sampling, seed_at
 
 CHUNK = "var-studio"
 MOST_SLUG = 60  # characters

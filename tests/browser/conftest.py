@@ -1,51 +1,14 @@
 """The app in a real browser: one server and one Chromium for all tests, a fresh page for each."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-import tiny
-import torch
-from hands import FLAGS, SIDES
-
-from var_core import checkpoints
-from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
-from var_core.transformer import VAR, randomise
-from var_core.vqvae import Preview, Tokenizer
-
-ROOT = Path(__file__).resolve().parents[2]
-# Of the size that ships, with random weights: slow enough that scales can be seen to arrive and a run can be stopped.
-SPEC = ModelSpec(
-    "random",
-    TokenizerConfig(SIDES, code_width=16, channels=64, multipliers=(1, 2), residual_blocks=1, norm_groups=16, stem=4),
-    TransformerConfig(SIDES, classes=7, depth=8, width=192, heads=3, code_width=16),
-    tiny.NAMES,
-    tiny.SPEC.class_groups,
-)
-
-
-def write(folder: Path) -> Path:
-    """The random model as a checkpoint file."""
-    path = folder / "random.safetensors"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        var = randomise(VAR(SPEC.transformer))
-        torch.nn.init.normal_(var.head.weight, std=0.3)
-        checkpoints.save(path, SPEC, Tokenizer(SPEC.tokenizer), Preview(SPEC.tokenizer), var)
-    return path
-
-
-def executable() -> str:
-    """Where Chromium is; without one the test skips, or fails if VAR_STUDIO_BROWSER=1 demands it."""
-    if found := shutil.which("chromium"):
-        return found
-    reason = "there is no 'chromium' on the PATH, so the app is not tested in a browser"
-    return (pytest.fail if os.environ.get("VAR_STUDIO_BROWSER") == "1" else pytest.skip)(reason)
+from support.browser import ROOT, executable, write
+from support.hands import FLAGS
 
 
 @pytest.fixture(scope="session")

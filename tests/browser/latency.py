@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hands import FLAGS, SIDES
 from playwright.sync_api import sync_playwright
+from support.hands import FLAGS, SIDES
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEATS = 20

@@ -6,11 +6,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from var_core import checkpoints, registry  # noqa: E402
+from var_core.weights import checkpoints, registry  # noqa: E402
 
 checkpoints.FOLDER = Path(sys.argv[1])
 
-import hub  # noqa: E402
+from support import hub  # noqa: E402
 
 registry.MODELS.clear()
 registry.MODELS[hub.model("plain").name] = hub.model("plain")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from hands import SIDES, download, drop, pixels, set_number, unfold
 from PIL import Image
+from support.hands import SIDES, download, drop, pixels, set_number, unfold
 
 from var_core.recipe import Recipe
 

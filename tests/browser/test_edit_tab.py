@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hands import SETTLE, download, pixels, set_number, unfold, upload
 from PIL import Image
+from support.hands import SETTLE, download, pixels, set_number, unfold, upload
 
-from var_core.canvas import grow
-from var_core.edit import Settings
+from var_core.editing.canvas import grow
+from var_core.editing.edit import Settings
 from var_core.recipe import Recipe
 
 WIDTH, HEIGHT = 300, 200

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hands import SETTLE, SIDES, download, upload
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from support.hands import SETTLE, SIDES, download, upload
 
 SCALES = len(SIDES)
 NEW = "(before) => explorer.view.trace?.node !== before && !document.querySelector('.xp-busy')"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hands import SIDES, drop, upload
 from PIL import Image
+from support.hands import SIDES, drop, upload
 
 SCALES = len(SIDES)
 

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import hub
 import pytest
-import tiny
-from conftest import ROOT, executable, write
+from support import hub, tiny
+from support.browser import ROOT, executable, write
 
 MODEL = hub.model("plain")
 

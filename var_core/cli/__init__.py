@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from .. import __version__
-from ..pipeline import use_threads
+from ..engine.pipeline import use_threads
 from . import measuring, models, pictures, training
 
 

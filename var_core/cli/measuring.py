@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .. import checkpoints, rows
 from ..config import SPECS, ModelSpec
-from ..pipeline import Pipeline, Request, pick_device
+from ..engine.pipeline import Pipeline, Request, pick_device
+from ..findings import records as rows
 from ..schedule import Schedule
+from ..weights import checkpoints
 from .shared import (
     EVERYTHING,
     TOKENIZER_HELP,
@@ -44,10 +45,10 @@ def scaling(options: argparse.Namespace) -> None:
 
     What an earlier call has trained of them in --out is taken up, and trained on if its time is not over.
     """
-    from .. import scaling as laws
-    from ..train import load_state
-    from ..train_transformer import TransformerTask
-    from ..trained import load_tokenizer
+    from ..findings import scaling as laws
+    from ..training.export import load_tokenizer
+    from ..training.trainer import load_state
+    from ..training.transformer_task import TransformerTask
 
     settings, tokenizer = optimisation(options), load_tokenizer(options.tokenizer)
     device, classes, *splits = pick_device(options.device), *read_pictures(options, tokenizer.config.image_side)
@@ -85,10 +86,10 @@ def last_rate(state: dict) -> float:
 
 def compare(options: argparse.Namespace) -> None:
     """Transformers' training runs side by side: their losses, their pictures and their times, as a table and a CSV."""
-    from .. import trials
-    from ..fast import Ruler
-    from ..features import ImageFeatures
-    from ..trained import load_tokenizer
+    from ..measuring import compare as trials
+    from ..measuring.fast_modes import Ruler
+    from ..training.export import load_tokenizer
+    from ..training.features import ImageFeatures
 
     tokenizers = [load_tokenizer(one) for one in options.tokenizer]
     classes, train, val = read_pictures(options, tokenizers[0].config.image_side)
@@ -102,8 +103,8 @@ def compare(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Measure a model on a data folder: reconstructions, generated pictures (labels as in val), copying, loss."""
-    from .. import evaluate as measure
-    from ..features import WITNESS, ImageFeatures
+    from ..measuring import evaluate as measure
+    from ..training.features import WITNESS, ImageFeatures
 
     check_edits(options)
     pipe = loaded(options)
@@ -140,7 +141,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def check_edits(options: argparse.Namespace) -> None:
     """ValueError for kinds of masks that do not exist, or for what is said of edits where none are asked for."""
-    from .. import edit_benchmark
+    from ..measuring import edit_benchmark
 
     if not options.edit and (options.masks or options.rows):
         raise ValueError("--masks and --rows choose among edits: add --edit, or leave them out.")
@@ -155,8 +156,8 @@ def check_edits(options: argparse.Namespace) -> None:
 
 def evaluate_given(options: argparse.Namespace, pipe: Pipeline, tokens: list, network: Any, real: list) -> None:
     """Pictures that begin with the token maps of real ones, and how good they are, as a table."""
-    from ..evaluate import generated
-    from ..fast import Ruler
+    from ..measuring.evaluate import generated
+    from ..measuring.fast_modes import Ruler
 
     ruler, scores = Ruler.of(network, *real, pipe.spec.transformer.classes), []
     sampling = sampling_of(options, pipe.spec.looks)
@@ -180,9 +181,9 @@ def write_report(options: argparse.Namespace, pipe: Pipeline, pictures: int, fou
 
 def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, train: Any, val: Any) -> None:
     """Every way to edit on every kind of mask, as a table."""
-    from .. import edit_benchmark as measure
-    from ..evaluate import Gaussian, Probe
-    from ..features import ImageFeatures
+    from ..measuring import edit_benchmark as measure
+    from ..measuring.evaluate import Gaussian, Probe
+    from ..training.features import ImageFeatures
 
     tasks, network = options.masks or measure.TASKS, ImageFeatures()
     seen = kept_features(network, train.pixels, options.cache, "train")
@@ -204,7 +205,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
 
 def real_pictures(options: argparse.Namespace, network: Any, train: Any, val: Any) -> list:
     """Both splits, as a network sees them."""
-    from ..evaluate import Measured
+    from ..measuring.evaluate import Measured
 
     named_splits = (("train", train), ("val", val))
     return [
@@ -215,8 +216,8 @@ def real_pictures(options: argparse.Namespace, network: Any, train: Any, val: An
 
 def kept_features(network: Any, pixels: torch.Tensor, folder: Path, name: str) -> torch.Tensor:
     """Features of pictures uint8 (N, S, S, 3), from the cache folder if these very pictures were seen before."""
-    from ..evaluate import features_of
-    from ..train import write_whole
+    from ..measuring.evaluate import features_of
+    from ..training.trainer import write_whole
 
     path = folder / f"{network.name}-{hashlib.sha256(pixels.numpy()).hexdigest()[:16]}.pt"
     if not path.is_file():
@@ -230,7 +231,7 @@ def bench(options: argparse.Namespace) -> None:
 
     For a published size (d16, d20, ...) what each gain in speed is worth there, on random weights.
     """
-    from .. import bench as measure
+    from ..measuring import bench as measure
 
     if options.repeats is not None and options.repeats < 1:
         raise ValueError(f"repeats {options.repeats}: choose 1 or more.")
@@ -261,10 +262,10 @@ def bench(options: argparse.Namespace) -> None:
 
 def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
     """The fast modes of a model, or of random weights of a size: their times and, with a data folder, their prices."""
-    from .. import fast
+    from ..measuring import fast_modes as fast
 
     if spec:
-        from ..ladder import random_pipeline
+        from ..measuring.ablation import random_pipeline
 
         pipes = {dtype: random_pipeline(spec, dtype) for dtype in fast.DTYPES}
     else:
@@ -279,10 +280,10 @@ def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
 
     Of random weights of a size only the times are told.
     """
-    from .. import previews
+    from ..measuring import previews
 
     if spec:
-        from ..ladder import random_pipeline
+        from ..measuring.ablation import random_pipeline
 
         pipe = random_pipeline(spec, "float32")
     else:
@@ -299,8 +300,8 @@ def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
 
 def ruler(options: argparse.Namespace, pipe: Pipeline) -> Any:
     """What prices are measured with: the real pictures of --data."""
-    from ..fast import Ruler
-    from ..features import ImageFeatures
+    from ..measuring.fast_modes import Ruler
+    from ..training.features import ImageFeatures
 
     classes, *splits = read_pictures(options, pipe.spec.tokenizer.image_side)
     network = ImageFeatures()
@@ -312,7 +313,7 @@ def costs(options: argparse.Namespace) -> None:
 
     With random weights of a small size, on the CPU.
     """
-    from .. import costs as work
+    from ..measuring import costs as work
 
     found, total = [], len(options.sides) * len(work.WAYS)
     asked = work.measure(options.sides, work.SMALL, options.repeats, options.most_tflop * 1e12)
@@ -324,7 +325,7 @@ def costs(options: argparse.Namespace) -> None:
 
 def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
     """The ladder of gains for a size; on the CPU the memory of one picture, too."""
-    from .. import ladder
+    from ..measuring import ablation as ladder
 
     device = "cpu" if options.device == "auto" else pick_device(options.device)
     ways = ladder.RUNGS if device == "cpu" else ladder.ON_GPU

@@ -9,9 +9,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .. import checkpoints
-from ..pipeline import pick_device, pick_dtype
-from ..registry import MODELS, fits, named, short_of_memory, size
+from ..engine.pipeline import pick_device, pick_dtype
+from ..weights import checkpoints
+from ..weights.registry import MODELS, fits, named, short_of_memory, size
 from .shared import command, say
 
 
@@ -24,7 +24,7 @@ def list_classes(options: argparse.Namespace) -> None:
 
 def download(options: argparse.Namespace) -> None:
     """A published model from the Hugging Face hub, made into a file of this program; `list` has their names."""
-    from ..download import fetch
+    from ..weights.download import fetch
 
     model = named(options.name)
     device = pick_device("auto")
@@ -40,8 +40,8 @@ def download(options: argparse.Namespace) -> None:
 
 def convert(options: argparse.Namespace) -> None:
     """The two files of a model as its authors published it, made into one file of this program."""
-    from ..convert import convert as work
-    from ..convert import pair, recognise
+    from ..weights.convert import convert as work
+    from ..weights.convert import pair, recognise
 
     files = pair(options.transformer, options.tokenizer)
     spec = recognise(*files, options.name)
@@ -53,7 +53,7 @@ def convert(options: argparse.Namespace) -> None:
 
 def list_models(options: argparse.Namespace) -> None:
     """The models that are here, and those that could be downloaded: what they need, and whether they fit."""
-    from ..download import supply
+    from ..weights.download import supply
 
     here = checkpoints.available(options.folder)
     for name in here:

@@ -12,13 +12,14 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from .. import checkpoints, processes
-from ..canvas import FILLS, Box
 from ..config import METRICS
-from ..edit import CHANGING, REPAINTING, Edit, Settings, onward, run
+from ..editing.canvas import FILLS, Box
+from ..editing.edit import CHANGING, REPAINTING, Edit, Settings, onward, run
+from ..engine.pipeline import Pipeline, Request
 from ..images import grid, open_mask, open_photo
-from ..pipeline import Pipeline, Request
 from ..recipe import Recipe
+from ..training import distributed as processes
+from ..weights import checkpoints
 from .shared import (
     command,
     integers,
@@ -63,7 +64,7 @@ def sample(options: argparse.Namespace) -> None:
 
     Under torchrun the processes share the work; the pictures are the same however many there are.
     """
-    from .. import sample as work
+    from ..measuring import fid_samples as work
 
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if options.metrics:
@@ -198,8 +199,8 @@ def replay(options: argparse.Namespace) -> None:
 
 def trace(options: argparse.Namespace) -> None:
     """Everything the model thought while it drew a picture, or of a picture given, as a file for the Explore tab."""
-    from .. import viz
-    from ..trace import opened, recorded
+    from ..inspection import render as viz
+    from ..inspection.trace import opened, recorded
 
     check_trace(options)
     pipe = loaded(options)

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .. import processes
-from ..pipeline import Pipeline, pick_device
-from ..sampling import Sampling
+from ..engine.pipeline import Pipeline, pick_device
+from ..engine.sampling import Sampling
+from ..training import distributed as processes
 
 PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the others wait
 EVERYTHING = 10**9  # more than there can be
@@ -85,7 +85,7 @@ def jointly(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Nam
 
 def read_pictures(options: argparse.Namespace, side: int) -> tuple:
     """Classes, train and val split of --data, with a word on every file that could not be read."""
-    from ..data import Classes
+    from ..training.data import Classes
 
     classes = Classes.of(options.data)
     splits = []
@@ -101,7 +101,7 @@ def read_pictures(options: argparse.Namespace, side: int) -> tuple:
 
 def read_split(root: Path, name: str, classes: Any, side: int) -> Any:
     """One split of a data folder, with a word on every file that could not be read."""
-    from ..data import load_split
+    from ..training.data import load_split
 
     split = drain(load_split(root, name, classes, side), f"reading {name}")
     for path in split.unreadable:
@@ -111,8 +111,8 @@ def read_split(root: Path, name: str, classes: Any, side: int) -> Any:
 
 def read_once(read: Callable[[], Any], path: Path) -> Any:
     """The split that process 0 reads, for all processes: they share the memory of one file, gone when they end."""
-    from ..data import PictureSet
-    from ..train import write_whole
+    from ..training.data import PictureSet
+    from ..training.trainer import write_whole
 
     path.parent.mkdir(parents=True, exist_ok=True)
     processes.told(lambda: write_whole(vars(read()), path))

@@ -14,12 +14,13 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from .. import checkpoints, processes
 from ..config import ORDERS, SCALES, TokenizerConfig, TransformerConfig
-from ..pipeline import Pipeline, pick_device, pick_dtype
-from ..sampling import Sampling
+from ..engine.pipeline import Pipeline, pick_device, pick_dtype
+from ..engine.sampling import Sampling
+from ..nn.transformer import PARTS
 from ..schedule import Schedule
-from ..transformer import PARTS
+from ..training import distributed as processes
+from ..weights import checkpoints
 from .shared import (
     TOKENIZER_HELP,
     command,
@@ -44,7 +45,7 @@ START_HELP = (
 
 def resumed(options: argparse.Namespace, kind: str) -> dict | None:
     """What a run keeps besides weights if --resume asks to go on with it; ValueError rather than overwrite one."""
-    from ..train import load_state
+    from ..training.trainer import load_state
 
     if options.resume:
         return load_state(options.out, kind)["extra"]
@@ -56,8 +57,8 @@ def resumed(options: argparse.Namespace, kind: str) -> dict | None:
 @jointly
 def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
-    from ..train_tokenizer import TokenizerTask
-    from ..trained import load_tokenizer
+    from ..training.export import load_tokenizer
+    from ..training.tokenizer_task import TokenizerTask
 
     settings, kept = optimisation(options), resumed(options, TokenizerTask.KIND)
     start = load_tokenizer(options.start) if options.start and not kept else None
@@ -94,9 +95,9 @@ def tokenizer_sizes(options: argparse.Namespace, start: Any) -> TokenizerConfig:
 @jointly
 def train_decoder(options: argparse.Namespace) -> None:
     """Train the decoder of a trained tokenizer on, or go on with that: tokens keep their meaning."""
-    from ..train_decoder import DecoderTask, refined
-    from ..train_tokenizer import same_tokenizer
-    from ..trained import load_tokenizer
+    from ..training.decoder_task import DecoderTask, refined
+    from ..training.export import load_tokenizer
+    from ..training.tokenizer_task import same_tokenizer
 
     settings, kept = optimisation(options), resumed(options, DecoderTask.KIND)
     tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
@@ -118,8 +119,8 @@ def train_decoder(options: argparse.Namespace) -> None:
 
 def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
     """The transformer of --drawn-by; ValueError unless it draws tokens of this tokenizer, by scales, of this data."""
-    from ..data import Classes
-    from ..train_tokenizer import same_in_file
+    from ..training.data import Classes
+    from ..training.tokenizer_task import same_in_file
 
     made = checkpoints.load(options.drawn_by, dtype=pick_dtype(options.precision, device), device=device)
     if made.spec.tokenizer.order != SCALES or not same_in_file(made.tokenizer, tokenizer):
@@ -133,11 +134,11 @@ def drawing(options: argparse.Namespace, tokenizer: Any, device: str) -> Any:
 @jointly
 def train_transformer(options: argparse.Namespace) -> None:
     """Train a transformer on the tokens of a trained tokenizer, or go on with one."""
-    from ..data import Classes
-    from ..train_tokenizer import same_in_file, same_tokenizer
-    from ..train_transformer import TransformerTask, check_shares
-    from ..trained import load_tokenizer
-    from ..transfer import TRANSLATED, translated
+    from ..training.data import Classes
+    from ..training.export import load_tokenizer
+    from ..training.tokenizer_task import same_in_file, same_tokenizer
+    from ..training.transfer import TRANSLATED, translated
+    from ..training.transformer_task import TransformerTask, check_shares
 
     settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, TransformerTask.KIND)
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
@@ -192,9 +193,9 @@ def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictur
     It lies in the tokenizer's run, or in --out if the tokenizer is that of a model file. Those of a single map lie in
     raster order, whatever order is asked for. `pictures` gives both splits.
     """
-    from ..data import Classes, digest
-    from ..train import write_whole
-    from ..train_tokenizer import TokenSet, fingerprint, tokenise
+    from ..training.data import Classes, digest
+    from ..training.tokenizer_task import TokenSet, fingerprint, tokenise
+    from ..training.trainer import write_whole
 
     folder = options.tokenizer if options.tokenizer.is_dir() else options.out
     order, cells = tokenizer.config.order, list(Schedule.of(tokenizer.config).cells)
@@ -220,7 +221,7 @@ def load_tokens(path: Path) -> dict:
 
 def optimisation(options: argparse.Namespace) -> Any:
     """The settings on the command line; ValueError unless all processes get an equal share of the batch."""
-    from ..train import Optimisation
+    from ..training.trainer import Optimisation
 
     settings = Optimisation(
         options.batch,
@@ -240,8 +241,8 @@ def run_training(task: Any, options: argparse.Namespace) -> bool:
 
     Returns whether it came to its end.
     """
-    from ..processes import rank
-    from ..train import Budget, Trainer
+    from ..training.distributed import rank
+    from ..training.trainer import Budget, Trainer
 
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(task, options.out)
@@ -267,15 +268,15 @@ def run_training(task: Any, options: argparse.Namespace) -> bool:
 
 def plot(options: argparse.Namespace) -> None:
     """The curves of a training run."""
-    from ..curves import plot as draw
+    from ..training.curves import plot as draw
 
     say(str(draw(options.run_folder)))
 
 
 def export(options: argparse.Namespace) -> None:
     """Both trained networks, averaged weights, as one checkpoint file for the app."""
-    from ..trained import export as write
-    from ..trained import load_tokenizer, load_transformer
+    from ..training.export import export as write
+    from ..training.export import load_tokenizer, load_transformer
 
     out = options.out or checkpoints.FOLDER / f"{options.name}.safetensors"
     tokenizer, looks = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
@@ -287,8 +288,8 @@ def export(options: argparse.Namespace) -> None:
 
 def atlas(options: argparse.Namespace) -> None:
     """Patches of what each code of a model adds to the val pictures of --data, as a file beside the model's."""
-    from ..atlas import build, path_for
-    from ..data import Classes
+    from ..inspection.atlas import build, path_for
+    from ..training.data import Classes
 
     out = path_for(checkpoints.find(options.model))
     refuse_taken(out, options.replace)

@@ -1,0 +1,420 @@
+"""Every command, end to end, on the tiny model and a tiny data folder."""
+
+import argparse
+import json
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import tiny
+from support.command import SMALL, fails, run
+
+from var_core.cli import parser
+from var_core.cli.pictures import settings_of
+from var_core.editing.edit import CHANGING, REPAINTING
+from var_core.engine.sampling import Sampling
+from var_core.findings import records as rows
+from var_core.findings.scaling import Point
+from var_core.recipe import Recipe
+from var_core.training.trainer import load_state
+from var_core.weights import checkpoints
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_path):
+    assert (
+        run("generate", "--model", model, "--class", "lotus", "--seed", 7, "--count", 2, "--out", tmp_path, "--scales")
+        == 0
+    )
+    picture = tmp_path / "lotus-seed-8.png"
+    assert Recipe.read(picture).seed == 8
+    with Image.open(tmp_path / "lotus-seed-8-scales.png") as strip:
+        assert strip.size == (4 * 34 - 2, 32)
+    assert run("replay", picture, "--model", model) == 0
+    with Image.open(picture) as first, Image.open(tmp_path / "lotus-seed-8-again.png") as second:
+        assert first.tobytes() == second.tobytes()
+
+
+def test_generate_leaves_what_is_there(model, tmp_path, capsys):
+    asked = ("generate", "--model", model, "--class", "lotus", "--seed", 7, "--out", tmp_path)
+    assert run(*asked) == run(*asked) == run(*asked, "--guidance", 0.5) == 0
+    assert "lotus-seed-7.png is there already: lotus-seed-7-2.png instead" in capsys.readouterr().out
+    guidance = [Recipe.read(tmp_path / f"lotus-seed-7{ending}.png").sampling.guidance for ending in ("", "-2")]
+    assert guidance[0] != guidance[1] == 0.5 and len(list(tmp_path.glob("lotus*.png"))) == 2
+
+
+def test_edits_are_written_with_recipes_that_repeat_them(model, tmp_path, capsys):
+    photo, mask, out = tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out"
+    Image.linear_gradient("L").resize((60, 40)).convert("RGB").save(photo)
+    painted = Image.new("L", (30, 20))
+    painted.paste(255, (10, 5, 20, 15))
+    painted.save(mask)
+    task = ("edit", photo, "--model", model, "--mask", mask, "--into", "rose", "--seed", 3, "--count", 2, "--out", out)
+    assert run(*task, "--extend", "4,0,0,9") == 0
+    assert "mask.png has 30 x 20 pixels, the photo 60 x 40: mask resized" in capsys.readouterr().out
+    first, second = (out / f"photo-rose-edit-seed-{seed}.png" for seed in (3, 4))
+    with Image.open(first) as opened:
+        assert opened.size == (64, 49)
+    kept = out / "photo-mask.png"
+    again = ("edit", photo, "--model", model, "--mask", kept, "--out", tmp_path / "again")
+    assert run(*again, "--like", second) == 0
+    told = fails(capsys, *again, "--like", second, "--seed", 9, "--no-follow", "--guidance", 2)
+    assert "--like says all of that: leave out --seed, --follow, --guidance, or --like" in told
+    with Image.open(second) as a, Image.open(tmp_path / "again" / second.name) as b:
+        assert a.tobytes() == b.tobytes()
+    assert "not the mask that the picture was made of" in fails(
+        capsys, "edit", photo, "--model", model, "--like", second
+    )
+    assert "is an edit of a photo" in fails(capsys, "replay", second, "--model", model)
+    with Image.open(kept) as saved:
+        assert np.asarray(saved).sum() == 20 * 20
+
+
+def painted_photo(folder: Path) -> tuple[Path, Path]:
+    """The files of a photo, 60 x 40, and of a mask with two spots."""
+    photo, mask = folder / "photo.png", folder / "mask.png"
+    Image.linear_gradient("L").resize((60, 40)).convert("RGB").save(photo)
+    painted = Image.new("L", (60, 40))
+    painted.paste(255, (4, 4, 14, 14))
+    painted.paste(255, (40, 20, 52, 30))
+    painted.save(mask)
+    return photo, mask
+
+
+def test_a_box_says_where_the_model_looks(model, tmp_path, capsys):
+    photo, mask = painted_photo(tmp_path)
+    task = ("edit", photo, "--model", model, "--mask", mask, "--out", tmp_path / "out")
+    assert run(*task, "--box", "30,8,32") == 0
+    result = tmp_path / "out" / "photo-no-class-edit-seed-0.png"
+    assert Recipe.read(result).edited.boxes == ((30, 8, 32),)
+    with Image.open(result) as after, Image.open(photo) as before:
+        changed = (np.asarray(after) != np.asarray(before)).any(-1)
+    assert changed[20:30, 40:52].any() and not changed[:, :30].any()
+    kept = ("--mask", tmp_path / "out" / "photo-mask.png", "--like", result, "--out", tmp_path / "again")
+    assert run("edit", photo, "--model", model, *kept) == 0
+    assert (tmp_path / "again" / result.name).read_bytes() == result.read_bytes()
+    assert "leave out --box or --extend" in fails(capsys, *task, "--box", "30,8,32", "--extend", "5,0,0,0")
+    assert "Nothing is painted inside the box" in fails(capsys, *task, "--box", "16,0,20")
+    assert "misses the photo of 60 x 40" in fails(capsys, *task, "--box=-9,0,9")
+    assert "three numbers" in fails(capsys, *task, "--box", "1,2")
+
+
+def test_an_edit_overwrites_nothing(model, tmp_path, capsys):
+    photo, mask = painted_photo(tmp_path)
+    own = {"photo-mask.png": b"notes", "photo-rose-edit-seed-0.png": photo.read_bytes()}
+    for name, content in own.items():
+        (tmp_path / name).write_bytes(content)
+    task = ("edit", photo, "--model", model, "--mask", mask, "--into", "rose", "--out", tmp_path)
+    assert run(*task) == 0
+    assert "photo-mask-2.png instead" in capsys.readouterr().out
+    made = ["photo-mask-2.png", "photo-rose-edit-seed-0-2.png"]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == sorted([photo.name, mask.name, *own, *made])
+    assert all(before[name] == content for name, content in own.items())
+    assert run(*task) == 0  # the very same results again
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert run(*task, "--guidance", 1) == 0
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert after.keys() - before.keys() == {"photo-rose-edit-seed-0-3.png"} and after.items() >= before.items()
+
+
+def test_a_mask_that_has_the_name_already_stays_if_it_shows_the_same(model, tmp_path):
+    photo, mask = painted_photo(tmp_path)
+    mine = mask.rename(tmp_path / "photo-mask.png")
+    content = mine.read_bytes()
+    assert run("edit", photo, "--model", model, "--mask", mine, "--out", tmp_path) == 0
+    assert mine.read_bytes() == content and not (tmp_path / "photo-mask-2.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "usual"),
+    [
+        ("--mask m.png", REPAINTING),
+        ("--mask m.png --into rose", CHANGING),
+        ("--extend 1,0,0,0 --into rose", REPAINTING),
+    ],
+)
+def test_a_change_of_class_frees_all_scales_by_default(words, usual):
+    plain = ["edit", "photo.png", *words.split()]
+    assert settings_of(parser().parse_args(plain)) == usual
+    asked = settings_of(parser().parse_args([*plain, "--first-free-scale", "1", "--min-cover", "0.5"]))
+    assert (asked.first_free_scale, asked.min_cover) == (1, 0.5)
+
+
+def test_an_edit_without_a_class_extends_alone(model, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.linear_gradient("L").resize((40, 40)).convert("RGB").save(photo)
+    assert run("edit", photo, "--model", model, "--extend", "0,0,50,0", "--no-follow", "--out", tmp_path) == 0
+    with Image.open(tmp_path / "photo-no-class-edit-seed-0.png") as opened:
+        assert opened.size == (90, 40)
+    assert not (tmp_path / "photo-mask.png").exists()
+
+
+def test_edits_that_cannot_be_are_refused(model, tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 40)).save(photo)
+    task = ("edit", photo, "--model", model, "--out", tmp_path)
+    assert "Nothing to do: give a --mask" in fails(capsys, *task)
+    assert "choose 0 or more for each side" in fails(capsys, *task, "--extend=-5,0,0,3")
+    assert "choose a cover of 0 to 1" in fails(capsys, *task, "--extend", "5,0,0,3", "--min-cover", 3)
+    assert "there is no such file" in fails(capsys, "edit", tmp_path / "gone.png", "--model", model)
+    assert "four" in fails(capsys, *task, "--extend", "5,0")
+
+
+def test_classes_lists_every_class(model, capsys):
+    assert run("classes", "--model", model) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7 and "Sunflower" in lines[2]
+
+
+def test_wrong_input_is_one_sentence_and_status_2(model, tmp_path, capsys):
+    assert "Lotus" in fails(capsys, "generate", "--model", model, "--class", "lotos", "--out", tmp_path)
+    assert "choose" in fails(capsys, "generate", "--model", model, "--class", "lotus", "--top-p", 2, "--out", tmp_path)
+    assert "choose" in fails(capsys, "generate", "--model", model, "--class", "lotus", "--count", 0, "--out", tmp_path)
+    assert "no model" in fails(capsys, "generate", "--model", "nothing", "--class", "lotus", "--out", tmp_path)
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (8, 8)).save(plain)
+    assert "no recipe" in fails(capsys, "replay", plain)
+    pattern = ("--edit", "--rows", "(")
+    assert "--rows ( is no pattern" in fails(capsys, "evaluate", model, "--data", tmp_path, *pattern)
+    both = ("sample", model, "--metrics", "--top-k", 5, "--out", tmp_path / "many")
+    assert "--metrics says all of that: leave out --top-k, or --metrics" in fails(capsys, *both)
+    assert "d16 is a size without a model" in fails(capsys, "bench", "--model", "d16", "--edit")
+    assert "train" in fails(capsys, "train", "tokenizer", "--data", tmp_path, "--out", tmp_path / "run", "--steps", 1)
+    assert "log.jsonl" in fails(capsys, "plot", tmp_path)
+
+
+@pytest.mark.parametrize("repeats", [0, -3])
+def test_bench_runs_once_or_more(model, capsys, repeats):
+    assert f"repeats {repeats}: choose 1 or more." in fails(capsys, "bench", "--model", model, "--repeats", repeats)
+
+
+def test_bench_prints_a_row_for_every_scale(model, capsys):
+    assert run("bench", "--model", model, "--repeats", 1) == 0
+    text = capsys.readouterr().out
+    assert text.count("| scale ") == 4 and "whole picture" in text and "peak memory" in text
+
+
+def test_bench_of_previews_tells_distances_and_times(model, capsys):
+    assert run("bench", "--model", model, "--previews", "--repeats", 1) == 0
+    text = capsys.readouterr().out
+    assert text.count("| linear map") == 6 and "share of the run" in text
+
+
+def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
+    tokenizer, transformer, out = tmp_path / "tok", tmp_path / "var", tmp_path / "trained.safetensors"
+    shared = ("--data", data, "--steps", 3)
+    tokenizer.mkdir()
+    (tokenizer / "log.jsonl").write_text("of a run that was killed before it saved anything\n")
+    assert run("train", "tokenizer", *shared, "--out", tokenizer, *SMALL.split()) == 0
+    assert "killed" not in (tokenizer / "log.jsonl").read_text()
+    assert "--resume" in fails(capsys, "train", "tokenizer", *shared, "--out", tokenizer, *SMALL.split())
+    assert run("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4) == 0
+    sizes = ("--depth", 2, "--width", 32, "--heads", 2, "--batch", 4)
+    assert run("train", "transformer", *shared, "--out", transformer, "--tokenizer", tokenizer, *sizes) == 0
+    assert "run of a transformer" in fails(capsys, "train", "tokenizer", *shared, "--out", transformer, "--resume")
+    assert run("plot", transformer) == 0
+    assert (transformer / "curves.png").stat().st_size > 1000
+    exporting = ("--data", data, "--tokenizer", tokenizer, "--transformer", transformer)
+    assert run("export", *exporting, "--name", "trained", "--out", out, "--guidance", 3, "--ramp", 0) == 0
+    further = ("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4)
+    spec = checkpoints.load(str(out)).spec
+    assert spec.looks == Sampling(guidance=3.0, ramp=0.0)
+    assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
+    assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json", "--cache", tmp_path) == 0
+    report = json.loads((tmp_path / "figures.json").read_text())
+    capsys.readouterr()
+    partly = ("evaluate", out, "--data", data, "--cache", tmp_path, "--given")
+    assert run(*partly, "4,0", "--out", tmp_path / "given.json") == 0
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
+    figures = {figure["name"]: figure["ratio"] for figure in report["figures"]}
+    for row, name in zip(rows, ("reconstructions", "generated"), strict=True):
+        assert float(row[1]) == pytest.approx(figures[f"Fréchet distance to train, {name}"], abs=0.0006)
+    assert figures["Fréchet distance to train, generated, by lite2"] > 1
+    given = json.loads((tmp_path / "given.json").read_text())
+    assert (report["guidance"], report["ramp"]) == (3.0, 0.0)  # as the model draws best, unless asked otherwise
+    assert run(*partly, "4", "--ramp", 0.5, "--out", tmp_path / "asked.json") == 0
+    asked = json.loads((tmp_path / "asked.json").read_text())
+    assert (asked["guidance"], asked["ramp"]) == (3.0, 0.5)
+    assert [row["given"] for row in given["scores"]] == [4, 0] and given["digest"] == report["digest"]
+    assert "given (5,): choose 0 to 4, the scales" in fails(capsys, *partly, "5")
+    assert run(*further) == 0  # its tokens are now others than those that the transformer has learned
+    assert "another tokenizer" in fails(capsys, "export", *exporting, "--name", "mixed", "--out", out)
+    edits = ("evaluate", out, "--edit", "--rows", "^ours$|^mean", "--data", data, "--cache", tmp_path, "--count", 4)
+    assert run(*edits, "--out", tmp_path / "edits.json") == 0
+    scores = json.loads((tmp_path / "edits.json").read_text())["scores"]
+    assert {row["method"] for row in scores} == {"untouched", "mean fill", "ours"} and len(scores) == 6 * 3
+    assert all(row["seam"] == pytest.approx(1) for row in scores if row["method"] == "untouched")
+    assert run(*edits, "--masks", "top half, bottom half", "--out", tmp_path / "halves.json") == 0
+    scores = json.loads((tmp_path / "halves.json").read_text())["scores"]
+    assert [row["kind"] for row in scores] == ["top half"] * 3 + ["bottom half"] * 3
+    assert "masks 'left': choose from centre box, " in fails(capsys, *edits, "--masks", "left")
+    assert "add --edit" in fails(capsys, "evaluate", out, "--data", data, "--masks", "half")
+    names = {figure["name"] for figure in report["figures"]}
+    assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
+
+
+def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
+    shared = ("--data", data, "--tokenizer", model, "--steps", 2, "--batch", 4)
+    assert "7 classes" in fails(capsys, "train", "transformer", *shared, "--start", model, "--out", tmp_path / "no")
+    sizes = ("--depth", 2, "--width", 32, "--heads", 2, "--shared-adaln", "--no-mirror")
+    first, second, decoder = tmp_path / "first", tmp_path / "second", tmp_path / "decoder"
+    assert run("train", "transformer", *shared, *sizes, "--out", first) == 0
+    capsys.readouterr()
+    larger = ("--refine", 8, "--refine-blocks", 1)
+    assert run("train", "decoder", *shared, *larger, "--out", decoder) == 0
+    assert capsys.readouterr().out.count("train and 9 val pictures") == 1  # read once, for the tokens too
+    assert run("train", "decoder", *shared, "--resume", "--out", decoder) == 0
+    out = tmp_path / "on.safetensors"
+    parts = ("--data", data, "--tokenizer", decoder, "--transformer", first, "--name", "on", "--out", out)
+    assert run("export", *parts) == 0
+    told = fails(capsys, "train", "transformer", *shared, "--self-correction", 2, "--out", tmp_path / "no")
+    assert "self-correction 2.0 is out of range: choose 0 to 1" in told
+    assert not (tmp_path / "no").exists()  # told before anything is read
+    told = fails(capsys, "train", "transformer", *shared, "--class-dropout", -1, "--out", tmp_path / "no")
+    assert "class dropout -1.0 is out of range: choose 0 to 1" in told and not (tmp_path / "no").exists()
+    wrong = ("--self-correction", 0.3, "--class-dropout", 0.2)
+    assert run("train", "transformer", *shared, *wrong, "--start", out, "--out", second) == 0
+    assert run("train", "transformer", *shared, "--resume", "--out", second) == 0
+    kept = load_state(second, "transformer")["extra"]
+    assert kept["config"]["depth"] == 2 and (kept["self_correction"], kept["class_dropout"]) == (0.3, 0.2)
+    used = ("train", "decoder", *shared[:2], *shared[4:], "--tokenizer", out, "--out", tmp_path / "used")
+    assert "draws other classes" in fails(capsys, *used, "--drawn-by", model)
+    assert run(*used, "--drawn-by", out) == 0
+    assert "name it with --drawn-by" in fails(capsys, *used, "--resume")
+    assert run(*used, "--resume", "--drawn-by", out, "--feature-adversarial", "0.1") == 0
+    assert "how much with --feature-adversarial" in fails(capsys, *used, "--resume", "--drawn-by", out)
+    other = tiny.write(tmp_path, seed=1)
+    assert "another tokenizer" in fails(capsys, *used, "--resume", "--drawn-by", other)
+    assert "run of a decoder; name that of a transformer" in fails(
+        capsys, "export", *parts[:4], "--transformer", decoder, "--name", "no"
+    )
+
+
+def test_training_goes_on_with_the_same_tokens_alone(data, model, tmp_path, capsys):
+    shared = ("--data", data, "--steps", 1, "--batch", 4)
+    tokenizer, decoder, transformer = (tmp_path / name for name in ("tokenizer", "decoder", "transformer"))
+    assert run("train", "tokenizer", *shared, *SMALL.split(), "--out", tokenizer) == 0
+    assert run("train", "decoder", *shared, "--tokenizer", model, "--out", decoder) == 0
+    resumed = ("train", "decoder", *shared, "--tokenizer", tokenizer, "--resume", "--out", decoder)
+    assert "another tokenizer" in fails(capsys, *resumed)
+    sizes = ("--depth", 2, "--width", 32, "--heads", 2)
+    assert run("train", "transformer", *shared, *sizes, "--tokenizer", tokenizer, "--out", transformer) == 0
+    out, parts = tmp_path / "made.safetensors", ("--tokenizer", tokenizer, "--transformer", transformer)
+    assert run("export", "--data", data, *parts, "--name", "made", "--out", out) == 0
+    begun = ("train", "transformer", *shared, "--start", out)
+    maps, other = ("--tokenizer", tmp_path / "maps"), ("--out", tmp_path / "others")
+    assert run("train", "tokenizer", *shared, "--start", tokenizer, "--sides", "1,3,4", "--out", maps[1]) == 0
+    assert run(*begun, *maps, *other) == 0
+    assert load_state(other[1], "transformer")["extra"]["config"]["sides"] == (1, 3, 4)
+    assert "has 32 codes of 8 numbers, the tokenizer 64 of 8: they must be equal" in fails(
+        capsys, *begun, "--tokenizer", model, "--out", tmp_path / "no"
+    )
+    capsys.readouterr()
+    assert run(*begun, "--tokenizer", tokenizer, "--out", tmp_path / "on") == 0  # the file holds it in float16
+    assert "another tokenizer" not in capsys.readouterr().out
+    assert run("train", "tokenizer", *shared, "--resume", "--out", tokenizer) == 0
+    capsys.readouterr()
+    assert run(*begun, "--tokenizer", tokenizer, "--out", tmp_path / "after") == 0
+    assert f"are another tokenizer's than those that {out} has learned" in capsys.readouterr().out
+    resumed = ("train", "transformer", *shared, "--tokenizer", tokenizer, "--resume", "--out", transformer)
+    assert "another tokenizer" in fails(capsys, *resumed)
+
+
+def test_a_tokenizer_begins_with_the_weights_of_another_and_grows(data, model, tmp_path, capsys):
+    begun = ("train", "tokenizer", "--data", data, "--batch", 4, "--steps", 1, "--start", model)
+    assert run(*begun, "--residual-blocks", 2, "--out", tmp_path / "grown") == 0
+    config = load_state(tmp_path / "grown", "tokenizer")["extra"]["config"]
+    assert config["residual_blocks"] == 2 and config["vocabulary"] == 64
+    assert run(*begun, "--resume", "--out", tmp_path / "grown") == 0  # its sizes are those of the run
+    fewer = ("train", "tokenizer", "--data", data, "--steps", 1, "--start", tmp_path / "grown")
+    assert "blocks can be added" in fails(capsys, *fewer, "--residual-blocks", 1, "--out", tmp_path / "no")
+    assert run(*fewer, "--sides", "1,2,4", "--out", tmp_path / "maps") == 0  # as many blocks, unless asked otherwise
+    assert load_state(tmp_path / "maps", "tokenizer")["extra"]["config"]["residual_blocks"] == 2
+
+
+def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
+    words = ["train", "tokenizer", "--data", data, "--out", tmp_path / "run", "--minutes", 5, *SMALL.split()]
+    process = subprocess.Popen([sys.executable, "-m", "var_core", *map(str, words)], cwd=ROOT)
+    log = tmp_path / "run" / "log.jsonl"
+    while not (log.is_file() and log.read_text()):
+        assert process.poll() is None
+        select.select([], [], [], 0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    steps = load_state(tmp_path / "run", "tokenizer")["step"]
+    assert steps >= 20
+    words[6:8] = ["--steps", 1]
+    assert run(*words, "--resume") == 0
+    assert load_state(tmp_path / "run", "tokenizer")["step"] == steps + 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--steps 0",
+        "--minutes -1",
+        "--decay 2",
+        "--batch 0",
+        "--rate 0",
+        "--norm-groups 0",
+        "--channels 6",
+        "--precision half",
+    ],
+)
+def test_training_settings_out_of_range_are_refused(wrong, data, tmp_path, capsys):
+    words = f"{SMALL} --steps 1 {wrong}".split()
+    assert "choose" in fails(capsys, "train", "tokenizer", "--data", data, "--out", tmp_path / "run", *words)
+
+
+def test_sizes_are_trained_in_turn_and_measured_once(data, model, tmp_path, capsys):
+    asked = ("scaling", "--data", data, "--tokenizer", model, "--depths", "1,2", "--batch", 4, "--out", tmp_path)
+    asked += ("--csv", tmp_path / "points.csv", "--minutes-each", 0.01)
+    assert run(*asked) == 0
+    points, before = rows.read(tmp_path / "points.csv", Point), capsys.readouterr().out
+    assert [point.depth for point in points] == [1, 2] and points[0].parameters < points[1].parameters
+    assert "| loss, last |" in before
+    assert run(*asked) == 0 and capsys.readouterr().out == before
+
+
+def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_path, capsys):
+    asked = ("scaling", "--data", data, "--tokenizer", model, "--depths", "1,2", "--batch", 4, "--out", tmp_path)
+    asked += ("--csv", tmp_path / "points.csv", "--steps-each")
+    for steps in (2, 3):
+        assert run(*asked, steps) == 0
+        assert {point.step for point in rows.read(tmp_path / "points.csv", Point)} >= {steps}
+    assert [point.step for point in rows.read(tmp_path / "points.csv", Point)][-1] == 3
+    states = [load_state(tmp_path / f"depth-{depth}", "transformer")["optimizer"] for depth in (1, 2)]
+    narrow, wide = (state["param_groups"][0]["lr"] for state in states)
+    assert narrow == pytest.approx(2 * wide)
+    assert "another learning rate" in fails(capsys, *asked, 4, "--rate", 1e-4)
+    before = (tmp_path / "points.csv").read_bytes()
+    assert "other steps" in fails(capsys, *asked, 3, "--most-per-scale", 4)
+    assert "other steps" in fails(capsys, *asked, 3, "--batch", 2)
+    assert (tmp_path / "points.csv").read_bytes() == before
+
+
+def test_helps_tell_every_default_once():
+    """And none where there is none."""
+    texts = [made.format_help() for made in commands(parser())]
+    assert len(texts) > 20
+    for text in texts:
+        flat = re.sub(r"\s+", " ", text)
+        assert not re.search(r"default: (None|inf|\(\)|False|1000000000)\)|\(default:[^()]*\) \(default:", flat)
+    assert any("(default: 0.0)" in text for text in texts)
+
+
+def commands(made: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its commands."""
+    yield made
+    for action in made._actions:
+        for inner in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+            yield from commands(inner)

@@ -1,0 +1,197 @@
+"""Masks and figures of the edit benchmark, on results whose figures are known."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from support.tiny import SPEC, pipeline
+
+from var_core.editing.edit import Settings
+from var_core.engine.sampling import Sampling
+from var_core.measuring.edit_benchmark import (
+    HALVES,
+    KINDS,
+    Case,
+    Scores,
+    cases,
+    filled,
+    jump,
+    likeliest,
+    mask_of,
+    methods,
+    notebook,
+    other_classes,
+    ours,
+    overall,
+    painted,
+    seam,
+    table,
+    transplanted,
+)
+from var_core.training.data import PictureSet
+
+SIDE = SPEC.tokenizer.image_side
+
+
+def plain(level: int = 100) -> np.ndarray:
+    return np.full((SIDE, SIDE, 3), level, np.uint8)
+
+
+def noise(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(256, size=(SIDE, SIDE, 3), dtype=np.uint8)
+
+
+def half() -> np.ndarray:
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[:, SIDE // 2 :] = True
+    return mask
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("side", [32, 128])
+def test_masks_repaint_a_part_and_are_always_the_same(kind, side):
+    masks = [mask_of(kind, number, side) for number in range(12)]
+    assert all(mask.dtype == bool and mask.shape == (side, side) for mask in masks)
+    shares = [mask.mean() for mask in masks]
+    assert 0.01 < min(shares) <= max(shares) < 0.8
+    assert len({mask.tobytes() for mask in masks}) > 2
+    assert np.array_equal(mask_of(kind, 5, side), masks[5])
+
+
+def test_the_kinds_paint_what_their_names_say():
+    assert mask_of("centre box", 0, 64)[32, 32] and not mask_of("centre box", 0, 64)[0].any()
+    assert mask_of("outer border", 0, 64)[0].all() and not mask_of("outer border", 0, 64)[32, 32]
+    assert all(mask_of("half", number, 64).mean() == 0.5 for number in range(8))
+    top, bottom = (mask_of(kind, 0, 64) for kind in HALVES)
+    assert top[:32].all() and not top[32:].any() and np.array_equal(bottom, ~top)
+    lines = mask_of("thin lines", 0, 128)
+    assert lines.mean() < 0.3
+
+
+def test_the_untouched_picture_has_a_seam_score_of_one():
+    assert seam([noise()], [Case(noise(), half(), 0, 0)]) == pytest.approx(1.0)
+
+
+def test_a_step_at_the_edge_raises_the_seam_score_and_a_blur_lowers_it():
+    ramp = np.repeat(np.arange(SIDE, dtype=np.uint8)[None, :, None] * 2, SIDE, 0).repeat(3, 2)  # 2 levels a pixel
+    stepped, flat = ramp.copy(), ramp.copy()
+    stepped[half()] += 8
+    flat[half()] = ramp[0, SIDE // 2 - 1]
+    case = [Case(ramp, half(), 0, 0)]
+    assert seam([stepped], case) == pytest.approx(5.0)
+    assert seam([flat], case) == 0
+
+
+def test_the_jump_is_the_step_in_levels():
+    result = plain(100)
+    result[half()] = 110
+    brightness, colour = jump(result, half())
+    assert brightness == pytest.approx(10) and colour == pytest.approx(10 * 3**0.5)
+    assert jump(plain(), half()) == (0, 0)
+
+
+def pictures(count: int = 4) -> PictureSet:
+    return PictureSet(torch.from_numpy(np.stack([noise(seed) for seed in range(count)])), torch.arange(count) % 3, ())
+
+
+def test_cases_carry_labels_or_those_they_are_to_become():
+    assert [case.label for case in cases(pictures(), "half")] == [0, 1, 2, 0]
+    assert [case.label for case in cases(pictures(), "half", [1, 2, 0])] == [1, 2, 0, 1]
+    assert len({case.seed for case in cases(pictures(), "half")}) == 4
+
+
+def test_every_class_turns_into_another_of_its_group():
+    assert other_classes(["a", "a", "b", "a", "b", "c"]) == [1, 3, 4, 0, 2, 5]
+
+
+DONORS = PictureSet(torch.from_numpy(np.stack([noise(seed) for seed in (7, 8, 9)])), torch.arange(3), ())
+
+
+@pytest.mark.parametrize("name", methods(pipeline(), Sampling(), DONORS))
+def test_every_method_answers_every_case(name):
+    method, given = methods(pipeline(), Sampling(), DONORS)[name], cases(pictures(), "centre box")
+    results = method(given)
+    assert len(results) == len(given)
+    for result, case in zip(results, given, strict=True):
+        assert result.shape == case.picture.shape and result.dtype == np.uint8
+        assert (result[case.mask] != case.picture[case.mask]).any()
+        if name != "authors' notebook":
+            assert np.array_equal(result[0], case.picture[0])  # far from the mask
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_best_of_some_is_one_of_them_and_not_always_the_first(kept):
+    given = cases(pictures(8), "half")
+    best = likeliest(pipeline(), Settings(), Sampling(), 3, kept)(given)
+    first, *others = (
+        ours(pipeline(), Settings(), Sampling(), null=False)([replace(c, seed=c.seed + 7919 * n) for c in given])
+        for n in range(3)
+    )
+    came = [
+        [number for number, tries in enumerate((first, *others)) if np.array_equal(tries[place], result)]
+        for place, result in enumerate(best)
+    ]
+    assert all(came) and any(0 not in numbers for numbers in came)
+
+
+def test_a_batch_of_cases_gives_what_each_gives_alone():
+    method = ours(pipeline(), Settings(), Sampling(), null=False)
+    given = cases(pictures(), "half")
+    together = method(given)
+    assert all(np.array_equal(together[place], method([case])[0]) for place, case in enumerate(given))
+
+
+def test_the_notebook_s_recipe_sees_what_lies_under_the_mask_and_ours_does_not():
+    mask = half()
+    hidden = noise()
+    hidden[mask] = 0
+    given = [[Case(picture, mask, 1, 0)] for picture in (noise(), hidden)]
+    leaking, tight = notebook(pipeline(), Sampling()), ours(pipeline(), Settings(), Sampling(), null=False)
+    assert not np.array_equal(leaking(given[0])[0], leaking(given[1])[0])
+    assert np.array_equal(tight(given[0])[0][mask], tight(given[1])[0][mask])
+
+
+def test_real_pixels_come_from_the_wanted_class():
+    case = replace(cases(pictures(), "centre box")[0], label=2)
+    (result,) = transplanted(DONORS)([case])
+    assert np.array_equal(result[case.mask], noise(9)[case.mask])
+    assert np.array_equal(result[~case.mask], case.picture[~case.mask])
+
+
+def test_only_the_rectangle_around_what_is_painted_is_shown():
+    shown = painted(noise(), half())
+    assert shown.shape == noise().shape
+    assert (
+        abs(shown.astype(int) - cv2.resize(noise()[:, SIDE // 2 :], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)).max()
+        <= 1
+    )
+
+
+def test_seams_too_sharp_and_too_soft_do_not_cancel_in_the_mean():
+    rows = [
+        Scores("a", kind, 1.0, value, abs(value - 1), 0, 0, 0, 0)
+        for kind, value in zip(KINDS, (0.5, 1.5), strict=False)
+    ]
+    (mean,) = overall(rows)
+    assert mean.seam == 1 and mean.off == 0.5
+
+
+def test_a_fill_alone_keeps_what_is_not_painted():
+    case = cases(pictures(), "brush strokes")[0]
+    (result,) = filled("telea")([case])
+    assert np.array_equal(result[~case.mask], case.picture[~case.mask])
+
+
+def test_the_table_has_a_part_for_each_kind_and_one_for_their_mean():
+    rows = [
+        Scores(method, kind, 10.0 + place, 1.1, 0.1, 2.0, 3.0, 0.5, 0.2)
+        for place, kind in enumerate((*KINDS[:2], "class edit"))
+        for method in ("a", "b")
+    ]
+    text = table(rows)
+    assert "mean" not in table([row for row in rows if row.kind != KINDS[0]])  # of one kind there is none
+    assert text.count("### ") == 4 and text.count("| a | 10.0 | 1.10 | 0.10 | 2.0 | 3.0 | 0.500 | 200 |") == 1
+    assert text.startswith("### mean of the kinds of masks")
+    assert "| b | 10.5 | 1.10 | 0.10 | 2.0 | 3.0 | 0.500 | 200 |" in text

@@ -1,0 +1,133 @@
+"""Pictures by the thousand: the same whatever the number of processes, and gone on with after a stop."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import tiny
+
+from var_core.cli import main
+from var_core.engine.pipeline import Request
+from var_core.engine.sampling import Sampling
+from var_core.measuring.fid_samples import NOTE, Job, pack, sample
+
+PIPE = tiny.pipeline()
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def drained(job: Job, rank: int = 0, world: int = 1) -> int:
+    return sum(sample(PIPE, job, rank, world))
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    return {path.name: Image.open(path).tobytes() for path in sorted(folder.glob("*.png"))}
+
+
+def test_every_picture_has_the_next_label_and_the_next_seed(tmp_path: Path):
+    assert drained(Job(5, (1, 4), tmp_path, seed=20, batch=2)) == 5
+    for number, (label, seed) in enumerate([(1, 20), (4, 21), (1, 22), (4, 23), (1, 24)]):
+        wanted = np.asarray(PIPE.run(Request((label,), (seed,))).images[0]).astype(int)
+        assert np.abs(np.asarray(Image.open(tmp_path / f"{number:06d}.png")) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("batch", [1, 3, 16])
+def test_shares_are_the_whole(tmp_path: Path, batch: int):
+    drained(Job(7, (1, 2, 3), tmp_path / "alone", batch=1))
+    made = [drained(Job(7, (1, 2, 3), tmp_path / "shared", batch=batch), rank, 3) for rank in range(3)]
+    assert made == [3, 2, 2]
+    alone, shared = pictures(tmp_path / "alone"), pictures(tmp_path / "shared")
+    assert alone.keys() == shared.keys()
+    for name, pixels in alone.items():
+        levels = np.frombuffer(pixels, np.uint8).astype(int) - np.frombuffer(shared[name], np.uint8)
+        assert np.abs(levels).max() <= 1
+
+
+def test_what_is_there_is_not_made_again(tmp_path: Path):
+    job = Job(4, (1,), tmp_path)
+    drained(job)
+    before = (tmp_path / "000001.png").stat().st_mtime_ns
+    (tmp_path / "000002.png").unlink()
+    (tmp_path / ".000003.part").write_bytes(b"half")
+    assert drained(job) == 1
+    assert (tmp_path / "000001.png").stat().st_mtime_ns == before
+    assert drained(Job(6, (1,), tmp_path)) == 2  # more of the same
+
+
+def test_a_folder_of_another_job_is_refused(tmp_path: Path):
+    drained(Job(1, (1,), tmp_path))
+    for other in (Job(1, (2,), tmp_path), Job(1, (1,), tmp_path, 5), Job(1, (1,), tmp_path, 0, Sampling(guidance=1.0))):
+        with pytest.raises(ValueError, match="another model, class, seed or setting"):
+            drained(other)
+
+
+def test_the_npz_holds_all_pictures_in_order(tmp_path: Path):
+    job = Job(5, (1, 2), tmp_path / "made")
+    drained(job)
+    pack(job, tmp_path / "made.npz")
+    found = np.load(tmp_path / "made.npz")["arr_0"]
+    assert found.shape == (5, 32, 32, 3) and found.dtype == np.uint8
+    for number in range(5):
+        assert np.array_equal(found[number], np.asarray(Image.open(job.path(number))))
+
+
+def test_a_missing_picture_is_told(tmp_path: Path):
+    job = Job(3, (1,), tmp_path / "made")
+    drained(job)
+    job.path(1).unlink()
+    with pytest.raises(ValueError, match="1 of 3 pictures are missing"):
+        pack(job, tmp_path / "made.npz")
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"batch": 0}, {"labels": ()}])
+def test_nothing_to_do_is_answered(tmp_path: Path, wrong: dict):
+    with pytest.raises(ValueError, match="choose 1 or more of each"):
+        Job(**{"count": 1, "labels": (1,), "out": tmp_path, **wrong})
+
+
+def test_the_command_makes_pictures_and_the_npz(tmp_path: Path, capsys):
+    model = tiny.write(tmp_path)
+    out = tmp_path / "made"
+    asked = ["sample", str(model), "--count", "4", "--classes", "lotus,sea", "--out", str(out), "--device", "cpu"]
+    assert main(asked) == 0
+    assert len(pictures(out)) == 4 and np.load(tmp_path / "made.npz")["arr_0"].shape[0] == 4
+    assert "Memory is short" not in capsys.readouterr().out
+    assert main([*asked, "--metrics"]) == 2  # other settings
+    note = out / NOTE
+    noted = json.loads(note.read_text())
+    del noted["sampling"]["ramp"], noted["sampling"]["cooling"]  # as if begun before there were these
+    note.write_text(json.dumps(noted))
+    assert main([*asked, "--count", "5"]) == 0 and len(pictures(out)) == 5
+    assert main([*asked, "--cooling", "0.5"]) == 2
+
+
+def test_where_memory_is_short_the_command_says_so_and_makes_all(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: 0)
+    asked = ["sample", str(tiny.write(tmp_path)), "--count", "3", "--out", str(tmp_path / "made"), "--device", "cpu"]
+    assert main(asked) == 0 and len(pictures(tmp_path / "made")) == 3
+    assert "Memory is short for 16 pictures at once: they are made in parts." in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes where only Linux tells of them")
+def test_two_processes_of_which_one_is_killed_end_with_the_same_pictures(tmp_path: Path):
+    model, out = tiny.write(tmp_path), tmp_path / "shared"
+    asked = ["sample", str(model), "--count", "60", "--batch", "1", "--out", str(out), "--device", "cpu"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "var_core"]
+    quiet = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen([*torchrun, *asked], cwd=tmp_path, env=quiet, stderr=subprocess.DEVNULL)
+    while len(list(out.glob("*.png"))) < 5 and running.poll() is None:
+        time.sleep(0.01)
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    assert running.wait(timeout=60) != 0
+    there = len(list(out.glob("*.png")))
+    subprocess.run([*torchrun, *asked], cwd=tmp_path, env=quiet, stderr=subprocess.DEVNULL, check=True, timeout=100)
+    assert 5 <= there < 60
+    assert main([*asked[:-4], "--out", str(tmp_path / "alone"), "--device", "cpu"]) == 0
+    assert pictures(out) == pictures(tmp_path / "alone")

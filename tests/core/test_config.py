@@ -1,0 +1,208 @@
+"""The published sizes, class names, and sizes that cannot be."""
+
+import dataclasses
+import json
+
+import pytest
+from support.tiny import SPEC, in_order
+
+from var_core.config import SPECS, ModelSpec, Sampling, TokenizerConfig, TransformerConfig
+
+SYNONYMS = (
+    ("Nelumbo", "water lily"),
+    ("Rosa",),
+    (),
+    ("Tulipa", "ROSE"),
+    ("wood",),
+    ("hill",),
+    ("water", "wood", "Wood"),
+)
+CALLED = dataclasses.replace(SPEC, class_synonyms=SYNONYMS)
+
+
+def test_specs_are_the_five_published_models():
+    assert list(SPECS) == ["var-d16", "var-d20", "var-d24", "var-d30", "var-d36-s"]
+    assert [spec.transformer.width for spec in SPECS.values()] == [1024, 1280, 1536, 1920, 2304]
+    assert [spec.tokenizer.image_side for spec in SPECS.values()] == [256, 256, 256, 256, 512]
+    assert [spec.transformer.shared_adaln for spec in SPECS.values()] == [False] * 4 + [True]
+    assert all(spec.transformer.null_label == 1000 for spec in SPECS.values())
+
+
+@pytest.mark.parametrize(
+    "spec", [SPEC, CALLED, *SPECS.values()], ids=lambda spec: f"{spec.name}-{bool(spec.class_synonyms)}"
+)
+def test_a_spec_survives_json(spec):
+    assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_a_model_says_how_it_draws_best_or_draws_as_the_paper_does():
+    values = dataclasses.replace(SPEC, looks=Sampling(guidance=3.0, ramp=0.0)).to_dict()
+    assert ModelSpec.from_dict(values).looks == Sampling(guidance=3.0, ramp=0.0)
+    with pytest.raises(ValueError, match=r"ramp 2 is out of range"):
+        ModelSpec.from_dict({**values, "looks": {"ramp": 2}})
+    del values["looks"]  # as in files from before there was this
+    assert ModelSpec.from_dict(values).looks == Sampling()
+    published = SPECS["var-d16"].to_dict()
+    del published["looks"]
+    assert ModelSpec.from_dict(published) == SPECS["var-d16"]
+
+
+def test_an_unknown_field_is_refused():
+    with pytest.raises(TypeError, match="colour"):
+        ModelSpec.from_dict({**SPEC.to_dict(), "colour": 1})
+
+
+def test_the_picture_is_patch_times_last_side():
+    assert SPEC.tokenizer.patch == 4 * 2  # the stem, then one halving
+    assert SPEC.tokenizer.image_side == SPEC.tokenizer.patch * SPEC.tokenizer.sides[-1]
+
+
+@pytest.mark.parametrize("text", ["Rose", "rose", " ROSE ", "1"])
+def test_a_class_is_found_by_name_in_any_case_and_by_number(text):
+    assert SPEC.label(text) == 1
+
+
+def test_every_class_name_leads_back_to_its_label():
+    for label in range(SPEC.transformer.classes + 1):
+        assert SPEC.label(SPEC.class_name(label)) == label
+
+
+def test_no_class_is_the_null_label():
+    assert SPEC.label("no class") == SPEC.label("7") == SPEC.transformer.null_label
+
+
+def test_without_names_a_class_is_called_by_its_number():
+    nameless = SPECS["var-d16"]
+    assert nameless.class_name(207) == "207"
+    assert nameless.label("207") == 207
+
+
+@pytest.mark.parametrize(("text", "hint"), [("sunflour", "Sunflower"), ("8", "Lotus"), ("", "Lotus"), ("-1", "Lotus")])
+def test_an_unknown_class_is_named_with_a_hint(text, hint):
+    with pytest.raises(ValueError, match=f"no class '{text}'.*{hint}"):
+        SPEC.label(text)
+
+
+@pytest.mark.parametrize(("text", "label"), [("nelumbo", 0), (" Water Lily ", 0), ("Hill", 5), ("WATER", 6)])
+def test_a_class_is_found_by_a_synonym_in_any_case(text, label):
+    assert CALLED.label(text) == label
+
+
+def test_a_display_name_wins_over_a_synonym():
+    assert CALLED.label("rose") == 1
+    assert dataclasses.replace(SPEC, class_synonyms=(("no class",), *SYNONYMS[1:])).label("no class") == 7
+
+
+def test_a_synonym_of_several_classes_is_answered_with_all_of_them():
+    with pytest.raises(ValueError, match="'Wood' may mean Forest or Sea: say which"):
+        CALLED.label("Wood")
+
+
+@pytest.mark.parametrize(("text", "hint"), [("nelumba", "Lotus"), ("wod", "Forest, Sea"), ("ter", "Lotus, Sea")])
+def test_a_hint_by_a_synonym_is_a_display_name(text, hint):
+    with pytest.raises(ValueError, match=f"no class '{text}'.*: {hint}"):
+        CALLED.label(text)
+
+
+def test_what_holds_all_of_the_text_is_a_nearer_hint_than_what_looks_like_it():
+    named = dataclasses.replace(SPEC, class_synonyms=(("mourn",), *[()] * 6))
+    with pytest.raises(ValueError, match="Did you mean: Mountain, Lotus"):
+        named.label("moun")
+
+
+def test_all_that_a_class_is_called_begins_with_its_name():
+    assert CALLED.words(0) == ("Lotus", "Nelumbo", "water lily")
+    assert CALLED.words(7) == ("no class",)
+    assert SPEC.words(1) == ("Rose",)
+
+
+def test_sizes_written_before_there_were_synonyms_have_none():
+    values = SPEC.to_dict()
+    del values["class_synonyms"]
+    assert ModelSpec.from_dict(values) == SPEC
+
+
+def test_sizes_written_before_there_were_orders_are_of_scales():
+    values = SPEC.to_dict()
+    del values["tokenizer"]["order"], values["transformer"]["order"]
+    assert ModelSpec.from_dict(values) == SPEC
+
+
+@pytest.mark.parametrize("config", [SPEC.tokenizer, SPEC.transformer], ids=["tokenizer", "transformer"])
+@pytest.mark.parametrize(
+    ("sides", "order", "words"),
+    [
+        ((4,), "snake", "order 'snake': choose one of scales, raster, spiral, z-curve"),
+        ((1, 2), "raster", r"sides \(1, 2\): the order raster takes a single map"),
+        ((1,), "spiral", r"sides \(1,\): the order spiral takes a single map of side 2 or more"),
+        ((), "raster", r"sides \(\): the order raster takes a single map"),
+        ((6,), "z-curve", "side 6: the order z-curve needs a power of two"),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused(config, sides, order, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(config, sides=sides, order=order)
+
+
+def test_a_single_map_by_scales_is_refused_with_the_orders_that_it_needs():
+    with pytest.raises(ValueError, match="a single map needs another order, one of raster, spiral, z-curve"):
+        TokenizerConfig((4,))
+
+
+def test_what_shows_scales_refuses_a_model_of_cells_in_words():
+    SPEC.need_scales("this")
+    with pytest.raises(ValueError, match="tiny draws cell after cell, in spiral order, and this shows scale after"):
+        in_order("spiral").need_scales("this")
+
+
+@pytest.mark.parametrize("sides", [(), (2, 3), (1, 3, 2), (1, 2, 2)])
+def test_sides_must_start_at_1_and_grow(sides):
+    with pytest.raises(ValueError, match="must start at 1 and grow"):
+        TokenizerConfig(sides)
+
+
+def test_channels_must_divide_into_groups():
+    with pytest.raises(ValueError, match=r"100 channels do not divide into 32 groups.*multiple"):
+        TokenizerConfig(channels=100)
+
+
+@pytest.mark.parametrize(("refine", "stem"), [(-1, 4), (8, 1), (8, 3)])
+def test_a_refinement_needs_channels_and_an_even_stem(refine, stem):
+    with pytest.raises(ValueError, match=f"refine {refine}: choose 0, or more with an even stem; it is {stem}"):
+        TokenizerConfig(stem=stem, refine=refine)
+
+
+@pytest.mark.parametrize(("refine", "blocks"), [(8, -1), (0, 2), (10, 1)])
+def test_blocks_of_a_refinement_need_channels_that_divide_into_groups(refine, blocks):
+    with pytest.raises(ValueError, match=f"refine_blocks {blocks}: choose 0, or more .*; it is {refine}"):
+        TokenizerConfig(channels=8, norm_groups=4, stem=4, refine=refine, refine_blocks=blocks)
+
+
+def test_sizes_written_before_there_was_a_refinement_have_none():
+    values = SPEC.to_dict()
+    del values["tokenizer"]["refine"], values["tokenizer"]["refine_blocks"]
+    assert ModelSpec.from_dict(values) == SPEC
+
+
+def test_width_must_divide_into_heads():
+    with pytest.raises(ValueError, match="width 64 does not divide into 5 heads"):
+        TransformerConfig((1, 2), classes=3, depth=1, width=64, heads=5)
+
+
+@pytest.mark.parametrize(("field", "value"), [("sides", (1, 2)), ("vocabulary", 65), ("code_width", 9)])
+def test_networks_that_do_not_fit_together_are_refused(field, value):
+    other = dataclasses.replace(SPEC.transformer, **{field: value})
+    with pytest.raises(ValueError, match=f"disagree on {field}"):
+        dataclasses.replace(SPEC, transformer=other)
+
+
+def test_networks_of_different_orders_are_refused():
+    with pytest.raises(ValueError, match="disagree on order: spiral and raster"):
+        dataclasses.replace(in_order("spiral"), transformer=in_order("raster").transformer)
+
+
+@pytest.mark.parametrize("field", ["class_names", "class_groups", "class_synonyms"])
+def test_names_groups_and_synonyms_are_one_per_class_or_none(field):
+    with pytest.raises(ValueError, match=f"6 {field} for 7 classes"):
+        dataclasses.replace(CALLED, **{field: getattr(CALLED, field)[:-1]})
+    assert getattr(dataclasses.replace(CALLED, **{field: ()}), field) == ()

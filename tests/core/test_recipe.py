@@ -1,0 +1,238 @@
+"""A picture carries how it was made, and is made again from it."""
+
+import dataclasses
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from support.tiny import pipeline
+
+from var_core.editing.canvas import Box
+from var_core.editing.edit import Edit, Settings, onward
+from var_core.engine.pipeline import Request
+from var_core.engine.sampling import Sampling
+from var_core.recipe import CHUNK, Recipe, slug
+
+REQUEST = Request((3, 1), (12, 2**63 - 1), Sampling(guidance=2.5, top_k=40, top_p=0.9, temperature=0.8, smooth=True))
+RECIPE = Recipe.of(pipeline(), REQUEST, 1)
+
+
+def png(path, text: str | None):
+    """A PNG whose recipe is any text, or that has none."""
+    info = PngInfo()
+    if text is not None:
+        info.add_text(CHUNK, text)
+    Image.new("RGB", (4, 4)).save(path, pnginfo=info)
+    return path
+
+
+def test_a_recipe_names_the_model_the_class_and_the_settings():
+    assert RECIPE.model == "tiny" and RECIPE.digest == pipeline().digest
+    assert (RECIPE.label, RECIPE.class_name, RECIPE.seed) == (1, "Rose", 2**63 - 1)
+    assert RECIPE.sampling == REQUEST.sampling
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_saved_picture_is_made_again_pixel_for_pixel(tmp_path, place):
+    picture = pipeline().run(Request(REQUEST.labels, REQUEST.seeds)).images[place]
+    recipe = Recipe.of(pipeline(), Request(REQUEST.labels, REQUEST.seeds), place)
+    recipe.save(picture, tmp_path / "picture.png")
+    found = Recipe.read(tmp_path / "picture.png")
+    assert found == recipe
+    assert pipeline().run(found.request(pipeline())).images[0].tobytes() == picture.tobytes()
+    with Image.open(tmp_path / "picture.png") as opened:
+        assert opened.tobytes() == picture.tobytes()
+
+
+def test_a_recipe_of_scales_with_one_seed_names_it_and_of_different_seeds_is_refused():
+    assert Recipe.of(pipeline(), Request((1,), ((7, 7, 7, 7),)), 0) == Recipe.of(pipeline(), Request((1,), (7,)), 0)
+    with pytest.raises(ValueError, match="drawn with different seeds: a recipe can hold only one"):
+        Recipe.of(pipeline(), Request((1,), ((7, 7, 7, 8),)), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Barberton Daisy", "barberton-daisy"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("C:\\CON.txt\0", "c-con-txt"),
+        ("x" * 5000, "x" * 60),
+        ("ab " * 5000, "ab-" * 19 + "ab"),
+        ("a" * 59 + "!" + "b", "a" * 59),
+        *((odd, "class-3") for odd in ("", "睡蓮", "..", "-", " \n", "🌷" * 3000)),
+    ],
+)
+def test_any_name_becomes_part_of_a_file_name(text, found):
+    assert slug(text, "class-3") == found
+    assert dataclasses.replace(RECIPE, class_name=text, label=3, seed=5).stem == f"{found}-seed-5"
+
+
+def test_json_gives_an_equal_recipe():
+    assert Recipe.from_json(RECIPE.to_json()) == RECIPE
+
+
+def test_a_name_outside_ascii_survives(tmp_path):
+    recipe = dataclasses.replace(RECIPE, class_name="Fleur-de-lis é 睡蓮")
+    recipe.save(Image.new("RGB", (4, 4)), tmp_path / "picture.png")
+    assert Recipe.read(tmp_path / "picture.png") == recipe
+
+
+def test_a_picture_of_another_model_says_which_to_load():
+    other = dataclasses.replace(RECIPE, model="roses", digest="ffffffffffff")
+    with pytest.raises(ValueError, match=r"made by the model roses \(ffffffffffff\).*tiny \(0123456789ab\).*Load that"):
+        other.request(pipeline())
+
+
+def test_a_png_without_recipe_says_so(tmp_path):
+    with pytest.raises(ValueError, match=r"plain\.png carries no recipe"):
+        Recipe.read(png(tmp_path / "plain.png", None))
+
+
+def test_a_jpeg_carries_no_recipe(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "photo.jpg")
+    with pytest.raises(ValueError, match=r"photo\.jpg carries no recipe"):
+        Recipe.read(tmp_path / "photo.jpg")
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(ValueError, match=r"gone\.png: there is no such file"):
+        Recipe.read(tmp_path / "gone.png")
+
+
+def test_a_file_that_is_no_picture_says_so(tmp_path):
+    (tmp_path / "notes.png").write_text("not a picture")
+    with pytest.raises(ValueError, match=r"notes\.png is not a picture"):
+        Recipe.read(tmp_path / "notes.png")
+
+
+def test_a_truncated_picture_says_so(tmp_path):
+    path = png(tmp_path / "cut.png", RECIPE.to_json())
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ValueError, match=r"cut\.png (is not a picture|carries no recipe)"):
+        Recipe.read(path)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)) + chunk(b"IDAT", b"x"),
+        chunk(b"IHDR", b"short"),
+        chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
+        + chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**21))),
+    ],
+    ids=["a giant", "a short header", "a text that unpacks to megabytes"],
+)
+def test_a_malicious_picture_says_so(tmp_path, chunks):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    with pytest.raises(ValueError, match=r"bad\.png is not a picture that can be read"):
+        Recipe.read(tmp_path / "bad.png")
+
+
+def changed(**values) -> str:
+    return json.dumps({**json.loads(RECIPE.to_json()), **values})
+
+
+def sampling(**values) -> str:
+    return changed(sampling={**dataclasses.asdict(RECIPE.sampling), **values})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "3", "null", '"text"', "{}"),
+        *(changed(colour="red"), changed(sampling=None), sampling(cfg=4.0)),
+        *(changed(label="1"), changed(seed=1.5), changed(seed=None), changed(model=3)),
+        *(sampling(top_k=3.5), sampling(guidance="4"), sampling(smooth="no")),
+    ],
+)
+def test_a_damaged_recipe_says_so(tmp_path, text):
+    with pytest.raises(ValueError, match="The recipe in this picture is damaged"):
+        Recipe.read(png(tmp_path / "damaged.png", text))
+
+
+@pytest.mark.parametrize("wrong", [{"guidance": 99.0}, {"temperature": -1.0}, {"top_k": -5}, {"top_p": float("nan")}])
+def test_a_recipe_with_settings_out_of_range_names_the_setting(tmp_path, wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} .* out of range: choose"):
+        Recipe.read(png(tmp_path / "wrong.png", sampling(**wrong)))
+
+
+def test_a_recipe_with_a_seed_or_label_out_of_range_is_refused():
+    with pytest.raises(ValueError, match="seed -1 is out of range"):
+        Recipe.from_json(changed(seed=-1)).request(pipeline())
+    with pytest.raises(ValueError, match="this model has classes 0 to 6"):
+        pipeline().steps(Recipe.from_json(changed(label=10**30)).request(pipeline()))
+
+
+def test_whole_numbers_may_stand_for_fractions():
+    assert Recipe.from_json(sampling(guidance=2)).sampling.guidance == 2
+
+
+def edited(**values) -> str:
+    settings = dataclasses.asdict(Settings())
+    whole = {"photo": "0" * 16, "mask": "1" * 16, "settings": settings, "extend": [0, 0, 0, 0], "boxes": []}
+    return changed(edited={**whole, **values})
+
+
+def set_to(**values) -> str:
+    return edited(settings={**dataclasses.asdict(Settings()), **values})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(edited(photo=3), edited(extend=[1, 2, 3]), edited(extend=[0, 0, 0, 1.5]), edited(extend=[0, 0, 0, 10**12])),
+        *(edited(boxes=[[1, 2]]), edited(boxes=3), edited()[:-3], set_to(fil="mean")),
+        *(set_to(follow=1), edited(settings={"fill": "mean"}), edited(settings=None)),
+        *(changed(edited={"photo": "0"}), changed(edited=7)),
+    ],
+)
+def test_a_damaged_recipe_of_an_edit_says_so(tmp_path, text):
+    assert Recipe.from_json(edited()).edited.settings == Settings()
+    with pytest.raises(ValueError, match="The recipe in this picture is damaged"):
+        Recipe.read(png(tmp_path / "damaged.png", text))
+
+
+def test_a_recipe_of_an_edit_with_settings_out_of_range_names_the_setting(tmp_path):
+    with pytest.raises(ValueError, match="a context of 1 to"):
+        Recipe.read(png(tmp_path / "wrong.png", set_to(context=99.0)))
+
+
+def test_an_edit_made_before_detail_could_be_borrowed_is_made_again_without_it():
+    values = dataclasses.asdict(Settings(feather=7))
+    del values["detail"]
+    assert Recipe.from_json(edited(settings=values)).edited.settings == Settings(feather=7, detail=False)
+
+
+@pytest.mark.parametrize("field", sorted({field.name for field in dataclasses.fields(Settings)} - {"detail"}))
+def test_an_edit_whose_recipe_lacks_a_setting_is_not_guessed_at(field):
+    values = dataclasses.asdict(Settings())
+    del values[field]
+    with pytest.raises(ValueError, match="The recipe in this picture is damaged"):
+        Recipe.from_json(edited(settings=values))
+
+
+@pytest.mark.parametrize("extend", [(0, 0, 0, 0), (0, 0, 9, 0)])
+@pytest.mark.parametrize("box", [Box(40, 0, 20), Box(2, 2, 8)])
+def test_boxes_lie_where_they_lay_on_the_photo_as_it_was_extended(extend, box):
+    photo, painted = np.zeros((16, 41, 3), np.uint8), np.ones((16, 41), bool)
+    plain = Edit(photo, painted, (1,), (2,))
+    whole = onward(plain, *extend) if any(extend) else plain
+    recipe = Recipe.of_edit(pipeline(), dataclasses.replace(whole, boxes=(box,)), 0)
+    again = Recipe.from_json(recipe.to_json()).edit(pipeline(), photo, painted)
+    assert again.boxes == (box,) and again.extend == extend and again.mask.shape == whole.mask.shape
+
+
+def test_a_recipe_with_a_box_off_the_photo_is_refused():
+    photo, painted = np.zeros((16, 41, 3), np.uint8), np.ones((16, 41), bool)
+    recipe = Recipe.of_edit(pipeline(), Edit(photo, painted, (1,), (2,)), 0)
+    wrong = dataclasses.replace(recipe, edited=dataclasses.replace(recipe.edited, boxes=((50, 0, 9),)))
+    with pytest.raises(ValueError, match="the box 50, 0, 9 misses the photo of 41 x 16 pixels"):
+        Recipe.from_json(wrong.to_json()).edit(pipeline(), photo, painted)

@@ -1,0 +1,130 @@
+"""Laws of every training: a resumed run repeats an unbroken one, parts of a batch add up, a stop is saved."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from support.tasks import (
+    ROUNDING,
+    SETTINGS,
+    SMOOTH,
+    assert_same,
+    curve,
+    decoder_task,
+    refining_task,
+    tokenizer_task,
+    trained,
+    transformer_task,
+)
+
+from var_core.training.trainer import Budget, Optimisation, Trainer, load_state
+
+
+@pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task, refining_task])
+def test_a_resumed_run_repeats_an_unbroken_one_exactly(make, folder, tmp_path):
+    whole = trained(make(folder), tmp_path / "whole", steps=4)
+    trained(make(folder), tmp_path / "broken", steps=2)
+    assert_same(whole, trained(make(folder), tmp_path / "broken", steps=2, resume=True))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_batch_in_parts_is_trained_on_like_a_whole_one(name, folder, tmp_path):
+    whole = curve(SMOOTH[name](folder), tmp_path, steps=5)
+    parts = curve(SMOOTH[name](folder, replace(SETTINGS, accumulate=4)), tmp_path, steps=5)
+    assert parts == pytest.approx(whole, rel=ROUNDING[name])
+
+
+@pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task])
+def test_every_weight_that_is_trained_gets_a_gradient(make, folder):
+    task = make(folder)
+    loss, _ = task.loss(0, slice(0, 4))
+    loss.backward()
+    assert all(weight.grad is not None for weight in task.model.parameters() if weight.requires_grad)
+
+
+def test_the_shares_of_all_processes_are_the_batch():
+    settings = Optimisation(batch=24, accumulate=3)
+    found = [share for rank in range(4) for share in settings.shares(rank, 4)]
+    assert [row for share in found for row in range(24)[share]] == list(range(24)) and len(found) == 12
+    assert Optimisation(batch=5).shares(0, 1) == [slice(0, 5)]
+
+
+def test_uneven_shares_are_refused():
+    with pytest.raises(ValueError, match=r"batch 10 does not divide by 4 processes x 2 parts: .* such as 16"):
+        Optimisation(batch=10, accumulate=2).shares(0, 4)
+    with pytest.raises(ValueError, match="accumulate 0: choose 1 part or more"):
+        Optimisation(accumulate=0)
+
+
+def test_a_trainer_that_is_asked_to_stop_ends_its_step_and_saves_alone(folder, tmp_path):
+    trainer = Trainer(transformer_task(folder), tmp_path)
+    for row in trainer.run(Budget(steps=50)):
+        if row["step"] == 2:
+            trainer.stop()
+    assert trainer.step == load_state(tmp_path, "transformer")["step"] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+
+
+def test_figures_that_cannot_be_told_leave_no_state_that_says_all_is_done(folder, tmp_path, monkeypatch):
+    trainer = Trainer(transformer_task(folder), tmp_path)
+    monkeypatch.setattr(trainer.task, "report", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(trainer.run(Budget(steps=2)))
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_gradients_that_are_not_finite_end_the_run_and_change_nothing(folder, tmp_path, monkeypatch):
+    trainer = Trainer(transformer_task(folder), tmp_path)
+    trainer.update(1.0)
+    before, loss = {name: weight.clone() for name, weight in trainer.task.model.state_dict().items()}, trainer.task.loss
+
+    def broken(*asked):
+        found, measured = loss(*asked)
+        return found * float("nan"), measured
+
+    monkeypatch.setattr(trainer.task, "loss", broken)
+    with pytest.raises(ValueError, match=r"gradients of step 2 are not finite.*--rate"):
+        trainer.update(1.0)
+    assert_same(before, trainer.task.model.state_dict())
+
+
+def test_bfloat16_keeps_the_weights_in_float32_and_comes_close(folder, tmp_path):
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        task = transformer_task(folder)
+        task.model.head.weight.data.normal_(std=0.5)  # else its answers do not depend on what it sees
+        task.optimisation = replace(SETTINGS, precision=precision)
+        losses[precision] = Trainer(task, tmp_path).update(1.0)["loss"]
+        assert all(p.dtype == torch.float32 for p in task.model.parameters())
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bfloat16"] != losses["float32"]
+
+
+def test_the_learning_rate_falls_to_zero_over_the_tail_only():
+    budget = Budget(steps=100, decay=0.2)
+    assert [round(budget.gain(used), 6) for used in (0.0, 0.8, 0.9, 1.0)] == [1.0, 1.0, 0.5, 0.0]
+    assert Budget(steps=100).gain(0.99) == 1.0
+
+
+def test_no_state_is_a_clear_error(tmp_path):
+    with pytest.raises(ValueError, match=r"state\.pt"):
+        load_state(tmp_path, "tokenizer")
+
+
+def test_muon_trains_the_matrices_of_the_blocks_alone_and_goes_on(folder, tmp_path):
+    settings = replace(SETTINGS, muon=True)
+    whole = trained(transformer_task(folder, settings), tmp_path / "whole", steps=4)
+    trained(transformer_task(folder, settings), tmp_path / "broken", steps=2)
+    assert_same(whole, trained(transformer_task(folder, settings), tmp_path / "broken", steps=2, resume=True))
+    matrices = [weight.shape for weight in transformer_task(folder).model.blocks.parameters() if weight.ndim == 2]
+    assert [state["momentum_buffer"].shape for state in whole["muon"]["state"].values()] == matrices
+    assert len(whole["optimizer"]["state"]) == len(whole["model"]) - len(matrices)
+    (muon,), (rest, _) = whole["muon"]["param_groups"], whole["optimizer"]["param_groups"]
+    assert muon["lr"] == pytest.approx(3 * rest["lr"]) and muon["adjust_lr_fn"] == "match_rms_adamw"
+
+
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_run_goes_on_only_with_the_optimiser_it_was_begun_with(folder, tmp_path, muon):
+    trained(transformer_task(folder, replace(SETTINGS, muon=not muon)), tmp_path, steps=1)
+    with pytest.raises(ValueError, match=f"was begun {'without' if muon else 'with'} Muon"):
+        trained(transformer_task(folder, replace(SETTINGS, muon=muon)), tmp_path, steps=1, resume=True)

@@ -1,0 +1,206 @@
+"""The menu of models: what it says, and that another model takes the place of the one that is loaded."""
+
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from support import tiny
+
+import app
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.sampling import Sampling
+from var_core.inspection.atlas import path_for
+from var_core.weights import checkpoints
+from var_core.weights.convert import Progress
+from var_core.weights.registry import MODELS
+from var_studio.shared import models as screen
+from var_studio.shared.models import Handlers, Menu, Models
+from var_studio.shared.run import Brake
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Models:
+    """Two models of other weights in a folder; the first is loaded."""
+    for name, seed in (("first", 0), ("second", 1)):
+        tiny.write(tmp_path, seed).rename(tmp_path / f"{name}.safetensors")
+    return Models(Pipeline.load("first", device="cpu", folder=tmp_path), "cpu", tmp_path)
+
+
+@pytest.fixture
+def handlers(models: Models) -> Handlers:
+    return Handlers(models)
+
+
+def test_those_that_are_here_come_first(models: Models):
+    assert models.names == ["first", "second", *MODELS]
+    assert models.here("second") and not models.here("var-d16")
+
+
+def test_another_model_takes_the_place_and_the_old_one_is_freed(models: Models):
+    old, var, slot = models.pipe.digest, weakref.ref(models.pipe.var), models.slot
+    models.change("second")
+    gc.collect()
+    assert models.pipe.digest != old and var() is None and models.slot is not slot
+
+
+@pytest.mark.parametrize("name", ["missing", "broken", "var-d16"])
+def test_the_loaded_model_stays_if_another_one_fails(models: Models, name: str):
+    (models.folder / "broken.safetensors").write_bytes(b"nothing")
+    old = models.pipe.digest
+    with pytest.raises(ValueError):
+        models.change(name)
+    assert models.pipe.digest == old
+
+
+def test_the_loaded_model_comes_back_if_another_one_fails_half_way(models: Models):
+    path = models.folder / "second.safetensors"
+    loaded = checkpoints.load(str(path))
+    checkpoints.save(path, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var.blocks[0])  # lacks the rest
+    old = models.pipe.digest
+    with pytest.raises(ValueError, match="lack"):
+        models.change("second")
+    assert models.pipe.digest == old
+
+
+def test_the_loaded_model_comes_back_if_memory_is_short_for_another_one(models: Models, monkeypatch):
+    old, load = models.pipe.digest, Pipeline.load
+
+    def short(name, **how):
+        if name == "second":
+            raise RuntimeError("out of memory\nand so on")
+        return load(name, **how)
+
+    monkeypatch.setattr(Pipeline, "load", short)
+    with pytest.raises(ValueError, match=r"second could not be loaded \(out of memory\)"):
+        models.change("second")
+    assert models.pipe.digest == old
+
+
+def test_a_model_with_a_damaged_atlas_is_not_taken(models: Models):
+    path_for(models.folder / "second.safetensors").write_bytes(b"nothing")
+    old, slot = models.pipe.digest, models.slot
+    with pytest.raises(ValueError, match="atlas"):
+        models.change("second")
+    assert models.pipe.digest == old and models.atlas is None and models.slot is not slot
+
+
+def test_who_needs_the_model_waits_for_one_that_is_being_loaded(models: Models, monkeypatch: pytest.MonkeyPatch):
+    begun, go_on, load = threading.Event(), threading.Event(), Pipeline.load
+
+    def slow(name, **how):
+        begun.set()
+        assert go_on.wait(30)
+        return load(name, **how)
+
+    monkeypatch.setattr(Pipeline, "load", slow)
+    with ThreadPoolExecutor() as threads:
+        changing = threads.submit(models.change, "second")
+        assert begun.wait(30)
+        monkeypatch.setattr(screen, "PATIENCE", 0.0)
+        with pytest.raises(gr.Error, match="being loaded"):
+            models.looks  # noqa: B018
+        monkeypatch.setattr(screen, "PATIENCE", 30.0)
+        waiting = threads.submit(lambda: models.name)
+        go_on.set()
+        changing.result()
+        assert waiting.result() == "second"
+
+
+def test_no_model_at_all_is_said(models: Models):
+    (models.folder / "first.safetensors").unlink()
+    path = models.folder / "second.safetensors"
+    loaded = checkpoints.load(str(path))
+    checkpoints.save(path, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var.blocks[0])  # lacks the rest
+    with pytest.raises(ValueError, match="lack"):
+        models.change("second")
+    with pytest.raises(gr.Error, match="start the app again"):
+        models.pipe  # noqa: B018
+
+
+def test_what_is_not_here_is_described_before_anything_starts(handlers: Handlers):
+    view = handlers.choose("var-d30")
+    assert "2.01 billion parameters" in view.about and "To download: 8." in view.about and "FID 1.92" in view.about
+    assert view.get.visible and not view.load.visible
+
+
+def test_a_tokenizer_that_is_here_need_not_be_downloaded_and_this_is_said(handlers: Handlers, monkeypatch):
+    monkeypatch.setattr("var_core.weights.download.lender_of", lambda *_: "var-d16")
+    about = handlers.choose("var-d20").about
+    assert "To download: 2.4 GB (the tokenizer is that of var-d16, which is here); on disk afterwards: 2.8 GB." in about
+
+
+def test_what_does_not_fit_is_said(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("var_core.weights.registry.free_memory", lambda _device: 1_000_000_000)
+    assert "memory" in handlers.choose("var-d16").about and "It fits" not in handlers.choose("var-d16").about
+
+
+def test_what_is_here_can_be_loaded(handlers: Handlers):
+    view = handlers.choose("second")
+    assert view.load.visible and view.load.interactive and not view.get.visible
+    *_, (header, *menu) = handlers.load("second")
+    assert "tiny" in header and Menu(*menu).bar == screen.runs.bar("second is loaded.", 1.0)
+
+
+def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    closed, brake = [], Brake()
+
+    def fetch(model, folder):
+        try:
+            for done in range(5):
+                yield Progress("download", model.file, done * 10**6, 5 * 10**6, 1.0 + done)
+        finally:
+            closed.append(folder)
+
+    monkeypatch.setattr(screen, "fetch", fetch)
+    running = handlers.get("var-d16", brake)
+    assert "Connecting" in next(running).bar
+    next(running)
+    assert "downloading var_d16.pth: 1.0 MB of 5.0 MB" in next(running).bar
+    brake.pull()
+    (last,) = running
+    assert "goes on from here" in last.bar and closed == [handlers.models.folder] and last.get.visible
+
+
+def test_a_failed_download_is_answered(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+    def fetch(*_):
+        raise ValueError("no network: try later")
+        yield
+
+    monkeypatch.setattr(screen, "fetch", fetch)
+    with pytest.raises(gr.Error, match="no network"):
+        list(handlers.get("var-d16", Brake()))
+    assert handlers.failed("var-d16").get.visible
+
+
+def test_the_published_models_draw_as_their_authors_say(models: Models):
+    assert models.looks == Sampling()  # the tiny one says nothing of it
+    assert MODELS["var-d16"].spec.looks.top_k == 900
+
+
+def test_the_page_has_a_menu_only_where_visitors_may_choose():
+    for choose in (True, False):
+        page = app.build(tiny.pipeline(), choose=choose)
+        names = {block.elem_id for block in page.blocks.values()}
+        assert ("model" in names) is choose
+        assert "visit" in {fn.name for fn in page.fns.values()}
+
+
+@pytest.mark.parametrize(
+    ("flags", "choose"),
+    [
+        ([], True),
+        (["--host", "0.0.0.0"], False),
+        (["--share"], False),
+        (["--share", "--allow-models"], True),
+    ],
+)
+def test_models_can_be_chosen_by_those_who_started_the_app(flags, choose, monkeypatch: pytest.MonkeyPatch):
+    told = []
+    monkeypatch.setattr(app, "load", lambda *_, **__: None)
+    monkeypatch.setattr(app, "build", lambda _pipe, _device, may, **_: told.append(may))
+    monkeypatch.setattr(app, "serve", lambda *_: None)
+    assert app.main(flags) == 0 and told == [choose]

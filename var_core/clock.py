@@ -1,0 +1,22 @@
+"""How long work takes, on whatever device it runs."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds that a call takes, a GPU's queue included."""
+    began = time.perf_counter()
+    work()
+    wait_for(device)
+    return time.perf_counter() - began
+
+
+def wait_for(device: torch.device) -> None:
+    """Until a device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,1 @@
+"""Editing a photo through masked token maps: canvas, borrowed texture, edit."""

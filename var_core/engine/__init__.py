@@ -1,0 +1,1 @@
+"""The loop that makes every picture: plan, sampling, prefix cache, progress, pipeline."""

@@ -1,0 +1,284 @@
+"""A loaded model, and what one asks of it. The only place where pictures, devices and networks meet."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from ..config import ModelSpec
+from ..device_memory import fitting, free_memory, picture_bytes, portions
+from ..images import from_pil, to_float, to_pil, to_uint8
+from ..nn.layers import compile_block, pack, to_int8
+from ..schedule import Schedule
+from ..weights import checkpoints
+from . import sampling
+from .plan import Plan
+from .prefix_cache import Memory
+from .progress import Growth
+from .sampling import Sampling, Seed, Step
+
+INT8 = "int8"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Pictures to make: one label and one `Seed` each; `plan` None means that all tokens are free."""
+
+    labels: tuple[int, ...]
+    seeds: tuple[Seed, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    plan: Plan | None = None
+
+    def __post_init__(self):
+        if not self.labels or len(self.labels) != len(self.seeds):
+            raise ValueError(f"{len(self.labels)} labels and {len(self.seeds)} seeds: give one seed to each label.")
+        if self.plan is not None and self.plan.batch != len(self.labels):
+            raise ValueError(f"a plan for {self.plan.batch} pictures, but {len(self.labels)} labels.")
+        for seed in (number for one in self.seeds for number in (one if isinstance(one, tuple) else (one,))):
+            if not 0 <= seed < 2**63:
+                raise ValueError(f"seed {seed} is out of range: choose 0 to {2**63 - 1}.")
+
+    def part(self, rows: slice) -> "Request":
+        """The request for some of its pictures."""
+        plan = None if self.plan is None else self.plan.part(rows)
+        return Request(self.labels[rows], self.seeds[rows], self.sampling, plan)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Finished pictures and the steps that led to them."""
+
+    images: list[Image.Image]
+    steps: tuple[Step, ...]
+
+    @property
+    def tokens(self) -> list[Tensor]:
+        """The pyramid: K maps (B, L_k)."""
+        return [step.tokens for step in self.steps]
+
+
+class Pipeline:
+    """A model on a device, ready to use from several threads: a run keeps its state to itself."""
+
+    def __init__(self, loaded: checkpoints.Loaded, device: str = "cpu", dtype: str = "auto", compiled: bool = False):
+        self.spec: ModelSpec = loaded.spec
+        self.digest, self.path = loaded.digest, loaded.path
+        self.device = torch.device(device)
+        self.tokenizer = loaded.tokenizer.to(self.device)
+        for name, part in self.tokenizer.named_children():
+            if name != "encoder":  # see `features`
+                part.to(memory_format=torch.channels_last)
+        self.preview_map = loaded.preview.to(self.device)
+        self.var = loaded.var.to(self.device)
+        if dtype == INT8 and compiled:
+            raise ValueError("int8 and torch.compile do not go together: choose one of them.")
+        if dtype == INT8:
+            to_int8(self.var.blocks)
+        if compiled:
+            for block in self.var.blocks:
+                compile_block(block)
+        elif self.device.type == "cpu":
+            pack(self.var)
+        self.schedule = Schedule.of(self.spec.tokenizer)
+
+    @classmethod
+    def load(
+        cls,
+        name: str = checkpoints.DEFAULT,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        compiled: bool = False,
+        folder: Path = checkpoints.FOLDER,
+    ):
+        """A model by name or path, on "auto", "cpu", "cuda" or "mps". ValueError if either cannot be had.
+
+        `dtype` is that of the products in the transformer's blocks; all else is float32. See `pick_dtype`; for
+        `compiled` see `compile_block`.
+        """
+        place = pick_device(device)
+        return cls(checkpoints.load(name, folder, pick_dtype(dtype, place), place), place, dtype, compiled)
+
+    @torch.inference_mode()
+    def encode(self, image: Image.Image) -> list[Tensor]:
+        """A square picture, resized to S -> its pyramid, K maps (1, L_k)."""
+        return self.pyramids(from_pil([image], self.spec.tokenizer.image_side))
+
+    @torch.inference_mode()
+    def pyramids(self, images: Tensor) -> list[Tensor]:
+        """Pictures (B, 3, S, S) in [-1, 1] -> K maps (B, L_k)."""
+        return self.tokenizer.quantizer.tokens(self.features(images))
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Tensor:
+        """Pictures (B, 3, S, S) in [-1, 1] -> f (B, C, s_K, s_K), where the model is.
+
+        Of a large model the encoder is but mapped from its file until it is needed here, and then laid out for speed.
+        """
+        self.tokenizer.encoder.to(memory_format=torch.channels_last)  # no work but the first time
+        return self.tokenizer.features(images.to(self.device))
+
+    @torch.inference_mode()
+    def inpainting(
+        self, pictures: Tensor, cover: Tensor, min_cover: float, first_free_scale: int, follow: bool
+    ) -> Plan:
+        """The plan that repaints what `cover` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`.
+
+        Each is encoded alone, so that none depends on its neighbours.
+        """
+        f = torch.cat([self.features(to_float(one[None])) for one in pictures])
+        tokens = self.tokenizer.quantizer.tokens(f)
+        return Plan.inpaint(
+            tokens,
+            cover.to(self.device),
+            self.schedule,
+            min_cover=min_cover,
+            first_free_scale=first_free_scale,
+            target=f if follow else None,
+        )
+
+    def decode(self, f_hat: Tensor) -> list[Image.Image]:
+        """f_hat (B, C, s_K, s_K) -> B pictures of side S."""
+        return [Image.fromarray(picture) for picture in self.pixels(f_hat)]
+
+    @torch.inference_mode()
+    def pixels(self, f_hat: Tensor) -> np.ndarray:
+        """As `decode`, uint8 (B, S, S, 3); one at a time, so that none depends on its neighbours."""
+        return np.stack([to_uint8(self.tokenizer.decode(one[None]))[0].numpy() for one in f_hat])
+
+    @torch.inference_mode()
+    def reconstruct(self, tokens: list[Tensor]) -> list[Image.Image]:
+        """A whole pyramid, K maps (B, L_k) -> B pictures, without the transformer."""
+        return self.decode(self.summed(tokens))
+
+    @torch.inference_mode()
+    def summed(self, tokens: Sequence[Tensor]) -> Tensor:
+        """f_hat (B, C, s_K, s_K) of a whole pyramid, K maps (B, L_k)."""
+        return self.tokenizer.quantizer.features([t.to(self.device) for t in tokens])
+
+    @torch.inference_mode()
+    def preview(self, f_hat: Tensor) -> list[Image.Image]:
+        """f_hat (B, C, s_K, s_K) -> B small pictures, at a hundredth of `decode`'s cost."""
+        return to_pil(self.preview_map(f_hat))
+
+    @torch.inference_mode()
+    def surprise(self, tokens: list[Tensor], labels: Tensor) -> Tensor:
+        """Cross-entropy in nats of every token of pyramids, K maps (B, L_k), given all coarser ones: (B, L).
+
+        `labels` int64 (B,).
+        """
+        given = [t.to(self.device) for t in tokens]
+        logits = self.var(labels.to(self.device), self.tokenizer.quantizer.teacher_input(given))
+        return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
+
+    def steps(self, request: Request, memory: Memory | None = None) -> Iterator[Step]:
+        """Make the request's pictures in one pass, scale by scale; closing the iterator stops within one scale.
+
+        A `memory` of an earlier run saves what this one would compute again; see `Memory`.
+        """
+        self._check(request)
+        plan = request.plan or Plan.free(self.schedule, len(request.labels))
+        return sampling.steps(
+            self.var,
+            self.tokenizer.quantizer,
+            torch.tensor(request.labels),
+            request.seeds,
+            request.sampling,
+            plan,
+            memory,
+        )
+
+    def _check(self, request: Request) -> None:
+        """ValueError unless this model can do it."""
+        if not 0 <= min(request.labels) <= max(request.labels) <= self.spec.transformer.null_label:
+            raise ValueError(
+                f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
+                f"and {self.spec.transformer.null_label} for no class."
+            )
+        for seed in request.seeds:
+            if isinstance(seed, tuple) and len(seed) != len(self.schedule):
+                raise ValueError(
+                    f"{len(seed)} seeds for a picture of {len(self.schedule)} scales: give one, or as many."
+                )
+        if request.plan is not None:
+            self._check_plan(request.plan)
+
+    def _check_plan(self, plan: Plan) -> None:
+        if (found := [t.shape[1] for t in plan.tokens]) != list(self.schedule.lengths):
+            raise ValueError(f"a plan for {found} tokens, but this model has {list(self.schedule.lengths)}.")
+        last = self.spec.tokenizer.vocabulary - 1
+        for scale, (tokens, keep) in enumerate(zip(plan.tokens, plan.keep, strict=True)):
+            for token in tokens[keep & ((tokens < 0) | (tokens > last))].tolist():
+                raise ValueError(f"token {token} at scale {scale} is not in the codebook: choose 0 to {last}.")
+
+    def at_once(self, request: Request, free: int | None = None) -> int:
+        """How many of a request's pictures may share a pass, at least 1: as many as need no more than `free` bytes.
+
+        By default those that are free where the model is.
+        """
+        some = any(label != self.spec.transformer.null_label for label in request.labels)
+        branches = 2 if some and request.sampling.guidance else 1
+        number = self.var.position_embedding.element_size()  # that of keys and values
+        each = picture_bytes(self.spec, self.schedule.lengths, branches, request.sampling.smooth, number)
+        most = fitting(each, free_memory(self.device.type) if free is None else free)
+        return min(most, len(request.labels))
+
+    def grow(self, request: Request, free: int | None = None) -> Iterator[Growth]:
+        """Make the request's pictures, step by step; where memory is short, one part of them after another.
+
+        Each is the same picture however they are parted. Closing the iterator stops within one scale; `free` is as in
+        `at_once`.
+        """
+        self._check(request)
+        begun: tuple[tuple[Step, ...], ...] = ()
+        parts = portions(len(request.labels), self.at_once(request, free))
+        for rows in parts:
+            steps: tuple[Step, ...] = ()
+            for step in self.steps(request.part(rows)):
+                steps = (*steps, step)
+                yield Growth((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
+            begun = (*begun, steps)
+
+    def run(self, request: Request, free: int | None = None) -> Result:
+        """All steps of a request, and its pictures; see `grow`."""
+        *_, done = self.grow(request, free)
+        return Result(self.decode(done.f_hat), done.steps)
+
+
+def use_threads(count: int) -> None:
+    """Let the CPU's work use so many threads; ValueError unless that is 1 or more."""
+    if count < 1:
+        raise ValueError(f"threads {count} is out of range: choose 1 or more.")
+    torch.set_num_threads(count)
+
+
+def pick_dtype(name: str, device: str) -> torch.dtype:
+    """The type in which weights of the transformer's blocks are loaded.
+
+    "auto" is float16 on "cuda", as the authors of VAR sample, and float32 elsewhere; others by their names. "int8", for
+    the CPU alone, rounds them after loading: faster products, a quarter of the memory, nearly the same pictures.
+    """
+    types = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16, INT8: torch.float32}
+    if name == "auto":
+        return torch.float16 if device == "cuda" else torch.float32
+    if name not in types:
+        raise ValueError(f"dtype '{name}' is not known. Choose auto, or one of: {', '.join(types)}.")
+    if name == INT8 and device != "cpu":
+        raise ValueError(f"int8 is for the CPU, not for {device}: choose auto, or add --device cpu.")
+    return types[name]
+
+
+def pick_device(name: str) -> str:
+    """ "auto" takes the best there is; a device that is not there raises ValueError."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, available in there.items() if available)
+    if not there.get(name, False):
+        usable = ", ".join(device for device, available in there.items() if available)
+        raise ValueError(f"Device '{name}' is not available here. Choose auto, or one of: {usable}.")
+    return name

@@ -1,0 +1,162 @@
+"""Which tokens are given and which are free, at each scale: a task is a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from ..schedule import Schedule, averaging
+
+if TYPE_CHECKING:
+    from ..nn.quantizer import Quantizer
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device; nobody waits until it has arrived on a GPU."""
+    if device.type != "cuda" or tensor.is_cuda:
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """K maps of tokens (B, L_k) int64, and of `keep` (B, L_k) bool: True = given. Other tokens are not read.
+
+    With a `target`, features f (B, C, s_K, s_K), given tokens follow it: at each scale they are quantized anew from
+    what the run has left of it, so that they correct what drawn neighbours have spilt over them. `tokens` then only say
+    what they would be if nothing were drawn.
+    """
+
+    tokens: tuple[Tensor, ...]
+    keep: tuple[Tensor, ...]
+    target: Tensor | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        object.__setattr__(self, "keep", tuple(self.keep))
+        shapes, others = [t.shape for t in self.tokens], [t.shape for t in self.keep]
+        if shapes != others:
+            raise ValueError(f"plan with tokens of shapes {shapes} but keep of shapes {others}: they must be equal.")
+
+    @property
+    def batch(self) -> int:
+        return len(self.tokens[0])
+
+    @property
+    def kept(self) -> Tensor:
+        """All of `keep` in one sequence, bool (B, L)."""
+        return torch.cat(self.keep, 1)
+
+    def to(self, device: torch.device) -> Plan:
+        """The same plan on a device."""
+        target = None if self.target is None else moved(self.target, device)
+        return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target)
+
+    def part(self, rows: slice) -> Plan:
+        """The same plan for some of its pictures."""
+        target = None if self.target is None else self.target[rows]
+        return Plan([t[rows] for t in self.tokens], [k[rows] for k in self.keep], target)
+
+    def given(self, quantizer: Quantizer, f_hat: Tensor, scale: int) -> Tensor:
+        """Tokens (B, L_k) to use at a scale where `keep` says so; f_hat (B, C, s_K, s_K) of the coarser scales."""
+        if self.target is None:
+            return self.tokens[scale]
+        return quantizer.nearest(quantizer.pool(self.target - f_hat, scale), scale)
+
+    @classmethod
+    def joined(cls, plans: Sequence[Plan]) -> Plan:
+        """Plans of one schedule as one batch, in order; all must have a target, or none."""
+        targets = [plan.target for plan in plans if plan.target is not None]
+        if len(targets) not in (0, len(plans)):
+            raise ValueError(f"{len(targets)} of {len(plans)} plans have a target: join those with and those without.")
+        tokens = [torch.cat(maps) for maps in zip(*(plan.tokens for plan in plans), strict=True)]
+        keep = [torch.cat(maps) for maps in zip(*(plan.keep for plan in plans), strict=True)]
+        return cls(tokens, keep, torch.cat(targets) if targets else None)
+
+    @classmethod
+    def free(cls, schedule: Schedule, batch: int) -> Plan:
+        """Nothing is given: generation."""
+        tokens = [torch.zeros((batch, length), dtype=torch.int64) for length in schedule.lengths]
+        return cls(tokens, [torch.zeros_like(t, dtype=torch.bool) for t in tokens])
+
+    @classmethod
+    def resume(cls, tokens: list[Tensor], scale: int) -> Plan:
+        """Keep the scales before `scale`, draw from there on; `len(tokens)` keeps all: reconstruction."""
+        if type(scale) is not int or not 0 <= scale <= len(tokens):
+            raise ValueError(f"resume at scale {scale}: choose 0 (draw all) to {len(tokens)} (keep all).")
+        return cls(tokens, [torch.full_like(t, k < scale, dtype=torch.bool) for k, t in enumerate(tokens)])
+
+    @classmethod
+    def resample(
+        cls, tokens: list[Tensor], scale: int, positions: Tensor, later: Literal["free", "keep"] = "free"
+    ) -> Plan:
+        """Draw one scale's tokens at `positions` (n,) anew; later scales are drawn anew too ("free"), or kept."""
+        if later not in ("free", "keep"):
+            raise ValueError(f"later '{later}': choose free or keep.")
+        _check(scale, positions, tokens)
+        keep = [torch.full_like(t, k <= scale or later == "keep", dtype=torch.bool) for k, t in enumerate(tokens)]
+        keep[scale][:, positions] = False
+        return cls(tokens, keep)
+
+    @classmethod
+    def inpaint(
+        cls,
+        tokens: list[Tensor],
+        cover: Tensor,
+        schedule: Schedule,
+        *,
+        min_cover: float,
+        first_free_scale: int,
+        target: Tensor | None = None,
+    ) -> Plan:
+        """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
+
+        `cover` (S, S) in [0, 1] is the share of each pixel that is to be repainted. A token is free if more than
+        `min_cover` of its cell is covered; before `first_free_scale` only if all of it is (where steps are cells, none
+        is coarse, and this plays no part). Where a mask is too thin for that, the most covered cells of the finest
+        scale are free, so that what is painted always changes.
+        """
+        if not (0 <= min_cover <= 1 and 0 <= first_free_scale <= len(schedule)):
+            raise ValueError(
+                f"min_cover {min_cover}, first_free_scale {first_free_scale}: choose a cover of 0 to 1 and a scale of "
+                f"0 to {len(schedule)}."
+            )
+        strict, freed = 0 if schedule.by_cell else first_free_scale, []
+        for scale, side in enumerate(schedule.sides):
+            weights = averaging(len(cover), side).to(cover)
+            share = (weights @ cover @ weights.T).flatten()  # (side * side,)
+            most = min_cover if scale >= strict else 1.0
+            free = share > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
+            if scale == len(schedule.sides) - 1 and not free.any():
+                free = share > max(0.5 * float(share.max()), 1e-6)
+            freed.append(free)
+        kept = ~torch.cat(freed)[None].to(tokens[0].device)  # (1, L), cell by cell
+        keep = [part.expand_as(given) for part, given in zip(schedule.visit(kept), tokens, strict=True)]
+        return cls(tokens, keep, target)
+
+    def replace(self, scale: int, positions: Tensor, values: Tensor) -> Plan:
+        """This plan with the tokens of one scale at `positions` (n,) given as `values` (n,) in every picture.
+
+        A plan that followed a target keeps the tokens that it holds from then on.
+        """
+        _check(scale, positions, self.tokens)
+        tokens, keep = self.tokens[scale].clone(), self.keep[scale].clone()
+        tokens[:, positions], keep[:, positions] = values, True
+        return Plan(_with(self.tokens, scale, tokens), _with(self.keep, scale, keep))
+
+
+def _check(scale: int, positions: Tensor, tokens: Sequence[Tensor]) -> None:
+    """ValueError unless a scale and positions (n,) in it are there."""
+    if not 0 <= scale < len(tokens):
+        raise ValueError(f"scale {scale}: choose 0 to {len(tokens) - 1}.")
+    last = tokens[scale].shape[1] - 1
+    if len(positions) and not 0 <= int(positions.min()) <= int(positions.max()) <= last:
+        raise ValueError(f"positions {positions.tolist()}: scale {scale} has 0 to {last}.")
+
+
+def _with(values: tuple[Tensor, ...], place: int, value: Tensor) -> tuple[Tensor, ...]:
+    return (*values[:place], value, *values[place + 1 :])

@@ -1,0 +1,106 @@
+"""Reading scale by scale with the transformer: for a plain run, or with a memory that the next run takes up."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..nn.layers import KVCache, QueryCache
+from ..nn.transformer import VAR, Condition
+
+ROUNDING = 1e-5  # by which what is shown differs, at most, between a run alone and the same run beside others
+
+
+class Reader:
+    """One run of the transformer over `labels` int64 (B,)."""
+
+    def __init__(self, var: VAR, labels: Tensor):
+        self.var, self.condition, self.cache = var, var.condition(labels), var.new_cache(len(labels))
+
+    def read(self, scale_input: Tensor, scale: int) -> Tensor:
+        """What the head reads at a scale, float32 (B, L_k, D); scale_input (b, L_k, C) serves all of B = n * b rows."""
+        return _step(self.var, self.condition, scale_input, scale, self.cache)
+
+    def leave(self, rows: int) -> None:
+        """Read on for the first `rows` of the batch alone."""
+        self.condition, self.cache = self.condition.first(rows), self.cache.first(rows)
+
+
+class Memory:
+    """What a run leaves to the next one: keys, values, queries, and what the head read, of both branches of guidance.
+
+    A scale that is shown what it was shown last time, after coarser scales for which the same holds, is not computed
+    again. The memory belongs to one visitor, and one run at a time may use it; it does not keep the network alive.
+    `decoded` maps a scale to the last f_hat (1, C, s_K, s_K) that was decoded there and to its picture, for whoever
+    decodes.
+    """
+
+    def __init__(self):
+        self._var: Callable[[], VAR | None] = lambda: None
+        self.cache: QueryCache | None = None
+        self.labels = torch.empty(0, dtype=torch.int64)
+        self.shown: list[Tensor] = []  # scale_input (b, L_k, C) of each scale read so far
+        self.hidden: list[Tensor] = []  # (B, L_k, D) each
+        self.decoded: dict[int, tuple[Tensor, object]] = {}
+        self.reads = 0  # scales computed so far, not counting those remembered
+        self.tolerance = 0.0  # by which what is shown may differ from what is remembered
+
+    def begin(self, var: VAR, labels: Tensor) -> None:
+        """Turn to a run over `labels` int64 (B,); what was of other labels, or another model, is forgotten."""
+        known = self._var()
+        if var is known and torch.equal(labels, self.labels):
+            return
+        if var is not known:
+            self.decoded = {}
+        self._var, self.labels, self.shown, self.hidden = weakref.ref(var), labels, [], []
+        self.condition, self.cache = var.condition(labels), var.new_cache(len(labels), QueryCache)
+
+    def leave(self, rows: int) -> None:
+        """Nothing: whoever looks inside wants to see both branches at every scale."""
+
+    def read(self, scale_input: Tensor, scale: int) -> Tensor:
+        """As `Reader.read`, remembered where it can be."""
+        if scale < len(self.shown) and self._knows(scale_input, scale):
+            return self.hidden[scale]
+        del self.shown[scale:], self.hidden[scale:]
+        hidden = _step(self._var(), self.condition, scale_input, scale, self.cache)
+        self.shown.append(scale_input)
+        self.hidden.append(hidden)
+        self.reads += 1
+        return hidden
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what it holds, but for the pictures in `decoded`."""
+        caches = (self.cache.store, self.cache.queries) if self.cache else ()
+        return sum(tensor.nbytes for tensor in (*caches, *self.shown, *self.hidden))
+
+    def _knows(self, scale_input: Tensor, scale: int) -> bool:
+        return torch.allclose(self.shown[scale], scale_input, rtol=self.tolerance, atol=self.tolerance)
+
+    @torch.inference_mode()
+    def spread(self, count: int, scales: int) -> Memory:
+        """A memory of the first `scales` scales for `count` runs side by side that begin like this one.
+
+        What they are shown may differ by `ROUNDING`, since sums round otherwise in another batch.
+        """
+        many, var = Memory(), self._var()
+        if var is None:  # nothing was read yet, or the network is gone
+            return many
+        many.begin(var, self.labels.repeat_interleave(count))
+        many.tolerance = ROUNDING
+        many.shown = [shown.repeat_interleave(count, 0) for shown in self.shown[:scales]]
+        many.hidden = [hidden.repeat_interleave(count, 0) for hidden in self.hidden[:scales]]
+        end = sum(shown.shape[1] for shown in many.shown)
+        for ours, theirs in ((self.cache.store, many.cache.store), (self.cache.queries, many.cache.queries)):
+            rows = ours.ndim - 4  # the dimension of the runs
+            theirs[..., :end, :].unflatten(rows, (-1, count)).copy_(ours[..., :end, :].unsqueeze(rows + 1))
+        return many
+
+
+def _step(var: VAR, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
+    rows = len(condition.start)
+    return var.step(condition, scale_input.repeat(rows // len(scale_input), 1, 1), scale, cache)

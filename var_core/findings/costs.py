@@ -1,0 +1,65 @@
+"""Costs of a picture against the side n of its token map: the ways to draw it, rows, and their exponents.
+
+The paper (section 3, appendix) counts attention without a cache: O(n^4) by scales, O(n^6) by cells.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..config import SCALES, TransformerConfig
+from .scaling import PowerLaw
+
+GROWTH = 1.4  # of one scale's side over that before it, about
+MEASURES = ("operations", "attention", "seconds")
+COUNT, FORMULA = "counted", "computed"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to draw a picture; `exponent` is the paper's, of attention, where it tells one."""
+
+    name: str
+    order: str
+    cached: bool
+    exponent: int | None = None
+
+    def config(self, size: TransformerConfig, side: int) -> TransformerConfig:
+        """A transformer of a size for maps that reach this side."""
+        return replace(size, sides=growing(side) if self.order == SCALES else (side,), order=self.order)
+
+
+WAYS = (
+    Way("scales", SCALES, True),
+    Way("raster", "raster", True),
+    Way("scales, no cache", SCALES, False, 4),
+    Way("raster, no cache", "raster", False, 6),
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one picture drawn one way, without guidance and decoder."""
+
+    way: str
+    side: int
+    tokens: int
+    steps: int
+    operations: float  # floating-point operations
+    attention: float  # those of them that compare queries with keys, and mix values
+    source: str  # of the operations: "counted" while it was drawn, or "computed"
+    seconds: float  # least of some repeats; nan where it was not drawn
+
+
+def growing(side: int) -> tuple[int, ...]:
+    """Sides from 1 to this one that grow about geometrically; for 16: 1, 2, 3, 5, 6, 9, 12, 16."""
+    count = math.ceil(math.log(side) / math.log(GROWTH))
+    return tuple(sorted({round(side ** (k / count)) for k in range(count + 1)}))
+
+
+def exponent(costs: Sequence[Cost], way: str, measure: str) -> float:
+    """p of the fit y = a * n^p of a measure over a way's sides; nan where fewer than two were measured."""
+    known = [row for row in costs if row.way == way and not math.isnan(getattr(row, measure))]
+    if len(known) < 2:
+        return math.nan
+    return PowerLaw.fit([row.side for row in known], [getattr(row, measure) for row in known]).exponent

@@ -1,0 +1,1 @@
+"""Measuring: quality, speed, costs, and the tables of them."""

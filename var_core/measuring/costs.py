@@ -1,0 +1,148 @@
+"""What next-scale prediction saves: the cost of a picture against the side n of its token map.
+
+Drawn with random weights of one small size, scale by scale or cell by cell, with a cache of keys and values or without
+one. The paper (section 3, appendix) counts attention without a cache: O(n^4) by scales, O(n^6) by cells.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..clock import timed
+from ..config import SCALES, TokenizerConfig, TransformerConfig
+from ..engine.plan import Plan
+from ..engine.prefix_cache import Memory
+from ..engine.sampling import Sampling, steps
+from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, Way, exponent
+from ..nn.layers import pack
+from ..nn.quantizer import Quantizer, quantizer_of
+from ..nn.transformer import VAR, randomise
+from ..schedule import Schedule
+from .bench import COUNTED
+
+SMALL = TransformerConfig((1,), classes=1, depth=4, width=256, heads=4)
+
+
+class Forgetful(Memory):
+    """Reads without a cache: all tokens so far pass through the blocks again at every step."""
+
+    def read(self, scale_input: Tensor, scale: int) -> Tensor:
+        """As `Memory.read`."""
+        self.shown = [*self.shown[:scale], scale_input]
+        var, length = self._var(), scale_input.shape[1]
+        inputs = torch.cat(self.shown, 1)[:, var.schedule.lengths[0] :]
+        return var.read(self.condition, inputs)[:, -length:]
+
+
+def networks(config: TransformerConfig) -> tuple[VAR, Quantizer]:
+    """Random weights on the CPU, laid out as the engine has them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        var = randomise(VAR(config)).eval()
+        codes = TokenizerConfig(config.sides, config.vocabulary, config.code_width, order=config.order)
+        quantizer = quantizer_of(codes).eval()
+    pack(var)
+    return var, quantizer
+
+
+def draw(var: VAR, quantizer: Quantizer, cached: bool) -> Tensor:
+    """The tokens of one picture of no class, (1, L)."""
+    nothing, plan = torch.tensor([var.config.null_label]), Plan.free(var.schedule, 1)
+    memory = None if cached else Forgetful()
+    done = steps(var, quantizer, nothing, (0,), Sampling(guidance=0.0), plan, memory)
+    return torch.cat([step.tokens for step in done], 1)
+
+
+def counted(work: Callable[[], object]) -> tuple[float, float]:
+    """Operations of a call: all of them, and those of attention."""
+    with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+        work()
+    found = counter.get_flop_counts()["Global"]
+    return sum(found.values()), sum(number for kind, number in found.items() if "attention" in str(kind))
+
+
+def computed(config: TransformerConfig, cached: bool) -> tuple[float, float]:
+    """What `counted` finds of drawing a picture, by formula."""
+    schedule, width = Schedule.of(config), config.width
+    every = 2 * (6 * config.depth + 2) * width**2 + between(config)  # AdaLN, once
+    attention = 0
+    for span, length in zip(schedule.spans, schedule.lengths, strict=True):
+        first = 0 if cached and span.start else schedule.lengths[0]  # these tokens are shown the class, not codes
+        read = length if cached else span.stop
+        every += 2 * config.depth * read * (4 + 2 * config.mlp_ratio) * width**2
+        every += 2 * width * ((read - first) * config.code_width + length * config.vocabulary)
+        attention += 4 * config.depth * width * read * span.stop
+    return float(every + attention), float(attention)
+
+
+def between(config: TransformerConfig) -> int:
+    """Operations of the quantizer between the steps of a picture: smoothing, and averaging down."""
+    if config.order != SCALES:
+        return 0
+    width, full = config.code_width, config.sides[-1]
+    smoothing = len(config.sides) * 2 * 9 * width**2 * full**2
+    return smoothing + sum(2 * width * side * full * (full + side) for side in config.sides[:-1])
+
+
+def cost(way: Way, side: int, size: TransformerConfig, repeats: int, most: float) -> Cost:
+    """Measure a way at a side; if that takes more than `most` operations, they are only computed."""
+    config = way.config(size, side)
+    schedule, (operations, attention) = Schedule.of(config), computed(config, way.cached)
+    source, seconds = FORMULA, math.nan
+    if operations <= most:
+        work, source = partial(draw, *networks(config), way.cached), COUNT
+        operations, attention = counted(work)  # which warms up, too
+        seconds = min(timed(work, torch.device("cpu")) for _ in range(repeats))
+    return Cost(way.name, side, schedule.total, len(schedule), operations, attention, source, seconds)
+
+
+def measure(sides: Sequence[int], size: TransformerConfig, repeats: int, most: float) -> Iterator[Cost]:
+    """Every way at every side; ValueError unless exponents can be found."""
+    if len(set(sides)) < 2 or min(sides) < 2 or repeats < 1:
+        raise ValueError(f"sides {sides}, repeats {repeats}: choose two sides of 2 or more, and one repeat or more.")
+    cost(WAYS[0], min(sides), size, repeats, most)  # the first of a process is slow
+    for side in sides:
+        for way in WAYS:
+            yield cost(way, side, size, repeats, most)
+
+
+def report(costs: Sequence[Cost]) -> str:
+    """What was measured, the exponents beside the paper's, and what cells cost over scales, as Markdown."""
+    return "\n\n".join("\n".join(part) for part in (_measured(costs), _exponents(costs), _ratios(costs)))
+
+
+def _measured(costs: Sequence[Cost]) -> list[str]:
+    lines = ["| way | side | tokens | steps | GFLOP | of attention | ms |", "|---" * 7 + "|"]
+    for row in costs:
+        mark = " (computed)" if row.source == FORMULA else ""
+        numbers = f"{row.operations / 1e9:.3g}{mark} | {row.attention / 1e9:.3g} | {_told(1e3 * row.seconds, '.0f')}"
+        lines.append(f"| {row.way} | {row.side} | {row.tokens} | {row.steps} | {numbers} |")
+    return lines
+
+
+def _exponents(costs: Sequence[Cost]) -> list[str]:
+    lines = ["| grows with the side as n^ | operations | attention alone | time | the paper's |", "|---" * 5 + "|"]
+    for way in WAYS:
+        found = " | ".join(_told(exponent(costs, way.name, name), ".2f") for name in MEASURES)
+        lines.append(f"| {way.name} | {found} | {way.exponent or ''} |")
+    return lines
+
+
+def _ratios(costs: Sequence[Cost]) -> list[str]:
+    """How many times as much raster order costs as scales do, with a cache and without."""
+    lines = ["| raster over scales | operations | time | operations, no cache | time, no cache |", "|---" * 5 + "|"]
+    found = {(row.way, row.side): row for row in costs}
+    for side in sorted({row.side for row in costs}):
+        scales, cells, *bare = (found[way.name, side] for way in WAYS)
+        pairs = [(cells, scales), (bare[1], bare[0])]
+        ratios = [getattr(a, name) / getattr(b, name) for a, b in pairs for name in ("operations", "seconds")]
+        lines.append(f"| {side} x {side} | {' | '.join(_told(ratio, '.1f') for ratio in ratios)} |")
+    return [*lines, "", "The paper tells of about 20 times the time at 16 x 16."]
+
+
+def _told(value: float, form: str) -> str:
+    return "" if math.isnan(value) else f"{value:{form}}"

@@ -1,0 +1,347 @@
+"""How good are edits? Methods side by side on the same pictures and masks."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..editing.canvas import FILLS, Box, fill, grow
+from ..editing.edit import CHANGING, REPAINTING, Settings, Work, prepare, second_pass, shifted
+from ..engine.pipeline import Pipeline, Request
+from ..engine.plan import Plan
+from ..engine.sampling import Sampling
+from ..images import to_float
+from ..training.data import PictureSet
+from ..training.features import ImageFeatures
+from .evaluate import Gaussian, Probe, features_of, frechet
+
+KINDS = ("centre box", "half", "outer border", "brush strokes", "thin lines")
+HALVES = ("top half", "bottom half")  # what an order of tokens that runs from top to bottom can and cannot complete
+CLASS_EDIT, OVERALL = "class edit", "mean of the kinds of masks"
+TASKS = (*KINDS, CLASS_EDIT)
+UNTOUCHED, REAL = "untouched", "pixels of a real picture of the class"
+
+
+def mask_of(kind: str, number: int, side: int) -> np.ndarray:
+    """The mask of a kind for picture `number`, bool (side, side): always the same one, for every method."""
+    if kind in HALVES:
+        return np.repeat((np.arange(side) < side // 2) == (kind == HALVES[0]), side).reshape(side, side)
+    chance = np.random.Generator(np.random.Philox(key=[KINDS.index(kind), number]))
+    mask = np.zeros((side, side), np.uint8)
+    if kind in ("centre box", "outer border"):
+        edge = (
+            round(side * chance.uniform(0.2, 0.3)) if kind == "centre box" else round(side * chance.uniform(0.15, 0.25))
+        )
+        mask[edge : side - edge, edge : side - edge] = 1
+        return mask == (1 if kind == "centre box" else 0)
+    if kind == "half":
+        mask[: side // 2] = 1
+        return np.rot90(mask, chance.integers(4)).astype(bool)
+    strokes, thickness = (chance.integers(1, 4), (0.1, 0.2)) if kind == "brush strokes" else (8, (0.008, 0.024))
+    for _ in range(strokes):
+        corners = (chance.uniform(0, side, (4, 2))).astype(np.int32)
+        cv2.polylines(mask, [corners], False, 1, max(1, round(side * chance.uniform(*thickness))))
+    return mask.astype(bool)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture uint8 (S, S, 3) to repaint where the mask bool (S, S) says, with a label and a seed."""
+
+    picture: np.ndarray
+    mask: np.ndarray
+    label: int
+    seed: int
+
+
+# Pictures uint8 (S, S, 3) for cases.
+Method = Callable[[Sequence[Case]], list[np.ndarray]]
+
+
+def cases(pictures: PictureSet, kind: str, shift: Sequence[int] | None = None) -> list[Case]:
+    """A case for every picture; with `shift`, the label of each class is replaced by another (a class edit)."""
+    side = pictures.pixels.shape[1]
+    labels = [label if shift is None else shift[label] for label in pictures.labels.tolist()]
+    return [
+        Case(pixels.numpy(), mask_of(kind, number, side), label, number)
+        for number, (pixels, label) in enumerate(zip(pictures.pixels, labels, strict=True))
+    ]
+
+
+def filled(kind: str) -> Method:
+    """Only the fill of `canvas.fill`, no model."""
+
+    def method(given: Sequence[Case]) -> list[np.ndarray]:
+        return [
+            fill(case.picture.astype(np.float32), case.mask, kind).round().clip(0, 255).astype(np.uint8)
+            for case in given
+        ]
+
+    return method
+
+
+def transplanted(pictures: PictureSet) -> Method:
+    """The hole shows what lies there in a real picture of the wanted class: the most hits that can be hoped for."""
+    donors = {label: number for number, label in reversed(list(enumerate(pictures.labels.tolist())))}
+
+    def method(given: Sequence[Case]) -> list[np.ndarray]:
+        return [
+            np.where(case.mask[..., None], pictures.pixels[donors[case.label]].numpy(), case.picture) for case in given
+        ]
+
+    return method
+
+
+def ours(pipe: Pipeline, settings: Settings, sampling: Sampling, null: bool, batch: int = 16) -> Method:
+    """The editing of this project; `null` uses no class instead of the case's."""
+
+    def work(case: Case) -> Work:
+        return prepare(pipe, (case.picture,), grow(case.mask, settings.grow), Box(0, 0, len(case.picture)), settings)
+
+    def method(given: Sequence[Case]) -> list[np.ndarray]:
+        results = []
+        for start in range(0, len(given), batch):
+            part = given[start : start + batch]
+            works = [work(case) for case in part]
+            drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null, turn=0)
+            if settings.harmonise:
+                pairs = zip(works, drawn, strict=True)
+                works = [second_pass(pipe, w, picture[None], settings) for w, picture in pairs]
+                drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null, turn=1)
+            results += [w.pasted(picture[None])[0] for w, picture in zip(works, drawn, strict=True)]
+        return results
+
+    return method
+
+
+def likeliest(pipe: Pipeline, settings: Settings, sampling: Sampling, count: int, kept: bool) -> Method:
+    """Of `count` results of `ours`, the one whose tokens surprise the model least: the kept ones, or all."""
+    one = ours(pipe, settings, sampling, null=False)
+
+    def surprise(result: np.ndarray, case: Case) -> float:
+        pixels, cover = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
+        plan = pipe.inpainting(pixels, cover, settings.min_cover, settings.first_free_scale, follow=False)
+        nats = pipe.surprise(list(plan.tokens), torch.tensor([case.label]))[0]
+        return float(nats[torch.cat(plan.keep, 1)[0]].mean() if kept else nats.mean())
+
+    def method(given: Sequence[Case]) -> list[np.ndarray]:
+        tries = [one([replace(case, seed=case.seed + 7919 * number) for case in given]) for number in range(count)]
+        return [
+            min((results[place] for results in tries), key=lambda result, case=case: surprise(result, case))
+            for place, case in enumerate(given)
+        ]
+
+    return method
+
+
+def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
+    """The recipe of the authors' notebook: the whole picture encoded, what lies under the mask too; the coarsest token
+    kept; a cell kept where the mask, resized bilinearly, is at most 0.5; what the model draws is the result.
+    """
+
+    def plan(case: Case) -> Plan:
+        free = torch.from_numpy(case.mask)[None, None].float()
+        shares = [F.interpolate(free, size=(side, side), mode="bilinear").flatten(1) for side in pipe.schedule.sides]
+        keep = pipe.schedule.visit(torch.cat(shares, 1) <= 0.5)
+        keep[0] = torch.ones_like(keep[0])
+        with torch.inference_mode():
+            images = to_float(torch.from_numpy(case.picture)[None])
+            return Plan(pipe.pyramids(images), [k.to(pipe.device) for k in keep])
+
+    def method(given: Sequence[Case]) -> list[np.ndarray]:
+        results = []
+        for start in range(0, len(given), batch):
+            part = given[start : start + batch]
+            plans = Plan.joined([plan(case) for case in part])
+            results += list(_draw(pipe, part, plans, sampling, null=False, turn=0))
+        return results
+
+    return method
+
+
+def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, null: bool, turn: int) -> np.ndarray:
+    """What the model draws for cases in a pass, uint8 (B, S, S, 3)."""
+    labels = tuple(pipe.spec.transformer.null_label if null else case.label for case in part)
+    seeds = shifted(tuple(case.seed for case in part), turn)
+    *_, last = pipe.steps(Request(labels, seeds, sampling, plan))
+    return pipe.pixels(last.f_hat)
+
+
+def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, Method]:
+    """The rows of the table: real pixels, fills, the notebook's recipe, ours, and ours with each choice switched."""
+    usual = REPAINTING
+    rows: dict[str, Method] = {
+        REAL: transplanted(train),
+        "mean fill": filled("mean"),
+        "spread fill": filled("spread"),
+        "Telea (OpenCV)": filled("telea"),
+        "Navier-Stokes (OpenCV)": filled("navier-stokes"),
+        "authors' notebook": notebook(pipe, sampling),
+        "ours": ours(pipe, usual, sampling, null=False),
+        "ours, as for a change": ours(pipe, CHANGING, sampling, null=False),
+        "ours, no class": ours(pipe, usual, sampling, null=True),
+        "ours, smooth": ours(pipe, usual, replace(sampling, smooth=True), null=False),
+        "ours, best of 4 by what is kept": likeliest(pipe, usual, sampling, 4, kept=True),
+        "ours, best of 4 by all": likeliest(pipe, usual, sampling, 4, kept=False),
+    }
+    switches = {
+        "kept tokens fixed": {"follow": not usual.follow},
+        "colours not matched": {"match": not usual.match},
+        f"{'no' if usual.detail else 'with'} borrowed detail": {"detail": not usual.detail},
+        **{f"fill {kind}": {"fill": kind} for kind in FILLS if kind != usual.fill},
+        **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 1, 2, 4) if k != usual.first_free_scale},
+        **{f"free above cover {c}": {"min_cover": c} for c in (0.1, 0.3, 0.8) if c != usual.min_cover},
+        **{f"harmonised within {n} pixels": {"harmonise": n} for n in (0, 6, 12) if n != usual.harmonise},
+        **{f"feather {n}": {"feather": n} for n in (0, 2, 6) if n != usual.feather},
+    }
+    rows |= {
+        f"ours, {name}": ours(pipe, replace(usual, **change), sampling, null=False) for name, change in switches.items()
+    }
+    matters = [name for name in switches if name.startswith("first free scale")]  # most where no class guides
+    return rows | {
+        f"ours, no class, {name}": ours(pipe, replace(usual, **switches[name]), sampling, null=True) for name in matters
+    }
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How a method did on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
+
+    A mean over kinds has the mean of `off`, where a seam too sharp in one kind and too soft in another do not cancel.
+    """
+
+    method: str
+    kind: str
+    frechet: float  # of the results to the train pictures
+    seam: float  # gradient across the mask's edge, over that in the untouched pictures
+    off: float  # |seam - 1|
+    brightness: float  # step of the mean luma across the edge, in levels of 255
+    colour: float  # the same of the mean colour, Euclidean
+    hits: float  # share of results that the probe takes for the wanted class; of class edits, what was painted of them
+    seconds: float  # a picture
+
+
+def seam(results: Sequence[np.ndarray], given: Sequence[Case]) -> float:
+    """Mean absolute gradient across the masks' edges over that of the untouched pictures."""
+    across = [
+        (_crossing(result, case.mask), _crossing(case.picture, case.mask))
+        for result, case in zip(results, given, strict=True)
+    ]
+    ours_, theirs = (float(sum(values)) for values in zip(*across, strict=True))
+    return ours_ / theirs
+
+
+def _crossing(picture: np.ndarray, mask: np.ndarray) -> float:
+    """Sum of absolute differences between neighbours of which one is painted."""
+    levels = picture.astype(np.float64)
+    total = 0.0
+    for axis in (0, 1):
+        edge = np.diff(mask.astype(np.int8), axis=axis) != 0
+        total += np.abs(np.diff(levels, axis=axis))[edge].sum()
+    return total
+
+
+def jump(picture: np.ndarray, mask: np.ndarray, width: int = 3) -> tuple[float, float]:
+    """Steps of mean luma and mean colour between bands `width` pixels to both sides of a mask's edge, in levels."""
+    inner, outer = mask & grow(~mask, width), ~mask & grow(mask, width)
+    step = picture[inner].mean(0) - picture[outer].mean(0)
+    return abs(float(step @ (0.299, 0.587, 0.114))), float(np.linalg.norm(step))
+
+
+def painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The rectangle around what is painted, enlarged to the picture's size."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return cv2.resize(part, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What results are measured with."""
+
+    network: ImageFeatures
+    reference: Gaussian
+    probe: Probe
+
+    def scores(
+        self, method: str, kind: str, results: Sequence[np.ndarray], given: Sequence[Case], seconds: float
+    ) -> Scores:
+        """The figures of results for cases; `seconds` for all of them."""
+        *_, seen = features_of(self.network, torch.from_numpy(np.stack(results)))
+        jumps = np.array([jump(result, case.mask) for result, case in zip(results, given, strict=True)])
+        distance = frechet(Gaussian.of(seen), self.reference)
+        if kind == CLASS_EDIT:
+            shown = [painted(result, case.mask) for result, case in zip(results, given, strict=True)]
+            *_, seen = features_of(self.network, torch.from_numpy(np.stack(shown)))
+        hits = self.probe.hits(seen, torch.tensor([case.label for case in given]))
+        edge = seam(results, given)
+        return Scores(
+            method,
+            kind,
+            distance,
+            edge,
+            abs(edge - 1),
+            *jumps.mean(0).tolist(),
+            hits.float().mean().item(),
+            seconds / len(given),
+        )
+
+
+def measure(
+    rows: dict[str, Method], judge: Judge, pictures: PictureSet, shift: Sequence[int], tasks: Sequence[str] = TASKS
+) -> Iterator[float | Scores]:
+    """All methods on kinds of masks, and on class edits of the centre box: yields fractions done, and `Scores`."""
+    for number, kind in enumerate(tasks):
+        given = cases(pictures, KINDS[0], shift) if kind == CLASS_EDIT else cases(pictures, kind)
+        yield judge.scores(UNTOUCHED, kind, [case.picture for case in given], given, 0.0)
+        for place, (name, method) in enumerate(rows.items()):
+            started = time.perf_counter()
+            results = method(given)
+            yield judge.scores(name, kind, results, given, time.perf_counter() - started)
+            yield (number + (place + 1) / len(rows)) / len(tasks)
+
+
+def other_classes(groups: Sequence[str]) -> list[int]:
+    """For every class, another of its group to change it into; itself if it is alone."""
+    members = {group: [label for label, mine in enumerate(groups) if mine == group] for group in set(groups)}
+    return [
+        members[group][(members[group].index(label) + len(members[group]) // 2) % len(members[group])]
+        for label, group in enumerate(groups)
+    ]
+
+
+def overall(scores: Sequence[Scores]) -> list[Scores]:
+    """The mean of every method over the kinds of masks, class edits left out."""
+    means = []
+    for method in dict.fromkeys(row.method for row in scores):
+        rows = [row for row in scores if row.method == method and row.kind != CLASS_EDIT]
+        figures = ("frechet", "seam", "off", "brightness", "colour", "hits", "seconds")
+        means.append(
+            Scores(method, OVERALL, *(sum(getattr(row, name) for row in rows) / len(rows) for name in figures))
+        )
+    return means
+
+
+def table(scores: Sequence[Scores]) -> str:
+    """Markdown: the means, then one table for each kind of mask."""
+    parts = []
+    everything = [*(overall(scores) if len({row.kind for row in scores} - {CLASS_EDIT}) > 1 else ()), *scores]
+    for kind in dict.fromkeys(row.kind for row in everything):
+        lines = [
+            f"### {kind}",
+            "",
+            "| method | Fréchet | seam | off 1 by | brightness jump | colour jump | hits | ms |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row.method} | {row.frechet:.1f} | {row.seam:.2f} | {row.off:.2f} "
+            f"| {row.brightness:.1f} | {row.colour:.1f} | {row.hits:.3f} | {1000 * row.seconds:.0f} |"
+            for row in everything
+            if row.kind == kind
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)

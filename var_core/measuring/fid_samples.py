@@ -1,0 +1,106 @@
+"""Many pictures, for those who measure a model: shared out over processes, gone on with after a stop, always the same.
+
+Picture i has the i-th label in turn and the seed + i, whatever the number of processes and the size of a batch.
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..engine.pipeline import Pipeline, Request
+from ..engine.sampling import Sampling
+
+NOTE = "job.json"  # in the folder: what its pictures are of
+
+
+@dataclass(frozen=True)
+class Job:
+    """`count` pictures into files of a folder, 000000.png and so on."""
+
+    count: int
+    labels: tuple[int, ...]  # taken in turn
+    out: Path
+    seed: int = 0
+    sampling: Sampling = field(default_factory=Sampling)
+    batch: int = 16  # pictures side by side, or as many as memory holds
+
+    def __post_init__(self):
+        if not (self.count >= 1 and self.batch >= 1 and self.labels):
+            raise ValueError(
+                f"count {self.count}, batch {self.batch}, {len(self.labels)} classes: choose 1 or more of each."
+            )
+
+    def path(self, number: int) -> Path:
+        """The file of a picture."""
+        return self.out / f"{number:06d}.png"
+
+    def request(self, numbers: Sequence[int]) -> Request:
+        """What makes some of the pictures, side by side."""
+        labels = tuple(self.labels[number % len(self.labels)] for number in numbers)
+        return Request(labels, tuple(self.seed + number for number in numbers), self.sampling)
+
+    def left(self, rank: int, world: int) -> list[int]:
+        """The pictures that process `rank` of `world` has yet to make."""
+        return [number for number in range(rank, self.count, world) if not self.path(number).is_file()]
+
+
+def claim(pipe: Pipeline, job: Job) -> None:
+    """Note in the folder what its pictures are of; ValueError if it holds those of another job.
+
+    More pictures of the same are no other job.
+    """
+    job.out.mkdir(parents=True, exist_ok=True)
+    asked = {"model": pipe.digest, "labels": list(job.labels), "seed": job.seed, "sampling": asdict(job.sampling)}
+    note = job.out / NOTE
+    if note.is_file():
+        noted = json.loads(note.read_text(encoding="utf-8"))
+        # settings that there were not yet when it was written are as they were then, which is their default
+        if {**noted, "sampling": {**asdict(Sampling()), **noted["sampling"]}} != asked:
+            raise ValueError(
+                f"{job.out} holds pictures of another model, class, seed or setting: choose another folder."
+            )
+        return
+    part = job.out / f".{NOTE}.{os.getpid()}"
+    part.write_text(json.dumps(asked), encoding="utf-8")
+    os.replace(part, note)
+
+
+def sample(pipe: Pipeline, job: Job, rank: int = 0, world: int = 1) -> Iterator[int]:
+    """Make this process's share of the pictures that are not there yet; yields how many were made, batch by batch.
+
+    A file appears only when it is whole, so that a run which was killed can be gone on with.
+    """
+    claim(pipe, job)
+    left = job.left(rank, world)
+    for start in range(0, len(left), job.batch):
+        numbers = left[start : start + job.batch]
+        made = pipe.run(job.request(numbers)).images
+        for number, picture in zip(numbers, made, strict=True):
+            part = job.out / f".{number:06d}.part"
+            picture.save(part, "PNG")
+            os.replace(part, job.path(number))
+        yield len(numbers)
+
+
+def pack(job: Job, path: Path) -> None:
+    """All pictures as the .npz that evaluators of FID read: `arr_0`, uint8 (count, S, S, 3), one by one, not in memory.
+
+    ValueError if one is missing.
+    """
+    if missing := job.left(0, 1):
+        raise ValueError(f"{len(missing)} of {job.count} pictures are missing in {job.out}: run the command again.")
+    first = np.asarray(Image.open(job.path(0)))
+    header = {"descr": "|u1", "fortran_order": False, "shape": (job.count, *first.shape)}
+    part = path.with_name(f".{path.name}.part")
+    with zipfile.ZipFile(part, "w", allowZip64=True) as packed, packed.open("arr_0.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for number in range(job.count):
+            with Image.open(job.path(number)) as picture:
+                file.write(np.asarray(picture).tobytes())
+    os.replace(part, path)

@@ -1,0 +1,1 @@
+"""Networks without policy: layers, quantizer, tokenizer, transformer."""

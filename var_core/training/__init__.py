@@ -1,0 +1,1 @@
+"""Training of tokenizers, decoders and transformers on folders of pictures."""

@@ -1,0 +1,261 @@
+"""Training the decoder on, alone: tokens and what a transformer has learned of them stay, pictures get sharper.
+
+A patch discriminator is added to the losses of the tokenizer's training (Esser et al. 2021, section 3.1), and if wished
+one that sees the features of a frozen network (Sauer et al. 2021).
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from ..engine.plan import Plan
+from ..engine.sampling import Sampling, steps
+from ..nn.tokenizer import Tokenizer
+from ..nn.transformer import VAR
+from ..schedule import Schedule
+from ..weights.checkpoints import load_strict
+from .data import Classes, Draws, PictureSet
+from .distributed import differentiate, joined
+from .features import CHANNELS, ImageFeatures, apart, directions, perceptual_distance
+from .tokenizer_task import TokenSet, draw_pictures, fingerprint, pixel_loss, reconstruction_report, same_tokenizer
+from .trainer import Optimisation, autocast
+
+COOLING = 0.7  # at most, when it draws
+DRAWN = 3  # scales, at most, that a transformer draws of a picture
+CELL = 2 ** len(CHANNELS)  # pixels, the side of what the last map of features says in one place
+SHIFTS = CELL  # pixels, at most, by which pictures are moved before they are judged
+
+
+class PatchDiscriminator(nn.Module):
+    """Pictures (B, 3, S, S) in [-1, 1] -> how real each patch of 36 pixels looks, (B, 1, S/8, S/8)."""
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        slope = nn.LeakyReLU(0.2)
+        layers = [
+            *(nn.PixelUnshuffle(4), nn.Conv2d(48, width, 3, padding=1), slope),
+            *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), slope),
+            *(nn.Conv2d(2 * width, 2 * width, 3, padding=1), slope),
+            nn.Conv2d(2 * width, 1, 1),
+        ]
+        for place, layer in enumerate(layers):
+            if isinstance(layer, nn.Conv2d):
+                layers[place] = nn.utils.parametrizations.spectral_norm(layer)
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+class FeatureDiscriminator(nn.Module):
+    """Feature maps of a frozen network, at unit length in each place -> how real each looks, (B, J, S/16, S/16).
+
+    One small head for each of the J maps (Sauer et al. 2021), of which each is twice as large as the next.
+    """
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        folds = (CELL >> stage for stage in range(1, len(CHANNELS) + 1))  # bring every map to the last one's side
+        self.heads = nn.ModuleList(self.head(*sizes, width) for sizes in zip(CHANNELS, folds, strict=True))
+
+    @staticmethod
+    def head(channels: int, fold: int, width: int) -> nn.Sequential:
+        sizes = ((channels * fold**2, width, 1), (width, width, 3), (width, 1, 1))
+        first, second, last = (
+            nn.utils.parametrizations.spectral_norm(nn.Conv2d(given, made, size, padding=size // 2))
+            for given, made, size in sizes
+        )
+        return nn.Sequential(nn.PixelUnshuffle(fold), first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), last)
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        scaled = (map * map.shape[1] ** 0.5 for map in maps)
+        return torch.cat([head(map) for head, map in zip(self.heads, scaled, strict=True)], 1)
+
+
+class Critic:
+    """A discriminator with its own training (hinge loss), one step for each of the decoder's, on the same pictures.
+
+    For its first `alone` steps it only learns, so that it has something to say.
+    """
+
+    def __init__(self, network: nn.Module, weight: float, alone: int, optimisation: Optimisation):
+        self.network, self.weight, self.alone, self.precision = network, weight, alone, optimisation.precision
+        self.joined = joined(network)
+        self.solver = torch.optim.AdamW(
+            network.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
+        )
+        self.seen: list[tuple[Sequence[Tensor], Sequence[Tensor]]] = []  # of the parts of a step
+
+    @property
+    def pull(self) -> float:
+        """The weight of its loss for the decoder, by now."""
+        learned = max((state["step"] for state in self.solver.state.values()), default=0)
+        return self.weight * (learned >= self.alone)
+
+    def fooled(self, real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
+        """The decoder's loss for what it made; both are kept for `learn`."""
+        self.seen.append((real, [given.detach() for given in made]))
+        self.network.requires_grad_(False).eval()
+        return -self.network(*made).float().mean()
+
+    def learn(self) -> None:
+        self.network.requires_grad_(True)
+        differentiate(self.joined, self.seen, self.told_apart)
+        self.solver.step()
+        self.solver.zero_grad(set_to_none=True)
+        self.seen = []
+
+    def told_apart(self, pair: tuple[Sequence[Tensor], Sequence[Tensor]]) -> Tensor:
+        """The discriminator's loss on what is real and what was made."""
+        self.network.train(pair is self.seen[0])  # so that its spectral norms are followed once a step
+        with autocast(self.network, self.precision):
+            real, made = self.joined(*map(torch.cat, zip(*pair, strict=True))).float().chunk(2)
+        return F.relu(1 - real).mean() + F.relu(1 + made).mean()
+
+    def state(self) -> dict:
+        return {"judge": self.network.state_dict(), "judge_optimizer": self.solver.state_dict()}
+
+    def load(self, state: dict) -> None:
+        self.network.load_state_dict(state["judge"])
+        self.solver.load_state_dict(state["judge_optimizer"])
+
+
+def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokenizer:
+    """A copy of a tokenizer that refines with so many channels and residual blocks, and for now decodes as before.
+
+    0 is as many as it has. ValueError for other channels than it has already, or fewer blocks.
+    """
+    old = tokenizer.config
+    config = replace(old, refine=channels or old.refine, refine_blocks=blocks or old.refine_blocks)
+    if old.refine and (config.refine != old.refine or config.refine_blocks < old.refine_blocks):
+        raise ValueError(
+            f"refine {config.refine}, refine_blocks {config.refine_blocks}: the tokenizer has {old.refine} and "
+            f"{old.refine_blocks}; choose as many channels, and as many blocks or more."
+        )
+    copied = Tokenizer(config)
+    load_strict(copied, {**copied.state_dict(), **copy.deepcopy(tokenizer.state_dict())})
+    return copied
+
+
+class DecoderTask:
+    """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
+
+    With `feature_adversarial`, the weight of a discriminator of features, the perceptual loss sees pictures whole.
+    The decoder is that of `tokenizer` itself, see `refined`. With a `var`, half of the pictures have their last tokens
+    drawn by it: it decides them one by one, so that together they say less than those of a real picture, and the
+    decoder learns what such tokens are likely to mean.
+    """
+
+    KIND = "decoder"
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        train: PictureSet,
+        val: PictureSet,
+        tokens: TokenSet,
+        classes: Classes,
+        optimisation: Optimisation,
+        device: str = "cpu",
+        perceptual: float = 0.5,
+        adversarial: float = 0.1,
+        feature_adversarial: float = 0.0,
+        alone: int = 200,
+        var: VAR | None = None,
+    ):
+        self.model = tokenizer.to(device, memory_format=torch.channels_last).requires_grad_(False)
+        for part in (self.model.after_quantizer, self.model.decoder):
+            part.requires_grad_(True)
+        self.optimisation, self.device = optimisation, device
+        self.perceptual = perceptual
+        self.features = ImageFeatures().to(device)
+        patches = PatchDiscriminator().to(device, memory_format=torch.channels_last)
+        self.patches = Critic(patches, adversarial, alone, optimisation)
+        self.maps: Critic | None = None
+        if feature_adversarial:
+            if (side := tokenizer.config.image_side) % CELL:
+                raise ValueError(f"Features of {side} x {side} pixels cannot be judged: make it n times {CELL}.")
+            heads = FeatureDiscriminator().to(device, memory_format=torch.channels_last)
+            self.maps = Critic(heads, feature_adversarial, alone, optimisation)
+        self.train, self.val, self.tokens = train, val, tokens
+        self.schedule = Schedule.of(self.model.config)
+        self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
+        self.var = var and var.to(device)
+
+    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
+        chance = self.draws.generator(step)
+        rows, flips, drawn = draw_pictures(self.train, self.draws, chance, self.optimisation.batch, share)
+        images = drawn.to(self.device, memory_format=torch.channels_last)
+        tokens = self.tokens.tokens[flips.long(), rows].long().to(self.device)
+        with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
+            f_hat = self.model.quantizer.features(self.schedule.split(tokens))
+            if self.var:
+                f_hat = self.drawn(f_hat, tokens, self.train.labels[rows], chance, share)
+        decoded = self.model.decode_unclamped(f_hat).float()
+        pixels = pixel_loss(decoded, images)
+        # All networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
+        shift = tuple(chance.integers(SHIFTS, size=2).tolist())
+        moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
+        fooled = self.patches.fooled([wanted], [moved])
+        loss = pixels + self.patches.pull * fooled
+        measured = {"pixels": pixels.item(), "fooled": fooled.item()}
+        if self.maps:
+            with torch.no_grad():
+                real = directions(self.features, wanted)
+            made = directions(self.features, moved)
+            perceived, fooled = apart(made, real), self.maps.fooled(real, made)
+            loss = loss + self.maps.pull * fooled
+            measured["fooled_features"] = fooled.item()
+        else:
+            perceived = perceptual_distance(self.features, moved, wanted)
+        return loss + self.perceptual * perceived, {**measured, "perceptual": perceived.item()}
+
+    def drawn(self, f_hat: Tensor, tokens: Tensor, labels: Tensor, chance: np.random.Generator, share: slice) -> Tensor:
+        """f_hat (b, C, s_K, s_K) of tokens (b, L), but of half of them with up to DRAWN last scales drawn anew."""
+        size, scales = self.optimisation.batch, len(self.schedule)
+        chosen, seeds = chance.random(size)[share] < 0.5, chance.integers(2**62, size=size)[share]
+        firsts = scales - 1 - chance.integers(min(DRAWN, scales), size=size)[share]
+        sampling = Sampling(guidance=0.0, cooling=COOLING * chance.random())
+        rows = torch.from_numpy(chosen.nonzero()[0])
+        if not len(rows):
+            return f_hat
+        plans = [
+            Plan.resume(self.schedule.split(own), int(first))
+            for own, first in zip(tokens[rows].split(1), firsts[chosen], strict=True)
+        ]
+        asked = (labels[rows], tuple(seeds[chosen].tolist()), sampling, Plan.joined(plans))
+        *_, last = steps(self.var, self.model.quantizer, *asked)
+        return f_hat.index_copy(0, rows.to(f_hat.device), last.f_hat)
+
+    def after(self, _step: int) -> dict[str, float]:
+        """One step of the discriminators, on the same pictures."""
+        for critic in filter(None, (self.patches, self.maps)):
+            critic.learn()
+        return {}
+
+    @torch.no_grad()
+    def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
+        """As that of the tokenizer's training."""
+        return reconstruction_report(average, self.val, self.device)
+
+    def extra_state(self) -> dict:
+        return {
+            "config": asdict(self.model.config),
+            "tokenizer": fingerprint(self.model),
+            **self.patches.state(),
+            "maps": self.maps and self.maps.state(),
+            "drawn": self.var is not None,
+        }
+
+    def load_extra_state(self, state: dict) -> None:
+        """ValueError if the run's decoder belongs to another tokenizer."""
+        same_tokenizer(state, self.model)
+        self.patches.load(state)
+        if self.maps and state.get("maps"):
+            self.maps.load(state["maps"])

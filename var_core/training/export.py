@@ -1,0 +1,66 @@
+"""What has been trained: networks of runs, and a checkpoint made of them."""
+
+from pathlib import Path
+
+import torch
+
+from ..config import ModelSpec, TokenizerConfig, TransformerConfig
+from ..engine.sampling import Sampling
+from ..nn.tokenizer import Preview, Tokenizer
+from ..nn.transformer import VAR
+from ..weights.checkpoints import SUFFIX, load, load_strict, save
+from .data import Classes, PictureSet
+from .tokenizer_task import TokenizerTask, same_tokenizer
+from .trainer import load_state
+from .transformer_task import TransformerTask
+
+
+def load_tokenizer(source: Path) -> Tokenizer:
+    """The averaged weights of a tokenizer's or decoder's training run, or those of a model file; else ValueError."""
+    if source.suffix == SUFFIX:
+        return load(str(source)).tokenizer
+    state = load_state(source, TokenizerTask.KIND, "decoder")
+    tokenizer = Tokenizer(TokenizerConfig(**state["extra"]["config"]))
+    load_strict(tokenizer, state["average"])
+    return tokenizer.eval()
+
+
+def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
+    """The averaged weights of a transformer's training run; ValueError if it learned another tokenizer's tokens."""
+    state = load_state(run, TransformerTask.KIND)
+    same_tokenizer(state["extra"], tokenizer)
+    var = VAR(TransformerConfig(**state["extra"]["config"]))
+    load_strict(var, state["average"])
+    return var.eval()
+
+
+@torch.inference_mode()
+def fitted_preview(tokenizer: Tokenizer, pictures: PictureSet, count: int = 512) -> Preview:
+    """The linear preview map, fitted to partial and whole reconstructions of `count` pictures."""
+    rows = torch.linspace(0, len(pictures) - 1, min(count, len(pictures))).long()
+    features, images = [], []
+    for part in rows.split(32):
+        batch = pictures.images(part)
+        for found in list(tokenizer.quantizer.quantize(tokenizer.features(batch)))[-3:]:
+            features.append(found.f_hat)
+            images.append(tokenizer.decode(found.f_hat))
+    preview = Preview(tokenizer.config)
+    preview.fit(torch.cat(features), torch.cat(images))
+    return preview
+
+
+def export(
+    out: Path,
+    name: str,
+    tokenizer: Tokenizer,
+    var: VAR,
+    classes: Classes,
+    train: PictureSet,
+    looks: Sampling,
+) -> None:
+    """Write a checkpoint for the app; tokens come in the transformer's order, and `looks` is how it draws best."""
+    tokenizer = tokenizer.reordered(var.config.order)
+    names = tuple(word[:1].upper() + word[1:] for word in classes.names)
+    spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups, looks=looks)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save(out, spec, tokenizer, fitted_preview(tokenizer, train), var)

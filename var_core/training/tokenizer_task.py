@@ -1,0 +1,271 @@
+"""Training of a tokenizer, and which tokenizer a run belongs to."""
+
+import copy
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from ..config import TokenizerConfig
+from ..images import grid, to_pil
+from ..nn.quantizer import Quantized
+from ..nn.tokenizer import Tokenizer
+from ..weights.checkpoints import load_strict
+from .data import Classes, Draws, PictureSet
+from .distributed import rank, total, world
+from .features import ImageFeatures, perceptual_distance
+from .trainer import Optimisation
+
+
+class CodebookMeans:
+    """The codebook as running means of the vectors assigned to each code (van den Oord et al. 2017, appendix A.1).
+
+    A code that nothing chooses any more is put onto a random vector of the batch. `weight` > 0 makes the means begin at
+    the codebook as it is, as if so many vectors of each step had stood for every code so far.
+    """
+
+    def __init__(self, codebook: Tensor, keep: float = 0.99, dead_below: float = 0.1, weight: float = 0.0):
+        self.codebook, self.keep, self.dead_below = codebook, keep, dead_below
+        self.counts = torch.full_like(codebook[:, 0], weight)  # (V,)
+        self.sums = weight * codebook  # (V, C)
+
+    @torch.no_grad()
+    def update(self, said: Tensor) -> int:
+        """Follow a batch's `tally`; dead codes move to the vectors that it offers. Returns how many were dead."""
+        width = self.codebook.shape[1]
+        counts, sums, offered = said.split((1, width, width), 1)
+        self.counts.mul_(self.keep).add_(counts[:, 0], alpha=1 - self.keep)
+        self.sums.mul_(self.keep).add_(sums, alpha=1 - self.keep)
+        dead = self.counts < self.dead_below * (1 - self.keep)
+        self.counts[dead] = 1 - self.keep
+        self.sums[dead] = offered[dead] * (1 - self.keep)
+        self.codebook.copy_(self.sums / self.counts[:, None])
+        return int(dead.sum())
+
+
+def tally(tokens: Tensor, vectors: Tensor, places: Tensor) -> Tensor:
+    """What a batch, or a part of one, says of each code: (V, 1 + 2C). Those of all parts add up to that of the batch.
+
+    tokens (n,) stood for vectors (n, C). Of a code: how often it was chosen, the sum of its vectors, and the vector at
+    places (V,), which it may be moved to: zeros if that is before the first of this part, or behind the last.
+    """
+    ones = vectors.new_ones(len(vectors), 1)
+    chosen = vectors.new_zeros(len(places), 1 + vectors.shape[1])
+    chosen.index_add_(0, tokens, torch.cat((ones, vectors), 1))
+    inside = (places >= 0) & (places < len(vectors))
+    offered = vectors[places.clamp(0, len(vectors) - 1)] * inside[:, None]
+    return torch.cat((chosen, offered), 1)
+
+
+def draw_pictures(
+    pictures: PictureSet, draws: Draws, chance: np.random.Generator, size: int, share: slice
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Row numbers (b,), which of them are mirrored, bool (b,), and these pictures (b, 3, S, S), of a share of a batch.
+
+    All of the batch of `size` is drawn, so that the shares of all processes are the batch of one.
+    """
+    rows = draws.batch(chance, size)[share]
+    flips = draws.mirrored(chance, size)[share]
+    return rows, flips, pictures.images(rows, flips)
+
+
+def pixel_loss(decoded: Tensor, images: Tensor) -> Tensor:
+    """L1 + L2 of pictures (B, 3, S, S)."""
+    error = decoded - images
+    return error.abs().mean() + error.square().mean()
+
+
+def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
+    """A copy of `start` with more residual blocks (or as many), which gives the same tokens and pictures until trained.
+
+    What is added keeps silent at first: its last convolutions are zero. One of other maps, of which the last is as
+    large, or with other `own_codes`, begins with the same networks, but has tokens of its own. ValueError where sizes
+    differ otherwise.
+    """
+    maps = {"sides": config.sides, "order": config.order, "own_codes": config.own_codes}
+    same = replace(start.config, residual_blocks=config.residual_blocks, **maps) == config
+    fewer = config.residual_blocks < start.config.residual_blocks
+    if not same or fewer or config.sides[-1] != start.config.sides[-1]:
+        raise ValueError(
+            f"A tokenizer of {start.config} cannot grow into one of {config}: blocks can be added, and all its maps "
+            "but the last one be others."
+        )
+    made = Tokenizer(config)
+    known = made.state_dict().keys()
+    given = {name: value for name, value in copy.deepcopy(start.state_dict()).items() if name in known}
+    load_strict(made, {**made.state_dict(), **given})
+    for name, parameter in made.named_parameters():
+        if name not in given and name.rsplit(".", 2)[-2] in ("conv2", "project"):
+            nn.init.zeros_(parameter)
+    return made
+
+
+class TokenizerTask:
+    """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors.
+
+    With `start` training begins from its weights, see `grown`.
+    """
+
+    KIND = "tokenizer"
+
+    def __init__(
+        self,
+        config: TokenizerConfig,
+        train: PictureSet,
+        val: PictureSet,
+        classes: Classes,
+        optimisation: Optimisation,
+        device: str = "cpu",
+        perceptual: float = 0.2,
+        commitment: float = 0.25,
+        start: Tokenizer | None = None,
+    ):
+        made = grown(start, config) if start else Tokenizer(config)
+        self.model = made.to(device, memory_format=torch.channels_last)
+        quantizer = self.model.quantizer
+        quantizer.requires_grad_(False)  # the codebook; and convolutions that no scale uses
+        for scale in range(len(quantizer.schedule)):
+            quantizer.phi(scale).requires_grad_(True)
+        self.optimisation, self.device = optimisation, device
+        self.perceptual, self.commitment = perceptual, commitment
+        self.features = ImageFeatures().to(device)
+        self.train, self.val = train, val
+        self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
+        share = optimisation.batch * quantizer.schedule.total / config.vocabulary  # of a code in a step
+        known = start is not None and (start.config.sides, start.config.own_codes) == (config.sides, config.own_codes)
+        self.means = CodebookMeans(quantizer.codebook.data, weight=share if known else 0.0)
+        self.said: list[Tensor] = []  # tallies of the parts of a step
+
+    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
+        *_, drawn = draw_pictures(self.train, self.draws, self.draws.generator(step), self.optimisation.batch, share)
+        images = drawn.to(self.device, memory_format=torch.channels_last)
+        f = self.model.features(images).float()
+        with torch.autocast(f.device.type, enabled=False):
+            found = list(self.model.quantizer.quantize(f))
+        towards = [F.mse_loss(q.f_hat, f.detach()) + self.commitment * F.mse_loss(f, q.f_hat.detach()) for q in found]
+        quantizing = torch.stack(towards).mean()
+        decoded = self.model.decode_unclamped(f + (found[-1].f_hat - f).detach()).float()
+        pixels = pixel_loss(decoded, images)
+        perceived = perceptual_distance(self.features, decoded, images)
+        self.said.append(self.hear(found, step, share.start))
+        measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "quantizing": quantizing.item()}
+        return pixels + self.perceptual * perceived + quantizing, measured
+
+    def hear(self, found: list[Quantized], step: int, first: int) -> Tensor:
+        """The `tally` of the part of a step's batch that begins at picture `first`."""
+        tokens = torch.cat([q.tokens for q in found], 1).flatten()
+        vectors = torch.cat([q.residual.detach() for q in found], 1).flatten(0, 1)
+        places = self.offers(self.draws.generator(step + 2**40)) - first * self.model.quantizer.schedule.total
+        return tally(tokens, vectors, torch.from_numpy(places).to(vectors.device))
+
+    def offers(self, chance: np.random.Generator) -> np.ndarray:
+        """For each code a random place in a step's batch, (V,), among those where it may be chosen."""
+        quantizer, batch = self.model.quantizer, self.optimisation.batch
+        length, vocabulary = quantizer.schedule.total, len(self.means.counts)
+        if not quantizer.own_codes:
+            return chance.integers(batch * length, size=vocabulary)
+        found = []
+        for scale, span in enumerate(quantizer.schedule.spans):
+            allowed = quantizer.allowed(scale)
+            count = allowed.stop - allowed.start
+            found.append(
+                length * chance.integers(batch, size=count) + chance.integers(span.start, span.stop, size=count)
+            )
+        return np.concatenate(found)
+
+    def after(self, _step: int) -> dict[str, float]:
+        """Move the codebook; returns how many codes the batch uses."""
+        said, self.said = total(torch.stack(self.said).sum(0)), []
+        self.means.update(said)
+        return {"codes": int((said[:, 0] > 0).sum())}
+
+    def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
+        """See `reconstruction_report`."""
+        return reconstruction_report(average, self.val, self.device)
+
+    def extra_state(self) -> dict:
+        return {"config": asdict(self.model.config), "counts": self.means.counts, "sums": self.means.sums}
+
+    def load_extra_state(self, state: dict) -> None:
+        self.means.counts.copy_(state["counts"])
+        self.means.sums.copy_(state["sums"])
+
+
+@torch.no_grad()
+def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict, Image.Image]:
+    """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
+    rows = torch.linspace(0, len(val) - 1, min(256, len(val))).long()
+    decibels, sequences, shown = [], [], []
+    for part in rows.split(32):
+        images = val.images(part).to(device)
+        tokens = tokenizer.encode(images)
+        sequences.append(torch.cat(tokens, 1))
+        decoded = tokenizer.decode(tokenizer.quantizer.features(tokens))
+        decibels.append(psnr(decoded, images))
+        shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
+    found = torch.cat(sequences)  # (N, L)
+    used = [len(tokens.unique()) for tokens in tokenizer.quantizer.schedule.maps(found)]
+    figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": len(found.unique())}
+    return figures, grid(to_pil(torch.cat(shown)), columns=8)
+
+
+def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
+    """ValueError unless the extra state of a run belongs to a tokenizer that gives these very tokens.
+
+    One that does not say which it belongs to fits.
+    """
+    ours = fingerprint(tokenizer)
+    if extra.get("tokenizer", ours) != ours:
+        raise ValueError(
+            "The run has learned the tokens of another tokenizer. Name the tokenizer that it was begun with, "
+            "or begin a new run."
+        )
+
+
+def same_in_file(stored: Tokenizer, tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer of a model file, which holds half of the digits, gives the tokens of this one."""
+    return fingerprint(stored) == fingerprint(copy.deepcopy(tokenizer).half())
+
+
+def fingerprint(tokenizer: Tokenizer) -> str:
+    """SHA-256, in hex, of the weights that decide which tokens a picture gets: all but the decoder's."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tokenizer.state_dict().items()):
+        if name.startswith(("after_quantizer.", "decoder.")):
+            continue
+        digest.update(name.encode() + value.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def psnr(images: Tensor, targets: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB of each picture, (B,); both (B, 3, S, S) in [-1, 1]."""
+    return 10 * torch.log10(4 / (images - targets).square().mean((1, 2, 3)).clamp_min(1e-12))
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """The tokens of a split, computed once: of every picture and of its mirror image."""
+
+    tokens: Tensor  # int32 (2, N, L): as it is, mirrored
+    labels: Tensor  # int64 (N,)
+
+
+@torch.inference_mode()
+def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") -> Iterator[float | TokenSet]:
+    """Encode a split, shared out over all processes; yields the fraction done, and the `TokenSet` last."""
+    length = sum(side * side for side in tokenizer.config.sides)
+    tokens = torch.empty((2, len(pictures), length), dtype=torch.int32)
+    for rows in torch.arange(len(pictures)).split(64 * world()):
+        part = torch.zeros((2, len(rows), length), dtype=torch.int32)
+        for ours in rows.split(64)[rank() : rank() + 1]:  # none where too few are left
+            images = pictures.images(ours).to(device, memory_format=torch.channels_last)
+            for mirrored, batch in enumerate((images, images.flip(-1))):
+                part[mirrored, ours - rows[0]] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int32)
+        tokens[:, rows] = total(part)
+        yield int(rows[-1] + 1) / len(pictures)
+    yield TokenSet(tokens, pictures.labels)

@@ -1,0 +1,1 @@
+"""Weights on disk: the registry of published models, strict loading and saving, conversion, download."""

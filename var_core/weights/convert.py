@@ -1,0 +1,374 @@
+"""The published files of a model, made into one file of ours."""
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..config import LOOKS, OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, ModelSpec, TokenizerConfig, TransformerConfig
+from ..files import ASSETS
+from ..images import from_pil
+from ..nn.tokenizer import Preview, Tokenizer
+from ..nn.transformer import VAR
+from .checkpoints import FOLDER, PARTS, SUFFIX, TYPES, from_published, load_strict, read_spec, reading
+from .imagenet import classes
+from .registry import MODELS, TOKENIZER_FILE
+
+PICTURES = ASSETS / "examples"
+SIDES = {sum(side**2 for side in sides): sides for sides in (OFFICIAL_SIDES_256, OFFICIAL_SIDES_512)}
+BLOCK = 2**24  # bytes that are written at a time
+TICK = 0.2  # seconds between two reports
+ALIGNED = 64  # bytes: what a processor reads at once
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one part of the work on one file is."""
+
+    doing: str  # "download", "check", "preview" (fitting the cheap map to pictures) or "write"
+    file: str
+    done: int  # of total: bytes, or for "preview" pictures
+    total: int  # 0 while it is not known
+    seconds: float  # since this part began
+    begun: int = 0  # what was there already when it began
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def rate(self) -> float:
+        """Per second; 0 while nothing can be said."""
+        return (self.done - self.begun) / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At that rate; None while nothing can be said."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+
+def convert(
+    transformer: Path,
+    tokenizer: Path,
+    out: Path,
+    name: str | None = None,
+    expected: ModelSpec | None = None,
+    origin: str | None = None,
+) -> Iterator[Progress]:
+    """Make the two published files into the model file `out`; it is there, whole, when the iterator ends.
+
+    `tokenizer` may also be a model file of ours: then it is the one in there. `origin` says where it was published, if
+    that is known for certain, so that other models can take it from `out`.
+    `name` is that of the model; by default the one of the published model that has its sizes, or that of the
+    transformer's file.
+    Closing the iterator leaves nothing behind. ValueError, with what to do, if a file is damaged, holds code, or is of
+    another model than `expected`.
+    """
+    spec, ours, var = assemble(transformer, tokenizer, name, expected)
+    preview = yield from fitted(ours, out.name)
+    tensors = {
+        f"{part}{key}": value.detach()
+        for part, network in zip(PARTS, (ours, preview, var), strict=True)
+        for key, value in network.state_dict().items()
+    }
+    known = {"tokenizer_from": origin} if origin else {}
+    yield from write(out, tensors, {"spec": json.dumps(spec.to_dict())} | known)
+
+
+def assemble(
+    transformer: Path, tokenizer: Path, name: str | None = None, expected: ModelSpec | None = None
+) -> tuple[ModelSpec, Tokenizer, VAR]:
+    """Both networks with the weights of published files, mapped from them; see `convert`."""
+    spec = recognise(transformer, tokenizer, name)
+    if expected is not None:
+        check(spec, expected, transformer)
+        spec = replace(spec, name=name or expected.name)
+    with torch.device("meta"):
+        ours, var = Tokenizer(spec.tokenizer), VAR(spec.transformer)
+    load_strict(ours.eval(), inside(tokenizer) if tokenizer.suffix == SUFFIX else weights(tokenizer))
+    load_strict(var.eval(), weights(transformer))
+    return spec, ours, var
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    """Those of a published file under our names, float32."""
+    return {key: value.float() for key, value in from_published(read(path)).items()}
+
+
+def inside(path: Path) -> dict[str, Tensor]:
+    """The tokenizer's weights in a model file of ours, float32, mapped from it."""
+    with reading(path) as file:
+        names = [name for name in file.keys() if name.startswith(PARTS[0])]
+        return {name.removeprefix(PARTS[0]): file.get_tensor(name).float() for name in names}
+
+
+def origin_of(path: Path) -> str | None:
+    """Where the tokenizer in a model file of ours was published, if the file says so."""
+    with reading(path) as file:
+        return (file.metadata() or {}).get("tokenizer_from")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a published file, mapped from it; no code in it is ever run."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds code or is no checkpoint, and was not opened: get it from its authors."
+        ) from error
+    except (RuntimeError, OSError, EOFError) as error:
+        raise ValueError(f"{path}: this file is damaged or not a .pth checkpoint. Get it again.") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{path} holds more than weights: give a file as published, for example var_d16.pth.")
+    return state
+
+
+def pair(transformer: Path, tokenizer: Path | None, folder: Path = FOLDER) -> tuple[Path, Path]:
+    """The two published files that are meant: a transformer's, or a folder that holds it, and the tokenizer's.
+
+    Both are also looked for in `folder`; without a tokenizer it is the one beside the transformer. ValueError if a file
+    is not there, or if there are several to choose from.
+    """
+    found = _there(transformer, folder)
+    if found.is_dir():
+        found = _only(found, "var*.pth", "transformer")
+    return found, _there(tokenizer, folder) if tokenizer else _only(found.parent, "vae*.pth", "tokenizer")
+
+
+def _there(path: Path, folder: Path) -> Path:
+    for place in (path, folder / path):
+        if place.exists():
+            return place
+    raise ValueError(f"{path}: there is no such file or folder, here or in {folder}.")
+
+
+def _only(folder: Path, pattern: str, kind: str) -> Path:
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise ValueError(f"{folder} should hold one {pattern}, and has {names}: say which file with --{kind}.")
+    return found[0]
+
+
+# ------------------------------------------------------------------------------------------------ sizes
+
+
+def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> ModelSpec:
+    """The sizes of the model in two published files; `name` None is that of the published model that has them.
+
+    A model like none of the published ones is called by its file; one of 1000 classes is taken to have ImageNet's.
+    ValueError names what is missing.
+    """
+    try:
+        sizes = _transformer_sizes(read(transformer))
+        spec = ModelSpec(name or transformer.stem, tokenizer_sizes(tokenizer, sizes.sides), sizes, looks=LOOKS)
+    except KeyError as error:
+        raise ValueError(
+            f"{error.args[0]} is missing: give the transformer's file (for example var_d16.pth) and the tokenizer's "
+            f"({TOKENIZER_FILE}), in this order."
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"{transformer} and {tokenizer}: {error}") from error
+    if name is None:
+        same = (known.name for known in MODELS.values() if _sizes(known.spec) == _sizes(spec))
+        spec = replace(spec, name=next(same, spec.name))
+    known = classes()
+    if sizes.classes != len(known.names):
+        return spec
+    return replace(spec, class_names=known.names, class_groups=known.groups, class_synonyms=known.synonyms)
+
+
+def check(found: ModelSpec, expected: ModelSpec, path: Path) -> None:
+    """ValueError, naming the first size that differs, unless a file is of the model expected."""
+    for mine, theirs in zip(_sizes(found), _sizes(expected), strict=True):
+        for field, wanted in vars(theirs).items():
+            if (value := getattr(mine, field)) != wanted:
+                raise ValueError(
+                    f"{path} is not of {expected.name}: {field} is {value}, but should be {wanted}. Get it again."
+                )
+
+
+def _sizes(spec: ModelSpec) -> tuple[TokenizerConfig, TransformerConfig]:
+    return spec.tokenizer, spec.transformer
+
+
+def _transformer_sizes(state: Mapping[str, Tensor]) -> TransformerConfig:
+    width = state["pos_1LC"].shape[2]
+    return TransformerConfig(
+        sides=_sides(state),
+        classes=state["class_emb.weight"].shape[0] - 1,
+        depth=_count(state, r"blocks\.(\d+)\."),
+        width=width,
+        heads=state["blocks.0.attn.scale_mul_1H11"].shape[1],
+        vocabulary=state["head.weight"].shape[0],
+        code_width=state["word_embed.weight"].shape[1],
+        mlp_ratio=state["blocks.0.ffn.fc1.weight"].shape[0] // width,
+        shared_adaln="shared_ada_lin.1.weight" in state,
+    )
+
+
+def _sides(state: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """From the number of tokens, or for models trained otherwise from the scale that is noted of each."""
+    tokens = state["pos_1LC"].shape[1]
+    if tokens in SIDES:
+        return SIDES[tokens]
+    lengths = torch.bincount(state["lvl_1L"].flatten().long())
+    sides = tuple(round(length**0.5) for length in lengths.tolist())
+    if len(state["lvl_1L"].flatten()) != tokens or sum(side**2 for side in sides) != tokens or len(sides) < 2:
+        known = " or ".join(f"{count} ({sides[-1] * 16} px)" for count, sides in SIDES.items())
+        raise ValueError(f"pos_1LC has {tokens} tokens, and lvl_1L does not say in which scales: known are {known}.")
+    return sides
+
+
+def tokenizer_sizes(path: Path, sides: tuple[int, ...]) -> TokenizerConfig:
+    """The sizes of a published tokenizer, or of that in a model file of ours, for a transformer of such sides."""
+    if path.suffix == SUFFIX:
+        return replace(read_spec(path).tokenizer, sides=sides)
+    return _tokenizer_sizes(read(path), sides)
+
+
+def _tokenizer_sizes(state: Mapping[str, Tensor], sides: tuple[int, ...]) -> TokenizerConfig:
+    codes, channels = state["quantize.embedding.weight"], state["encoder.conv_in.weight"].shape[0]
+    levels = range(_count(state, r"encoder\.down\.(\d+)\."))
+    widths = [state[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] for level in levels]
+    return TokenizerConfig(
+        sides=sides,
+        vocabulary=codes.shape[0],
+        code_width=codes.shape[1],
+        channels=channels,
+        multipliers=tuple(width // channels for width in widths),
+        residual_blocks=_count(state, r"encoder\.down\.0\.block\.(\d+)\."),
+        phis=_count(state, r"quantize\.quant_resi\.qresi_ls\.(\d+)\."),
+    )
+
+
+def _count(state: Mapping[str, Tensor], pattern: str) -> int:
+    """How many different numbers the names that begin so have there."""
+    return len({found[1] for name in state if (found := re.match(pattern, name))})
+
+
+# ------------------------------------------------------------------------------------------------ preview
+
+
+def fitted(tokenizer: Tokenizer, file: str) -> Iterator[Progress]:
+    """Fit a `Preview` to crops of the example pictures; yields a few times a second, and returns it."""
+    side, start = tokenizer.config.image_side, time.monotonic()
+    made = list(crops(max(1, min(4, 4 * 256**2 // side**2))))
+    seen = []  # f_hat and picture of each crop
+    pool = ThreadPoolExecutor(1)  # a large tokenizer takes seconds for a crop, and the caller may want to stop
+    try:
+        for number, crop in enumerate(made):
+            encoding = pool.submit(_encoded, tokenizer, crop)
+            while not encoding.done():
+                yield Progress("preview", file, number, len(made), time.monotonic() - start)
+                wait([encoding], TICK)
+            seen.append(encoding.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    preview = Preview(tokenizer.config)
+    preview.fit(*map(torch.cat, zip(*seen, strict=True)))
+    yield Progress("preview", file, len(made), len(made), time.monotonic() - start)
+    return preview
+
+
+@torch.inference_mode()
+def _encoded(tokenizer: Tokenizer, crop: Image.Image) -> tuple[Tensor, Tensor]:
+    """f_hat (1, C, s_K, s_K) of a square picture, and the picture (1, 3, S, S)."""
+    image = from_pil([crop], tokenizer.config.image_side)
+    return tokenizer.quantizer.features(tokenizer.encode(image)), image
+
+
+def crops(each: int) -> Iterator[Image.Image]:
+    """Square parts of every example picture, at most four: the middle, both ends, and a detail."""
+    paths = sorted(path for path in PICTURES.glob("*.[jp][pn]g") if not path.stem.endswith("-mask"))
+    if not paths:
+        raise ValueError(f"{PICTURES} holds no pictures to fit the preview to: get the whole program again.")
+    for path in paths:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            whole = min(width, height)
+            squares = [
+                ((width - whole) // 2, (height - whole) // 2, whole),
+                (0, 0, whole),
+                (width - whole, height - whole, whole),
+                (width // 4, height // 4, whole // 2),
+            ]
+            for left, top, extent in squares[:each]:
+                yield picture.convert("RGB").crop((left, top, left + extent, top + extent))
+
+
+# ------------------------------------------------------------------------------------------------ writing
+
+
+def write(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[Progress]:
+    """Write a safetensors file, tensor by tensor; it appears under its name only when it is whole.
+
+    Its metadata gains `digest`: 12 hex digits of a SHA-256 over names and weights of all but the preview, which depends
+    on the machine that fitted it. ValueError if the disk is full.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with open(part, "wb") as file:
+            yield from _written(file, out.name, tensors, dict(metadata))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, out)
+    except OSError as error:
+        raise ValueError(
+            f"{out} could not be written ({error.strerror or error}): make room, then try again."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _written(file: BinaryIO, name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Iterator[Progress]:
+    # the sizes that keep what follows aligned come first, so that a processor reads mapped weights at full speed
+    order = sorted(tensors, key=lambda key: (tensors[key].nbytes % ALIGNED != 0, key))
+    total, start = sum(value.nbytes for value in tensors.values()), time.monotonic()
+    header = _header(tensors, order, metadata | {"digest": "0" * 12})
+    file.write(header)
+    digest, done = hashlib.sha256(), 0
+    for key in order:
+        digested = not key.startswith("preview.")
+        if digested:
+            digest.update(f"{key} {tuple(tensors[key].shape)} ".encode())
+        values = tensors[key].contiguous().flatten().view(torch.uint8)
+        for block in values.split(BLOCK):
+            content = memoryview(block.numpy())
+            file.write(content)
+            if digested:
+                digest.update(content)
+            done += len(content)
+            yield Progress("write", name, done, total, time.monotonic() - start)
+    file.seek(0)
+    file.write(_header(tensors, order, metadata | {"digest": digest.hexdigest()[:12]}))
+
+
+def _header(tensors: Mapping[str, Tensor], order: list[str], metadata: Mapping[str, str]) -> bytes:
+    """Length and JSON, filled up so that the weights begin aligned."""
+    letters = {dtype: letter for letter, dtype in TYPES.items()}
+    entries: dict[str, object] = {"__metadata__": dict(metadata)}
+    offset = 0
+    for key in order:
+        value = tensors[key]
+        ends = [offset, offset + value.nbytes]
+        entries[key] = {"dtype": letters[value.dtype], "shape": list(value.shape), "data_offsets": ends}
+        offset += value.nbytes
+    text = json.dumps(entries).encode()
+    filled = text + b" " * (-(8 + len(text)) % ALIGNED)
+    return len(filled).to_bytes(8, "little") + filled

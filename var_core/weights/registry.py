@@ -1,0 +1,150 @@
+"""The published ImageNet models: where their files are, what they need, whether they fit on this machine."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..config import SPECS, ModelSpec
+from ..device_memory import decoder_bytes, free_memory, picture_bytes
+
+REPOSITORY = "FoundationVision/var"
+TOKENIZER_FILE = "vae_ch160v4096z32.pth"
+TOKENIZER_PARAMETERS = 108_948_355
+DOWNLOADS = ".downloads"  # folder for files on their way, inside that of the models
+WITHOUT_WEIGHTS = 0.5e9  # bytes of memory that the program takes besides a model and its work, roughly
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model as its authors published it: two files in a repository of the Hugging Face hub."""
+
+    title: str
+    spec: ModelSpec
+    file: str  # of the transformer
+    parameters: int  # of the transformer
+    fid: float  # on ImageNet 50k; arXiv 2404.02905, second version, without rejection sampling
+    tokenizer_file: str = TOKENIZER_FILE
+    tokenizer_parameters: int = TOKENIZER_PARAMETERS
+    repository: str = REPOSITORY
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """The transformer's file and the tokenizer's."""
+        return self.file, self.tokenizer_file
+
+    @property
+    def origin(self) -> str:
+        """Where its tokenizer was published: models with the same origin have the same tokenizer."""
+        return f"{self.repository}/{self.tokenizer_file}"
+
+    @property
+    def tokenizer_bytes(self) -> int:
+        """Of the tokenizer's file, to within a percent."""
+        return 4 * self.tokenizer_parameters
+
+    @property
+    def download_bytes(self) -> int:
+        """Of both files together, to within a percent: weights in float32, and the constants that lie beside them."""
+        return self.disk_bytes + 4 * sum(side**2 for side in self.spec.tokenizer.sides) ** 2
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of the converted file, to within a percent."""
+        return 4 * (self.parameters + self.tokenizer_parameters)
+
+    def memory_bytes(self, dtype: torch.dtype = torch.float32) -> int:
+        """What a device needs for one picture: weights (see `checkpoints.load`), and to draw or to decode it."""
+        var = self.spec.transformer
+        modulations = 6 * var.width**2 * (1 if var.shared_adaln else var.depth)
+        halved = (4 + 2 * var.mlp_ratio) * var.depth * var.width**2 + modulations
+        weights = self.disk_bytes - halved * (4 - dtype.itemsize)
+        drawing = picture_bytes(self.spec, [side**2 for side in var.sides])
+        return weights + max(drawing, decoder_bytes(self.spec))
+
+
+def _published(name: str, title: str, file: str, parameters: int, fid: float) -> Published:
+    return Published(title, SPECS[name], file, parameters, fid)
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        _published("var-d16", "VAR-d16, ImageNet 256", "var_d16.pth", 310_283_520, 3.30),
+        _published("var-d20", "VAR-d20, ImageNet 256", "var_d20.pth", 600_917_136, 2.57),
+        _published("var-d24", "VAR-d24, ImageNet 256", "var_d24.pth", 1_033_399_360, 2.09),
+        _published("var-d30", "VAR-d30, ImageNet 256", "var_d30.pth", 2_010_020_356, 1.92),
+        _published("var-d36-s", "VAR-d36-s, ImageNet 512", "var_d36.pth", 2_353_893_904, 2.63),
+    )
+}
+
+
+def named(name: str) -> Published:
+    """A published model by its name, in any case; ValueError lists them."""
+    found = MODELS.get(name.strip().casefold())
+    if found is None:
+        raise ValueError(f"There is no published model '{name}'. Choose one of: {', '.join(MODELS)}.")
+    return found
+
+
+def fits(model: Published, folder: Path, device: str, there: int = 0) -> list[str]:
+    """What is too small on this machine for downloading a model to `folder` and drawing on `device`, a sentence each.
+
+    For `there` see `short_of_disk`. Empty: it fits. On "cuda" the transformer's blocks are float16, elsewhere float32,
+    as `Pipeline.load` has them.
+    """
+    dtype = torch.float16 if device == "cuda" else torch.float32
+    return [*short_of_disk(model, folder, there), *short_of_memory(model, device, dtype)]
+
+
+def short_of_disk(model: Published, folder: Path, there: int = 0) -> list[str]:
+    """Whether there is room for the downloaded files beside the converted one, of which `there` bytes are on disk.
+
+    What is in the folder's downloads already counts as there.
+    """
+    needed = left(model, folder, there) + model.disk_bytes
+    free = shutil.disk_usage(_existing(folder)).free
+    if free >= needed:
+        return []
+    return [
+        f"{folder} has {size(free)} free, but {model.title} needs {size(needed)} while it is downloaded and converted "
+        f"({size(model.disk_bytes)} afterwards): make room, or choose another folder or a smaller model."
+    ]
+
+
+def left(model: Published, folder: Path, there: int = 0) -> int:
+    """Bytes still to be downloaded, to within a percent, when so many are `there` outside the folder's downloads."""
+    begun = sum(path.stat().st_size for file in model.files for path in (folder / DOWNLOADS).glob(f"{file}*"))
+    return max(0, model.download_bytes - begun - there)
+
+
+def short_of_memory(model: Published, device: str, dtype: torch.dtype) -> list[str]:
+    """Whether a device has the memory for one picture."""
+    needed = model.memory_bytes(dtype) + (0 if device == "cuda" else int(WITHOUT_WEIGHTS))
+    free = free_memory(device)
+    if free is None or free >= needed:
+        return []
+    where = "The GPU" if device == "cuda" else "This machine"
+    return [
+        f"{where} has {size(free)} of memory free, but {model.title} needs about {size(needed)}: "
+        "close other programs, or choose a smaller model."
+    ]
+
+
+def size(count: int | float) -> str:
+    """Bytes in words, in powers of ten as disks and downloads are sold: 1.7 GB."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    absolute = folder.absolute()
+    return next(path for path in (absolute, *absolute.parents) if path.exists())

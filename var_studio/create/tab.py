@@ -1,0 +1,288 @@
+"""The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+
+from var_core.config import ModelSpec
+from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.sampling import Sampling
+from var_core.recipe import Recipe
+
+from ..shared import controls
+from ..shared import run as runs
+from ..shared import widgets as parts
+from ..shared.models import Models
+from ..shared.run import Brake, Run
+from ..shared.widgets import AT_ONCE, ON_MODEL, READY, Actions, Renewal, buttons, halt, in_words, unchanged
+
+MOST_PILLS = 8
+COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
+
+
+class Settings(NamedTuple):
+    """The widgets whose values make a request, in the order of `controls.NAMES`."""
+
+    class_name: gr.Dropdown
+    count: gr.Slider
+    seed: gr.Textbox
+    guidance: gr.Slider
+    ramp: gr.Slider
+    temperature: gr.Slider
+    cooling: gr.Slider
+    top_k: gr.Number
+    top_p: gr.Slider
+    smooth: gr.Checkbox
+    unguided_scales: gr.Slider
+
+
+class Helpers(NamedTuple):
+    """The widgets that change the settings, or how they are chosen."""
+
+    group: gr.Radio
+    groups: gr.Dropdown
+    surprise: gr.Button
+    lock: gr.Checkbox
+    restore: gr.UploadButton
+
+
+class Stage(NamedTuple):
+    """The widgets that show a run, then the run itself and the place of the picture chosen in it.
+
+    As values, in this order, it is also what a handler returns to change them.
+    """
+
+    gallery: gr.Gallery
+    bar: gr.HTML
+    strip: gr.HTML
+    after: gr.Row
+    download: gr.DownloadButton
+    again: gr.Button
+    send: gr.Button
+    explore: gr.Button
+    run: gr.State
+    chosen: gr.State
+
+
+class Asked(NamedTuple):
+    """A request that waits for the model of a digest."""
+
+    request: Request
+    digest: str
+
+
+class Created(NamedTuple):
+    """What other tabs use of this one, and the event after which its settings are those that a link asks for."""
+
+    stage: Stage
+    settings: Settings
+    lock: gr.Checkbox
+    renewal: Renewal
+    visit: Callable
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
+
+    models: Models
+    cache: str  # where Gradio serves files from
+
+    @property
+    def pipe(self) -> Pipeline:
+        return self.models.pipe
+
+    def prepare(self, lock: bool, *values: object) -> tuple:
+        """Before a run: its request and its brake, the class and seed it takes, the buttons of a run under way."""
+        class_name, count, seed, *rest = values
+        pipe = self.pipe
+        with in_words():
+            request = controls.read(pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
+        name, _, seed_used, *_ = controls.show(pipe.spec, request)
+        asked, bar = Asked(request, pipe.digest), runs.bar("Waiting for the model …")
+        return asked, Brake(), name, seed_used, bar, *buttons(running=True)
+
+    def watch(self, asked: Asked, brake: Brake) -> Iterator[Stage]:
+        """Make a request's pictures; the stage after each scale, and at the end. The brake ends it within a scale."""
+        if brake.pulled:  # while it waited for its turn
+            yield unchanged(Stage)._replace(bar=READY)
+            return
+        with in_words():
+            self.models.require(asked.digest)
+        for run in runs.grow(self.pipe, asked.request):
+            yield self._growing(run)
+            if brake.pulled:
+                break
+        yield self._over(run)
+
+    def choose(self, run: Run, event: gr.SelectData) -> tuple:
+        """Another picture of the run: its strip, its file, its place. While a run is under way there is none yet.
+
+        Another model that has been loaded since cannot say what its scales look like.
+        """
+        if run is None or event.index >= len(run.files):
+            return (gr.skip(),) * 3
+        if run.digest != self.pipe.digest:
+            return "", run.files[event.index], event.index
+        with in_words():
+            return runs.strip(self.pipe, run, event.index), run.files[event.index], event.index
+
+    def repeat(self, run: Run, chosen: int) -> tuple:
+        """The settings that make the chosen picture again, with the seed locked."""
+        with in_words():
+            self.models.require(run.digest)
+        return *controls.show(self.pipe.spec, runs.alone(run, chosen)), True
+
+    def restore(self, path: str) -> tuple:
+        """The settings in the recipe of a picture, with the seed locked."""
+        with in_words():
+            recipe = Recipe.read(Path(path))
+            values = controls.show(self.pipe.spec, recipe.request(self.pipe))
+        gr.Info(f"Restored: {escape(values[0])}, seed {values[2]}. Run makes the same picture again.")
+        return *values, True, None
+
+    def visit(self, visitor: gr.Request) -> tuple:
+        """The settings that the page's address asks for."""
+        query = dict(visitor.query_params)
+        if query.keys().isdisjoint(controls.NAMES):  # a plain visit: do not undo what is being typed already
+            return (*unchanged(Settings), gr.skip())
+        with in_words():
+            request = controls.from_link(self.pipe.spec, query)
+        return *controls.show(self.pipe.spec, request), "seed" in query
+
+    def in_group(self, group: str, current: str) -> gr.Dropdown:
+        """The classes of a group; the current one stays if it is among them."""
+        spec = self.pipe.spec
+        names = controls.classes(spec, group or None)
+        return gr.Dropdown(controls.choices(spec, group or None), value=current if current in names else names[0])
+
+    def surprise(self, *groups: str) -> str:
+        """Any class of the group that is chosen in one widget or the other."""
+        return controls.surprise(self.pipe.spec, next(filter(None, groups), None))
+
+    def renew(self) -> tuple:
+        """Class, groups and knobs for the model that is loaded."""
+        spec, (name, *_) = self.pipe.spec, controls.defaults(self.pipe.spec)
+        pills, rest = _grouping(spec)
+        chosen = gr.Dropdown(controls.choices(spec, None), value=name)
+        return chosen, pills, rest, *controls.shown_drawing(self.models.looks)
+
+    def _growing(self, run: Run) -> Stage:
+        """The stage of a run under way."""
+        shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
+        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), *(gr.skip(),) * 5, 0)
+
+    def _over(self, run: Run) -> Stage:
+        """The stage of a run that has ended, by itself or by Stop."""
+        done = runs.finish(self.pipe, run, runs.folder(self.cache))
+        shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
+        strip = runs.strip(self.pipe, done, 0)
+        return Stage(shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], *(gr.skip(),) * 3, done, 0)
+
+
+def tab(models: Models) -> Created:
+    """Lay out the tab and wire it."""
+    with gr.Row(elem_id="create", elem_classes="tab"):
+        with gr.Column(scale=3, min_width=320, elem_classes="settings"):
+            settings, helpers, actions = _settings(models.pipe.spec, lambda: models.looks)
+        with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
+            stage = _stage()
+    Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
+    handlers = Handlers(models, stage.gallery.GRADIO_CACHE)
+    _wire_settings(handlers, settings, helpers)
+    _wire_runs(handlers, settings, helpers, actions, stage)
+    renewed = [settings.class_name, helpers.group, helpers.groups, *settings[-len(controls.DRAWING) :]]
+    visit = partial(_visit, handlers, [*settings, helpers.lock])
+    return Created(stage, settings, helpers.lock, Renewal(handlers.renew, renewed), visit)
+
+
+def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Settings, Helpers, Actions]:
+    """The left column."""
+    name, count, *_ = controls.defaults(spec)
+    group, groups, class_name, surprise = _subject(spec, name)
+    seeding = parts.seeding("Pictures", controls.MOST_PICTURES, count)
+    actions = parts.actions()
+    with gr.Accordion("How it draws", open=False, elem_id="drawing"):
+        drawing, _ = parts.drawing(looks)
+    upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
+    helpers = Helpers(group, groups, surprise, seeding.lock, upload)
+    return Settings(class_name, seeding.count, seeding.seed, *drawing), helpers, actions
+
+
+def _grouping(spec: ModelSpec) -> tuple[gr.Radio, gr.Dropdown]:
+    """The groups of a model's classes: as pills where they are few, else in a list. Only one of the two shows."""
+    names = controls.groups(spec)
+    choices, pills = [("All", ""), *((name.capitalize(), name) for name in names)], 1 < len(names) <= MOST_PILLS
+    radio = gr.Radio(choices if pills else [("All", "")], value="", show_label=False, visible=pills)
+    return radio, gr.Dropdown(choices, value="", label="Group", visible=len(names) > MOST_PILLS)
+
+
+def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Dropdown, gr.Button]:
+    """What to draw."""
+    with gr.Group(elem_id="subject"):
+        group, groups = _grouping(spec)
+        group.elem_id, group.elem_classes, groups.elem_id = "group", ["pills"], "groups"
+        class_name = parts.subject(controls.choices(spec, None), name, "What to draw. Type to search.", "class")
+        surprise = gr.Button("Surprise me", size="sm", elem_id="surprise")
+    return group, groups, class_name, surprise
+
+
+def _stage() -> Stage:
+    """The right column."""
+    bar = gr.HTML(READY, elem_id="bar")
+    gallery = gr.Gallery(
+        format="png",  # the default, webp, would lose pixels and recipes
+        show_label=False,
+        interactive=False,
+        object_fit="contain",
+        columns=1,
+        height="auto",
+        buttons=["download", "download_all", "fullscreen"],
+        elem_id="gallery",
+    )
+    with gr.Row(visible=False, elem_classes="after") as after:
+        download = gr.DownloadButton("Download PNG", size="sm", elem_id="download")
+        again = gr.Button("Same again", size="sm", elem_id="again")
+        send = gr.Button("Edit this", size="sm", elem_id="send")
+        explore = gr.Button("Look inside", size="sm", elem_id="look_inside")
+    strip = gr.HTML(elem_id="strip")
+    return Stage(gallery, bar, strip, after, download, again, send, explore, gr.State(), gr.State(0))
+
+
+def _wire_settings(handlers: Handlers, settings: Settings, helpers: Helpers) -> None:
+    locked = [*settings, helpers.lock]
+    for group in (helpers.group, helpers.groups):
+        group.input(handlers.in_group, [group, settings.class_name], settings.class_name, **AT_ONCE)
+    helpers.surprise.click(handlers.surprise, [helpers.group, helpers.groups], settings.class_name, **AT_ONCE)
+    helpers.restore.upload(handlers.restore, helpers.restore, [*locked, helpers.restore], **AT_ONCE)
+
+
+def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions: Actions, stage: Stage) -> None:
+    asked, brake = gr.State(), gr.State()
+
+    def begin(trigger: Callable) -> None:
+        shown = [settings.class_name, settings.seed, stage.bar, *actions]
+        ready = trigger(handlers.prepare, [helpers.lock, *settings], [asked, brake, *shown], **AT_ONCE)
+        running = ready.success(handlers.watch, [asked, brake], list(stage), **ON_MODEL)
+        running.failure(lambda: READY, None, stage.bar, **AT_ONCE)
+        running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
+
+    again = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
+    begin(actions.run.click)
+    begin(again.success)
+    actions.stop.click(halt, brake, stage.bar, **AT_ONCE)
+    stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
+
+
+def _visit(handlers: Handlers, locked: list, trigger: Callable) -> None:
+    """When a page is opened its settings are those of its address."""
+    trigger(handlers.visit, None, locked, **AT_ONCE)
+
+
+def _columns(run: Run) -> int:
+    return COLUMNS.get(len(run.request.seeds), 4)

@@ -1,0 +1,315 @@
+"""The Edit tab's widgets, laid out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+
+from var_core.config import NO_CLASS, ModelSpec
+from var_core.editing.canvas import FILLS
+from var_core.editing.edit import MOST_CONTEXT, MOST_HARMONISED, Settings
+from var_core.engine.sampling import Sampling
+from var_core.files import ASSETS
+
+from ..shared import controls
+from ..shared import widgets as parts
+from ..shared.widgets import AT_ONCE, READY, Actions, Drawing, Seeding
+from . import workspace as desk
+from .workspace import EXTEND, INPAINT, PIXELS, TASKS, UNITS
+
+EXAMPLES = ASSETS / "examples"
+
+
+class Choice(NamedTuple):
+    """The widgets that say what to do."""
+
+    task: gr.Radio
+    box: gr.Textbox
+    class_name: gr.Dropdown
+    unit: gr.Radio
+    left: gr.Number
+    top: gr.Number
+    right: gr.Number
+    bottom: gr.Number
+
+
+class How(NamedTuple):
+    """The widgets whose values make a `var_core.editing.edit.Settings`, in the order of its fields."""
+
+    fill: gr.Dropdown
+    first_free_scale: gr.Slider
+    min_cover: gr.Slider
+    follow: gr.Checkbox
+    match: gr.Checkbox
+    detail: gr.Checkbox
+    grow: gr.Number
+    feather: gr.Number
+    context: gr.Slider
+    harmonise: gr.Slider
+
+
+class Masking(NamedTuple):
+    """The widgets that change the mask."""
+
+    invert: gr.Button
+    clear: gr.Button
+    undo: gr.Button
+    redo: gr.Button
+    pixels: gr.Number
+    grow: gr.Button
+    shrink: gr.Button
+    upload: gr.UploadButton
+    save: gr.Button
+    file: gr.DownloadButton
+    picker: gr.HTML
+    corners: gr.Textbox
+    add: gr.Button
+    look: gr.Button
+
+
+class Sheet(NamedTuple):
+    """The widgets that show an edit's results, then the edit itself and the result chosen; and all edits so far.
+
+    As values, in this order, it is also what a handler returns to change them.
+    """
+
+    bar: gr.HTML
+    gallery: gr.Gallery
+    after: gr.Row
+    download: gr.DownloadButton
+    mask: gr.DownloadButton
+    bundle: gr.DownloadButton
+    compare: gr.ImageSlider
+    inside: gr.HTML
+    done: gr.State
+    chosen: gr.State
+    earlier: gr.Gallery
+    dones: gr.State
+
+
+class Table(NamedTuple):
+    """The photo: on the canvas, in memory, and what lay there before."""
+
+    canvas: gr.ImageEditor
+    desk: gr.State
+    past: gr.Gallery
+
+
+class Controls(NamedTuple):
+    """All of the left column."""
+
+    opened: gr.UploadButton
+    shelf: gr.Gallery
+    choice: Choice
+    outline: gr.HTML
+    seeding: Seeding
+    actions: Actions
+    masking: Masking
+    how: How
+    drawing: Drawing
+    restore: gr.UploadButton
+
+
+class Onward(NamedTuple):
+    """What can be done with a result."""
+
+    take: gr.Button
+    send: gr.Button
+    explore: gr.Button
+
+
+def examples() -> list[Path]:
+    """Photos that come with the app; each has a mask beside it."""
+    return [path for path in sorted(EXAMPLES.iterdir()) if mask_file(path).is_file()]
+
+
+def mask_file(photo: Path) -> Path:
+    return photo.with_name(f"{photo.stem}-mask.png")
+
+
+def example_shelf(name: str) -> gr.Gallery:
+    """All examples side by side, to choose one."""
+    return gr.Gallery(
+        [str(path) for path in examples()],
+        show_label=False,
+        columns=6,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        visible=bool(examples()),
+        elem_classes="examples",
+        elem_id=name,
+    )
+
+
+def controls_of(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
+    """The left column, with the knobs of the draw at what `looks` best."""
+    opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
+    shelf = example_shelf("examples")
+    task, outline, name, numbers = _choice(spec)
+    seeding = parts.seeding("Variations", desk.MOST_VARIATIONS, 4, "edit_")
+    actions = parts.actions("edit_")
+    with gr.Accordion("Mask", open=False, elem_id="masking"):
+        masking, box = _masking()
+    choice = Choice(task, box, name, *numbers)
+    with gr.Accordion("How it edits", open=False, elem_id="editing"):
+        how = _how(spec)
+    with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
+        drawing, _ = parts.drawing(looks, "edit_")
+    restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
+    return Controls(opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore)
+
+
+def choices(spec: ModelSpec) -> list[tuple[str, str]]:
+    """The classes for the dropdown, "no class" first."""
+    return sorted(controls.choices(spec, None), key=lambda choice: choice[1] != NO_CLASS)
+
+
+def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
+    """What to do; only what a task needs is shown. Task, outline, class, and the unit before the four sides."""
+    with gr.Group(elem_id="what"):
+        task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
+        hint = gr.HTML(f"<p>{desk.HINTS[INPAINT]}</p>", elem_id="hint")
+        class_name = parts.subject(choices(spec), NO_CLASS, desk.CLASS_HINTS[INPAINT], "into")
+        with gr.Column(visible=False, elem_id="sides") as sides:
+            unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
+            with gr.Row(elem_classes="tight"):
+                numbers = [
+                    gr.Number(0, label=name.capitalize(), minimum=0, min_width=60, elem_id=f"extend_{name}")
+                    for name in desk.SIDES
+                ]
+            outline = gr.HTML(elem_id="outline")
+    task.change(
+        lambda chosen: (
+            f"<p>{desk.HINTS[chosen]}</p>",
+            gr.Dropdown(info=desk.CLASS_HINTS[chosen]),
+            gr.Column(visible=chosen == EXTEND),
+        ),
+        task,
+        [hint, class_name, sides],
+        **AT_ONCE,
+    )
+    return task, outline, class_name, [unit, *numbers]
+
+
+def _masking() -> tuple[Masking, gr.Textbox]:
+    """Everything that changes the mask besides the brush, and the square that the model sees."""
+    with gr.Row(elem_classes="tight"):
+        undo = gr.Button("Undo", size="sm", min_width=56, elem_id="undo")
+        redo = gr.Button("Redo", size="sm", min_width=56, elem_id="redo")
+        invert = gr.Button("Invert", size="sm", min_width=56, elem_id="invert")
+        clear = gr.Button("Clear", size="sm", min_width=56, elem_id="clear")
+    with gr.Row(elem_classes="tight"):
+        pixels = gr.Number(8, label="Pixels", minimum=0, min_width=60, elem_id="mask_pixels")
+        grow = gr.Button("Grow", size="sm", min_width=60, elem_id="grow")
+        shrink = gr.Button("Shrink", size="sm", min_width=60, elem_id="shrink")
+    picker = gr.HTML(elem_id="picker")
+    corners = gr.Textbox(
+        label="Rectangle",
+        info="Drag it on the small photo, or type left, top, right, bottom in pixels.",
+        elem_id="corners",
+    )
+    with gr.Row(elem_classes="tight"):
+        add = gr.Button("Paint it", size="sm", min_width=60, elem_id="add")
+        look = gr.Button("Look only there", size="sm", min_width=60, elem_id="look")
+    box = gr.Textbox(
+        label="Where the model looks",
+        info="A square: left, top, side. Empty: around the mask. Extend chooses its own.",
+        elem_id="box",
+    )
+    with gr.Row(elem_classes="tight"):
+        upload = gr.UploadButton("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
+        save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
+    file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
+    return Masking(invert, clear, undo, redo, pixels, grow, shrink, upload, save, file, picker, corners, add, look), box
+
+
+def _how(spec: ModelSpec) -> How:
+    """How an edit is done, in the order of `Settings`."""
+    usual, scales = Settings(), len(spec.tokenizer.sides)
+    fill = gr.Dropdown(
+        list(FILLS), value=usual.fill, label="Fill", info="What the hole holds while it is encoded.", elem_id="fill"
+    )
+    first = parts.slider(
+        "First free scale", "Scales before it keep the photo's layout.", (1, scales + 1), usual.first_free_scale + 1, 1
+    )
+    cover = parts.slider("Free above", "Share of a cell that must be painted.", (0, 1), usual.min_cover, 0.05)
+    follow = gr.Checkbox(
+        usual.follow, label="Follow", info="Kept parts correct what their neighbours spill.", elem_id="follow"
+    )
+    match = gr.Checkbox(usual.match, label="Match colours", info="No step at the seam.", elem_id="match")
+    detail = gr.Checkbox(
+        usual.detail, label="Detail", info="Fine detail is borrowed from elsewhere in the photo.", elem_id="detail"
+    )
+    grow = gr.Number(usual.grow, label="Grow", info="Pixels added around the mask.", elem_id="mask_grow")
+    feather = gr.Number(usual.feather, label="Feather", info="Pixels over which the edge blends.", elem_id="feather")
+    context = parts.slider(
+        "Context", "How much around the mask the model sees, in its size.", (1, MOST_CONTEXT), usual.context, 0.25
+    )
+    harmonise = parts.slider(
+        "Harmonise", "A second pass along the seam, so wide; 0 is off.", (0, MOST_HARMONISED), usual.harmonise, 1
+    )
+    return How(fill, first, cover, follow, match, detail, grow, feather, context, harmonise)
+
+
+def stage() -> tuple[Table, Sheet, Onward]:
+    """The right column."""
+    canvas = gr.ImageEditor(
+        label="Painted = will be repainted",
+        sources=(),
+        transforms=(),
+        layers=False,
+        format="png",
+        brush=gr.Brush(
+            default_size=40, colors=[("#ff2d78", 0.55)], default_color=("#ff2d78", 0.55), color_mode="fixed"
+        ),
+        eraser=gr.Eraser(default_size=40),
+        canvas_size=(1, 1),  # no photo: no canvas
+        height="min(640px, 62vh, 90vw)",
+        buttons=["fullscreen"],
+        elem_id="canvas",
+    )
+    past = _shelf("Before that: click to step back", "past")
+    bar = gr.HTML(READY, elem_id="edit_bar")
+    gallery = gr.Gallery(
+        format="png",
+        show_label=False,
+        interactive=False,
+        object_fit="contain",
+        columns=1,
+        height="auto",
+        buttons=["fullscreen"],  # a large photo is shown smaller; its file has its own button
+        elem_id="results",
+    )
+    with gr.Row(visible=False, elem_classes="after") as after:
+        download = gr.DownloadButton("Download PNG", size="sm", elem_id="edit_download")
+        mask = gr.DownloadButton("Download mask", size="sm", elem_id="edit_mask")
+        bundle = gr.DownloadButton("Download all", size="sm", elem_id="edit_bundle")
+        take = gr.Button("Use as input", size="sm", elem_id="take")
+        send = gr.Button("Create with these", size="sm", elem_id="send_back")
+        explore = gr.Button("Look inside", size="sm", elem_id="edit_look_inside")
+    compare = gr.ImageSlider(
+        label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
+    )
+    inside = gr.HTML(elem_id="inside")
+    earlier = _shelf("Results so far: click to see them again", "earlier")
+    files, states = (download, mask, bundle), (gr.State(), gr.State(0))
+    sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, earlier, gr.State(()))
+    return Table(canvas, gr.State(), past), sheet, Onward(take, send, explore)
+
+
+def _shelf(label: str, name: str) -> gr.Gallery:
+    """A row of small pictures to click on, hidden while it is empty."""
+    return gr.Gallery(
+        label=label,
+        columns=8,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        visible=False,
+        format="png",
+        buttons=[],
+        elem_id=name,
+    )

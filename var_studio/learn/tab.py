@@ -1,0 +1,237 @@
+"""The Learn tab: why scale by scale, on a live picture, in a race, and in numbers measured here and published there."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import gradio as gr
+
+from var_core.config import ModelSpec
+from var_core.engine.pipeline import Pipeline, Request
+from var_core.images import flat, opened
+from var_core.inspection import levels as pyramid
+from var_core.inspection import race as races
+from var_core.inspection.race import Lane
+from var_core.weights import checkpoints
+
+from ..edit.layout import example_shelf, examples
+from ..explore.tab import Explored
+from ..shared import controls
+from ..shared import run as runs
+from ..shared import widgets as parts
+from ..shared.models import Models
+from ..shared.run import Brake
+from ..shared.widgets import AT_ONCE, ON_MODEL, Renewal, buttons, halt, in_words, unchanged
+from . import lessons as shown
+
+RASTER = shown.DATA / "raster.safetensors"
+EVERY = 0.1  # seconds between two looks at a race
+RUNNERS = (("VAR", "scale by scale"), ("Raster order", "token by token"))
+ANOTHER = '<div class="ln"><p>Another model is loaded now: choose a picture to see how it takes that apart.</p></div>'
+
+
+class Racers:
+    """The two models that race: the one that comes with the app, and one of its size that draws in raster order."""
+
+    def __init__(self, models: Models):
+        self.models = models
+        own = checkpoints.find(checkpoints.DEFAULT)
+        self.spec, self.digest = checkpoints.read_spec(own), checkpoints.digest_of(own)
+
+    @staticmethod
+    def here() -> bool:
+        """Whether both files are there."""
+        return checkpoints.DEFAULT in checkpoints.available() and RASTER.is_file()
+
+    @cached_property
+    def _own(self) -> Pipeline:
+        return Pipeline.load(device=self.models.device, **self.models.how)
+
+    @cached_property
+    def _raster(self) -> Pipeline:
+        return Pipeline.load(str(RASTER), device=self.models.device, **self.models.how)
+
+    @property
+    def pipes(self) -> tuple[Pipeline, Pipeline]:
+        """Loaded when they are needed first; the app's own model is not loaded twice."""
+        loaded = self.models.pipe
+        return (loaded if loaded.digest == self.digest else self._own), self._raster
+
+
+class Live(NamedTuple):
+    """The widgets of the live picture; as values, in this order, what a handler returns to change them.
+
+    `path` is that of the photo, `made` the digest of the model that took it apart.
+    """
+
+    bar: gr.HTML
+    view: gr.HTML
+    path: gr.State
+    made: gr.State
+
+
+class Track(NamedTuple):
+    """The widgets of the race; as values, in this order, what a handler returns to change them."""
+
+    bar: gr.HTML
+    view: gr.HTML
+    inside: gr.Button
+    asked: gr.State
+    digest: gr.State
+
+
+class Course(NamedTuple):
+    """The widgets that say what is raced for."""
+
+    class_name: gr.Dropdown
+    seed: gr.Textbox
+    lock: gr.Checkbox
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
+
+    models: Models
+    racers: Racers | None  # None: no race
+
+    def enter(self, path: str | None, made: str | None) -> Iterator[Live]:
+        """Coming here: the picture as the loaded model takes it apart, unless it shows that already."""
+        shown_first = path or next(map(str, examples()), None)
+        if made == self.models.pipe.digest or shown_first is None:
+            yield unchanged(Live)
+            return
+        yield from self.take_apart(shown_first)
+
+    def choose(self, event: gr.SelectData) -> Iterator[Live]:
+        """An example."""
+        yield from self.take_apart(str(examples()[event.index]))
+
+    def take_apart(self, path: str) -> Iterator[Live]:
+        """A photo, scale by scale."""
+        pipe, found = self.models.pipe, []
+        small = pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS
+        with in_words(), opened(path, "picture") as image:
+            photo = flat(image)
+        for level in pyramid.levels(pipe, photo, pipe.decode if small else pipe.preview):
+            found.append(level)
+            share = len(found) / len(pipe.schedule)
+            yield Live(runs.bar(f"scale {len(found)} of {len(pipe.schedule)}", share), *[gr.skip()] * 3)
+        yield Live("", shown.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
+
+    def renew(self) -> tuple:
+        """What shows of the picture when another model is loaded."""
+        return ANOTHER, None
+
+    def line_up(self, class_name: str, seed: str, lock: bool) -> tuple:
+        """Before a race: what it is for, its brake, the class and seed it takes, the buttons of a run under way."""
+        with in_words():
+            knobs = controls.defaults(self.racers.spec)[-len(controls.DRAWING) :]
+            asked = controls.read(self.racers.spec, class_name, 1, seed if lock else controls.roll(), *knobs)
+        name, _, taken, *_ = controls.show(self.racers.spec, asked)
+        return asked, Brake(), name, taken, runs.bar("On your marks …"), *buttons(running=True)
+
+    def run(self, asked: Request, brake: Brake) -> Iterator[Track]:
+        """The race; the brake ends it."""
+        if brake.pulled:  # while it waited for its turn
+            yield unchanged(Track)._replace(bar="")
+            return
+        with in_words():
+            pipes = self.racers.pipes
+        told, lanes = 0.0, ()
+        for lanes in races.race([(pipe, asked) for pipe in pipes]):
+            if brake.pulled:
+                break
+            if time.perf_counter() - told > EVERY:
+                yield self._seen(pipes, lanes)
+                told = time.perf_counter()
+        if all(lane.done for lane in lanes):
+            ended = {"bar": runs.bar(shown.result(lanes), 1.0), "inside": gr.Button(visible=True)}
+            yield self._seen(pipes, lanes)._replace(**ended, asked=asked, digest=pipes[0].digest)
+        else:
+            yield self._seen(pipes, lanes)._replace(bar=runs.bar("Stopped."))
+
+    def _seen(self, pipes: tuple[Pipeline, ...], lanes: tuple[Lane, ...]) -> Track:
+        """The race as it is."""
+        pictures = [runs.shrunk(races.picture(pipe, lane)) for pipe, lane in zip(pipes, lanes, strict=True)]
+        view = shown.track(RUNNERS, lanes, pictures)
+        share = sum(lane.steps for lane in lanes) / sum(len(lane.schedule) for lane in lanes)
+        return Track(runs.bar("Racing …", share), view, gr.Button(visible=False), gr.skip(), gr.skip())
+
+
+# ------------------------------------------------------------------------------------------------ laying it out
+
+
+def tab(models: Models, here: gr.Tab, explored: Explored) -> Renewal:
+    """Lay out the tab, which stands in `here`, and wire it."""
+    with gr.Column(elem_id="learn", elem_classes="tab"):
+        _lesson("pyramid")
+        live, upload, shelf, look = _live()
+        racers = Racers(models) if Racers.here() else None
+        if racers:
+            _lesson("race")
+            course, actions, track = _track(racers.spec)
+        rest = gr.HTML(elem_id="ln_measured", apply_default_css=False)
+    handlers, seen = Handlers(models, racers), gr.State(False)
+    # one visitor at a time, so that it is drawn once; sent to each visitor once
+    here.select(lambda sent: (gr.skip() if sent else shown.measured(), True), seen, [rest, seen], **parts.QUIET)
+    _wire_live(handlers, live, upload, shelf, here)
+    explored.opens_photo(look.click, [live.path])
+    if racers:
+        _wire_race(handlers, course, actions, track)
+        explored.opens_race(track.inside.click, [track.asked, track.digest])
+    return Renewal(handlers.renew, [live.view, live.made])
+
+
+def _lesson(name: str) -> None:
+    gr.HTML(shown.lesson(name), apply_default_css=False)
+
+
+def _live() -> tuple[Live, gr.UploadButton, gr.Gallery, gr.Button]:
+    """The live picture."""
+    with gr.Row(elem_classes="ln-choose"):
+        shelf = example_shelf("ln_examples")
+        with gr.Column(min_width=180, elem_classes="ln-ways"):
+            upload = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="ln_open")
+            look = gr.Button("Look inside in Explore", size="sm", elem_id="ln_inside")
+    bar = gr.HTML(elem_id="ln_bar")
+    view = gr.HTML(elem_id="ln_pyramid", apply_default_css=False)
+    return Live(bar, view, gr.State(), gr.State()), upload, shelf, look
+
+
+def _track(spec: ModelSpec) -> tuple[Course, parts.Actions, Track]:
+    """The race."""
+    name, *_ = controls.defaults(spec)
+    with gr.Row(elem_classes="ln-course"):
+        with gr.Column(min_width=200, elem_classes="ln-what"):
+            chosen = parts.subject(controls.choices(spec, None), name, "What both paint.", "ln_class")
+            run = gr.Button("Start the race", variant="primary", elem_classes="run", elem_id="ln_run")
+            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="ln_stop")
+            inside = gr.Button("Look inside VAR's picture", visible=False, size="sm", elem_id="ln_winner")
+        with gr.Column(min_width=200, elem_classes="ln-chance"), gr.Group():
+            chance = parts.chance("Where chance starts.", "ln_")
+    bar = gr.HTML(elem_id="ln_race_bar")
+    view = gr.HTML(shown.track(RUNNERS), elem_id="ln_track", apply_default_css=False)
+    return Course(chosen, *chance), parts.Actions(run, stop), Track(bar, view, inside, gr.State(), gr.State())
+
+
+def _wire_live(handlers: Handlers, live: Live, upload: gr.UploadButton, shelf: gr.Gallery, here: gr.Tab) -> None:
+    enter = partial(here.select, handlers.enter, [live.path, live.made])
+    for wired in (
+        enter,
+        partial(shelf.select, handlers.choose, None),
+        partial(upload.upload, handlers.take_apart, upload),
+    ):
+        wired(list(live), **ON_MODEL).failure(lambda: "", None, live.bar, **AT_ONCE)
+
+
+def _wire_race(handlers: Handlers, course: Course, actions: parts.Actions, track: Track) -> None:
+    asked, brake = gr.State(), gr.State()
+    begun = [asked, brake, course.class_name, course.seed, track.bar, *actions]
+    ready = actions.run.click(handlers.line_up, list(course), begun, **AT_ONCE)
+    running = ready.success(handlers.run, [asked, brake], list(track), **ON_MODEL)
+    running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
+    running.failure(lambda: "", None, track.bar, **AT_ONCE)
+    actions.stop.click(halt, brake, track.bar, **AT_ONCE)

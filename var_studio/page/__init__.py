@@ -1,0 +1,1 @@
+"""The whole page: theme and assembly."""

@@ -1,0 +1,42 @@
+"""How the app looks: theme, style sheets and scripts."""
+
+import gradio as gr
+
+from ..shared.static import FOLDER
+
+STYLES = ("style.css", "explorer.css", "learn.css")
+SCRIPTS = ("maps.js", "panels.js", "explorer.js", "tour.js", "learn.js")
+
+
+def dress() -> dict:
+    """The arguments of `launch` that make the look. Nothing in them comes from the network."""
+    scripts = "".join(f"<script>{(FOLDER / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
+    styles = [FOLDER / name for name in STYLES]
+    return {"theme": theme(), "css_paths": styles, "head_paths": [FOLDER / "head.html"], "head": scripts}
+
+
+def theme() -> gr.themes.Base:
+    """Calm and system-native: the fonts are the reader's own."""
+    base = gr.themes.Base(
+        primary_hue="teal",
+        neutral_hue="stone",
+        radius_size="lg",
+        font=("ui-sans-serif", "system-ui", "sans-serif"),
+        font_mono=("ui-monospace", "monospace"),
+    )
+    subdued = {"light": "*neutral_500", "dark": "*neutral_400"}  # dark enough to read: 4.5 to 1 at least
+    return base.set(
+        body_background_fill="*neutral_50",
+        body_text_color_subdued=subdued["light"],
+        body_text_color_subdued_dark=subdued["dark"],
+        block_info_text_color=subdued["light"],
+        block_info_text_color_dark=subdued["dark"],
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_cancel_background_fill="*neutral_700",
+        button_cancel_background_fill_hover="*neutral_800",
+        button_cancel_text_color="white",
+        checkbox_border_color_dark="*neutral_500",
+    )

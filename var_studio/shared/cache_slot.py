@@ -1,0 +1,27 @@
+"""What the app keeps beside the model that it runs: the last run's prefix, and what its codes stand for."""
+
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.prefix_cache import Memory
+from var_core.inspection.atlas import Atlas, path_for
+
+from .run import Brake
+
+
+class Slot:
+    """What the last run remembers, for the visitor who made it: one for all, since it may be large."""
+
+    def __init__(self):
+        self._owner: Brake | None = None
+        self._memory = Memory()
+
+    def of(self, owner: Brake) -> Memory:
+        """The memory of a visitor; a fresh one if another visitor's run came between."""
+        if owner is not self._owner:
+            self._owner, self._memory = owner, Memory()
+        return self._memory
+
+
+def atlas_of(pipe: Pipeline) -> Atlas | None:
+    """What the codes of a model stand for, if such a file lies beside its own; ValueError if it is damaged."""
+    path = path_for(pipe.path) if pipe.path else None
+    return Atlas.load(path) if path and path.is_file() else None

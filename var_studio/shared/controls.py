@@ -1,0 +1,166 @@
+"""What the controls say, as a `Request`, and a `Request` as what the controls should say. Pure functions."""
+
+import math
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from var_core.config import ModelSpec
+from var_core.engine.pipeline import Request
+from var_core.engine.sampling import Sampling
+
+# The order of the control values wherever they travel together: into `read`, out of `show`, in a link.
+DRAWING = ("guidance", "ramp", "temperature", "cooling", "top_k", "top_p", "smooth", "unguided_scales")
+NAMES = ("class", "count", "seed", *DRAWING)
+MOST_PICTURES = 16
+MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
+SHOWPIECES = ("Sunflower", "macaw")
+TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+
+Values = tuple[str, int, str, float, float, float, float, int, float, bool, int]
+
+
+def read(spec: ModelSpec, *values: object) -> Request:
+    """The request that the control values (in the order of `NAMES`) ask for: picture i has the seed + i.
+
+    Values may be text. Anything unusable raises ValueError that says which control, and what it takes.
+    """
+    given = dict(zip(NAMES, values, strict=True))
+    label = spec.label(complete(spec, str(given["class"] or "")))
+    count, seed = whole("pictures", given["count"]), whole("seed", given["seed"])
+    if not 1 <= count <= MOST_PICTURES:
+        raise ValueError(f"pictures {count} is out of range: choose 1 to {MOST_PICTURES}.")
+    sampling = read_drawing(*(given[name] for name in DRAWING))
+    return Request((label,) * count, tuple(range(seed, seed + count)), sampling)
+
+
+def read_drawing(*values: object) -> Sampling:
+    """The `Sampling` that values in the order of `DRAWING` ask for; ValueError as in `read`."""
+    given = dict(zip(DRAWING, values, strict=True))
+    return Sampling(
+        guidance=number("guidance", given["guidance"]),
+        ramp=number("guidance ramp", given["ramp"]),
+        temperature=number("temperature", given["temperature"]),
+        cooling=number("cooling", given["cooling"]),
+        top_k=whole("top-k", given["top_k"]),
+        top_p=number("top-p", given["top_p"]),
+        smooth=_switch("smooth", given["smooth"]),
+        unguided_scales=whole("scales without guidance", given["unguided_scales"]),
+    )
+
+
+def shown_drawing(sampling: Sampling) -> tuple[float, float, float, float, int, float, bool, int]:
+    """The inverse of `read_drawing`."""
+    return tuple(getattr(sampling, name) for name in DRAWING)
+
+
+def show(spec: ModelSpec, request: Request) -> Values:
+    """The control values that ask for a request: the inverse of `read`."""
+    seed = str(request.seeds[0])  # text: a browser's numbers end at 2^53
+    name = spec.class_name(request.labels[0])
+    return (name, len(request.labels), seed, *shown_drawing(request.sampling))
+
+
+def defaults(spec: ModelSpec) -> Values:
+    """What the controls say when the page opens: a class that the model draws well, if one is known, at its best."""
+    label = next((spec.class_names.index(name) for name in SHOWPIECES if name in spec.class_names), 0)
+    return show(spec, Request((label,), (0,), spec.looks))
+
+
+def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:
+    """The request of a link's query; what it leaves out is at its default. ValueError as in `read`."""
+    return read(spec, *(query.get(name, usual) for name, usual in zip(NAMES, defaults(spec), strict=True)))
+
+
+def link(spec: ModelSpec, request: Request) -> str:
+    """The query of a link that brings these settings back."""
+    return "?" + urlencode(dict(zip(NAMES, show(spec, request), strict=True)))
+
+
+def roll() -> str:
+    """A fresh seed, as the seed box shows it."""
+    return str(secrets.randbelow(MOST_SEED + 1))
+
+
+def groups(spec: ModelSpec) -> list[str]:
+    """The groups that the classes fall into, in the order of their first class."""
+    return list(dict.fromkeys(spec.class_groups))
+
+
+def classes(spec: ModelSpec, group: str | None) -> list[str]:
+    """The names to choose from in a group; None: all, and "no class"."""
+    return [spec.class_name(label) for label in _members(spec, group)]
+
+
+def choices(spec: ModelSpec, group: str | None) -> list[tuple[str, str]]:
+    """The same for a dropdown: what it shows and searches, which is the name and its synonyms, and the name alone."""
+    shown = [(_called(*spec.words(label)), spec.class_name(label)) for label in _members(spec, group)]
+    return _whole_first(shown) if spec.class_synonyms else shown
+
+
+def surprise(spec: ModelSpec, group: str | None) -> str:
+    """Any class of a group."""
+    return secrets.choice(classes(spec, group)[: spec.transformer.classes])
+
+
+def complete(spec: ModelSpec, text: str) -> str:
+    """The only class that has the text in its name or in a synonym.
+
+    The text itself if there is none, or several, or if it is a whole name or synonym: then the spec knows whose.
+    """
+    wanted = text.strip().casefold()
+    called = [[word.casefold() for word in spec.words(label)] for label in _members(spec, None)]
+    found = [label for label, words in enumerate(called) if any(wanted in word for word in words)]
+    whole_word = any(wanted in words for words in called)
+    return spec.class_name(found[0]) if len(found) == 1 and not whole_word else text
+
+
+def number(name: str, value: object) -> float:
+    """What a number box says; ValueError, in words, if it is none."""
+    if value is None or value == "":
+        raise ValueError(f"{name} is empty: type a number.")
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"{name} '{value}' is not a number.")
+    return found
+
+
+def whole(name: str, value: object) -> int:
+    """The same of a whole number, also as text."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 100:
+        return int(value)  # not through float: seeds have up to 19 digits
+    found = number(name, value)
+    if not found.is_integer():
+        raise ValueError(f"{name} {value} is not a whole number.")
+    return int(found)
+
+
+def _members(spec: ModelSpec, group: str | None) -> list[int]:
+    """The labels in a group; None: all, and that of "no class"."""
+    if group is None:
+        return list(range(spec.transformer.classes + 1))
+    return [label for label, name in enumerate(spec.class_groups) if name == group]
+
+
+def _called(name: str, *synonyms: str) -> str:
+    """A class in a list: a synonym that the name has in it adds nothing."""
+    return ", ".join((name, *(word for word in synonyms if word.casefold() not in name.casefold())))
+
+
+def _whole_first(shown: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The choices, with "lion" moved before "sea lion": of all that have what was typed, Enter takes the first."""
+    ordered: list[tuple[str, str]] = []
+    for text, name in shown:
+        having = (place for place, (other, _) in enumerate(ordered) if name.casefold() in other.casefold())
+        ordered.insert(next(having, len(ordered)), (text, name))
+    return ordered
+
+
+def _switch(name: str, value: object) -> bool:
+    word = str(value).lower()
+    if word not in TRUE + FALSE:
+        raise ValueError(f"{name} '{value}' is neither on nor off.")
+    return word in TRUE

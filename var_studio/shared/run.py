@@ -1,0 +1,189 @@
+"""A run as it grows, its pictures, its files, and how to tell about it. No widgets here."""
+
+import base64
+import io
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.progress import Growth
+from var_core.images import open_photo
+from var_core.recipe import Recipe
+
+from . import controls
+
+# Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
+LIVE_PIXELS = 3 * 128 * 128
+MOST_SMALL = 256  # pixels along a side of pictures in small places
+KEPT = 24 * 3600  # seconds that files which were written for visitors stay
+OURS = "studio-"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A request to the model of a digest, and how far it has come, in `seconds`.
+
+    `files`, of the pictures that have begun, once it is over.
+    """
+
+    request: Request
+    digest: str
+    growth: Growth
+    seconds: float
+    files: tuple[str, ...] = ()
+
+    def complete(self, place: int) -> bool:
+        """Whether a picture that has begun has all its scales."""
+        return len(self.growth.of(place)) == self.growth.scales
+
+
+class Brake:
+    """Lets one event end the run that another is making; kept with its visitor."""
+
+    def __init__(self):
+        self.pulled = False
+
+    def pull(self) -> None:
+        self.pulled = True
+
+    def release(self) -> None:
+        self.pulled = False
+
+
+def grow(pipe: Pipeline, request: Request) -> Iterator[Run]:
+    """The run after each of its scales."""
+    started = time.perf_counter()
+    for growth in pipe.grow(request):
+        yield Run(request, pipe.digest, growth, time.perf_counter() - started)
+
+
+def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
+    """The run's pictures as far as it has come, decoded; or cheap small ones where decoding would hold it up."""
+    f_hat = run.growth.f_hat
+    live = len(f_hat) * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
+    return [unique(image) for image in (pipe.decode(f_hat) if live else pipe.preview(f_hat))]
+
+
+def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
+    """Decode a run and write its pictures into a folder, each with its recipe if all its scales are there."""
+    started = time.perf_counter()
+    images = pipe.decode(run.growth.f_hat)
+    files = [folder / f"{_stem(pipe, run, place)}.png" for place in range(len(images))]
+    for place, (image, file) in enumerate(zip(images, files, strict=True)):
+        if run.complete(place):
+            Recipe.of(pipe, run.request, place).save(image, file)
+        else:  # a recipe would promise pixels that only the whole picture has
+            image.save(file)
+    seconds = run.seconds + time.perf_counter() - started
+    return replace(run, files=tuple(map(str, files)), seconds=seconds)
+
+
+def _stem(pipe: Pipeline, run: Run, place: int) -> str:
+    part = "" if run.complete(place) else f"-scale-{len(run.growth.of(place))}-of-{run.growth.scales}"
+    return Recipe.of(pipe, run.request, place).stem + part
+
+
+def alone(run: Run, place: int) -> Request:
+    """The request that repeats one picture of a run."""
+    return Request((run.request.labels[place],), (run.request.seeds[place],), run.request.sampling)
+
+
+def folder(cache: str) -> Path:
+    """A fresh folder for files, where they are served from. Those that are too old go: Gradio knows not all files."""
+    for old in Path(cache).glob(f"{OURS}*"):
+        with suppress(FileNotFoundError):  # another server has been quicker
+            if time.time() - old.stat().st_mtime > KEPT:
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=OURS, dir=cache))
+
+
+def unique(image: Image.Image) -> Image.Image:
+    """A picture whose file equals no other: Gradio names files by content, and writes them anew while they are read."""
+    image.info["shown"] = uuid.uuid4().hex
+    return image
+
+
+def bar(text: str, share: float = 0.0) -> str:
+    """A line of text over a bar that is filled to a share of 0 to 1."""
+    return (
+        f'<div class="bar" role="status"><span>{escape(text)}</span>'
+        f'<div class="track"><div class="fill" style="width:{share:.1%}"></div></div></div>'
+    )
+
+
+def progress(run: Run) -> str:
+    """The bar of a run under way."""
+    growth, tokens = run.growth, run.growth.last.side**2
+    noun = "token" if tokens == 1 else "tokens"
+    return bar(f"{scale(growth)}, {tokens} {noun} · {run.seconds:.1f} s{parted(growth)}", growth.share)
+
+
+def summary(run: Run) -> str:
+    """The bar of a run that is over."""
+    growth, noun = run.growth, "picture" if len(run.files) == 1 else "pictures"
+    if growth.complete:
+        return bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s{parted(growth)}", 1.0)
+    return bar(f"stopped after {scale(growth)} · {run.seconds:.1f} s{parted(growth)}", growth.share)
+
+
+def scale(growth: Growth) -> str:
+    """The scale made last; also of which pictures, where they are made in parts."""
+    now = f"scale {growth.last.scale + 1} of {growth.scales}"
+    if growth.at_once == growth.count:
+        return now
+    first, end = growth.under_way.start + 1, growth.under_way.stop
+    which = f"picture {end}" if first == end else f"pictures {first} to {end}"
+    return f"{which} of {growth.count}, {now}"
+
+
+def parted(growth: Growth) -> str:
+    """Why pictures are made in parts; nothing where they are not."""
+    if growth.at_once == growth.count:
+        return ""
+    noun = "picture" if growth.at_once == 1 else "pictures"
+    return f" · {growth.at_once} {noun} at a time: memory is short"
+
+
+def strip(pipe: Pipeline, run: Run, place: int) -> str:
+    """One picture of a finished run at every scale, side by side, under a line that says what it is.
+
+    ValueError if its file is gone.
+    """
+    small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
+    look, steps = pipe.decode if small else pipe.preview, run.growth.of(place)
+    looks = [*(look(step.f_hat)[0] for step in steps[:-1]), shrunk(Image.fromarray(open_photo(run.files[place])))]
+    captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
+    frames = "".join(map(frame, looks, captions))
+    request = alone(run, place)
+    name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)
+    title = f'{escape(name)} <span>seed {request.seeds[0]}</span> <a href="{escape(link)}">link</a>'
+    return f'<section class="strip"><h2>{title}</h2><div class="frames">{frames}</div></section>'
+
+
+def frame(image: Image.Image, caption: str) -> str:
+    """A small picture with a line of text under it."""
+    text = escape(caption)
+    return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+
+
+def shrunk(image: Image.Image, most: int = MOST_SMALL) -> Image.Image:
+    """A copy of a picture for a small place on the page, at most so many pixels a side."""
+    copied = image.copy()
+    copied.thumbnail((most, most))
+    return copied
+
+
+def data_uri(image: Image.Image) -> str:
+    """A picture as an address that holds it: a PNG, written quickly."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
