@@ -7,7 +7,7 @@ import pytest
 import torch
 from support import pictures, tasks, tiny
 
-import app
+from var_studio import main as app
 
 torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for each other
 

@@ -15,6 +15,6 @@ from support import hub  # noqa: E402
 registry.MODELS.clear()
 registry.MODELS[hub.model("plain").name] = hub.model("plain")
 
-import app  # noqa: E402
+from var_studio import main as app  # noqa: E402
 
 sys.exit(app.main(sys.argv[2:]))

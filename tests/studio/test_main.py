@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from support import tiny
 
-import app
+from var_studio import main as app
 
-ROOT = Path(app.__file__).parent
+ROOT = Path(app.__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,8 @@ def test_an_address_of_ipv6_is_served_on():
 
 
 def test_a_visitor_s_file_is_bounded_wherever_it_is_opened(tmp_path: Path):
-    script = "from PIL import EpsImagePlugin, Image; import app; app.guard(); print(EpsImagePlugin.gs_binary)\n"
+    script = "from PIL import EpsImagePlugin, Image; from var_studio.main import guard; guard()\n"
+    script += "print(EpsImagePlugin.gs_binary)\n"
     script += f"Image.open({str(tmp_path / 'huge.png')!r})"
     Image.new("1", (7100, 7100)).save(tmp_path / "huge.png")
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)

@@ -10,13 +10,13 @@ import gradio as gr
 import pytest
 from support import tiny
 
-import app
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.sampling import Sampling
 from var_core.inspection.atlas import path_for
 from var_core.weights import checkpoints
 from var_core.weights.convert import Progress
 from var_core.weights.registry import MODELS
+from var_studio import main as app
 from var_studio.shared import models as screen
 from var_studio.shared.models import Handlers, Menu, Models
 from var_studio.shared.run import Brake
