@@ -56,7 +56,7 @@ def generate(options: argparse.Namespace) -> None:
             frames, made = [pipe.decode(step.f_hat)[0] for step in result.steps], io.BytesIO()
             grid(frames, columns=len(frames)).save(made, format="PNG")
             write_new(options.out / f"{recipe.stem}-scales.png", made.getvalue())
-    say(f"{options.count} pictures in {options.out}")
+    say(f"{options.count} picture{'' if options.count == 1 else 's'} in {options.out}")
 
 
 def sample(options: argparse.Namespace) -> None:
