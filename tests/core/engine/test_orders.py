@@ -158,7 +158,7 @@ def test_what_shows_scales_refuses_cells_in_words(pipe):
 
 
 def test_the_app_refuses_a_model_of_cells_before_it_gives_up_another(tmp_path):
-    import app
+    from var_studio import main as app
     from var_studio.shared.models import Models
 
     path = tiny.write(tmp_path, spec=tiny.in_order("spiral"))
