@@ -31,7 +31,7 @@ def slug(text: str, otherwise: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MOST_SLUG].rstrip("-") or otherwise
 
 
-def fingerprint(pixels: np.ndarray) -> str:
+def pixel_hash(pixels: np.ndarray) -> str:
     """What tells a photo or a mask from others: 16 hex digits over its shape and its values."""
     return hashlib.sha256(f"{pixels.shape} {pixels.dtype} ".encode() + pixels.tobytes()).hexdigest()[:16]
 
@@ -50,7 +50,7 @@ class Edited:
     def of(cls, edit: Edit) -> "Edited":
         """Of an edit, extended or not."""
         boxes = tuple((box.left, box.top, box.side) for box in edit.boxes or ())
-        return cls(fingerprint(edit.photo[edit.inner]), fingerprint(edit.painted), edit.settings, edit.extend, boxes)
+        return cls(pixel_hash(edit.photo[edit.inner]), pixel_hash(edit.painted), edit.settings, edit.extend, boxes)
 
     @classmethod
     def from_values(cls, values: dict) -> "Edited":
@@ -112,7 +112,7 @@ class Recipe:
         if self.edited is None:
             raise ValueError("This picture is no edit: it was made from nothing, where pictures are created.")
         for name, pixels, wanted in (("photo", photo, self.edited.photo), ("mask", painted, self.edited.mask)):
-            if fingerprint(pixels) != wanted:
+            if pixel_hash(pixels) != wanted:
                 raise ValueError(f"This is not the {name} that the picture was made of. Open that {name} to repeat it.")
         plain = Edit(photo, painted, (self.label,), (self.seed,), self.sampling, self.edited.settings)
         whole = onward(plain, *self.edited.extend) if any(self.edited.extend) else plain

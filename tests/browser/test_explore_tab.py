@@ -310,7 +310,7 @@ def test_every_kind_of_file_comes_out_and_a_trace_goes_in_again(page, tmp_path: 
     assert Image.open(io.BytesIO(download(page, "#explore_sheet"))).format == "PNG"
     (tmp_path / "mine.safetensors").write_bytes(download(page, "#explore_trace"))
     with safe_open(tmp_path / "mine.safetensors", "np") as file:
-        assert json.loads(file.metadata()["var-studio-trace"])["seeds"] == [5] * SCALES
+        assert json.loads(file.metadata()["var-studio-trace"])["scale_seeds"] == [5] * SCALES
     wanted = page.evaluate("explorer.view.trace.pictures")
     draw(page, "6")
     changing(page, lambda: upload(page, "explore_file", tmp_path / "mine.safetensors"))

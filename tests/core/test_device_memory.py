@@ -128,7 +128,7 @@ MEASURED = """
 import gc, re
 from pathlib import Path
 from var_core.device_memory import picture_bytes
-from var_core.weights.checkpoints import Loaded
+from var_core.weights.checkpoints import LoadedModel
 from var_core.config import ModelSpec, OFFICIAL_SIDES_256, TokenizerConfig, TransformerConfig
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.nn.transformer import VAR, randomise
@@ -137,7 +137,7 @@ from var_core.nn.tokenizer import Preview, Tokenizer
 sides = OFFICIAL_SIDES_256
 spec = ModelSpec("m", TokenizerConfig(sides, channels=32), TransformerConfig(sides, 9, depth=4, width=256, heads=4))
 var = randomise(VAR(spec.transformer)).eval()
-pipe = Pipeline(Loaded(spec, Tokenizer(spec.tokenizer).eval(), Preview(spec.tokenizer).eval(), var, "0" * 12))
+pipe = Pipeline(LoadedModel(spec, Tokenizer(spec.tokenizer).eval(), Preview(spec.tokenizer).eval(), var, "0" * 12))
 
 def held(kind):
     return 1024 * int(re.search(kind + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

@@ -24,7 +24,7 @@ from var_studio.create.tab import Handlers
 from var_studio.shared import controls
 from var_studio.shared import run as runs
 from var_studio.shared.models import Models
-from var_studio.shared.run import Brake
+from var_studio.shared.run import StopFlag
 
 SPEC = tiny.SPEC
 CALLED = replace(
@@ -43,7 +43,7 @@ def handlers(tmp_path: Path) -> Handlers:
 
 
 def last(handlers: Handlers, request: Request) -> runs.Run:
-    *_, stage = handlers.watch(asked(request), Brake())
+    *_, stage = handlers.watch(asked(request), StopFlag())
     return stage.run
 
 
@@ -207,7 +207,7 @@ def test_what_a_visitor_types_is_shown_as_text(handlers: Handlers):
 
 
 def test_the_stage_tells_of_every_scale(handlers: Handlers):
-    stages = list(handlers.watch(asked(read(count=2)), Brake()))
+    stages = list(handlers.watch(asked(read(count=2)), StopFlag()))
     told = [re.search(r"<span>(.*?) ·", stage.bar)[1] for stage in stages[:-1]]
     assert told == [f"scale {k} of 4, {n} token{'s' * (n > 1)}" for k, n in ((1, 1), (2, 4), (3, 9), (4, 16))]
     assert "2 pictures in" in stages[-1].bar
@@ -237,7 +237,7 @@ def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on
 
 def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers: Handlers):
     with pytest.raises(gr.Error, match="Another model is loaded"):
-        next(handlers.watch(create.Asked(read(), "of another"), Brake()))
+        next(handlers.watch(create.Asked(read(), "of another"), StopFlag()))
 
 
 def test_a_picture_whose_file_is_gone_is_answered(handlers: Handlers):
@@ -267,11 +267,11 @@ def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
 
 def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.Stage]:
     """All stages of a run that is stopped while it shows its n-th scale."""
-    brake, stages = Brake(), []
-    for stage in handlers.watch(asked(request), brake):
+    stop_flag, stages = StopFlag(), []
+    for stage in handlers.watch(asked(request), stop_flag):
         stages.append(stage)
         if len(stages) == scales:
-            brake.pull()
+            stop_flag.set()
     return stages
 
 
@@ -301,7 +301,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: Handlers):
-    *growing, over = handlers.watch(asked(read(count=5)), Brake())
+    *growing, over = handlers.watch(asked(read(count=5)), StopFlag())
     told = [re.search(r"<span>(.*?)</span>", stage.bar)[1] for stage in growing]
     assert re.fullmatch(
         r"pictures 1 to 2 of 5, scale 1 of 4, 1 token · \d\.\d s · 2 pictures at a time: memory is short", told[0]
@@ -349,9 +349,9 @@ def test_pictures_in_small_places_are_small(size: tuple[int, int]):
 
 
 def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):
-    brake = Brake()
-    brake.pull()
-    (stage,) = handlers.watch(asked(read()), brake)
+    stop_flag = StopFlag()
+    stop_flag.set()
+    (stage,) = handlers.watch(asked(read()), stop_flag)
     assert stage == (gr.skip(), create.READY, *[gr.skip()] * 8)
 
 

@@ -48,4 +48,4 @@ def write(folder: Path, seed: int = 0, spec: ModelSpec = SPEC) -> Path:
 
 @cache
 def pipeline(spec: ModelSpec = SPEC) -> Pipeline:
-    return Pipeline(checkpoints.Loaded(spec, *networks(spec=spec), digest="0123456789ab"))
+    return Pipeline(checkpoints.LoadedModel(spec, *networks(spec=spec), digest="0123456789ab"))

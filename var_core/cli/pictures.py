@@ -199,8 +199,8 @@ def replay(options: argparse.Namespace) -> None:
 
 def trace(options: argparse.Namespace) -> None:
     """Everything the model thought while it drew a picture, or of a picture given, as a file for the Explore tab."""
-    from ..inspection import render as viz
-    from ..inspection.trace import opened, recorded
+    from ..inspection import render
+    from ..inspection.trace import given_request, recorded
 
     check_trace(options)
     pipe = loaded(options)
@@ -208,7 +208,7 @@ def trace(options: argparse.Namespace) -> None:
     label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
     if options.picture:
         tokens = pipe.encode(Image.fromarray(open_photo(options.picture)))
-        found = recorded(pipe, opened(tokens, label, sampling), origin="opened")
+        found = recorded(pipe, given_request(tokens, label, sampling), origin="opened")
     else:
         found = recorded(pipe, Request((label,), (options.seed or 0,), sampling))
     for kind in TRACE_FILES:
@@ -217,7 +217,7 @@ def trace(options: argparse.Namespace) -> None:
             if kind == "out":
                 found.save(path)
             else:
-                viz.write(found, kind, path)
+                render.write(found, kind, path)
             say(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
 
 

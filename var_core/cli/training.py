@@ -194,14 +194,14 @@ def read_tokens(options: argparse.Namespace, tokenizer: Any, device: str, pictur
     raster order, whatever order is asked for. `pictures` gives both splits.
     """
     from ..training.data import Classes, digest
-    from ..training.tokenizer_task import TokenSet, fingerprint, tokenise
+    from ..training.tokenizer_task import TokenSet, tokenise, tokenizer_hash
     from ..training.trainer import write_whole
 
     folder = options.tokenizer if options.tokenizer.is_dir() else options.out
     order, cells = tokenizer.config.order, list(Schedule.of(tokenizer.config).cells)
     tokenizer = tokenizer if order == SCALES else tokenizer.reordered("raster")
     path = folder / ("tokens.pt" if order == SCALES else "tokens-raster.pt")
-    made_of = processes.told(lambda: [fingerprint(tokenizer), digest(options.data, Classes.of(options.data))])
+    made_of = processes.told(lambda: [tokenizer_hash(tokenizer), digest(options.data, Classes.of(options.data))])
     if processes.told(lambda: path.is_file() and load_tokens(path).get("made_of") == made_of):
         kept = load_tokens(path)
     else:

@@ -9,7 +9,7 @@ import torch
 
 from ..engine.pipeline import Pipeline, Request
 from ..engine.plan import Plan
-from ..engine.progress import Growth
+from ..engine.progress import Progress
 from ..engine.sampling import Sampling, Step
 from .canvas import (
     FILLS,
@@ -179,14 +179,14 @@ class Stage:
     turn: int  # passes before this one
     turns: int
     work: Work
-    growth: Growth  # how far the variations are
+    progress: Progress  # how far the variations are
     drawn: np.ndarray | None = None  # uint8 (B, S, S, 3): what the model drew, once the square is done
     photos: tuple[np.ndarray, ...] = ()
 
     @property
     def step(self) -> Step:
         """The scale, of those variations that are drawn together."""
-        return self.growth.last
+        return self.progress.last
 
 
 def prepare(
@@ -271,11 +271,11 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
         last = number * most + passes - 1
         for turn in range(number * most, last + 1):
             request = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan)
-            for growth in pipe.grow(request):
-                stage = Stage(turn, len(boxes) * most, work, growth)
-                if not growth.complete:
+            for progress in pipe.stream(request):
+                stage = Stage(turn, len(boxes) * most, work, progress)
+                if not progress.complete:
                     yield stage
-            drawn = pipe.pixels(growth.f_hat)
+            drawn = pipe.pixels(progress.f_hat)
             results = (work if turn == last else replace(work, detail=False)).pasted(drawn)
             yield replace(stage, drawn=drawn, photos=results)
             if turn < last:

@@ -16,10 +16,11 @@ from ..images import from_pil, to_float, to_pil, to_uint8
 from ..nn.layers import compile_block, pack, to_int8
 from ..schedule import Schedule
 from ..weights import checkpoints
+from ..weights.checkpoints import LoadedModel
 from . import sampling
 from .plan import Plan
-from .prefix_cache import Memory
-from .progress import Growth
+from .prefix_cache import PrefixCache
+from .progress import Progress
 from .sampling import Sampling, Seed, Step
 
 INT8 = "int8"
@@ -65,7 +66,7 @@ class Result:
 class Pipeline:
     """A model on a device, ready to use from several threads: a run keeps its state to itself."""
 
-    def __init__(self, loaded: checkpoints.Loaded, device: str = "cpu", dtype: str = "auto", compiled: bool = False):
+    def __init__(self, loaded: LoadedModel, device: str = "cpu", dtype: str = "auto", compiled: bool = False):
         self.spec: ModelSpec = loaded.spec
         self.digest, self.path = loaded.digest, loaded.path
         self.device = torch.device(device)
@@ -167,7 +168,7 @@ class Pipeline:
         return to_pil(self.preview_map(f_hat))
 
     @torch.inference_mode()
-    def surprise(self, tokens: list[Tensor], labels: Tensor) -> Tensor:
+    def token_losses(self, tokens: list[Tensor], labels: Tensor) -> Tensor:
         """Cross-entropy in nats of every token of pyramids, K maps (B, L_k), given all coarser ones: (B, L).
 
         `labels` int64 (B,).
@@ -176,10 +177,10 @@ class Pipeline:
         logits = self.var(labels.to(self.device), self.tokenizer.quantizer.teacher_input(given))
         return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
 
-    def steps(self, request: Request, memory: Memory | None = None) -> Iterator[Step]:
+    def steps(self, request: Request, memory: PrefixCache | None = None) -> Iterator[Step]:
         """Make the request's pictures in one pass, scale by scale; closing the iterator stops within one scale.
 
-        A `memory` of an earlier run saves what this one would compute again; see `Memory`.
+        A `memory` of an earlier run saves what this one would compute again; see `PrefixCache`.
         """
         self._check(request)
         plan = request.plan or Plan.free(self.schedule, len(request.labels))
@@ -228,7 +229,7 @@ class Pipeline:
         most = fitting(each, free_memory(self.device.type) if free is None else free)
         return min(most, len(request.labels))
 
-    def grow(self, request: Request, free: int | None = None) -> Iterator[Growth]:
+    def stream(self, request: Request, free: int | None = None) -> Iterator[Progress]:
         """Make the request's pictures, step by step; where memory is short, one part of them after another.
 
         Each is the same picture however they are parted. Closing the iterator stops within one scale; `free` is as in
@@ -241,12 +242,12 @@ class Pipeline:
             steps: tuple[Step, ...] = ()
             for step in self.steps(request.part(rows)):
                 steps = (*steps, step)
-                yield Growth((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
+                yield Progress((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
             begun = (*begun, steps)
 
     def run(self, request: Request, free: int | None = None) -> Result:
-        """All steps of a request, and its pictures; see `grow`."""
-        *_, done = self.grow(request, free)
+        """All steps of a request, and its pictures; see `stream`."""
+        *_, done = self.stream(request, free)
         return Result(self.decode(done.f_hat), done.steps)
 
 

@@ -14,7 +14,7 @@ from ..nn.transformer import VAR, Condition
 ROUNDING = 1e-5  # by which what is shown differs, at most, between a run alone and the same run beside others
 
 
-class Reader:
+class CachedRun:
     """One run of the transformer over `labels` int64 (B,)."""
 
     def __init__(self, var: VAR, labels: Tensor):
@@ -24,12 +24,12 @@ class Reader:
         """What the head reads at a scale, float32 (B, L_k, D); scale_input (b, L_k, C) serves all of B = n * b rows."""
         return _step(self.var, self.condition, scale_input, scale, self.cache)
 
-    def leave(self, rows: int) -> None:
+    def keep_rows(self, rows: int) -> None:
         """Read on for the first `rows` of the batch alone."""
         self.condition, self.cache = self.condition.first(rows), self.cache.first(rows)
 
 
-class Memory:
+class PrefixCache:
     """What a run leaves to the next one: keys, values, queries, and what the head read, of both branches of guidance.
 
     A scale that is shown what it was shown last time, after coarser scales for which the same holds, is not computed
@@ -58,11 +58,11 @@ class Memory:
         self._var, self.labels, self.shown, self.hidden = weakref.ref(var), labels, [], []
         self.condition, self.cache = var.condition(labels), var.new_cache(len(labels), QueryCache)
 
-    def leave(self, rows: int) -> None:
+    def keep_rows(self, rows: int) -> None:
         """Nothing: whoever looks inside wants to see both branches at every scale."""
 
     def read(self, scale_input: Tensor, scale: int) -> Tensor:
-        """As `Reader.read`, remembered where it can be."""
+        """As `CachedRun.read`, remembered where it can be."""
         if scale < len(self.shown) and self._knows(scale_input, scale):
             return self.hidden[scale]
         del self.shown[scale:], self.hidden[scale:]
@@ -82,12 +82,12 @@ class Memory:
         return torch.allclose(self.shown[scale], scale_input, rtol=self.tolerance, atol=self.tolerance)
 
     @torch.inference_mode()
-    def spread(self, count: int, scales: int) -> Memory:
+    def spread(self, count: int, scales: int) -> PrefixCache:
         """A memory of the first `scales` scales for `count` runs side by side that begin like this one.
 
         What they are shown may differ by `ROUNDING`, since sums round otherwise in another batch.
         """
-        many, var = Memory(), self._var()
+        many, var = PrefixCache(), self._var()
         if var is None:  # nothing was read yet, or the network is gone
             return many
         many.begin(var, self.labels.repeat_interleave(count))

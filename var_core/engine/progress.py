@@ -9,7 +9,7 @@ from .sampling import Step
 
 
 @dataclass(frozen=True)
-class Growth:
+class Progress:
     """The steps so far of each part that has begun; all parts but the last are whole. Nothing in it changes later."""
 
     parts: tuple[tuple[Step, ...], ...]
@@ -37,8 +37,8 @@ class Growth:
         return self.begun == self.count and len(self.parts[-1]) == self.scales
 
     @property
-    def share(self) -> float:
-        """Of the steps of all pictures, those that are made: from 0 to 1."""
+    def fraction(self) -> float:
+        """The part of the steps of all pictures that is made: from 0 to 1."""
         made = sum(_pictures(part) * len(part) for part in self.parts)
         return made / (self.count * self.scales)
 

@@ -13,7 +13,7 @@ from ..nn.quantizer import Quantizer
 from ..nn.transformer import VAR
 from ..schedule import Schedule
 from .plan import Plan, moved
-from .prefix_cache import Memory, Reader
+from .prefix_cache import CachedRun, PrefixCache
 
 Seed = int | tuple[int, ...]  # of a picture: one for all scales, or one for each
 
@@ -137,7 +137,7 @@ def steps(
     seeds: tuple[Seed, ...],
     sampling: Sampling,
     plan: Plan,
-    memory: Memory | None = None,
+    memory: PrefixCache | None = None,
 ) -> Iterator[Step]:
     """The loop: yields a `Step` for every scale, coarse to fine; labels int64 (B,), a `Seed` for each picture.
 
@@ -152,14 +152,14 @@ def steps(
     both = moved(torch.cat((labels, nothing)) if two else labels, device)
     free = [moved((~keep).any(0).nonzero()[:, 0], device) for keep in plan.keep]  # where not all pictures keep theirs
     plan = plan.to(device)
-    reader = memory or Reader(var, both)
+    reader = memory or CachedRun(var, both)
     if memory:
         memory.begin(var, both)
     chooser = Draw(sampling, seeds, var.schedule)
     f_hat = quantizer.empty(len(labels))
     for scale, length in enumerate(var.schedule.lengths):
         if two and not any(strengths[scale:]):
-            reader.leave(len(labels))
+            reader.keep_rows(len(labels))
         hidden = reader.read(quantizer.next_input(f_hat, scale), scale)
         if len(hidden) > len(labels):  # before the head, which is affine: the same logits for half of its work
             hidden = guide(*hidden.chunk(2), strengths[scale])

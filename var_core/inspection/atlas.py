@@ -19,7 +19,7 @@ from torch import Tensor
 from ..engine.pipeline import Pipeline
 from ..schedule import Schedule
 from .render import GREY, change
-from .trace import fingerprint
+from .trace import codebook_hash
 
 PATCHES, SIDE = 4, 16  # patches of a code at most, and the side of each in pixels
 FINE = 2  # so many of the finest scales are preferred
@@ -32,12 +32,12 @@ REMEDY = "Make it with `python -m var_core atlas NAME --data DIR --replace`."
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """Up to `PATCHES` patches for each of V codes: what it added to a picture where it was used; see `viz.change`."""
+    """Up to `PATCHES` patches for each of V codes: what it added where it was used; see `render.change`."""
 
     patches: np.ndarray  # uint8 (V, PATCHES, SIDE, SIDE, 3), 0 where there is none
     scales: np.ndarray  # int64 (V, PATCHES): the scale that each comes from, fine ones first, NONE where there is none
     uses: np.ndarray  # int64 (V,): how often the code was used in all pictures
-    codebook: str  # fingerprint: equal where tokens mean the same
+    codebook: str  # its `codebook_hash`: equal where tokens mean the same
 
     @property
     def count(self) -> np.ndarray:
@@ -119,12 +119,12 @@ def build(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atl
                 shelf.offer(token, kind, draw, Cut(scale, added[scale], box))
     if not shelf.seen.any():
         raise ValueError("no pictures to make an atlas of: give some.")
-    return Atlas(*shelf.chosen(), shelf.seen.sum(1), fingerprint(pipe.tokenizer.quantizer.codebook))
+    return Atlas(*shelf.chosen(), shelf.seen.sum(1), codebook_hash(pipe.tokenizer.quantizer.codebook))
 
 
 @torch.inference_mode()
 def changes(pipe: Pipeline, pyramid: list[Tensor]) -> list[Image.Image]:
-    """What each scale of a pyramid, K maps (1, L_k), adds to the picture: K pictures, as `viz.residual` has them."""
+    """What each scale of a pyramid, K maps (1, L_k), adds to the picture: K pictures, as `render.residual` has them."""
     quantizer, found = pipe.tokenizer.quantizer, []
     side = pipe.spec.tokenizer.image_side
     f_hat, before = quantizer.empty(1), np.full((side, side, 3), GREY, np.uint8)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..engine.pipeline import Pipeline
 from ..images import square
-from . import render as viz
+from . import render
 from .trace import colours
 
 
@@ -42,7 +42,7 @@ def levels(pipe: Pipeline, photo: Image.Image, look: Callable[[Tensor], list[Ima
         yield Level(
             cells,
             count,
-            viz.enlarged(np.asarray(small).reshape(-1, 3), side),
-            viz.enlarged(palette[tokens[0].cpu().numpy()], side),
+            render.enlarged(np.asarray(small).reshape(-1, 3), side),
+            render.enlarged(palette[tokens[0].cpu().numpy()], side),
             (pipe.decode if scale == len(pipe.schedule) - 1 else look)(f_hat)[0],
         )

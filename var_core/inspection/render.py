@@ -265,7 +265,7 @@ def _write_bar(sheet: Image.Image, top: int, ticks: tuple[str, ...]) -> None:
 def _write_header(sheet: Image.Image, trace: Trace) -> None:
     """What the picture is of, and how it was made."""
     about, width = trace.about, sheet.width - 2 * MARGIN
-    different = list(dict.fromkeys(about.seeds))
+    different = list(dict.fromkeys(about.scale_seeds))
     seed = f"seed{'s' * (len(different) > 1)} {', '.join(map(str, different))}"
     source = {"drawn": seed, "edited": f"edited, {seed}", "opened": "a picture given"}
     parts = [source[about.origin], f"model {about.model}", *about.sampling.words()]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import cv2
 import numpy as np
@@ -23,11 +23,13 @@ from ..config import TransformerConfig
 from ..device_memory import kept_bytes
 from ..engine.pipeline import Pipeline, Request
 from ..engine.plan import Plan
-from ..engine.prefix_cache import Memory
+from ..engine.prefix_cache import PrefixCache
 from ..engine.sampling import Draw, Sampling, Step, guide, seed_at
 from ..schedule import Schedule
 
 KEY = "var-studio-trace"  # of the JSON text in a file's metadata
+VERSION = 2  # of the file's format, in that text; 1 wrote none
+RENAMED = {"seeds": "scale_seeds", "operations": "flops", "shares": "likeliest_probability"}  # version 1 -> 2
 LIKELIEST = 10  # tokens remembered for each place
 UNKNOWN = -1  # no token: nothing was drawn here
 ORIGINS = ("drawn", "edited", "opened")
@@ -51,6 +53,7 @@ MOST_PRODUCTS = 40 * 10**9  # for the means of attention; d30 needs 33 thousand 
 AT_ONCE = 2**21  # numbers, while these means are made
 SOFTMAX = 64  # products that take as long as one exponential and its sums
 
+T = TypeVar("T")
 Later = Literal["free", "keep"]  # tokens of finer scales, after a change
 
 Marks = Tensor  # bool (L,): which of a trace's tokens
@@ -62,12 +65,12 @@ class About:
 
     model: str
     digest: str
-    codebook: str  # fingerprint: equal where tokens mean the same
+    codebook: str  # its `codebook_hash`: equal where tokens mean the same
     sides: tuple[int, ...]
     label: int
     class_name: str
     null_label: int
-    seeds: tuple[int, ...]  # of the K scales
+    scale_seeds: tuple[int, ...]  # one for each of the K scales
     sampling: Sampling
     origin: str = "drawn"
     device: str = "cpu"
@@ -79,24 +82,24 @@ class About:
     @property
     def seed(self) -> int:
         """That of the last scale."""
-        return self.seeds[-1]
+        return self.scale_seeds[-1]
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a token of a pyramid is: a scale (0 to K - 1), and a place in it (0 to L_k - 1), row by row."""
+    """Where a token of a pyramid is: a scale (0 to K - 1), and an index in it (0 to L_k - 1), row by row."""
 
     scale: int
-    place: int
+    index: int
 
     def within(self, trace: Trace) -> int:
         """Its position in the sequence of a trace's L tokens; ValueError if there is none such."""
         lengths = trace.schedule.lengths
         if type(self.scale) is not int or not 0 <= self.scale < len(lengths):
             raise ValueError(f"scale {self.scale}: choose 0 to {len(lengths) - 1}.")
-        if type(self.place) is not int or not 0 <= self.place < lengths[self.scale]:
-            raise ValueError(f"place {self.place}: scale {self.scale} has 0 to {lengths[self.scale] - 1}.")
-        return trace.schedule.spans[self.scale].start + self.place
+        if type(self.index) is not int or not 0 <= self.index < lengths[self.scale]:
+            raise ValueError(f"index {self.index}: scale {self.scale} has 0 to {lengths[self.scale] - 1}.")
+        return trace.schedule.spans[self.scale].start + self.index
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +119,12 @@ class Trace:
     divergence: Tensor  # (L,) float32: KL of the conditional to the unconditional distribution, nats; 0 without a class
     unguided: Tensor  # (L,) int32: what the same chance would have drawn without guidance; UNKNOWN where given
     likeliest: Tensor  # (L, LIKELIEST) int32, falling
-    shares: Tensor  # (L, LIKELIEST) float32: their probabilities
+    likeliest_probability: Tensor  # (L, LIKELIEST) float32
     queries: Tensor  # (depth, H, L, D/H) float16, scaled; of the conditional branch
     keys: Tensor  # the same shape
     pictures: Tensor  # (K, S, S, 3) uint8: decoded after each scale
     seconds: Tensor  # (K,) float32: time that each scale took, 0 where it was remembered
-    operations: Tensor  # (K,) int64: floating-point operations of the transformer, both branches
+    flops: Tensor  # (K,) int64: floating-point operations of the transformer, both branches
     cache_bytes: Tensor  # (K,) int64: keys and values up to and with this scale, both branches
     colours: Tensor  # (V, 3) uint8: one colour for each code, near for near codes
 
@@ -139,7 +142,7 @@ class Trace:
 
     def request(self) -> Request:
         """What makes this picture (again)."""
-        return Request((self.about.label,), (self.about.seeds,), self.about.sampling, self.plan())
+        return Request((self.about.label,), (self.about.scale_seeds,), self.about.sampling, self.plan())
 
     def of_scales(self, scales: Collection[int]) -> Marks:
         """Marks on all tokens of some scales."""
@@ -197,7 +200,7 @@ class Trace:
         """Write it to a safetensors file, with `about` as JSON in its metadata; ValueError if it is too large."""
         self._check_size(Path(path).name)
         tensors = {key: tensor.contiguous() for key, tensor in self._tensors().items()}
-        save_file(tensors, path, metadata={KEY: json.dumps(asdict(self.about))})
+        save_file(tensors, path, metadata={KEY: json.dumps({"version": VERSION, **asdict(self.about)})})
 
     def _tensors(self) -> dict[str, Tensor]:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "about"}
@@ -212,7 +215,8 @@ class Trace:
                 text = (file.metadata() or {}).get(KEY)
                 if text is None:
                     raise ValueError(f"{name} holds no trace: choose a file that Explore has saved.")
-                if {*file.keys(), "about"} != {field.name for field in fields(cls)} or len(text) > MOST_TEXT:
+                known = {field.name for field in fields(cls)} | RENAMED.keys()
+                if not known.issuperset(file.keys()) or len(text) > MOST_TEXT:
                     raise ValueError(f"{name} is damaged, or was saved by another version.")
                 # copies, since what safetensors gives is the file itself: if that is cut, the process dies
                 tensors = {key: file.get_tensor(key).clone() for key in file.keys()}
@@ -221,7 +225,8 @@ class Trace:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{name} is not a trace: choose a .safetensors file that Explore has saved.") from error
         try:
-            trace = cls(_about(json.loads(text)), **tensors)
+            version, values = _parsed(text)
+            trace = cls(_about(upgrade(values, version)), **upgrade(tensors, version))
         except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             raise ValueError(f"{name} is damaged, or was saved by another version.") from error
         trace.check(name)
@@ -244,11 +249,11 @@ class Trace:
             **dict.fromkeys(("probability", "entropy", "divergence"), ((total,), torch.float32)),
             "keep": ((total,), torch.bool),
             "likeliest": ((total, likeliest), torch.int32),
-            "shares": ((total, likeliest), torch.float32),
+            "likeliest_probability": ((total, likeliest), torch.float32),
             **dict.fromkeys(("queries", "keys"), ((depth, heads, total, width), torch.float16)),
             "pictures": ((scales, max(1, side), side, 3), torch.uint8),
             "seconds": ((scales,), torch.float32),
-            **dict.fromkeys(("operations", "cache_bytes"), ((scales,), torch.int64)),
+            **dict.fromkeys(("flops", "cache_bytes"), ((scales,), torch.int64)),
             "colours": ((vocabulary, 3), torch.uint8),
         }
         for key, tensor in self._tensors().items():
@@ -272,7 +277,7 @@ class Trace:
             **dict.fromkeys(("tokens", "likeliest"), (0, last)),
             "unguided": (UNKNOWN, last),
             "rank": (1, last + 1),
-            **dict.fromkeys(("probability", "shares"), (0, 1)),
+            **dict.fromkeys(("probability", "likeliest_probability"), (0, 1)),
             **dict.fromkeys(("entropy", "divergence", "seconds"), (0, most)),
             **dict.fromkeys(("queries", "keys"), (-most, most)),
         }
@@ -301,10 +306,24 @@ def _shared(wanted: list[int], most: int) -> list[int]:
     return [shares[place] for place in range(len(wanted))]
 
 
-def _about(values: dict) -> About:
+def _parsed(text: str) -> tuple[int, dict[str, Any]]:
+    """The version of a file and the values of its `About`, from JSON; errors as in `_about`."""
+    values = json.loads(text)
+    version = values.pop("version", 1)
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise ValueError("version")
+    return version, values
+
+
+def upgrade(values: dict[str, T], version: int) -> dict[str, T]:
+    """What a file of a version names, under today's names: the values of its `About`, or its tensors."""
+    return {RENAMED.get(name, name): value for name, value in values.items()} if version == 1 else values
+
+
+def _about(values: dict[str, Any]) -> About:
     """From JSON; TypeError, KeyError or ValueError if it is something else."""
     sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
-    about = About(**{**values, "sides": sides, "seeds": tuple(values["seeds"]), "sampling": sampling})
+    about = About(**{**values, "sides": sides, "scale_seeds": tuple(values["scale_seeds"]), "sampling": sampling})
     plain = {str: (str,), int: (int,), bool: (bool,), float: (float, int)}
     for part in (about, sampling):
         for field, kind in get_type_hints(type(part)).items():
@@ -318,14 +337,16 @@ def _about(values: dict) -> About:
     growing = all(type(side) is int for side in sides) and all(a < b for a, b in itertools.pairwise(sides))
     if not (sides and sides[0] == 1 and growing and sides[-1] <= MOST_CELLS):
         raise ValueError("sides")
-    if len(about.seeds) != len(sides) or not all(type(seed) is int and 0 <= seed < 2**63 for seed in about.seeds):
-        raise ValueError("seeds")
+    if len(about.scale_seeds) != len(sides) or not all(
+        type(seed) is int and 0 <= seed < 2**63 for seed in about.scale_seeds
+    ):
+        raise ValueError("scale_seeds")
     if about.origin not in ORIGINS or not 0 <= about.label <= about.null_label:
         raise ValueError("range")
     return about
 
 
-def fingerprint(codebook: Tensor) -> str:
+def codebook_hash(codebook: Tensor) -> str:
     """What tells a codebook (V, C) from others: 12 hex digits."""
     return hashlib.sha256(codebook.detach().float().cpu().numpy().tobytes()).hexdigest()[:12]
 
@@ -348,7 +369,7 @@ def colours(codebook: Tensor) -> Tensor:
     return torch.from_numpy((cv2.cvtColor(lab, cv2.COLOR_Lab2RGB)[0] * 255).round().astype(np.uint8))
 
 
-def operations(config: TransformerConfig, branches: int) -> list[int]:
+def flops(config: TransformerConfig, branches: int) -> list[int]:
     """Floating-point operations of matrix products at each scale (a multiplication and an addition are two)."""
     width, prefix, found = config.width, 0, []
     for length in Schedule.of(config).lengths:
@@ -372,7 +393,7 @@ class Timed:
     seconds: float
 
 
-def timed(pipe: Pipeline, request: Request, memory: Memory) -> Iterator[Timed]:
+def timed(pipe: Pipeline, request: Request, memory: PrefixCache) -> Iterator[Timed]:
     """The steps of a request, remembered; each with its time, 0 where the memory knew the scale.
 
     ValueError unless the model draws scale by scale.
@@ -386,7 +407,9 @@ def timed(pipe: Pipeline, request: Request, memory: Memory) -> Iterator[Timed]:
 
 
 @torch.inference_mode()
-def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Memory, origin: str = "drawn") -> Trace:
+def examine(
+    pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: PrefixCache, origin: str = "drawn"
+) -> Trace:
     """The trace of a request for one picture, after all its `steps` were made with this `memory`.
 
     Decoding is the larger part of the work, unless `picture` was called for each step before.
@@ -423,7 +446,7 @@ def examine(pipe: Pipeline, request: Request, steps: Sequence[Timed], memory: Me
         memory.cache.keys[:, 0].half().cpu(),
         torch.from_numpy(np.stack([picture(pipe, one.step, memory) for one in steps])),
         torch.tensor([one.seconds for one in steps]),
-        torch.tensor(operations(pipe.spec.transformer, len(memory.labels))),
+        torch.tensor(flops(pipe.spec.transformer, len(memory.labels))),
         torch.tensor(cache_bytes(pipe.spec.transformer, len(memory.labels), memory.cache.store.element_size())),
         colours(pipe.tokenizer.quantizer.codebook),
     )
@@ -449,7 +472,7 @@ def _unguided(pipe: Pipeline, request: Request, logits: Tensor, keep: Tensor) ->
     return torch.cat(found)
 
 
-def picture(pipe: Pipeline, step: Step, memory: Memory) -> np.ndarray:
+def picture(pipe: Pipeline, step: Step, memory: PrefixCache) -> np.ndarray:
     """uint8 (S, S, 3): what a step has come to, decoded unless the memory holds it, which it does then."""
     known = memory.decoded.get(step.scale)
     if known is None or not torch.equal(known[0], step.f_hat):
@@ -462,7 +485,7 @@ def _describe(pipe: Pipeline, request: Request, origin: str) -> About:
     return About(
         spec.name[:MOST_LETTERS],
         pipe.digest,
-        fingerprint(pipe.tokenizer.quantizer.codebook),
+        codebook_hash(pipe.tokenizer.quantizer.codebook),
         spec.tokenizer.sides,
         label,
         spec.class_name(label)[:MOST_LETTERS],
@@ -474,13 +497,13 @@ def _describe(pipe: Pipeline, request: Request, origin: str) -> About:
     )
 
 
-def recorded(pipe: Pipeline, request: Request, memory: Memory | None = None, origin: str = "drawn") -> Trace:
+def recorded(pipe: Pipeline, request: Request, memory: PrefixCache | None = None, origin: str = "drawn") -> Trace:
     """Make a picture and the trace of it."""
-    memory = memory or Memory()
+    memory = memory or PrefixCache()
     return examine(pipe, request, list(timed(pipe, request, memory)), memory, origin)
 
 
-def opened(tokens: list[Tensor], label: int, sampling: Sampling) -> Request:
+def given_request(tokens: list[Tensor], label: int, sampling: Sampling) -> Request:
     """The request that shows how likely the tokens of a given picture, K maps (1, L_k), are to the model."""
     return Request((label,), (0,), sampling, Plan.resume(tokens, len(tokens)))
 
@@ -495,7 +518,7 @@ def swapped(trace: Trace, spot: Spot, value: int, later: Later, pinned: Marks | 
     if type(value) is not int or not 0 <= value <= last:
         raise ValueError(f"token {value} is not in the codebook: choose 0 to {last}.")
     plan = _around(trace, spot, later, pinned)
-    return _planned(trace, plan.replace(spot.scale, torch.tensor([spot.place]), torch.tensor([value])))
+    return _planned(trace, plan.replace(spot.scale, torch.tensor([spot.index]), torch.tensor([value])))
 
 
 def redrawn_token(trace: Trace, spot: Spot, seed: int, later: Later, pinned: Marks | None = None) -> Request:
@@ -517,7 +540,7 @@ def resampled(trace: Trace, sampling: Sampling, pinned: Marks | None = None) -> 
 def _planned(trace: Trace, plan: Plan, scales: Collection[int] = (), seed: int = 0) -> Request:
     """The trace's request with a plan that gives tokens of it, and another seed at some scales."""
     _check_codes(trace, plan)
-    seeds = tuple(seed if scale in scales else own for scale, own in enumerate(trace.about.seeds))
+    seeds = tuple(seed if scale in scales else own for scale, own in enumerate(trace.about.scale_seeds))
     return replace(trace.request(), seeds=(seeds,), plan=plan)
 
 
@@ -533,7 +556,7 @@ def _check_codes(trace: Trace, plan: Plan) -> None:
 def _around(trace: Trace, spot: Spot, later: Later, pinned: Marks | None) -> Plan:
     """All is given but the token at a spot and, if `later` is "free", all after its scale that is not `pinned`."""
     spot.within(trace)
-    place = torch.tensor([spot.place])
+    place = torch.tensor([spot.index])
     plan = _pin(Plan.resample(trace.pyramid(), spot.scale, place, later), trace, pinned)
     keep = [k.index_fill(1, place, False) if n == spot.scale else k for n, k in enumerate(plan.keep)]
     return Plan(plan.tokens, keep)
@@ -564,7 +587,7 @@ class Batch:
 def alternatives(
     pipe: Pipeline,
     trace: Trace,
-    memory: Memory,
+    memory: PrefixCache,
     spot: Spot,
     values: Sequence[int],
     later: Later,
@@ -607,7 +630,7 @@ def mixture_requests(pipe: Pipeline, coarse: Trace, fine: Trace | int, pinned: M
 
 def _check_model(pipe: Pipeline, trace: Trace) -> None:
     """ValueError if the tokens of a trace mean something else to this model."""
-    ours = pipe.schedule.sides, fingerprint(pipe.tokenizer.quantizer.codebook)
+    ours = pipe.schedule.sides, codebook_hash(pipe.tokenizer.quantizer.codebook)
     if ours != (trace.about.sides, trace.about.codebook):
         raise ValueError(
             f"{pipe.spec.name} cannot read the tokens of a picture by {trace.about.model}: load the model that made it."
@@ -615,7 +638,7 @@ def _check_model(pipe: Pipeline, trace: Trace) -> None:
 
 
 def _pictures(
-    pipe: Pipeline, requests: Sequence[Request], memory: Memory | None, scales: int, most: int
+    pipe: Pipeline, requests: Sequence[Request], memory: PrefixCache | None, scales: int, most: int
 ) -> Iterator[Batch]:
     """The pictures of requests for one each, of one sampling, made in chunks of at most `most`.
 

@@ -25,7 +25,7 @@ from ..nn.layers import Linear, compile_block, pack
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR, randomise
 from ..schedule import Schedule
-from ..weights.checkpoints import HALVED, PARTS, Loaded, load_strict, read_spec
+from ..weights.checkpoints import HALVED, PARTS, LoadedModel, load_strict, read_spec
 from ..weights.convert import write
 from .bench import peak_bytes
 
@@ -114,7 +114,7 @@ def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
 def random_pipeline(spec: ModelSpec, dtype: str) -> Pipeline:
     """A pipeline with random weights of a size, on the CPU."""
     networks = random_networks(spec)
-    return Pipeline(Loaded(spec, networks.tokenizer, Preview(spec.tokenizer), networks.var, "random"), dtype=dtype)
+    return Pipeline(LoadedModel(spec, networks.tokenizer, Preview(spec.tokenizer), networks.var, "random"), dtype=dtype)
 
 
 def fitted(networks: Networks, gains: Gains) -> Networks:

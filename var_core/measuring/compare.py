@@ -17,7 +17,7 @@ from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from ..training.data import Classes, PictureSet
 from ..training.export import load_transformer
-from ..training.tokenizer_task import fingerprint
+from ..training.tokenizer_task import tokenizer_hash
 from ..training.trainer import load_state
 from ..training.transformer_task import TransformerTask
 from ..weights import checkpoints
@@ -30,13 +30,13 @@ def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) ->
     state = load_state(run, TransformerTask.KIND)
     extra = state["extra"]
     config = TransformerConfig(**extra["config"])
-    fitting = [one for one in tokenizers if fingerprint(one) == extra["tokenizer"]]
+    fitting = [one for one in tokenizers if tokenizer_hash(one) == extra["tokenizer"]]
     if not fitting:
         raise ValueError(f"{run}: none of the tokenizers given is the one that it was trained with.")
     tokenizer = fitting[0].reordered(config.order)
     spec = ModelSpec(run.name, tokenizer.config, config, classes.names, classes.groups)
     var = load_transformer(run, tokenizer)
-    return Pipeline(checkpoints.Loaded(spec, tokenizer, Preview(tokenizer.config), var, digest=run.name)), state
+    return Pipeline(checkpoints.LoadedModel(spec, tokenizer, Preview(tokenizer.config), var, digest=run.name)), state
 
 
 def measure(

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..clock import timed
 from ..config import SCALES, TokenizerConfig, TransformerConfig
 from ..engine.plan import Plan
-from ..engine.prefix_cache import Memory
+from ..engine.prefix_cache import PrefixCache
 from ..engine.sampling import Sampling, steps
 from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, Way, exponent
 from ..nn.layers import pack
@@ -27,11 +27,11 @@ from .bench import COUNTED
 SMALL = TransformerConfig((1,), classes=1, depth=4, width=256, heads=4)
 
 
-class Forgetful(Memory):
+class UncachedRun(PrefixCache):
     """Reads without a cache: all tokens so far pass through the blocks again at every step."""
 
     def read(self, scale_input: Tensor, scale: int) -> Tensor:
-        """As `Memory.read`."""
+        """As `PrefixCache.read`."""
         self.shown = [*self.shown[:scale], scale_input]
         var, length = self._var(), scale_input.shape[1]
         inputs = torch.cat(self.shown, 1)[:, var.schedule.lengths[0] :]
@@ -52,7 +52,7 @@ def networks(config: TransformerConfig) -> tuple[VAR, Quantizer]:
 def draw(var: VAR, quantizer: Quantizer, cached: bool) -> Tensor:
     """The tokens of one picture of no class, (1, L)."""
     nothing, plan = torch.tensor([var.config.null_label]), Plan.free(var.schedule, 1)
-    memory = None if cached else Forgetful()
+    memory = None if cached else UncachedRun()
     done = steps(var, quantizer, nothing, (0,), Sampling(guidance=0.0), plan, memory)
     return torch.cat([step.tokens for step in done], 1)
 

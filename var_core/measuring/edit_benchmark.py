@@ -125,7 +125,7 @@ def likeliest(pipe: Pipeline, settings: Settings, sampling: Sampling, count: int
     def surprise(result: np.ndarray, case: Case) -> float:
         pixels, cover = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
         plan = pipe.inpainting(pixels, cover, settings.min_cover, settings.first_free_scale, follow=False)
-        nats = pipe.surprise(list(plan.tokens), torch.tensor([case.label]))[0]
+        nats = pipe.token_losses(list(plan.tokens), torch.tensor([case.label]))[0]
         return float(nats[torch.cat(plan.keep, 1)[0]].mean() if kept else nats.mean())
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:

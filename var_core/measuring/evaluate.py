@@ -140,7 +140,7 @@ def reconstructed(pipe: Pipeline, val: PictureSet) -> Iterator[float | Reconstru
         images = val.images(rows).to(pipe.device)
         tokens = pipe.pyramids(images)
         back = pipe.tokenizer.decode(pipe.tokenizer.quantizer.features(tokens))
-        losses.append(pipe.surprise(tokens, val.labels[rows]).cpu())
+        losses.append(pipe.token_losses(tokens, val.labels[rows]).cpu())
         pixels.append(to_uint8(back))
         decibels.append(psnr(back, images).cpu())
         sequences.append(torch.cat(tokens, 1).cpu())

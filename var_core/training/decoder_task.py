@@ -23,7 +23,7 @@ from ..weights.checkpoints import load_strict
 from .data import Classes, Draws, PictureSet
 from .distributed import differentiate, joined
 from .features import CHANNELS, ImageFeatures, apart, directions, perceptual_distance
-from .tokenizer_task import TokenSet, draw_pictures, fingerprint, pixel_loss, reconstruction_report, same_tokenizer
+from .tokenizer_task import TokenSet, draw_pictures, pixel_loss, reconstruction_report, same_tokenizer, tokenizer_hash
 from .trainer import Optimisation, autocast
 
 COOLING = 0.7  # at most, when it draws
@@ -247,7 +247,7 @@ class DecoderTask:
     def extra_state(self) -> dict:
         return {
             "config": asdict(self.model.config),
-            "tokenizer": fingerprint(self.model),
+            "tokenizer": tokenizer_hash(self.model),
             **self.patches.state(),
             "maps": self.maps and self.maps.state(),
             "drawn": self.var is not None,

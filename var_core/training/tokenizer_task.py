@@ -219,7 +219,7 @@ def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
 
     One that does not say which it belongs to fits.
     """
-    ours = fingerprint(tokenizer)
+    ours = tokenizer_hash(tokenizer)
     if extra.get("tokenizer", ours) != ours:
         raise ValueError(
             "The run has learned the tokens of another tokenizer. Name the tokenizer that it was begun with, "
@@ -229,10 +229,10 @@ def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
 
 def same_in_file(stored: Tokenizer, tokenizer: Tokenizer) -> bool:
     """Whether the tokenizer of a model file, which holds half of the digits, gives the tokens of this one."""
-    return fingerprint(stored) == fingerprint(copy.deepcopy(tokenizer).half())
+    return tokenizer_hash(stored) == tokenizer_hash(copy.deepcopy(tokenizer).half())
 
 
-def fingerprint(tokenizer: Tokenizer) -> str:
+def tokenizer_hash(tokenizer: Tokenizer) -> str:
     """SHA-256, in hex, of the weights that decide which tokens a picture gets: all but the decoder's."""
     digest = hashlib.sha256()
     for name, value in sorted(tokenizer.state_dict().items()):

@@ -16,7 +16,7 @@ from ..images import grid, to_pil
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR, initialise, leave_out
 from .data import Classes, Draws
-from .tokenizer_task import TokenSet, fingerprint, same_tokenizer
+from .tokenizer_task import TokenSet, same_tokenizer, tokenizer_hash
 from .trainer import Optimisation
 from .transfer import adapted
 
@@ -155,7 +155,7 @@ class TransformerTask:
     def extra_state(self) -> dict:
         return {
             "config": asdict(self.model.config),
-            "tokenizer": fingerprint(self.tokenizer),
+            "tokenizer": tokenizer_hash(self.tokenizer),
             "batch": self.optimisation.batch,
             "most_per_scale": self.most_per_scale,
             "without": list(self.without),

@@ -109,7 +109,7 @@ def _some(names: list[str], most: int = 3) -> str:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model as read from a file."""
 
     spec: ModelSpec
@@ -160,7 +160,7 @@ def read_spec(path: Path) -> ModelSpec:
 
 def load(
     name: str, folder: Path = FOLDER, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
-) -> Loaded:
+) -> LoadedModel:
     """Load a model by name (a file in `folder`) or by path, straight to where it will be: float32 on the CPU, or other.
 
     With `dtype` float16 or bfloat16 the linear layers of the transformer's blocks are of that type; its head and
@@ -182,7 +182,7 @@ def load(
     for name, layer in filled[-1].named_modules():
         if SELDOM.match(name) and hasattr(mmap.mmap, "madvise"):  # not on Windows
             layer.file = files.get(f"transformer.{name}.weight")
-    return Loaded(spec, *filled, digest_of(path), path)
+    return LoadedModel(spec, *filled, file_digest(path), path)
 
 
 def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict[str, Tensor], dict[str, mmap.mmap]]:
@@ -232,8 +232,8 @@ def _read(file: BinaryIO, begin: int, buffer: Tensor) -> Tensor:
     return buffer
 
 
-def digest_of(path: Path) -> str:
-    """What `Loaded.digest` is for a file, without its weights: from its metadata, or computed."""
+def file_digest(path: Path) -> str:
+    """What `LoadedModel.digest` is for a file, without its weights: from its metadata, or computed."""
     with reading(path) as file:
         written = (file.metadata() or {}).get("digest")
     if written is not None:

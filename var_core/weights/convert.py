@@ -33,7 +33,7 @@ ALIGNED = 64  # bytes: what a processor reads at once
 
 
 @dataclass(frozen=True)
-class Progress:
+class FileProgress:
     """How far one part of the work on one file is."""
 
     doing: str  # "download", "check", "preview" (fitting the cheap map to pictures) or "write"
@@ -44,7 +44,7 @@ class Progress:
     begun: int = 0  # what was there already when it began
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """From 0 to 1."""
         return self.done / self.total if self.total else 0.0
 
@@ -66,7 +66,7 @@ def convert(
     name: str | None = None,
     expected: ModelSpec | None = None,
     origin: str | None = None,
-) -> Iterator[Progress]:
+) -> Iterator[FileProgress]:
     """Make the two published files into the model file `out`; it is there, whole, when the iterator ends.
 
     `tokenizer` may also be a model file of ours: then it is the one in there. `origin` says where it was published, if
@@ -264,7 +264,7 @@ def _count(state: Mapping[str, Tensor], pattern: str) -> int:
 # ------------------------------------------------------------------------------------------------ preview
 
 
-def fitted(tokenizer: Tokenizer, file: str) -> Iterator[Progress]:
+def fitted(tokenizer: Tokenizer, file: str) -> Iterator[FileProgress]:
     """Fit a `Preview` to crops of the example pictures; yields a few times a second, and returns it."""
     side, start = tokenizer.config.image_side, time.monotonic()
     made = list(crops(max(1, min(4, 4 * 256**2 // side**2))))
@@ -274,14 +274,14 @@ def fitted(tokenizer: Tokenizer, file: str) -> Iterator[Progress]:
         for number, crop in enumerate(made):
             encoding = pool.submit(_encoded, tokenizer, crop)
             while not encoding.done():
-                yield Progress("preview", file, number, len(made), time.monotonic() - start)
+                yield FileProgress("preview", file, number, len(made), time.monotonic() - start)
                 wait([encoding], TICK)
             seen.append(encoding.result())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     preview = Preview(tokenizer.config)
     preview.fit(*map(torch.cat, zip(*seen, strict=True)))
-    yield Progress("preview", file, len(made), len(made), time.monotonic() - start)
+    yield FileProgress("preview", file, len(made), len(made), time.monotonic() - start)
     return preview
 
 
@@ -314,7 +314,7 @@ def crops(each: int) -> Iterator[Image.Image]:
 # ------------------------------------------------------------------------------------------------ writing
 
 
-def write(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[Progress]:
+def write(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[FileProgress]:
     """Write a safetensors file, tensor by tensor; it appears under its name only when it is whole.
 
     Its metadata gains `digest`: 12 hex digits of a SHA-256 over names and weights of all but the preview, which depends
@@ -336,7 +336,9 @@ def write(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str])
         part.unlink(missing_ok=True)
 
 
-def _written(file: BinaryIO, name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Iterator[Progress]:
+def _written(
+    file: BinaryIO, name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]
+) -> Iterator[FileProgress]:
     # the sizes that keep what follows aligned come first, so that a processor reads mapped weights at full speed
     order = sorted(tensors, key=lambda key: (tensors[key].nbytes % ALIGNED != 0, key))
     total, start = sum(value.nbytes for value in tensors.values()), time.monotonic()
@@ -354,7 +356,7 @@ def _written(file: BinaryIO, name: str, tensors: Mapping[str, Tensor], metadata:
             if digested:
                 digest.update(content)
             done += len(content)
-            yield Progress("write", name, done, total, time.monotonic() - start)
+            yield FileProgress("write", name, done, total, time.monotonic() - start)
     file.seek(0)
     file.write(_header(tensors, order, metadata | {"digest": digest.hexdigest()[:12]}))
 

@@ -23,7 +23,7 @@ import torch
 from .. import __version__
 from ..nn.tokenizer import Tokenizer
 from .checkpoints import FOLDER, file_for, load_strict, read_spec
-from .convert import TICK, Progress, assemble, convert, inside, origin_of
+from .convert import TICK, FileProgress, assemble, convert, inside, origin_of
 from .registry import DOWNLOADS, MODELS, Published, left, short_of_disk
 
 TRIES = 5  # in a row that bring nothing, before giving up; of the first question fewer
@@ -33,7 +33,7 @@ BLOCK = 2**22  # bytes that are checked at a time
 AGAIN = "What has arrived is kept: the next download goes on from there."
 
 
-def fetch(model: Published, folder: Path = FOLDER) -> Iterator[Progress]:
+def fetch(model: Published, folder: Path = FOLDER) -> Iterator[FileProgress]:
     """Download a published model and make it a file in `folder`, which is there when the iterator ends.
 
     A model that is there already is left as it is; files in the hub's own cache are used and stay there, and so is the
@@ -168,7 +168,7 @@ class Remote:
     etag: str
 
 
-def _download(repository: str, file: str, store: Path) -> Iterator[Progress]:
+def _download(repository: str, file: str, store: Path) -> Iterator[FileProgress]:
     """Bring one file to `store`; it appears under its name only when it is whole and right."""
     transfer = _Transfer(repository, file, store)
     worker = threading.Thread(target=transfer.run, daemon=True, name=f"download {file}")
@@ -178,7 +178,7 @@ def _download(repository: str, file: str, store: Path) -> Iterator[Progress]:
         while worker.is_alive():
             worker.join(TICK)
             passed = time.monotonic() - start
-            yield Progress("download", file, transfer.done, transfer.total, passed, transfer.begun)
+            yield FileProgress("download", file, transfer.done, transfer.total, passed, transfer.begun)
     finally:
         transfer.stopped.set()
         worker.join(PATIENCE)
@@ -188,7 +188,7 @@ def _download(repository: str, file: str, store: Path) -> Iterator[Progress]:
     os.replace(transfer.part, store / file)
 
 
-def _checked(part: Path, remote: Remote, file: str) -> Iterator[Progress]:
+def _checked(part: Path, remote: Remote, file: str) -> Iterator[FileProgress]:
     """ValueError unless the file has the SHA-256 by which the hub names it (large files are named so)."""
     if not re.fullmatch(r"[0-9a-f]{64}", remote.etag):
         return
@@ -197,7 +197,7 @@ def _checked(part: Path, remote: Remote, file: str) -> Iterator[Progress]:
         while block := content.read(BLOCK):
             found.update(block)
             done += len(block)
-            yield Progress("check", file, done, remote.size, time.monotonic() - start)
+            yield FileProgress("check", file, done, remote.size, time.monotonic() - start)
     if found.hexdigest() != remote.etag:
         part.unlink()
         raise ValueError(f"{file} was damaged on its way, and was deleted: download it again.")

@@ -18,7 +18,7 @@ from ..shared import controls
 from ..shared import run as runs
 from ..shared import widgets as parts
 from ..shared.models import Models
-from ..shared.run import Brake, Run
+from ..shared.run import Run, StopFlag
 from ..shared.widgets import AT_ONCE, ON_MODEL, READY, Actions, Renewal, buttons, halt, in_words, unchanged
 
 MOST_PILLS = 8
@@ -98,25 +98,25 @@ class Handlers:
         return self.models.pipe
 
     def prepare(self, lock: bool, *values: object) -> tuple:
-        """Before a run: its request and its brake, the class and seed it takes, the buttons of a run under way."""
+        """Before a run: its request and its stop flag, the class and seed it takes, the buttons of a run under way."""
         class_name, count, seed, *rest = values
         pipe = self.pipe
         with in_words():
             request = controls.read(pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
         name, _, seed_used, *_ = controls.show(pipe.spec, request)
         asked, bar = Asked(request, pipe.digest), runs.bar("Waiting for the model …")
-        return asked, Brake(), name, seed_used, bar, *buttons(running=True)
+        return asked, StopFlag(), name, seed_used, bar, *buttons(running=True)
 
-    def watch(self, asked: Asked, brake: Brake) -> Iterator[Stage]:
-        """Make a request's pictures; the stage after each scale, and at the end. The brake ends it within a scale."""
-        if brake.pulled:  # while it waited for its turn
+    def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[Stage]:
+        """Make a request's pictures; the stage after each scale, and at the end. The flag ends it within a scale."""
+        if stop_flag.is_set():  # while it waited for its turn
             yield unchanged(Stage)._replace(bar=READY)
             return
         with in_words():
             self.models.require(asked.digest)
-        for run in runs.grow(self.pipe, asked.request):
+        for run in runs.stream(self.pipe, asked.request):
             yield self._growing(run)
-            if brake.pulled:
+            if stop_flag.is_set():
                 break
         yield self._over(run)
 
@@ -263,19 +263,19 @@ def _wire_settings(handlers: Handlers, settings: Settings, helpers: Helpers) -> 
 
 
 def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions: Actions, stage: Stage) -> None:
-    asked, brake = gr.State(), gr.State()
+    asked, stop_flag = gr.State(), gr.State()
 
     def begin(trigger: Callable) -> None:
         shown = [settings.class_name, settings.seed, stage.bar, *actions]
-        ready = trigger(handlers.prepare, [helpers.lock, *settings], [asked, brake, *shown], **AT_ONCE)
-        running = ready.success(handlers.watch, [asked, brake], list(stage), **ON_MODEL)
+        ready = trigger(handlers.prepare, [helpers.lock, *settings], [asked, stop_flag, *shown], **AT_ONCE)
+        running = ready.success(handlers.watch, [asked, stop_flag], list(stage), **ON_MODEL)
         running.failure(lambda: READY, None, stage.bar, **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
     again = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
     begin(actions.run.click)
     begin(again.success)
-    actions.stop.click(halt, brake, stage.bar, **AT_ONCE)
+    actions.stop.click(halt, stop_flag, stage.bar, **AT_ONCE)
     stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
 
 

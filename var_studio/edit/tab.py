@@ -22,7 +22,7 @@ from ..create.tab import Created
 from ..shared import controls
 from ..shared import run as runs
 from ..shared.models import Models
-from ..shared.run import Brake
+from ..shared.run import StopFlag
 from ..shared.widgets import AT_ONCE, ON_MODEL, READY, Drawing, Renewal, buttons, halt, in_words, unchanged
 from . import layout as edit_layout
 from . import workspace as desk
@@ -119,7 +119,7 @@ class Handlers:
             return f"<p>{escape(str(error))}</p>"
 
     def ready(self, now: Desk | None, canvas: Mapping | None, lock: bool, *values: object) -> tuple:
-        """Before a run: the edit and its brake, the seed it takes, the buttons of a run under way."""
+        """Before a run: the edit and its stop flag, the seed it takes, the buttons of a run under way."""
         parts_of = (len(Choice._fields), len(How._fields), len(Drawing._fields))
         choice, how, drawing, (count, seed) = _split(values, *parts_of)
         choice = Choice(*choice)
@@ -141,10 +141,10 @@ class Handlers:
             squares(pipe, job.edit, job.edit.unknown())  # refuses what would be refused later
         if desk.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
-        return job, Brake(), str(seed_used), runs.bar("Waiting for the model …"), *buttons(running=True)
+        return job, StopFlag(), str(seed_used), runs.bar("Waiting for the model …"), *buttons(running=True)
 
-    def watch(self, job: Job, brake: Brake, last: Done | None, dones: tuple[Done, ...]) -> Iterator[Sheet]:
-        """Do an edit; the sheet after each scale, and at the end. The brake ends it within a scale.
+    def watch(self, job: Job, stop_flag: StopFlag, last: Done | None, dones: tuple[Done, ...]) -> Iterator[Sheet]:
+        """Do an edit; the sheet after each scale, and at the end. The stop flag ends it within a scale.
 
         Then the results of the `last` one come back, as they do after an error.
         """
@@ -152,7 +152,7 @@ class Handlers:
         with in_words():
             self.models.require(job.digest)
             for stage in stages(self.pipe, job.edit):
-                if brake.pulled and not stage.photos:  # what was just finished is not thrown away
+                if stop_flag.is_set() and not stage.photos:  # what was just finished is not thrown away
                     yield self.over(last, dones)._replace(bar=runs.bar("Stopped. The photo is as it was."))
                     return
                 if stage.photos:
@@ -178,7 +178,7 @@ class Handlers:
         """What the model has drawn: decoded, or cheap small pictures of it where decoding would hold the run up."""
         if stage.photos:
             return stage.drawn
-        f_hat = stage.growth.f_hat
+        f_hat = stage.progress.f_hat
         if len(f_hat) * self.pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS:
             return self.pipe.pixels(f_hat)
         return np.stack([np.asarray(picture) for picture in self.pipe.preview(f_hat)])
@@ -373,15 +373,15 @@ def _wire_choice(handlers: Handlers, table: Table, choice: Choice, outline: gr.H
 
 def _wire_runs(handlers: Handlers, table: Table, given: Controls, sheet: Sheet) -> None:
     seeding, actions = given.seeding, given.actions
-    job, brake = gr.State(), gr.State()
+    job, stop_flag = gr.State(), gr.State()
     settings = [*given.choice, *given.how, *given.drawing, seeding.count, seeding.seed]
     asked, results = [table.desk, table.canvas, seeding.lock, *settings], [sheet.done, sheet.dones]
 
     def begin(trigger: Callable) -> None:
-        prepared = trigger(handlers.ready, asked, [job, brake, seeding.seed, sheet.bar, *actions], **AT_ONCE)
-        running = prepared.success(handlers.watch, [job, brake, *results], list(sheet), **ON_MODEL)
+        prepared = trigger(handlers.ready, asked, [job, stop_flag, seeding.seed, sheet.bar, *actions], **AT_ONCE)
+        running = prepared.success(handlers.watch, [job, stop_flag, *results], list(sheet), **ON_MODEL)
         running.failure(handlers.over, results, list(sheet), **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
     begin(actions.run.click)
-    actions.stop.click(halt, brake, sheet.bar, **AT_ONCE)
+    actions.stop.click(halt, stop_flag, sheet.bar, **AT_ONCE)

@@ -325,7 +325,7 @@ class Square:
         keep = [keep[0].cpu().numpy() for keep in stage.work.plan.keep]
         sides = [round(len(k) ** 0.5) for k in keep]
         free = tuple(~k.reshape(side, side) for k, side in zip(keep, sides, strict=True))
-        tokens = tuple(step.tokens for step in stage.growth.steps)
+        tokens = tuple(step.tokens for step in stage.progress.steps)
         return cls(stage.work.views, stage.drawn, free, stage.turn, tokens, stage.work.plan.keep)
 
 
@@ -410,9 +410,9 @@ def preview(photo: np.ndarray) -> Image.Image:
 def progress(stage: Stage, seconds: float) -> str:
     """The bar of an edit under way."""
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
-    growth = stage.growth
-    share = (stage.turn + growth.share) / stage.turns
-    return runs.bar(f"{turn}{runs.scale(growth)} · {seconds:.1f} s{runs.parted(growth)}", share)
+    progress = stage.progress
+    share = (stage.turn + progress.fraction) / stage.turns
+    return runs.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{runs.parted(progress)}", share)
 
 
 def summary(done: Done) -> str:

@@ -14,7 +14,7 @@ from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
 from var_core.files import ASSETS
 from var_core.images import grid
-from var_core.inspection import render as viz
+from var_core.inspection import render
 from var_core.inspection.atlas import Atlas
 from var_core.inspection.trace import Later, Marks, Spot, Trace
 from var_core.recipe import slug
@@ -22,7 +22,7 @@ from var_core.recipe import slug
 from ..edit.workspace import Done
 from ..shared import controls
 from ..shared import run as runs
-from ..shared.run import Brake
+from ..shared.run import StopFlag
 
 TRACES = ASSETS / "traces"
 MOST_NODES = 40
@@ -76,7 +76,7 @@ class Inquiries:
 class Lab:
     """All pictures of a visitor, the one that is looked at, and what was mixed last.
 
-    `brake` is the visitor's own: it ends the run under way, and tells one visitor from another. So are `inquiries`.
+    `stop_flag` is the visitor's own: it ends the run under way, and tells one visitor from another. So are `inquiries`.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -84,7 +84,7 @@ class Lab:
     trace: Trace | None = None  # of the current one
     locked: frozenset[int] = frozenset()  # scales whose tokens stay
     mixed: tuple[tuple[str, Request], ...] = ()
-    brake: Brake = field(default_factory=Brake)
+    stop_flag: StopFlag = field(default_factory=StopFlag)
     inquiries: Inquiries = field(default_factory=Inquiries)
 
     @property
@@ -208,7 +208,7 @@ def spot_of(trace: Trace, wish: Mapping) -> Spot:
 def whereabouts(trace: Trace, spot: Spot) -> str:
     """Where a token is, as people count."""
     side = trace.about.sides[spot.scale]
-    return f"scale {spot.scale + 1}, row {spot.place // side + 1}, column {spot.place % side + 1}"
+    return f"scale {spot.scale + 1}, row {spot.index // side + 1}, column {spot.index % side + 1}"
 
 
 # ------------------------------------------------------------------------------------------------ told to the page
@@ -224,11 +224,12 @@ def told(pipe: Pipeline, lab: Lab) -> dict:
     node, trace = lab.node, lab.trace
     about = trace.about
     numbers = {name: _packed(getattr(trace, name), "<i4") for name in ("tokens", "rank", "unguided", "likeliest")}
-    shares = {name: _packed(getattr(trace, name), "<f4") for name in ("shares", "probability", "entropy", "divergence")}
+    reals = {name: _packed(getattr(trace, name), "<f4") for name in ("probability", "entropy", "divergence")}
     return _message(
         "trace",
         **numbers,
-        **shares,
+        **reals,
+        shares=_packed(trace.likeliest_probability, "<f4"),
         node=node.number,
         name=node.name,
         turned=node.turned,
@@ -244,7 +245,7 @@ def told(pipe: Pipeline, lab: Lab) -> dict:
         colours=_packed(trace.colours, "u1"),
         pictures=[address(picture.numpy()) for picture in trace.pictures],
         seconds=trace.seconds.tolist(),
-        operations=trace.operations.tolist(),
+        operations=trace.flops.tolist(),
         cacheBytes=trace.cache_bytes.tolist(),
         nearness=[None if value == float("inf") else value for value in trace.nearness],
         depth=trace.queries.shape[0],
@@ -281,11 +282,11 @@ class Inquiry:
         As many as are known; `more` says whether others follow. `later` is what happens to later scales.
         """
         side = self.lab.trace.about.sides[self.spot.scale]
-        shown = [address(close_up(picture, side, self.spot.place)) for picture in pictures]
+        shown = [address(close_up(picture, side, self.spot.index)) for picture in pictures]
         return self._message("options", later=later, more=more, pictures=shown)
 
     def _message(self, kind: str, **values: object) -> dict:
-        return _message(kind, node=self.lab.current, scale=self.spot.scale, place=self.spot.place, **values)
+        return _message(kind, node=self.lab.current, scale=self.spot.scale, place=self.spot.index, **values)
 
 
 def told_mix(lab: Lab, name: str, pictures: Sequence[np.ndarray], more: bool) -> dict:
@@ -307,7 +308,7 @@ def idle() -> dict:
 def facts(trace: Trace) -> list[str]:
     """Short lines that say what the picture is and how it was made."""
     about, given = trace.about, int(trace.keep.sum())
-    seeds = list(_runs_of(about.seeds))
+    seeds = list(_runs_of(about.scale_seeds))
     subject = about.class_name if about.label == about.null_label else f"class {about.class_name}"
     lines = [subject, f"model {about.model}"]
     if given < len(trace.keep):
@@ -370,7 +371,7 @@ def write(lab: Lab, kind: str, folder: Path) -> str:
     if kind == "trace":
         lab.trace.save(path)
     else:
-        viz.write(lab.trace, kind, path)
+        render.write(lab.trace, kind, path)
     return str(path)
 
 

@@ -111,7 +111,7 @@ class Handlers:
                 photo = flat(image)
             tokens = self.pipe.encode(photo)
             label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(class_name or "")))
-            asked = traces.opened(tokens, label, Sampling(guidance=0.0))
+            asked = traces.given_request(tokens, label, Sampling(guidance=0.0))
         yield from self._drawn(_afresh(lab), asked, Made(Path(path).stem, Path(path).stem), "opened")
 
     def file(self, lab: Lab, path: str) -> View:
@@ -240,7 +240,7 @@ class Handlers:
         trace, number, later = labs.alive(self.pipe, lab), labs.whole(wish, "number"), wish.get("later")
         inquiry = Inquiry(lab, labs.spot_of(trace, wish))
         values = trace.likeliest[inquiry.spot.within(trace)].tolist()
-        memory, known, began, slow = self.models.slot.of(lab.brake), 0, time.perf_counter(), False
+        memory, known, began, slow = self.models.slot.of(lab.stop_flag), 0, time.perf_counter(), False
         for batch in traces.alternatives(self.pipe, trace, memory, inquiry.spot, values, later, lab.pinned):
             if not lab.inquiries.wanted(number):
                 break
@@ -293,9 +293,9 @@ class Handlers:
         requests = traces.mixture_requests(self.pipe, trace, fine, lab.pinned)
         coarse = ["all", "1 scale, then", *(f"{cut} scales, then" for cut in range(2, len(requests)))]
         after = replace(lab, mixed=tuple((f"{kept} {name}", one) for kept, one in zip(coarse, requests, strict=True)))
-        lab.brake.release()
+        lab.stop_flag.clear()
         for batch in traces.mixtures(self.pipe, requests):
-            if lab.brake.pulled:
+            if lab.stop_flag.is_set():
                 break
             words = runs.bar(f"mixing with {name}", batch.share)
             told = labs.told_mix(after, name, batch.pictures, batch.share < 1)
@@ -317,14 +317,14 @@ class Handlers:
 
     def _drawn(self, lab: Lab, asked: Request, made: Made, origin: str) -> Iterator[View]:
         """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped."""
-        lab.brake.release()
-        done, said, memory = [], time.perf_counter(), self.models.slot.of(lab.brake)
+        lab.stop_flag.clear()
+        done, said, memory = [], time.perf_counter(), self.models.slot.of(lab.stop_flag)
         # of a large model decoding takes longer than most scales
         patience = SOON if self.pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS else 0.0
         with in_words():
             for one in timed(self.pipe, asked, memory):
                 done.append(one)
-                if lab.brake.pulled:
+                if lab.stop_flag.is_set():
                     yield self.failed()._replace(bar=runs.bar("Stopped. The picture is as it was."))
                     return
                 if time.perf_counter() - said > patience:
@@ -353,7 +353,7 @@ class Handlers:
 
     def stop(self, lab: Lab) -> str:
         """End the run under way."""
-        return parts.halt(lab.brake)
+        return parts.halt(lab.stop_flag)
 
     def renew(self) -> tuple:
         """Class, what the page knows, and knobs for the model that is loaded."""
@@ -416,7 +416,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: Created, edited: Ed
         js_on_load="explorer.connect((wish) => trigger('act', wish), (wish) => trigger('hush', wish), watch, props);",
         visible="hidden",
     )
-    # a value, not None: each visitor gets a copy with a brake of its own
+    # a value, not None: each visitor gets a copy with a stop flag of its own
     view = View(bar, channel, gr.State(Lab()), source.run, source.stop, source.class_name, source.seed, *drawing)
     Path(source.shelf.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     handlers = Handlers(models, source.shelf.GRADIO_CACHE)

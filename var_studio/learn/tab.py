@@ -22,7 +22,7 @@ from ..shared import controls
 from ..shared import run as runs
 from ..shared import widgets as parts
 from ..shared.models import Models
-from ..shared.run import Brake
+from ..shared.run import StopFlag
 from ..shared.widgets import AT_ONCE, ON_MODEL, Renewal, buttons, halt, in_words, unchanged
 from . import lessons as shown
 
@@ -38,7 +38,7 @@ class Racers:
     def __init__(self, models: Models):
         self.models = models
         own = checkpoints.find(checkpoints.DEFAULT)
-        self.spec, self.digest = checkpoints.read_spec(own), checkpoints.digest_of(own)
+        self.spec, self.digest = checkpoints.read_spec(own), checkpoints.file_digest(own)
 
     @staticmethod
     def here() -> bool:
@@ -126,23 +126,23 @@ class Handlers:
         return ANOTHER, None
 
     def line_up(self, class_name: str, seed: str, lock: bool) -> tuple:
-        """Before a race: what it is for, its brake, the class and seed it takes, the buttons of a run under way."""
+        """Before a race: what it is for, its stop flag, the class and seed it takes, the buttons of a run under way."""
         with in_words():
             knobs = controls.defaults(self.racers.spec)[-len(controls.DRAWING) :]
             asked = controls.read(self.racers.spec, class_name, 1, seed if lock else controls.roll(), *knobs)
         name, _, taken, *_ = controls.show(self.racers.spec, asked)
-        return asked, Brake(), name, taken, runs.bar("On your marks …"), *buttons(running=True)
+        return asked, StopFlag(), name, taken, runs.bar("On your marks …"), *buttons(running=True)
 
-    def run(self, asked: Request, brake: Brake) -> Iterator[Track]:
-        """The race; the brake ends it."""
-        if brake.pulled:  # while it waited for its turn
+    def run(self, asked: Request, stop_flag: StopFlag) -> Iterator[Track]:
+        """The race; the stop flag ends it."""
+        if stop_flag.is_set():  # while it waited for its turn
             yield unchanged(Track)._replace(bar="")
             return
         with in_words():
             pipes = self.racers.pipes
         told, lanes = 0.0, ()
         for lanes in races.race([(pipe, asked) for pipe in pipes]):
-            if brake.pulled:
+            if stop_flag.is_set():
                 break
             if time.perf_counter() - told > EVERY:
                 yield self._seen(pipes, lanes)
@@ -228,10 +228,10 @@ def _wire_live(handlers: Handlers, live: Live, upload: gr.UploadButton, shelf: g
 
 
 def _wire_race(handlers: Handlers, course: Course, actions: parts.Actions, track: Track) -> None:
-    asked, brake = gr.State(), gr.State()
-    begun = [asked, brake, course.class_name, course.seed, track.bar, *actions]
+    asked, stop_flag = gr.State(), gr.State()
+    begun = [asked, stop_flag, course.class_name, course.seed, track.bar, *actions]
     ready = actions.run.click(handlers.line_up, list(course), begun, **AT_ONCE)
-    running = ready.success(handlers.run, [asked, brake], list(track), **ON_MODEL)
+    running = ready.success(handlers.run, [asked, stop_flag], list(track), **ON_MODEL)
     running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
     running.failure(lambda: "", None, track.bar, **AT_ONCE)
-    actions.stop.click(halt, brake, track.bar, **AT_ONCE)
+    actions.stop.click(halt, stop_flag, track.bar, **AT_ONCE)

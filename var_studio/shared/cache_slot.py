@@ -1,23 +1,23 @@
 """What the app keeps beside the model that it runs: the last run's prefix, and what its codes stand for."""
 
 from var_core.engine.pipeline import Pipeline
-from var_core.engine.prefix_cache import Memory
+from var_core.engine.prefix_cache import PrefixCache
 from var_core.inspection.atlas import Atlas, path_for
 
-from .run import Brake
+from .run import StopFlag
 
 
 class Slot:
     """What the last run remembers, for the visitor who made it: one for all, since it may be large."""
 
     def __init__(self):
-        self._owner: Brake | None = None
-        self._memory = Memory()
+        self._owner: StopFlag | None = None
+        self._memory = PrefixCache()
 
-    def of(self, owner: Brake) -> Memory:
-        """The memory of a visitor; a fresh one if another visitor's run came between."""
+    def of(self, owner: StopFlag) -> PrefixCache:
+        """The prefix cache of a visitor; a fresh one if another visitor's run came between."""
         if owner is not self._owner:
-            self._owner, self._memory = owner, Memory()
+            self._owner, self._memory = owner, PrefixCache()
         return self._memory
 
 

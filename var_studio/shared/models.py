@@ -13,13 +13,13 @@ from var_core.config import Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.inspection.atlas import Atlas
 from var_core.weights import checkpoints
-from var_core.weights.download import Progress, fetch, supply
+from var_core.weights.download import FileProgress, fetch, supply
 from var_core.weights.registry import MODELS, Published, fits, size
 
 from . import run as runs
 from . import widgets as parts
 from .cache_slot import Slot, atlas_of
-from .run import Brake
+from .run import StopFlag
 from .widgets import AT_ONCE, ON_MODEL, READY, Renewal, in_words, refusal, unchanged
 
 PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
@@ -162,18 +162,18 @@ class Handlers:
             cancel=gr.Button(visible=False),
         )
 
-    def get(self, name: str, brake: Brake) -> Iterator[Menu]:
-        """Download a model and make it ready; the brake stops it, and what is there stays for the next time."""
+    def get(self, name: str, stop_flag: StopFlag) -> Iterator[Menu]:
+        """Download a model and make it ready; the stop flag ends it, and what is there stays for the next time."""
         yield SAME._replace(bar=runs.bar("Connecting …"), get=gr.Button(visible=False), cancel=gr.Button(visible=True))
         with in_words():
             running = fetch(MODELS[name], self.models.folder)
             for progress in running:
-                if brake.pulled:
+                if stop_flag.is_set():
                     running.close()
                     told = runs.bar("Stopped. Download goes on from here the next time.")
                     yield self.choose(name)._replace(bar=told)
                     return
-                yield SAME._replace(bar=runs.bar(words(progress), progress.share))
+                yield SAME._replace(bar=runs.bar(words(progress), progress.fraction))
         yield self.choose(name)._replace(bar=runs.bar(f"{name} is here: load it.", 1.0))
 
     def failed(self, name: str) -> Menu:
@@ -216,7 +216,7 @@ def _published(model: Published) -> list[str]:
     ]
 
 
-def words(progress: Progress) -> str:
+def words(progress: FileProgress) -> str:
     """How far a download is, in words."""
     what = f"{DOING[progress.doing]} {progress.file}"
     if progress.doing == "preview" or not progress.total:
@@ -269,12 +269,12 @@ def wire(
 
 def _wire_menu(models: Models, made: Menu, header: gr.HTML) -> gr.events.Dependency:
     """Wire the menu's own widgets; returns the event that loads another model."""
-    handlers, brake = Handlers(models), gr.State()
+    handlers, stop_flag = Handlers(models), gr.State()
     made.name.change(handlers.choose, made.name, list(made), **AT_ONCE)
-    braked = made.get.click(Brake, None, brake, **AT_ONCE)
-    getting = braked.success(handlers.get, [made.name, brake], list(made), concurrency_id="download", **parts.QUIET)
+    begun = made.get.click(StopFlag, None, stop_flag, **AT_ONCE)
+    getting = begun.success(handlers.get, [made.name, stop_flag], list(made), concurrency_id="download", **parts.QUIET)
     getting.failure(handlers.failed, made.name, list(made), **AT_ONCE)
-    made.cancel.click(lambda held: held.pull(), brake, None, **AT_ONCE)
+    made.cancel.click(lambda held: held.set(), stop_flag, None, **AT_ONCE)
     loaded = made.load.click(handlers.load, made.name, [header, *made], **ON_MODEL)
     loaded.failure(handlers.failed, made.name, list(made), **AT_ONCE)
     return loaded

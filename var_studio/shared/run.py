@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from var_core.engine.pipeline import Pipeline, Request
-from var_core.engine.progress import Growth
+from var_core.engine.progress import Progress
 from var_core.images import open_photo
 from var_core.recipe import Recipe
 
@@ -37,38 +37,44 @@ class Run:
 
     request: Request
     digest: str
-    growth: Growth
+    progress: Progress
     seconds: float
     files: tuple[str, ...] = ()
 
     def complete(self, place: int) -> bool:
         """Whether a picture that has begun has all its scales."""
-        return len(self.growth.of(place)) == self.growth.scales
+        return len(self.progress.of(place)) == self.progress.scales
 
 
-class Brake:
-    """Lets one event end the run that another is making; kept with its visitor."""
+class StopFlag:
+    """Lets one event end the run that another is making; kept with its visitor.
+
+    It is what `threading.Event` is, less the lock: `gr.State` copies its value deeply, which an Event does not survive.
+    """
 
     def __init__(self):
-        self.pulled = False
+        self._set = False
 
-    def pull(self) -> None:
-        self.pulled = True
+    def set(self) -> None:
+        self._set = True
 
-    def release(self) -> None:
-        self.pulled = False
+    def clear(self) -> None:
+        self._set = False
+
+    def is_set(self) -> bool:
+        return self._set
 
 
-def grow(pipe: Pipeline, request: Request) -> Iterator[Run]:
+def stream(pipe: Pipeline, request: Request) -> Iterator[Run]:
     """The run after each of its scales."""
     started = time.perf_counter()
-    for growth in pipe.grow(request):
-        yield Run(request, pipe.digest, growth, time.perf_counter() - started)
+    for progress in pipe.stream(request):
+        yield Run(request, pipe.digest, progress, time.perf_counter() - started)
 
 
 def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
     """The run's pictures as far as it has come, decoded; or cheap small ones where decoding would hold it up."""
-    f_hat = run.growth.f_hat
+    f_hat = run.progress.f_hat
     live = len(f_hat) * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
     return [unique(image) for image in (pipe.decode(f_hat) if live else pipe.preview(f_hat))]
 
@@ -76,7 +82,7 @@ def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
 def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
     """Decode a run and write its pictures into a folder, each with its recipe if all its scales are there."""
     started = time.perf_counter()
-    images = pipe.decode(run.growth.f_hat)
+    images = pipe.decode(run.progress.f_hat)
     files = [folder / f"{_stem(pipe, run, place)}.png" for place in range(len(images))]
     for place, (image, file) in enumerate(zip(images, files, strict=True)):
         if run.complete(place):
@@ -88,7 +94,7 @@ def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
 
 
 def _stem(pipe: Pipeline, run: Run, place: int) -> str:
-    part = "" if run.complete(place) else f"-scale-{len(run.growth.of(place))}-of-{run.growth.scales}"
+    part = "" if run.complete(place) else f"-scale-{len(run.progress.of(place))}-of-{run.progress.scales}"
     return Recipe.of(pipe, run.request, place).stem + part
 
 
@@ -122,35 +128,35 @@ def bar(text: str, share: float = 0.0) -> str:
 
 def progress(run: Run) -> str:
     """The bar of a run under way."""
-    growth, tokens = run.growth, run.growth.last.side**2
+    progress, tokens = run.progress, run.progress.last.side**2
     noun = "token" if tokens == 1 else "tokens"
-    return bar(f"{scale(growth)}, {tokens} {noun} · {run.seconds:.1f} s{parted(growth)}", growth.share)
+    return bar(f"{scale(progress)}, {tokens} {noun} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
 
 
 def summary(run: Run) -> str:
     """The bar of a run that is over."""
-    growth, noun = run.growth, "picture" if len(run.files) == 1 else "pictures"
-    if growth.complete:
-        return bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s{parted(growth)}", 1.0)
-    return bar(f"stopped after {scale(growth)} · {run.seconds:.1f} s{parted(growth)}", growth.share)
+    progress, noun = run.progress, "picture" if len(run.files) == 1 else "pictures"
+    if progress.complete:
+        return bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s{parted(progress)}", 1.0)
+    return bar(f"stopped after {scale(progress)} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
 
 
-def scale(growth: Growth) -> str:
+def scale(progress: Progress) -> str:
     """The scale made last; also of which pictures, where they are made in parts."""
-    now = f"scale {growth.last.scale + 1} of {growth.scales}"
-    if growth.at_once == growth.count:
+    now = f"scale {progress.last.scale + 1} of {progress.scales}"
+    if progress.at_once == progress.count:
         return now
-    first, end = growth.under_way.start + 1, growth.under_way.stop
+    first, end = progress.under_way.start + 1, progress.under_way.stop
     which = f"picture {end}" if first == end else f"pictures {first} to {end}"
-    return f"{which} of {growth.count}, {now}"
+    return f"{which} of {progress.count}, {now}"
 
 
-def parted(growth: Growth) -> str:
+def parted(progress: Progress) -> str:
     """Why pictures are made in parts; nothing where they are not."""
-    if growth.at_once == growth.count:
+    if progress.at_once == progress.count:
         return ""
-    noun = "picture" if growth.at_once == 1 else "pictures"
-    return f" · {growth.at_once} {noun} at a time: memory is short"
+    noun = "picture" if progress.at_once == 1 else "pictures"
+    return f" · {progress.at_once} {noun} at a time: memory is short"
 
 
 def strip(pipe: Pipeline, run: Run, place: int) -> str:
@@ -159,7 +165,7 @@ def strip(pipe: Pipeline, run: Run, place: int) -> str:
     ValueError if its file is gone.
     """
     small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
-    look, steps = pipe.decode if small else pipe.preview, run.growth.of(place)
+    look, steps = pipe.decode if small else pipe.preview, run.progress.of(place)
     looks = [*(look(step.f_hat)[0] for step in steps[:-1]), shrunk(Image.fromarray(open_photo(run.files[place])))]
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
     frames = "".join(map(frame, looks, captions))

@@ -11,7 +11,7 @@ from var_core.engine.sampling import Sampling
 
 from . import controls
 from . import run as runs
-from .run import Brake
+from .run import StopFlag
 
 Kind = TypeVar("Kind", bound=NamedTuple)
 
@@ -143,11 +143,11 @@ def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, C
     return widgets, restored.then
 
 
-def halt(brake: Brake | None) -> str:
-    """Pull the brake of the run under way."""
-    if brake is None:
+def halt(stop_flag: StopFlag | None) -> str:
+    """Set the stop flag of the run under way."""
+    if stop_flag is None:
         return READY
-    brake.pull()
+    stop_flag.set()
     return runs.bar("Stopping after this scale …")
 
 

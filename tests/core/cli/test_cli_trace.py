@@ -9,7 +9,7 @@ from support.command import fails, run
 
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.sampling import Sampling
-from var_core.inspection import render as viz
+from var_core.inspection import render
 from var_core.inspection.atlas import Atlas, path_for
 from var_core.inspection.trace import Trace
 
@@ -38,9 +38,9 @@ def test_a_trace_comes_with_an_animation_a_film_and_a_sheet(model, tmp_path, cap
     assert [line.split(" (")[0] for line in capsys.readouterr().out.splitlines()] == [str(f) for f in files[1::2]]
     with Image.open(gif) as film, Image.open(sheet) as poster:
         assert film.n_frames == 4
-        assert poster.tobytes() == viz.contact_sheet(Trace.load(out)).tobytes()
+        assert poster.tobytes() == render.contact_sheet(Trace.load(out)).tobytes()
     reader = cv2.VideoCapture(str(mp4))
-    assert reader.read()[0] and reader.get(cv2.CAP_PROP_FPS) == viz.FRAMES_A_SECOND
+    assert reader.read()[0] and reader.get(cv2.CAP_PROP_FPS) == render.FRAMES_A_SECOND
     reader.release()
 
 

@@ -146,7 +146,7 @@ def test_where_memory_is_short_variations_come_in_parts_and_are_the_same(monkeyp
     each = picture_bytes(SPEC, pipeline().schedule.lengths)
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: int(2.5 * each / 0.9))
     found = [*stages(pipeline(), edit)]
-    assert [stage.growth.begun for stage in found] == [2, 2, 2, 2, 3, 3, 3, 3] * 2
+    assert [stage.progress.begun for stage in found] == [2, 2, 2, 2, 3, 3, 3, 3] * 2
     assert [len(stage.photos) for stage in found] == [*[0] * 7, 3] * 2
     for ours, theirs in zip(found[-1].photos, together, strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 1

@@ -14,7 +14,7 @@ from support.tasks import last, read
 from var_core.cli.training import read_tokens
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
-from var_core.engine.prefix_cache import Memory
+from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.sampling import Sampling
 from var_core.schedule import PATHS
 from var_core.training.export import load_tokenizer
@@ -129,7 +129,7 @@ def test_a_thin_mask_frees_the_cells_that_it_covers_most(pipe):
 
 
 def test_what_a_memory_knows_is_not_computed_again(pipe):
-    memory, request = Memory(), Request((2,), (9,), FAITHFUL)
+    memory, request = PrefixCache(), Request((2,), (9,), FAITHFUL)
     first = torch.cat([step.tokens for step in pipe.steps(request, memory)], 1)
     plan = Plan.resume(pipe.schedule.split(first), 10)
     again = Request((2,), (11,), FAITHFUL, plan)

@@ -182,4 +182,4 @@ def test_surprise_is_that_of_the_distributions_drawn_from():
     pipe, request = pipeline(), Request((1, 2), (5, 6), Sampling(guidance=0, top_k=0, top_p=1))
     result = pipe.run(request)
     drawn = torch.cat([step.confidence for step in result.steps], 1)
-    assert torch.allclose(pipe.surprise(result.tokens, torch.tensor(request.labels)), -drawn.log(), atol=1e-4)
+    assert torch.allclose(pipe.token_losses(result.tokens, torch.tensor(request.labels)), -drawn.log(), atol=1e-4)

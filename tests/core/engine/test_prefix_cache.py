@@ -10,7 +10,7 @@ from support.tiny import SIDES, SPEC, networks, pipeline
 
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
-from var_core.engine.prefix_cache import Memory
+from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.sampling import Sampling, Step
 from var_core.inspection.trace import recorded
 from var_core.nn.layers import KVCache
@@ -22,7 +22,7 @@ NULL = SPEC.transformer.null_label
 K = len(SIDES)
 
 
-def made(request: Request, memory: Memory | None = None) -> list[Step]:
+def made(request: Request, memory: PrefixCache | None = None) -> list[Step]:
     return list(pipeline().steps(request, memory))
 
 
@@ -88,14 +88,14 @@ def shown(steps: list[Step]) -> list[torch.Tensor]:
 @torch.inference_mode()
 def test_a_run_with_a_memory_makes_what_one_without_makes(kind):
     request = REQUESTS[kind]()
-    plain, remembered = made(request), made(request, Memory())
+    plain, remembered = made(request), made(request, PrefixCache())
     for a, b in zip(plain, remembered, strict=True):
         assert torch.equal(a.tokens, b.tokens) and torch.equal(a.f_hat, b.f_hat)
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
 def test_the_same_run_again_reads_nothing_and_gives_the_same_steps(kind):
-    request, memory = REQUESTS[kind](), Memory()
+    request, memory = REQUESTS[kind](), PrefixCache()
     first = made(request, memory)
     assert memory.reads == K
     assert alike(made(request, memory), first) and memory.reads == K
@@ -104,10 +104,10 @@ def test_the_same_run_again_reads_nothing_and_gives_the_same_steps(kind):
 @pytest.mark.parametrize("change", CHANGES)
 @torch.inference_mode()
 def test_a_changed_run_equals_a_fresh_one_and_reads_only_from_the_first_scale_that_is_shown_something_else(change):
-    request, memory = REQUESTS["guided"](), Memory()
+    request, memory = REQUESTS["guided"](), PrefixCache()
     before = made(request, memory)
     changed = CHANGES[change](request)
-    after, fresh = made(changed, memory), made(changed, Memory())
+    after, fresh = made(changed, memory), made(changed, PrefixCache())
     assert alike(after, fresh)
     equal = [torch.equal(a, b) for a, b in zip(shown(before), shown(after), strict=True)]
     first = equal.index(False) if False in equal else K
@@ -116,7 +116,7 @@ def test_a_changed_run_equals_a_fresh_one_and_reads_only_from_the_first_scale_th
 
 
 def test_settings_cost_no_reads_where_only_the_finest_scale_is_drawn():
-    memory, whole = Memory(), pyramid()
+    memory, whole = PrefixCache(), pyramid()
     given = Request((1,), (7,), PLAIN, Plan.resume(whole, K - 1))
     made(given, memory)
     for change in CHANGES.values():
@@ -127,16 +127,16 @@ def test_settings_cost_no_reads_where_only_the_finest_scale_is_drawn():
 
 @pytest.mark.parametrize("labels", [(2,), (NULL,), (1, 1)])
 def test_another_label_is_read_anew(labels):
-    memory = Memory()
+    memory = PrefixCache()
     made(Request((1,), (7,), PLAIN), memory)
     other = Request(labels, (7,) * len(labels), PLAIN)
-    assert alike(made(other, memory), made(other, Memory()))
+    assert alike(made(other, memory), made(other, PrefixCache()))
     assert memory.reads == 2 * K
 
 
 def test_another_model_is_read_anew_and_its_pictures_are_decoded_anew():
-    other = Pipeline(checkpoints.Loaded(SPEC, *networks(seed=1), digest="another"))
-    request, memory = Request((1,), (7,), PLAIN), Memory()
+    other = Pipeline(checkpoints.LoadedModel(SPEC, *networks(seed=1), digest="another"))
+    request, memory = Request((1,), (7,), PLAIN), PrefixCache()
     recorded(pipeline(), request, memory)
     found, fresh = recorded(other, request, memory), recorded(other, request)
     assert memory.reads == 2 * K
@@ -146,7 +146,7 @@ def test_another_model_is_read_anew_and_its_pictures_are_decoded_anew():
 @pytest.mark.parametrize("stop", range(1, K))
 @pytest.mark.parametrize("before", [False, True])
 def test_a_run_that_is_dropped_half_way_leaves_a_memory_of_what_it_read(stop, before):
-    request, memory = Request((1,), (7,), PLAIN), Memory()
+    request, memory = Request((1,), (7,), PLAIN), PrefixCache()
     if before:
         made(replace(request, seeds=(8,)), memory)
     running = pipeline().steps(request, memory)
@@ -154,12 +154,12 @@ def test_a_run_that_is_dropped_half_way_leaves_a_memory_of_what_it_read(stop, be
         next(running)
     running.close()
     reads = memory.reads
-    assert alike(made(request, memory), made(request, Memory()))
+    assert alike(made(request, memory), made(request, PrefixCache()))
     assert memory.reads - reads <= K - stop
 
 
 def test_steps_of_a_remembered_run_do_not_change_later():
-    request, memory = Request((1,), (7,), PLAIN), Memory()
+    request, memory = Request((1,), (7,), PLAIN), PrefixCache()
     steps = made(request, memory)
     copies = [(step.tokens.clone(), step.f_hat.clone(), step.confidence.clone()) for step in steps]
     for change in CHANGES.values():
@@ -178,7 +178,7 @@ def joined(requests: list[Request]) -> Request:
 @pytest.mark.parametrize("guidance", [0.0, 2.0])
 @pytest.mark.parametrize("scale", range(K))
 def test_runs_side_by_side_from_a_spread_memory_draw_what_each_draws_alone(label, guidance, scale):
-    base, memory = Request((label,), (7,), replace(PLAIN, guidance=guidance)), Memory()
+    base, memory = Request((label,), (7,), replace(PLAIN, guidance=guidance)), PrefixCache()
     tokens = [step.tokens for step in made(base, memory)]
     plans = [Plan.resume(tokens, scale + 1).replace(scale, torch.tensor([0]), torch.tensor([v])) for v in (3, 40, 63)]
     apart = [replace(base, seeds=(seed,), plan=plan) for seed, plan in zip((7, 8, 9), plans, strict=True)]
@@ -188,11 +188,11 @@ def test_runs_side_by_side_from_a_spread_memory_draw_what_each_draws_alone(label
     for place, request in enumerate(apart):
         for step, wanted in zip(together, made(request), strict=True):
             assert torch.equal(step.tokens[place : place + 1], wanted.tokens)
-    assert memory.reads == K and alike(made(base, memory), made(base, Memory())) and memory.reads == K
+    assert memory.reads == K and alike(made(base, memory), made(base, PrefixCache())) and memory.reads == K
 
 
 def test_a_memory_can_be_spread_again_and_again():
-    memory = Memory()
+    memory = PrefixCache()
     base = Request((1,), (7,), PLAIN)
     steps = made(base, memory)
     twice = memory.spread(2, K).spread(3, K)
@@ -203,7 +203,7 @@ def test_a_memory_can_be_spread_again_and_again():
 
 @pytest.mark.parametrize("scales", [0, 2, K, 99])
 def test_a_spread_memory_serves_a_trace_like_any_other(scales):
-    request, memory = Request((1,), (7,), PLAIN), Memory()
+    request, memory = Request((1,), (7,), PLAIN), PrefixCache()
     wanted = recorded(pipeline(), request, memory)
     spread = memory.spread(1, scales)
     found = recorded(pipeline(), request, spread)
@@ -213,18 +213,18 @@ def test_a_spread_memory_serves_a_trace_like_any_other(scales):
 
 
 def test_a_memory_does_not_keep_a_network_alive():
-    pipe, memory = Pipeline(checkpoints.Loaded(SPEC, *networks(seed=1), digest="another")), Memory()
+    pipe, memory = Pipeline(checkpoints.LoadedModel(SPEC, *networks(seed=1), digest="another")), PrefixCache()
     request, gone = Request((1,), (7,), PLAIN), weakref.ref(pipe.var)
     recorded(pipe, request, memory)
     del pipe
     gc.collect()
     assert gone() is None
     for again in (memory, memory.spread(1, K)):
-        assert alike(made(request, again), made(request, Memory()))
+        assert alike(made(request, again), made(request, PrefixCache()))
 
 
 def test_a_memory_says_how_many_bytes_it_holds():
-    memory, config = Memory(), SPEC.transformer
+    memory, config = PrefixCache(), SPEC.transformer
     assert memory.nbytes == 0
     made(Request((1,), (7,), PLAIN), memory)
     tokens = 2 * pipeline().schedule.total  # of both branches
@@ -235,12 +235,12 @@ def test_a_memory_says_how_many_bytes_it_holds():
 
 
 def test_a_memory_of_nothing_can_be_spread():
-    spread, request = Memory().spread(2, 3), Request((1, 1), (7, 8), PLAIN)
-    assert alike(made(request, spread), made(request, Memory()))
+    spread, request = PrefixCache().spread(2, 3), Request((1, 1), (7, 8), PLAIN)
+    assert alike(made(request, spread), made(request, PrefixCache()))
 
 
 def test_a_spread_memory_of_another_picture_is_not_taken_for_this_one():
-    memory = Memory()
+    memory = PrefixCache()
     made(Request((1,), (7,), PLAIN), memory)
     request = Request((1, 1), (8, 9), PLAIN)
     found, fresh = made(request, memory.spread(2, K)), made(request)

@@ -51,28 +51,28 @@ def test_parts_give_the_tokens_that_one_pass_gives(kind, count):
 def test_one_pass_gives_the_steps_of_the_loop_one_after_the_other():
     request = Request((1, 2), (3, 4))
     steps = list(pipeline().steps(request))
-    *_, grown = pipeline().grow(request, room(2))
-    assert [growth.last.scale for growth in pipeline().grow(request, room(2))] == [0, 1, 2, 3]
+    *_, grown = pipeline().stream(request, room(2))
+    assert [progress.last.scale for progress in pipeline().stream(request, room(2))] == [0, 1, 2, 3]
     for ours, theirs in zip(grown.steps, steps, strict=True):
         assert torch.equal(ours.tokens, theirs.tokens) and torch.equal(ours.f_hat, theirs.f_hat)
 
 
 def test_a_request_that_is_parted_tells_of_every_step():
-    seen = list(pipeline().grow(Request((1,) * 5, tuple(range(5))), room(2)))
-    assert [(growth.under_way, growth.last.scale) for growth in seen] == [
+    seen = list(pipeline().stream(Request((1,) * 5, tuple(range(5))), room(2)))
+    assert [(progress.under_way, progress.last.scale) for progress in seen] == [
         *((range(0, 2), scale) for scale in range(4)),
         *((range(2, 4), scale) for scale in range(4)),
         *((range(4, 5), scale) for scale in range(4)),
     ]
-    assert {(growth.at_once, growth.count, growth.scales) for growth in seen} == {(2, 5, 4)}
-    shares = [growth.share for growth in seen]
+    assert {(progress.at_once, progress.count, progress.scales) for progress in seen} == {(2, 5, 4)}
+    shares = [progress.fraction for progress in seen]
     assert shares == sorted(set(shares)) and shares[-1] == 1
-    assert [growth.complete for growth in seen] == [False] * 11 + [True]
+    assert [progress.complete for progress in seen] == [False] * 11 + [True]
 
 
 @torch.no_grad()
 def test_every_picture_that_has_begun_has_its_own_last_step():
-    seen = list(pipeline().grow(Request((1,) * 5, tuple(range(5))), room(2)))
+    seen = list(pipeline().stream(Request((1,) * 5, tuple(range(5))), room(2)))
     half = seen[5]  # the second part after its second scale
     assert half.begun == 4 and [len(half.of(place)) for place in range(4)] == [4, 4, 2, 2]
     assert len(half.steps) == 2 and half.steps[1].tokens.shape == (4, 4)
@@ -83,7 +83,7 @@ def test_every_picture_that_has_begun_has_its_own_last_step():
 
 def test_what_cannot_be_done_is_refused_before_any_part_of_it():
     with pytest.raises(ValueError, match=r"labels \(1, 2, 99\): this model has classes 0 to 6"):
-        next(pipeline().grow(Request((1, 2, 99), (1, 2, 3)), room(1)))
+        next(pipeline().stream(Request((1, 2, 99), (1, 2, 3)), room(1)))
 
 
 def test_as_many_pictures_share_a_pass_as_fit_and_twice_as_many_without_guidance():

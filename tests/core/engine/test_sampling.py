@@ -9,7 +9,7 @@ from support.tiny import SIDES, SPEC, networks, pipeline
 
 from var_core.engine.pipeline import Request
 from var_core.engine.plan import Plan
-from var_core.engine.prefix_cache import Memory
+from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.sampling import (
     Sampling,
     certainty,
@@ -86,7 +86,7 @@ def test_settings_in_words_leave_out_what_does_nothing():
 
 def test_scales_without_guidance_are_the_same_with_a_memory():
     request = Request((1,), (7,), dataclasses.replace(PLAIN, unguided_scales=2))
-    alone, remembered = (list(pipeline().steps(request, memory)) for memory in (None, Memory()))
+    alone, remembered = (list(pipeline().steps(request, memory)) for memory in (None, PrefixCache()))
     assert same([step.tokens for step in alone], [step.tokens for step in remembered])
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 from support import pictures, tiny
 
 from var_core.engine.sampling import Sampling
-from var_core.inspection import render as viz
+from var_core.inspection import render
 from var_core.inspection.atlas import DESCRIPTION, NONE, PATCHES, SIDE, Atlas, build, cell_boxes, changes, path_for
-from var_core.inspection.trace import fingerprint, opened, recorded
+from var_core.inspection.trace import codebook_hash, given_request, recorded
 from var_core.schedule import Schedule
 from var_core.weights import checkpoints
 
@@ -76,9 +76,9 @@ def test_each_patch_is_the_change_that_the_scale_made_in_a_cell_of_its_code():
 def test_changes_are_those_of_a_trace():
     pipe = tiny.pipeline()
     pyramid = pipe.encode(shown(1)[0])
-    trace = recorded(pipe, opened(pyramid, 0, Sampling()), origin="opened")
+    trace = recorded(pipe, given_request(pyramid, 0, Sampling()), origin="opened")
     found = [picture.tobytes() for picture in changes(pipe, pyramid)]
-    assert found == [viz.residual(trace, scale).tobytes() for scale in range(4)]
+    assert found == [render.residual(trace, scale).tobytes() for scale in range(4)]
 
 
 def test_an_atlas_repeats_itself_and_its_seed_chooses_the_patches():
@@ -97,7 +97,7 @@ def test_all_uses_of_a_rare_code_are_shown():
 
 
 def test_it_names_the_codebook_whose_tokens_it_shows():
-    assert made().codebook == fingerprint(tiny.pipeline().tokenizer.quantizer.codebook)
+    assert made().codebook == codebook_hash(tiny.pipeline().tokenizer.quantizer.codebook)
 
 
 def test_cells_tile_the_picture_at_every_scale():
@@ -214,6 +214,6 @@ def test_an_atlas_lies_beside_its_model_and_is_not_taken_for_one():
 def test_the_bundled_atlas_is_of_the_bundled_model_s_codes():
     path = checkpoints.find(checkpoints.DEFAULT)
     atlas, codebook = Atlas.load(path_for(path)), checkpoints.load(str(path)).tokenizer.quantizer.codebook
-    assert atlas.codebook == fingerprint(codebook) and len(atlas.uses) == len(codebook)
+    assert atlas.codebook == codebook_hash(codebook) and len(atlas.uses) == len(codebook)
     assert (atlas.count > 0).mean() > 0.99
     assert path_for(path).stat().st_size < 1.2e6

@@ -20,21 +20,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from var_core.config import SPECS
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
-from var_core.engine.prefix_cache import Memory
+from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.sampling import Sampling, draw, filter_logits, uniforms
 from var_core.inspection import trace as traces
 from var_core.inspection.trace import (
     KEY,
     UNKNOWN,
+    VERSION,
     About,
     Batch,
     Spot,
     Trace,
     alternatives,
     colours,
+    given_request,
     mixture_requests,
     mixtures,
-    opened,
     recorded,
     redrawn_token,
     rerolled,
@@ -45,6 +46,7 @@ from var_core.measuring.bench import COUNTED
 from var_core.schedule import Schedule
 from var_core.weights import checkpoints
 
+DATA = Path(__file__).parents[2] / "data"
 SCHEDULE, NULL = Schedule(SIDES), SPEC.transformer.null_label
 PLAIN = Sampling(guidance=2.0, ramp=0.7, temperature=0.8, cooling=0.3, top_k=0, top_p=1.0)
 REQUEST = Request((2,), (5,), PLAIN)
@@ -61,7 +63,7 @@ def edited_request() -> Request:
 
 def opened_request() -> Request:
     tokens = [torch.randint(64, (1, n), generator=torch.Generator().manual_seed(n)) for n in SCHEDULE.lengths]
-    return opened(tokens, 3, PLAIN)
+    return given_request(tokens, 3, PLAIN)
 
 
 KINDS = ("drawn", "edited", "opened")
@@ -117,13 +119,15 @@ def test_what_is_said_of_each_token_is_computed_from_a_full_pass(kind):
     own = chances.gather(1, index)
     torch.testing.assert_close(trace.probability, own[:, 0].float(), rtol=1e-3, atol=1e-6)
     torch.testing.assert_close(trace.entropy, entropies(chances).float(), rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(trace.shares, chances.topk(10).values.float(), rtol=1e-3, atol=1e-6)
-    torch.testing.assert_close(chances.gather(1, trace.likeliest.long()).float(), trace.shares, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(trace.likeliest_probability, chances.topk(10).values.float(), rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(
+        chances.gather(1, trace.likeliest.long()).float(), trace.likeliest_probability, rtol=1e-3, atol=1e-6
+    )
     likelier = [(chances > own * slack).sum(1) + 1 for slack in (1.001, 0.999)]
     assert ((likelier[0] <= trace.rank) & (trace.rank <= likelier[1])).all()
     leading = trace.rank <= 10
     places = (trace.rank[leading].long() - 1)[:, None]
-    torch.testing.assert_close(trace.shares[leading].gather(1, places)[:, 0], trace.probability[leading])
+    torch.testing.assert_close(trace.likeliest_probability[leading].gather(1, places)[:, 0], trace.probability[leading])
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "no guidance", "filtered"])
@@ -152,7 +156,7 @@ def test_unguided_tokens_are_drawn_by_the_same_chance_from_the_conditional_branc
         heats = conditional.new_tensor([settings.heat(scale, SCHEDULE) for scale in SCHEDULE.levels().tolist()])
         kept = filter_logits(conditional[None] / heats[:, None], settings.top_k, settings.top_p)
         for scale, span in enumerate(SCHEDULE.spans):
-            noise = uniforms((trace.about.seeds,), scale, span.stop - span.start)
+            noise = uniforms((trace.about.scale_seeds,), scale, span.stop - span.start)
             wanted = draw(kept[:, span].softmax(-1), noise)[0]
             free = ~trace.keep[span]
             assert torch.equal(trace.unguided[span][free].long(), wanted[free])
@@ -257,11 +261,11 @@ def test_the_request_of_a_trace_makes_its_picture_again(kind):
 
 
 def test_a_remembered_trace_is_that_of_a_fresh_run_and_took_no_time():
-    memory = Memory()
+    memory = PrefixCache()
     recorded(pipeline(), REQUEST, memory)
     recorded(pipeline(), replace(REQUEST, seeds=(6,)), memory)
     warm = replace(REQUEST, sampling=replace(PLAIN, guidance=1.0))
-    remembered, fresh = (recorded(pipeline(), warm, one) for one in (memory, Memory()))
+    remembered, fresh = (recorded(pipeline(), warm, one) for one in (memory, PrefixCache()))
     for name in tensors_of(fresh).keys() - {"seconds"}:
         assert torch.equal(getattr(remembered, name), getattr(fresh, name))
     assert (fresh.seconds > 0).all()
@@ -282,7 +286,7 @@ def test_a_token_that_a_plan_changes_leaves_all_before_its_scale(change, later):
         plan = plan.replace(2, place, torch.tensor([63 - int(trace.tokens[9])]))
     again = recorded(pipeline(), replace(trace.request(), seeds=(3,), plan=plan))
     before, same_scale = slice(0, 5), [5, 6, 7, 8, 10, 11, 12, 13]
-    for name in ("tokens", "probability", "entropy", "rank", "divergence", "likeliest", "shares"):
+    for name in ("tokens", "probability", "entropy", "rank", "divergence", "likeliest", "likeliest_probability"):
         assert torch.equal(getattr(again, name)[before], getattr(trace, name)[before])
     assert torch.equal(again.tokens[same_scale], trace.tokens[same_scale])
     assert torch.equal(again.pictures[:2], trace.pictures[:2])
@@ -305,7 +309,7 @@ def test_operations_are_those_that_torch_counts(kind):
         with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
             var.logits(var.step(condition, shown, scale, cache)[:1])
         counts.append(counter.get_total_flops())
-    assert trace.operations.tolist() == counts
+    assert trace.flops.tolist() == counts
     assert trace.cache_bytes[-1] == cache.nbytes
     assert (trace.cache_bytes / trace.cache_bytes[-1]).tolist() == pytest.approx([1 / 30, 5 / 30, 14 / 30, 1])
 
@@ -351,7 +355,8 @@ def tensors_of(trace: Trace) -> dict[str, torch.Tensor]:
 def written(path: Path, about: object = None, /, **changed: torch.Tensor | None) -> Path:
     """A trace in a file, with some of it exchanged; a tensor None is left out."""
     trace = traced("edited")
-    text = json.dumps(asdict(trace.about) if about is None else about)
+    values = asdict(trace.about) if about is None else about
+    text = json.dumps({"version": VERSION, **values} if isinstance(values, dict) else values)
     save_file({k: t for k, t in {**tensors_of(trace), **changed}.items() if t is not None}, path, {KEY: text})
     return path
 
@@ -378,6 +383,23 @@ def test_a_trace_comes_back_from_its_file_bit_by_bit(kind, tmp_path):
         assert found.dtype == tensor.dtype and torch.equal(found, tensor)
     again.save(tmp_path / "b.safetensors")
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_a_trace_saved_by_an_earlier_version_opens(tmp_path):
+    older = Trace.load(DATA / "trace_version_1.safetensors")
+    again = recorded(pipeline(), older.request())
+    assert older.about.scale_seeds == (5,) * 4 and torch.equal(older.flops, again.flops)
+    assert torch.equal(older.tokens, again.tokens) and torch.equal(older.likeliest, again.likeliest)
+    torch.testing.assert_close(older.likeliest_probability, again.likeliest_probability)
+    older.save(tmp_path / "now.safetensors")
+    assert Trace.load(tmp_path / "now.safetensors").about == older.about
+
+
+@pytest.mark.parametrize("version", [0, 3, "2", None, True, [2]])
+def test_a_trace_of_another_version_is_refused(version, tmp_path):
+    about = asdict(traced("edited").about)
+    assert not usable(written(tmp_path / "a.safetensors", {**about, "version": version}))
+    assert usable(written(tmp_path / "a.safetensors", {**about, "version": 2}))
 
 
 def test_a_loaded_trace_outlives_its_file(tmp_path):
@@ -436,7 +458,7 @@ def test_descriptions_with_odd_values_are_refused(field, tmp_path):
     for value in ODD:
         path = written(tmp_path / "odd.safetensors", {**about, field: value})
         assert usable(path) is possible(field, value), value
-    if field in ("model", "sides", "label", "sampling", "seeds"):
+    if field in ("model", "sides", "label", "sampling", "scale_seeds"):
         del about[field]
         assert not usable(written(tmp_path / "short.safetensors", about))
 
@@ -466,13 +488,13 @@ def test_sides_that_do_not_fit_or_do_not_grow_are_refused(sides, tmp_path):
     [(), (1, 2, 3), (1, 2, 3, 4, 5), (1, 2, 3, -1), (1, 2, 3, 2**63), (1, 2, 3, 4.0), (1, 2, 3, True), ([1], 2, 3, 4)],
 )
 def test_seeds_that_do_not_fit_or_are_out_of_range_are_refused(seeds, tmp_path):
-    assert not usable(written(tmp_path / "a.safetensors", {**asdict(traced("edited").about), "seeds": seeds}))
+    assert not usable(written(tmp_path / "a.safetensors", {**asdict(traced("edited").about), "scale_seeds": seeds}))
 
 
 def test_a_trace_without_a_seed_for_each_scale_is_refused(tmp_path):
     about = asdict(traced("edited").about)
-    del about["seeds"]
-    for others in ({}, {"seed": 5}, {"seed": 5, "seeds": [5] * 4}):
+    del about["scale_seeds"]
+    for others in ({}, {"seed": 5}, {"seed": 5, "scale_seeds": [5] * 4}, {"seeds": [5] * 4}):
         assert not usable(written(tmp_path / "a.safetensors", {**about, **others}))
 
 
@@ -486,7 +508,7 @@ def test_long_texts_are_refused(field, tmp_path):
 def test_long_names_are_cut_so_that_the_trace_can_be_opened(tmp_path):
     names = ("long " * 60, *SPEC.class_names[1:])
     spec = replace(SPEC, name="m" * 300, class_names=names)
-    pipe = Pipeline(checkpoints.Loaded(spec, *networks(), digest="0123456789ab"))
+    pipe = Pipeline(checkpoints.LoadedModel(spec, *networks(), digest="0123456789ab"))
     recorded(pipe, Request((0,), (1,), PLAIN)).save(tmp_path / "a.safetensors")
     about = Trace.load(tmp_path / "a.safetensors").about
     assert (about.model, about.class_name) == ("m" * 200, "long " * 40)
@@ -516,11 +538,15 @@ def test_tensors_of_other_shapes_or_types_or_none_are_refused(name, tmp_path):
         *((name, value, "outside 0 to 63") for name in ("tokens", "likeliest") for value in (-1, 64, 2**31 - 1)),
         *(("unguided", value, "outside -1 to 63") for value in (-2, 64)),
         *(("rank", value, "outside 1 to 64") for value in (0, 65)),
-        *((name, value, "outside 0 to 1") for name in ("probability", "shares") for value in (-0.5, 1.5)),
+        *(
+            (name, value, "outside 0 to 1")
+            for name in ("probability", "likeliest_probability")
+            for value in (-0.5, 1.5)
+        ),
         *((name, -0.5, "outside 0 to") for name in ("entropy", "divergence", "seconds")),
         *(
             (name, value, "outside")
-            for name in ("probability", "entropy", "divergence", "shares", "seconds", "queries", "keys")
+            for name in ("probability", "entropy", "divergence", "likeliest_probability", "seconds", "queries", "keys")
             for value in (float("nan"), float("inf"), -float("inf"))
         ),
     ],
@@ -551,7 +577,7 @@ def sized(sides=SIDES, depth=2, heads=2, width=16, codes=64, side=32) -> Trace:
 
     whole = {name: zeros(total, kind=torch.int32) for name in ("tokens", "unguided")}
     return Trace(
-        replace(traced("drawn").about, sides=sides, seeds=(5,) * scales),
+        replace(traced("drawn").about, sides=sides, scale_seeds=(5,) * scales),
         **whole,
         rank=zeros(total, kind=torch.int32) + 1,
         keep=zeros(total, kind=torch.bool),
@@ -561,7 +587,7 @@ def sized(sides=SIDES, depth=2, heads=2, width=16, codes=64, side=32) -> Trace:
         **{name: zeros(depth, heads, total, width, kind=torch.float16) for name in ("queries", "keys")},
         pictures=zeros(scales, side, side, 3, kind=torch.uint8),
         seconds=zeros(scales),
-        **{name: zeros(scales, kind=torch.int64) for name in ("operations", "cache_bytes")},
+        **{name: zeros(scales, kind=torch.int64) for name in ("flops", "cache_bytes")},
         colours=zeros(codes, 3, kind=torch.uint8),
     )
 
@@ -662,7 +688,7 @@ def finished(batches: Iterable[Batch], count: int) -> list[np.ndarray]:
 @pytest.mark.parametrize("later", ["free", "keep"])
 @pytest.mark.parametrize("spot", [Spot(0, 0), Spot(1, 2), Spot(3, 15)])
 def test_alternatives_are_the_pictures_that_the_swapped_requests_make(kind, known, later, spot):
-    trace, memory = traced(kind), Memory()
+    trace, memory = traced(kind), PrefixCache()
     if known != "nothing":
         recorded(pipeline(), trace.request() if known == "all" else Request((2,), (6,), PLAIN), memory)
     found = finished(alternatives(pipeline(), trace, memory, spot, [0, 63, 7], later), 3)
@@ -671,7 +697,7 @@ def test_alternatives_are_the_pictures_that_the_swapped_requests_make(kind, know
 
 
 def test_alternatives_compute_only_the_finer_scales_and_only_where_something_is_drawn():
-    pipe, memory, calls = pipeline(), Memory(), []
+    pipe, memory, calls = pipeline(), PrefixCache(), []
     trace = recorded(pipe, REQUEST, memory)
     hook = pipe.var.blocks[0].feed_forward.register_forward_hook(lambda _m, seen, _o: calls.append(seen[0].shape[:2]))
     finished(alternatives(pipe, trace, memory, Spot(1, 0), [3, 4, 5], "keep"), 3)
@@ -692,7 +718,7 @@ def test_pictures_come_in_chunks_that_fit_with_the_likeliest_first(bytes_of_cach
     # two blocks, queries, keys and values, both branches, 30 tokens of 32 numbers: 46080 bytes a picture
     chunk = {0: 1, 200_000: 4, 10**9: traces.FIRST}[bytes_of_caches]
     hook = pipe.var.blocks[0].feed_forward.register_forward_hook(lambda _m, seen, _o: rows.append(len(seen[0])))
-    batches = list(alternatives(pipe, trace, Memory(), Spot(0, 0), list(range(7)), "free"))
+    batches = list(alternatives(pipe, trace, PrefixCache(), Spot(0, 0), list(range(7)), "free"))
     hook.remove()
     sizes = [chunk] * (7 // chunk) + [7 % chunk] * (7 % chunk > 0)
     assert rows == [2 * size for size in sizes for _ in SIDES]
@@ -704,7 +730,7 @@ def test_pictures_come_in_chunks_that_fit_with_the_likeliest_first(bytes_of_cach
     monkeypatch.undo()
     for few, many in zip(
         wanted + mixed,
-        finished(alternatives(pipe, trace, Memory(), Spot(0, 0), list(range(7)), "free"), 7)
+        finished(alternatives(pipe, trace, PrefixCache(), Spot(0, 0), list(range(7)), "free"), 7)
         + finished(mixtures(pipe, mixture_requests(pipe, trace, 6)), 5),
         strict=True,
     ):
@@ -714,7 +740,7 @@ def test_pictures_come_in_chunks_that_fit_with_the_likeliest_first(bytes_of_cach
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: alternatives(pipeline(), traced("drawn"), Memory(), Spot(0, 0), [1, 2], "free"),
+        lambda: alternatives(pipeline(), traced("drawn"), PrefixCache(), Spot(0, 0), [1, 2], "free"),
         lambda: mixtures(pipeline(), mixture_requests(pipeline(), traced("drawn"), 6)),
     ],
 )
@@ -792,7 +818,9 @@ def test_a_reroll_keeps_the_coarse_and_the_pinned_scales_and_draws_all_others(ki
         assert again.keep[span].all() if given else not again.keep[span].any()
         assert torch.equal(again.tokens[span], trace.tokens[span]) is given
     drawn = [scale for scale in (1, 2, 3) if scale not in locked]
-    assert again.about.seeds == tuple(77 if scale in drawn else trace.about.seeds[scale] for scale in range(4))
+    assert again.about.scale_seeds == tuple(
+        77 if scale in drawn else trace.about.scale_seeds[scale] for scale in range(4)
+    )
 
 
 def test_a_reroll_with_the_same_seed_repeats_a_drawn_picture():
@@ -807,7 +835,7 @@ def test_other_settings_leave_what_is_pinned_or_given(kind):
     request = resampled(trace, hotter, SCHEDULE.levels() == 1)
     again = recorded(pipeline(), request)
     given = trace.keep | (SCHEDULE.levels() == 1)
-    assert request.sampling == hotter and request.seeds == (trace.about.seeds,)
+    assert request.sampling == hotter and request.seeds == (trace.about.scale_seeds,)
     assert torch.equal(again.keep, given) and torch.equal(again.tokens[given], trace.tokens[given])
     assert torch.equal(again.tokens, trace.tokens) is (kind == "opened")
     assert resampled(trace, trace.about.sampling).sampling == trace.about.sampling
@@ -822,13 +850,17 @@ def rolled() -> Trace:
 
 def test_every_scale_keeps_the_seed_that_it_was_drawn_with():
     drawn, again, both = traced("drawn"), recorded(pipeline(), rerolled(traced("drawn"), 3, 77)), rolled()
-    assert (drawn.about.seeds, again.about.seeds, both.about.seeds) == ((5,) * 4, (5, 5, 5, 77), (5, 88, 5, 77))
+    assert (drawn.about.scale_seeds, again.about.scale_seeds, both.about.scale_seeds) == (
+        (5,) * 4,
+        (5, 5, 5, 77),
+        (5, 88, 5, 77),
+    )
     assert (drawn.about.seed, again.about.seed) == (5, 77)
     assert torch.equal(again.tokens[:14], drawn.tokens[:14]) and not torch.equal(again.tokens, drawn.tokens)
     for trace in (again, both):
         for spot in (Spot(1, 2), Spot(2, 4)):
             request = swapped(trace, spot, int(trace.tokens[spot.within(trace)]), "free")
-            assert request.seeds == (trace.about.seeds,)
+            assert request.seeds == (trace.about.scale_seeds,)
             assert torch.equal(recorded(pipeline(), request).tokens, trace.tokens)
 
 
@@ -843,7 +875,7 @@ def test_a_change_after_a_reroll_draws_the_finer_scales_as_they_were_drawn():
         assert torch.equal(found.tokens, again.tokens) and torch.equal(found.pictures, again.pictures)
     assert rerolled(again, 1, 6).seeds == ((5, 6, 6, 6),)
     assert redrawn_token(again, Spot(1, 2), 6, "free").seeds == ((5, 6, 5, 77),)
-    assert all(request.seeds == (again.about.seeds,) for request in mixture_requests(pipeline(), again, 6))
+    assert all(request.seeds == (again.about.scale_seeds,) for request in mixture_requests(pipeline(), again, 6))
     cut = finished(mixtures(pipeline(), mixture_requests(pipeline(), again, again.about.label)), 5)
     assert all(np.abs(picture.astype(int) - again.pictures[-1].numpy()).max() <= 1 for picture in cut)
 
@@ -868,7 +900,7 @@ SMOOTH = "drawn in smooth mode, where codes are mixtures: turn Smooth off to cha
         lambda t: rerolled(t, 1, 7),
         lambda t: rerolled(t, 0, 7, SCHEDULE.levels() == 1),
         lambda t: resampled(t, PLAIN, SCHEDULE.levels() == 1),
-        lambda t: alternatives(pipeline(), t, Memory(), Spot(1, 2), [1], "free"),
+        lambda t: alternatives(pipeline(), t, PrefixCache(), Spot(1, 2), [1], "free"),
         lambda t: mixture_requests(pipeline(), t, 1),
         lambda t: mixture_requests(pipeline(), t, traced("drawn")),
         lambda t: mixture_requests(pipeline(), traced("drawn"), t),
@@ -931,7 +963,7 @@ def test_pictures_of_another_model_are_refused(field):
     wrong = {"sides": {"sides": (1, 2, 3, 5)}, "codebook": {"codebook": "0" * 12}}[field]
     other = replace(trace, about=replace(trace.about, model="strange", **wrong))
     for ask in (
-        lambda: alternatives(pipeline(), other, Memory(), ROOT, [1], "keep"),
+        lambda: alternatives(pipeline(), other, PrefixCache(), ROOT, [1], "keep"),
         lambda: mixture_requests(pipeline(), other, trace),
         lambda: mixture_requests(pipeline(), trace, other),
         lambda: mixture_requests(pipeline(), other, 1),
@@ -945,27 +977,30 @@ def test_pictures_of_another_model_are_refused(field):
     [
         (lambda t: swapped(t, Spot(4, 0), 1, "free"), r"^scale 4: choose 0 to 3\.$"),
         (lambda t: swapped(t, Spot(-1, 0), 1, "free"), "scale -1: choose 0 to 3"),
-        (lambda t: swapped(t, Spot(1, 4), 1, "free"), r"^place 4: scale 1 has 0 to 3\.$"),
-        (lambda t: swapped(t, Spot(1, -1), 1, "keep"), "place -1: scale 1 has 0 to 3"),
+        (lambda t: swapped(t, Spot(1, 4), 1, "free"), r"^index 4: scale 1 has 0 to 3\.$"),
+        (lambda t: swapped(t, Spot(1, -1), 1, "keep"), "index -1: scale 1 has 0 to 3"),
         (lambda t: swapped(t, Spot("1", 0), 1, "keep"), "scale 1: choose 0 to 3"),
         (lambda t: swapped(t, Spot(True, 0), 1, "keep"), "scale True: choose 0 to 3"),
-        (lambda t: swapped(t, Spot(1, 1.0), 1, "keep"), r"place 1\.0: scale 1 has 0 to 3"),
+        (lambda t: swapped(t, Spot(1, 1.0), 1, "keep"), r"index 1\.0: scale 1 has 0 to 3"),
         (lambda t: swapped(t, Spot(None, 0), 1, "keep"), "scale None: choose 0 to 3"),
         (lambda t: swapped(t, Spot(1, 0), 64, "keep"), "token 64 .* choose 0 to 63"),
         (lambda t: swapped(t, Spot(1, 0), -1, "keep"), "token -1 .* choose 0 to 63"),
         (lambda t: swapped(t, Spot(1, 0), "7", "keep"), "token 7 .* choose 0 to 63"),
         (lambda t: swapped(t, Spot(1, 0), 1, "sometimes"), "later 'sometimes': choose free or keep"),
         (lambda t: redrawn_token(t, ROOT, 1, None), "later 'None': choose free or keep"),
-        (lambda t: redrawn_token(t, Spot(2, 9), 1, "keep"), "place 9: scale 2 has 0 to 8"),
+        (lambda t: redrawn_token(t, Spot(2, 9), 1, "keep"), "index 9: scale 2 has 0 to 8"),
         (lambda t: redrawn_token(t, Spot(2, 0), -1, "keep"), "seed -1 is out of range"),
-        (lambda t: t.attention(Spot(3, 16)), "place 16: scale 3 has 0 to 15"),
+        (lambda t: t.attention(Spot(3, 16)), "index 16: scale 3 has 0 to 15"),
         (lambda t: rerolled(t, 5, 1), "scale 5: choose 0 .* to 4"),
         (lambda t: rerolled(t, -1, 1), "scale -1: choose 0"),
         (lambda t: rerolled(t, "1", 1), "scale 1: choose 0"),
         (lambda t: rerolled(t, 0, 1, torch.ones(4, dtype=torch.bool)), r"pinned torch.bool \(4,\): give bool \(30,\)"),
         (lambda t: resampled(t, PLAIN, torch.ones(30)), r"pinned torch.float32 \(30,\): give bool"),
-        (lambda t: alternatives(pipeline(), t, Memory(), Spot(1, 0), [], "keep"), "no tokens to try"),
-        (lambda t: alternatives(pipeline(), t, Memory(), Spot(1, 0), [1, 64], "keep"), "token 64 .* choose 0 to 63"),
+        (lambda t: alternatives(pipeline(), t, PrefixCache(), Spot(1, 0), [], "keep"), "no tokens to try"),
+        (
+            lambda t: alternatives(pipeline(), t, PrefixCache(), Spot(1, 0), [1, 64], "keep"),
+            "token 64 .* choose 0 to 63",
+        ),
         (lambda t: next(mixtures(pipeline(), mixture_requests(pipeline(), t, 8))), "classes 0 to 6 and 7 for no class"),
     ],
 )

@@ -10,14 +10,14 @@ from var_core.engine.sampling import Sampling
 from var_core.measuring.evaluate import features_of, generated
 from var_core.measuring.fast_modes import DTYPES, EXACT, Price, Ruler, modes, prices, report, seconds
 from var_core.training.features import ImageFeatures
-from var_core.weights.checkpoints import Loaded
+from var_core.weights.checkpoints import LoadedModel
 
 WAYS = modes(Sampling())
 
 
 @cache
 def pipes() -> dict[str, Pipeline]:
-    loaded = (Loaded(tiny.SPEC, *tiny.networks(), digest="x") for _ in DTYPES)
+    loaded = (LoadedModel(tiny.SPEC, *tiny.networks(), digest="x") for _ in DTYPES)
     return {dtype: Pipeline(one, dtype=dtype) for dtype, one in zip(DTYPES, loaded, strict=True)}
 
 

@@ -12,7 +12,7 @@ from var_core.engine.sampling import steps
 from var_core.training.decoder_task import Critic, FeatureDiscriminator, PatchDiscriminator, refined
 from var_core.training.export import load_tokenizer
 from var_core.training.features import CHANNELS, ImageFeatures, directions
-from var_core.training.tokenizer_task import fingerprint
+from var_core.training.tokenizer_task import tokenizer_hash
 from var_core.training.trainer import Optimisation, Trainer, write_whole
 from var_core.weights import checkpoints
 
@@ -22,7 +22,7 @@ def test_training_the_decoder_brings_pictures_closer_and_keeps_every_token(folde
     before, _ = start.report(start.model)
     trained(decoder_task(folder), tmp_path, steps=30)
     tokenizer, images = load_tokenizer(tmp_path), folder[2].images(torch.arange(3))
-    assert fingerprint(tokenizer) == fingerprint(tiny.networks()[0])
+    assert tokenizer_hash(tokenizer) == tokenizer_hash(tiny.networks()[0])
     assert_same(tokenizer.encode(images), tiny.networks()[0].encode(images))
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["psnr"] > before["psnr"] + 1
@@ -34,7 +34,7 @@ def test_a_refined_tokenizer_is_the_same_until_it_is_trained():
     copied, f_hat = refined(given, 8, 2), torch.randn(2, 8, 4, 4)
     assert copied.config == replace(given.config, refine=8, refine_blocks=2) and given.config.refine == 0
     assert torch.equal(copied.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
-    assert fingerprint(copied) == fingerprint(given)
+    assert tokenizer_hash(copied) == tokenizer_hash(given)
     copied.decoder.conv_out.bias += 1
     assert not torch.equal(copied.decode_unclamped(f_hat), given.decode_unclamped(f_hat))  # it shares no weights
     with pytest.raises(ValueError, match="refine -1: choose 0, or more"):
@@ -74,7 +74,7 @@ def test_a_trained_refinement_changes_pictures_keeps_tokens_and_survives_a_file(
     state = trained(refining_task(folder), tmp_path / "run", steps=6)
     assert state["extra"]["config"]["refine"] == 8 and state["average"]["decoder.refine.conv2.weight"].any()
     tokenizer, (given, preview, var) = load_tokenizer(tmp_path / "run"), tiny.networks()
-    assert fingerprint(tokenizer) == fingerprint(given)
+    assert tokenizer_hash(tokenizer) == tokenizer_hash(given)
     path, spec = tmp_path / "refined.safetensors", replace(tiny.SPEC, tokenizer=tokenizer.config)
     checkpoints.save(path, spec, tokenizer, preview, var)
     loaded = checkpoints.load(str(path))

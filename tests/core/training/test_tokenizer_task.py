@@ -10,7 +10,7 @@ from support import tiny
 from support.tasks import SETTINGS, assert_same, tokenizer_task, trained
 
 from var_core.training.export import load_tokenizer
-from var_core.training.tokenizer_task import CodebookMeans, TokenizerTask, fingerprint, grown, psnr, tally
+from var_core.training.tokenizer_task import CodebookMeans, TokenizerTask, grown, psnr, tally, tokenizer_hash
 from var_core.training.trainer import Trainer
 
 DEEPER = replace(tiny.SPEC.tokenizer, residual_blocks=3)
@@ -150,10 +150,10 @@ def test_tallies_of_parts_add_up_to_that_of_the_batch():
 
 def test_the_decoder_does_not_decide_tokens_and_all_else_does():
     tokenizer = tiny.networks()[0]
-    before = fingerprint(tokenizer)
+    before = tokenizer_hash(tokenizer)
     with torch.no_grad():
         tokenizer.decoder.conv_out.bias += 1
         tokenizer.after_quantizer.bias += 1
-        assert fingerprint(tokenizer) == before
+        assert tokenizer_hash(tokenizer) == before
         tokenizer.quantizer.codebook[0] += 1
-    assert fingerprint(tokenizer) != before
+    assert tokenizer_hash(tokenizer) != before

@@ -15,7 +15,7 @@ from support.published import NAMES, OFFICIAL, entries, networks, spec
 from var_core.config import SPECS
 from var_core.images import from_pil
 from var_core.weights import checkpoints
-from var_core.weights.convert import PICTURES, Progress, convert, crops, origin_of, pair, read, recognise
+from var_core.weights.convert import PICTURES, FileProgress, convert, crops, origin_of, pair, read, recognise
 from var_core.weights.imagenet import classes
 from var_core.weights.registry import TOKENIZER_FILE
 
@@ -26,7 +26,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     for name in NAMES:
         *_, last = convert(*hub.write(name, folder), folder / f"{name}.safetensors", name)
-        assert last.doing == "write" and last.share == 1
+        assert last.doing == "write" and last.fraction == 1
     return folder
 
 
@@ -105,7 +105,7 @@ def test_the_digest_is_a_hash_of_names_shapes_and_weights(made):
             if not key.startswith("preview."):
                 value = file.get_tensor(key)
                 wanted.update(f"{key} {tuple(value.shape)} ".encode() + value.numpy().tobytes())
-    assert checkpoints.digest_of(made / "plain.safetensors") == wanted.hexdigest()[:12]
+    assert checkpoints.file_digest(made / "plain.safetensors") == wanted.hexdigest()[:12]
 
 
 def test_weights_lie_aligned_in_the_file(made):
@@ -225,8 +225,8 @@ def test_crops_are_squares_from_every_example_and_always_the_same():
 
 
 def test_progress_tells_rate_and_time_left_of_what_is_new():
-    now = Progress("download", "x", 600, 1000, 2.0, 400)
+    now = FileProgress("download", "x", 600, 1000, 2.0, 400)
     assert (now.share, now.rate, now.seconds_left) == (0.6, 100.0, 4.0)
-    early = Progress("download", "x", 400, 1000, 0.0, 400)
+    early = FileProgress("download", "x", 400, 1000, 0.0, 400)
     assert (early.rate, early.seconds_left) == (0.0, None)
-    assert Progress("download", "x", 0, 0, 1.0).share == 0  # nobody knows yet how much it is
+    assert FileProgress("download", "x", 0, 0, 1.0).fraction == 0  # nobody knows yet how much it is

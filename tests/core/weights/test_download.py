@@ -28,7 +28,7 @@ from var_core.engine.plan import Plan
 from var_core.engine.sampling import Sampling
 from var_core.engine.sampling import steps as sampled
 from var_core.weights import convert, download, registry
-from var_core.weights.checkpoints import digest_of, find, load
+from var_core.weights.checkpoints import file_digest, find, load
 from var_core.weights.download import fetch, supply
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -290,7 +290,7 @@ def test_the_tokenizer_of_another_model_that_was_downloaded_is_taken_from_there(
     seen = drained(tmp_path, TWIN)
     assert {now.file for now in seen if now.doing == "download"} == {SMALL}
     assert len(line.gets(LARGE)) == 1 and leftovers(tmp_path) == ["plain.safetensors", "twin.safetensors"]
-    assert digest_of(tmp_path / "twin.safetensors") == digest_of(tmp_path / "plain.safetensors")
+    assert file_digest(tmp_path / "twin.safetensors") == file_digest(tmp_path / "plain.safetensors")
     (tmp_path / "plain.safetensors").unlink()
     assert supply(MODEL, tmp_path).lender == "twin"  # what was lent can be lent on
 

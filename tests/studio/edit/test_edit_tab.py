@@ -24,7 +24,7 @@ from var_studio.edit.layout import Sheet
 from var_studio.edit.tab import Handlers
 from var_studio.edit.workspace import CHANGE, EXTEND, INPAINT, Desk, Done, Job, Wish
 from var_studio.shared.models import Models
-from var_studio.shared.run import Brake
+from var_studio.shared.run import StopFlag
 
 SPEC = tiny.SPEC
 WISH = Wish(INPAINT, "no class", 1, "5", Sampling(), Settings(), (0, 0, 0, 0))
@@ -59,7 +59,7 @@ def sent(value: dict) -> dict:
 
 def watched(handlers: Handlers, job: Job) -> Sheet:
     """The sheet at the end of a job that nobody stops."""
-    *_, last = handlers.watch(job, Brake(), None, ())
+    *_, last = handlers.watch(job, StopFlag(), None, ())
     return last
 
 
@@ -263,17 +263,17 @@ def asked(
 
 
 def test_the_controls_ask_for_the_edit_that_they_show(handlers):
-    job, brake, seed, *_ = asked(handlers, EXTEND, sides=("per cent", 10, 0, 0, 0))
+    job, stop_flag, seed, *_ = asked(handlers, EXTEND, sides=("per cent", 10, 0, 0, 0))
     edit = job.edit
     wanted = desk.asked(SPEC, DESK, painted(), replace(WISH, task=EXTEND, count=2, extend=(6, 0, 0, 0)))
-    assert seed == "5" and not brake.pulled and job.name == "garden"
+    assert seed == "5" and not stop_flag.is_set() and job.name == "garden"
     assert (edit.seeds, edit.labels, edit.extend) == (wanted.seeds, wanted.labels, wanted.extend)
     assert np.array_equal(edit.mask, wanted.mask)
 
 
 def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(handlers):
     job = asked(handlers, CHANGE, "Rose")[0]
-    sheets = [*handlers.watch(job, Brake(), None, ())]
+    sheets = [*handlers.watch(job, StopFlag(), None, ())]
     told = [re.search(r"<span>(.*?)( ·|</span>)", sheet.bar)[1] for sheet in sheets[:-1]]
     assert told == [*(f"scale {k} of 4" for k in (1, 2, 3, 4)), "Writing the results …"]
     done = sheets[-1].done
@@ -287,19 +287,19 @@ def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(h
 
 def stopped(handlers: Handlers, after: int, last: Done | None, dones: tuple) -> Sheet:
     """The sheet of an edit that is stopped once so many sheets have come."""
-    brake, sheets = Brake(), []
-    for sheet in handlers.watch(asked(handlers)[0], brake, last, dones):
+    stop_flag, sheets = StopFlag(), []
+    for sheet in handlers.watch(asked(handlers)[0], stop_flag, last, dones):
         sheets.append(sheet)
         if len(sheets) == after:
-            brake.pull()
+            stop_flag.set()
     return sheets[-1]
 
 
 def test_stop_ends_an_edit_within_a_scale_and_brings_the_last_results_back(handlers):
-    sheets, brake = [], Brake()
-    for sheet in handlers.watch(asked(handlers)[0], brake, None, ()):
+    sheets, stop_flag = [], StopFlag()
+    for sheet in handlers.watch(asked(handlers)[0], stop_flag, None, ()):
         sheets.append(sheet)
-        brake.pull()
+        stop_flag.set()
     assert len(sheets) == 2 and "Stopped" in sheet.bar and sheet.done == gr.skip()
     first = watched(handlers, asked(handlers)[0])
     sheet = stopped(handlers, 1, first.done, first.dones)
@@ -314,7 +314,7 @@ def test_stop_once_all_is_drawn_throws_nothing_away(handlers):
 
 def test_where_memory_is_short_variations_come_one_after_the_other_and_the_bar_says_so(handlers, monkeypatch):
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: 0)
-    *growing, writing, last = handlers.watch(asked(handlers)[0], Brake(), None, ())
+    *growing, writing, last = handlers.watch(asked(handlers)[0], StopFlag(), None, ())
     told = [re.search(r"<span>(.*?)</span>", sheet.bar)[1] for sheet in growing]
     assert re.fullmatch(r"picture 1 of 2, scale 1 of 4 · \d\.\d s · 1 picture at a time: memory is short", told[0])
     assert told[6].startswith("picture 2 of 2, scale 3 of 4 · ") and len(told) == 8
@@ -325,11 +325,11 @@ def test_where_memory_is_short_variations_come_one_after_the_other_and_the_bar_s
 def test_results_of_earlier_edits_can_be_seen_again(handlers):
     first = watched(handlers, asked(handlers)[0])
     assert not first.earlier.visible
-    *_, second = handlers.watch(asked(handlers, CHANGE, "Rose")[0], Brake(), first.done, first.dones)
+    *_, second = handlers.watch(asked(handlers, CHANGE, "Rose")[0], StopFlag(), first.done, first.dones)
     assert second.earlier.visible and second.dones == (first.done, second.done)
     assert handlers.again(second.dones, at(0)).done is first.done
     dones = (first.done,) * desk.MOST_DONE
-    *_, last = handlers.watch(asked(handlers)[0], Brake(), first.done, dones)
+    *_, last = handlers.watch(asked(handlers)[0], StopFlag(), first.done, dones)
     assert len(last.dones) == desk.MOST_DONE and last.dones[-1] is last.done
 
 
@@ -356,7 +356,7 @@ def test_a_mask_survives_being_packed(shape):
 
 def test_while_an_edit_is_under_way_a_click_on_it_chooses_nothing(handlers):
     done = watched(handlers, asked(handlers)[0]).done
-    growing = next(handlers.watch(asked(handlers)[0], Brake(), done, (done,)))
+    growing = next(handlers.watch(asked(handlers)[0], StopFlag(), done, (done,)))
     assert handlers.choose(done, growing.chosen, at(0)) == (gr.skip(),) * 6
 
 

@@ -19,7 +19,7 @@ from var_core.editing.edit import Edit, run, stages
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.inspection.atlas import build
-from var_core.inspection.trace import Spot, Trace, opened, recorded, rerolled, resampled, swapped
+from var_core.inspection.trace import Spot, Trace, given_request, recorded, rerolled, resampled, swapped
 from var_studio.edit import layout as edit_layout
 from var_studio.edit import tab as edits
 from var_studio.edit import workspace as desks
@@ -101,7 +101,7 @@ def test_a_picture_of_ones_own_is_taken_apart_and_given_whole(handlers: Handlers
     assert trace.keep.all() and trace.about.origin == "opened" and trace.about.class_name == "Sea"
     encoded = PIPE.encode(Image.open(tmp_path / "own.png"))
     assert torch.equal(trace.tokens.long(), torch.cat(encoded, 1)[0])
-    surprise = PIPE.surprise(encoded, torch.tensor([6]))[0]
+    surprise = PIPE.token_losses(encoded, torch.tensor([6]))[0]
     assert torch.allclose(-trace.probability.log(), surprise, atol=1e-3)
 
 
@@ -157,7 +157,7 @@ def test_a_reroll_keeps_coarser_scales_and_locked_ones(handlers: Handlers):
     assert view.channel["scales"] == [3]
     after = acted(handlers, view.lab, does="reroll", scale=2)[-1].lab
     before, now = here.trace, after.trace
-    assert equal(now, recorded(PIPE, rerolled(before, 2, now.about.seeds[2], before.schedule.levels() == 3)))
+    assert equal(now, recorded(PIPE, rerolled(before, 2, now.about.scale_seeds[2], before.schedule.levels() == 3)))
     old, new = before.pyramid(), now.pyramid()
     assert [torch.equal(a, b) for a, b in zip(old, new, strict=True)] == [True, True, False, True]
 
@@ -211,7 +211,7 @@ def test_a_slow_picture_says_how_far_it_is_and_stops_before_the_next_scale(handl
     views = handlers.draw(here, "Rose", "5", True, *KNOBS)
     assert "scale 1 of 4" in next(views).bar and not decoded
     assert "scale 2 of 4" in next(views).bar and len(decoded) == 1
-    here.brake.pull()
+    here.stop_flag.set()
     (view,) = views
     assert "Stopped" in view.bar and len(decoded) == 2
 
@@ -281,8 +281,8 @@ def test_patches_of_a_code_come_from_the_atlas_of_its_codebook(handlers: Handler
     ("wish", "sentence"),
     [
         ({"does": "token", "scale": 9, "place": 0}, "scale 9"),
-        ({"does": "token", "scale": 1, "place": 4}, "place 4: scale 1 has 0 to 3"),
-        ({"does": "options", "scale": 1, "place": 4, "later": "free", "number": 1}, "place 4: scale 1 has 0 to 3"),
+        ({"does": "token", "scale": 1, "place": 4}, "index 4: scale 1 has 0 to 3"),
+        ({"does": "options", "scale": 1, "place": 4, "later": "free", "number": 1}, "index 4: scale 1 has 0 to 3"),
         ({"does": "options", "scale": 1, "place": 0, "later": "free"}, "number 'None'"),
         ({"does": "options", "scale": 1, "place": 0, "later": "soon", "number": 1}, "soon"),
         (
@@ -367,13 +367,13 @@ def test_the_oldest_pictures_go_when_there_are_too_many(handlers: Handlers, monk
 
 
 def test_a_picture_from_create_is_looked_into(handlers: Handlers):
-    *_, grown = runs.grow(PIPE, Request((1, 2), (5, 6)))
+    *_, grown = runs.stream(PIPE, Request((1, 2), (5, 6)))
     _, *view = final(handlers.from_create(grown, 1, Lab()))
     assert View(*view).lab.node.title == "Sunflower, seed 6"
     first, *_ = handlers.from_create(grown, 1, Lab())
     assert isinstance(first[0], gr.Tabs)
     assert final(handlers.from_create(None, 0, Lab()))[1:] == explore.SAME
-    begun, *_ = runs.grow(PIPE, Request((1,), (5,)))
+    begun, *_ = runs.stream(PIPE, Request((1,), (5,)))
     with pytest.raises(gr.Error, match="has not all its scales: run it to the end"):
         final(handlers.from_create(begun, 0, Lab()))
 
@@ -419,7 +419,7 @@ def test_a_change_of_a_coarser_token_draws_later_scales_again_that_an_earlier_ch
     assert not two.trace.keep[two.trace.schedule.spans[2].start :].any()
 
 
-def test_a_pulled_brake_stops_a_run_and_leaves_all_as_it_was(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+def test_a_set_stop_flag_stops_a_run_and_leaves_all_as_it_was(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
     here = drawn(handlers)
     monkeypatch.setattr(explore, "SOON", 0.0)
     views = handlers.act(here, SimpleNamespace(_data={"does": "reroll", "scale": 0}))
@@ -427,7 +427,7 @@ def test_a_pulled_brake_stops_a_run_and_leaves_all_as_it_was(handlers: Handlers,
     handlers.stop(here)
     (last,) = views
     assert "as it was" in last.bar and last.channel["kind"] == "idle" and last.lab == gr.skip()
-    assert len(acted(handlers, here, does="reroll", scale=0)) > 1  # the brake is off again
+    assert len(acted(handlers, here, does="reroll", scale=0)) > 1  # the flag is cleared again
 
 
 @pytest.mark.parametrize(("kind", "start"), [("gif", b"GIF8"), ("sheet", b"\x89PNG"), ("mp4", None), ("trace", None)])
@@ -457,10 +457,10 @@ def test_two_visitors_who_draw_in_turns_do_not_mix(handlers: Handlers):
 
 def test_the_memory_of_the_last_run_serves_only_the_visitor_who_made_it():
     slot, one, two = Slot(), Lab(), Lab()
-    assert slot.of(one.brake) is slot.of(replace(one, current=3).brake)
-    first = slot.of(one.brake)
-    assert slot.of(two.brake) is not first and slot.of(one.brake) is not first
-    assert slot.of(copy.deepcopy(one).brake) is not slot.of(one.brake)
+    assert slot.of(one.stop_flag) is slot.of(replace(one, current=3).stop_flag)
+    first = slot.of(one.stop_flag)
+    assert slot.of(two.stop_flag) is not first and slot.of(one.stop_flag) is not first
+    assert slot.of(copy.deepcopy(one).stop_flag) is not slot.of(one.stop_flag)
 
 
 def test_a_run_reads_only_the_scales_that_change(handlers: Handlers):
@@ -544,7 +544,7 @@ def test_a_mix_leaves_what_is_locked(handlers: Handlers):
 
 def test_an_opened_picture_does_not_change_under_the_knobs(handlers: Handlers, tmp_path: Path):
     tokens = PIPE.encode(Image.new("RGB", (32, 32), "orange"))
-    trace = recorded(PIPE, opened(tokens, 2, Sampling()), origin="opened")
+    trace = recorded(PIPE, given_request(tokens, 2, Sampling()), origin="opened")
     here = Lab().grown(Made("orange", "orange"), trace, tmp_path)
     after = final(handlers.turn(here, *controls.shown_drawing(Sampling(guidance=9.0)))).lab
     assert torch.equal(after.trace.tokens, here.trace.tokens)

@@ -24,7 +24,7 @@ from var_studio.learn import lessons as shown
 from var_studio.learn import tab as learn
 from var_studio.learn.tab import RUNNERS, Handlers, Racers
 from var_studio.shared.models import Models
-from var_studio.shared.run import Brake
+from var_studio.shared.run import StopFlag
 
 PIPES = tiny.pipeline(), tiny.pipeline(tiny.in_order("raster"))
 
@@ -71,9 +71,9 @@ def test_one_scale_shows_and_all_are_told(handlers: Handlers, tmp_path: Path):
 
 
 def test_a_race_is_run_to_its_end_and_can_be_looked_into(handlers: Handlers):
-    asked, brake, name, seed, *_ = handlers.line_up("Rose", "7", True)
+    asked, stop_flag, name, seed, *_ = handlers.line_up("Rose", "7", True)
     assert (asked, name, seed) == (Request((1,), (7,), asked.sampling), "Rose", "7")
-    track = last(handlers.run(asked, brake))
+    track = last(handlers.run(asked, stop_flag))
     assert (track.asked, track.digest) == (asked, PIPES[0].digest)
     assert track.view.count("ln-done") == 2 and "step 16 of 16 · 16 of 16 tokens" in track.view
     assert re.search(
@@ -81,15 +81,15 @@ def test_a_race_is_run_to_its_end_and_can_be_looked_into(handlers: Handlers):
     )
 
 
-def test_a_brake_ends_a_race(handlers: Handlers):
-    asked, brake, *_ = handlers.line_up("Rose", "7", True)
-    brake.pull()
-    (track,) = handlers.run(asked, brake)  # while it waited for its turn
+def test_a_stop_flag_ends_a_race(handlers: Handlers):
+    asked, stop_flag, *_ = handlers.line_up("Rose", "7", True)
+    stop_flag.set()
+    (track,) = handlers.run(asked, stop_flag)  # while it waited for its turn
     assert track.bar == "" and track.view == gr.skip()
-    brake = Brake()
-    views = handlers.run(asked, brake)
+    stop_flag = StopFlag()
+    views = handlers.run(asked, stop_flag)
     next(views)
-    brake.pull()
+    stop_flag.set()
     track = last(views)
     assert "Stopped" in track.bar and track.view.count("ln-done") < 2 and track.asked == gr.skip()
 

@@ -14,12 +14,12 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.sampling import Sampling
 from var_core.inspection.atlas import path_for
 from var_core.weights import checkpoints
-from var_core.weights.convert import Progress
+from var_core.weights.convert import FileProgress
 from var_core.weights.registry import MODELS
 from var_studio import main as app
 from var_studio.shared import models as screen
 from var_studio.shared.models import Handlers, Menu, Models
-from var_studio.shared.run import Brake
+from var_studio.shared.run import StopFlag
 
 
 @pytest.fixture
@@ -146,21 +146,21 @@ def test_what_is_here_can_be_loaded(handlers: Handlers):
 
 
 def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
-    closed, brake = [], Brake()
+    closed, stop_flag = [], StopFlag()
 
     def fetch(model, folder):
         try:
             for done in range(5):
-                yield Progress("download", model.file, done * 10**6, 5 * 10**6, 1.0 + done)
+                yield FileProgress("download", model.file, done * 10**6, 5 * 10**6, 1.0 + done)
         finally:
             closed.append(folder)
 
     monkeypatch.setattr(screen, "fetch", fetch)
-    running = handlers.get("var-d16", brake)
+    running = handlers.get("var-d16", stop_flag)
     assert "Connecting" in next(running).bar
     next(running)
     assert "downloading var_d16.pth: 1.0 MB of 5.0 MB" in next(running).bar
-    brake.pull()
+    stop_flag.set()
     (last,) = running
     assert "goes on from here" in last.bar and closed == [handlers.models.folder] and last.get.visible
 
@@ -172,7 +172,7 @@ def test_a_failed_download_is_answered(handlers: Handlers, monkeypatch: pytest.M
 
     monkeypatch.setattr(screen, "fetch", fetch)
     with pytest.raises(gr.Error, match="no network"):
-        list(handlers.get("var-d16", Brake()))
+        list(handlers.get("var-d16", StopFlag()))
     assert handlers.failed("var-d16").get.visible
 
 
