@@ -1,24 +1,19 @@
 """Make the pictures of the README, the bundled model's card and the Learn tab, with the models as they are.
 
-python tools/pictures.py            (from the top folder, in the environment of `make test`, with Chromium on the PATH)
+python tools/pictures.py            (from the top folder, in the environment of `make test`)
+
+Screenshots of the app are made by tools/screens.py.
 """
 
-import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
-from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from support.hands import FLAGS  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from var_core.editing.edit import CHANGING, REPAINTING, Edit, run  # noqa: E402
 from var_core.engine.pipeline import Pipeline, Request  # noqa: E402
@@ -90,39 +85,9 @@ def fitted(picture: Image.Image) -> Image.Image:
     return ImageOps.contain(picture, (10 * HEIGHT, HEIGHT), Image.Resampling.BICUBIC)
 
 
-def screens(out: Path) -> None:
-    """The Create tab and the Explore tab, each with a sunflower."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        address = server.stdout.readline().split()[-1]
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-            page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-            page.goto(f"{address}?class=sunflower&seed=0")
-            page.locator("#run").wait_for()
-            time.sleep(2)
-            page.click("#run")
-            page.get_by_text("1 picture in").wait_for()
-            time.sleep(2)
-            page.screenshot(path=out / "create.png")
-            page.get_by_role("button", name="Look inside").first.click()
-            page.locator("#xp-strip canvas").first.wait_for()
-            time.sleep(4)
-            page.screenshot(path=out / "explore.png", full_page=True)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
-
-
 if __name__ == "__main__":
     loaded = Pipeline.load()
     samples(loaded).save(ASSETS / "samples.png")
     scales(loaded).save(ASSETS / "scales.png")
     edits(loaded).save(ASSETS / "edits.jpg", quality=90)
     halves((loaded, Pipeline.load(str(RASTER)))).save(ASSETS / "learn" / "halves.jpg", quality=90)
-    screens(ASSETS)
