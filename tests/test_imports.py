@@ -19,6 +19,7 @@ FLOORS = (
     *("var_studio.learn", "var_studio.page", "var_studio", "app"),
 )
 GROUND = {"var_core", "var_core.__main__"}  # the version, which all may read; and what starts the command line
+TABS = {"var_studio.create", "var_studio.edit", "var_studio.explore", "var_studio.learn"}
 NEVER = {"var_core.training", "var_core.measuring", "var_core.cli"}  # in the app
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -61,6 +62,12 @@ def test_a_module_imports_only_from_floors_below(module):
     own = floor(module)
     assert own is not None, f"{module} stands on no floor: add its folder to FLOORS"
     assert floors_below(module) <= set(FLOORS[: FLOORS.index(own)])
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if floor(name) in TABS])
+def test_a_tab_imports_no_other_tab(module):
+    """What tabs hand to one another stands in `var_studio.shared`."""
+    assert not TABS & floors_below(module)
 
 
 def test_every_folder_with_code_is_packaged():

@@ -108,13 +108,12 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
     from .edit import tab as edit
     from .explore import tab as explore
     from .learn import tab as learn
-    from .shared import models
-    from .shared import run as runs
+    from .shared import models, models_menu, served_files
 
     running = models.Models(pipe, device, **how)
-    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, runs.KEPT)) as page:
-        header = gr.HTML(models.header_line(pipe), elem_id="header")
-        menu = models.menu(running) if choose else None
+    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, served_files.KEPT)) as page:
+        header = gr.HTML(models_menu.header_line(pipe), elem_id="header")
+        menu = models_menu.menu(running) if choose else None
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
                 made = create.tab(running)
@@ -125,7 +124,7 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
             with gr.Tab("Learn", id="learn") as lessons:
                 learned = learn.tab(running, lessons, explored)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
-        models.wire(running, page, menu, header, renewals, made.visit)
+        models_menu.wire(running, page, menu, header, renewals, made.visit)
     return page
 
 

@@ -21,7 +21,7 @@ from var_core.recipe import Recipe
 from var_core.schedule import Schedule
 from var_studio.create import tab as create
 from var_studio.create.tab import Handlers
-from var_studio.shared import controls
+from var_studio.shared import controls, html, served_files
 from var_studio.shared import run as runs
 from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
@@ -178,7 +178,7 @@ def test_a_dropdown_shows_the_synonyms_that_the_name_does_not_say_and_whole_name
 
 
 def test_a_surprise_is_a_class_of_the_group():
-    assert {controls.surprise(SPEC, "scene") for _ in range(50)} <= {"Forest", "Mountain", "Sea"}
+    assert {controls.random_class(SPEC, "scene") for _ in range(50)} <= {"Forest", "Mountain", "Sea"}
 
 
 def test_a_model_without_class_names_has_controls_too():
@@ -249,11 +249,11 @@ def test_a_picture_whose_file_is_gone_is_answered(handlers: Handlers):
 
 def test_old_folders_go_and_new_ones_stay(tmp_path: Path):
     (others := tmp_path / "of-gradio").mkdir()
-    old, new = runs.folder(str(tmp_path)), runs.folder(str(tmp_path))
+    old, new = served_files.fresh_folder(str(tmp_path)), served_files.fresh_folder(str(tmp_path))
     (old / "picture.png").write_bytes(b"old")
     for folder in (old, others):
-        os.utime(folder, (0, time.time() - runs.KEPT - 1))
-    runs.folder(str(tmp_path))
+        os.utime(folder, (0, time.time() - served_files.KEPT - 1))
+    served_files.fresh_folder(str(tmp_path))
     assert not old.exists() and new.exists() and others.exists()
 
 
@@ -265,7 +265,7 @@ def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
     assert Path(again.files[0]).read_bytes() == Path(run.files[2]).read_bytes()
 
 
-def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.Stage]:
+def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.RunStage]:
     """All stages of a run that is stopped while it shows its n-th scale."""
     stop_flag, stages = StopFlag(), []
     for stage in handlers.watch(asked(request), stop_flag):
@@ -339,13 +339,13 @@ def test_the_last_picture_of_the_strip_is_the_finished_one(handlers: Handlers, m
     monkeypatch.setattr(runs, "LIVE_PIXELS", 0)  # as of a large model, whose scales are only previewed
     run = last(handlers, read(count=2))
     shown = re.findall(r'src="([^"]+)"', runs.strip(handlers.pipe, run, 1))
-    assert len(shown) == 4 and shown[-1] == runs.data_uri(Image.open(run.files[1]))
+    assert len(shown) == 4 and shown[-1] == html.data_uri(Image.open(run.files[1]))
 
 
 @pytest.mark.parametrize("size", [(512, 512), (1000, 100), (20, 30)])
 def test_pictures_in_small_places_are_small(size: tuple[int, int]):
-    shown = runs.shrunk(Image.new("RGB", size))
-    assert max(shown.size) == min(max(size), runs.MOST_SMALL)
+    shown = html.shrunk(Image.new("RGB", size))
+    assert max(shown.size) == min(max(size), html.MOST_SMALL)
 
 
 def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):

@@ -14,18 +14,22 @@ from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.sampling import Sampling
 from var_core.recipe import Recipe
 
-from ..shared import controls
+from ..shared import controls, html
 from ..shared import run as runs
 from ..shared import widgets as parts
+from ..shared.events import AT_ONCE, ON_MODEL, Renewal, buttons, halt, in_words, unchanged
+from ..shared.handover import CreateHandover
+from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.run import Run, StopFlag
-from ..shared.widgets import AT_ONCE, ON_MODEL, READY, Actions, Renewal, buttons, halt, in_words, unchanged
+from ..shared.served_files import fresh_folder
+from ..shared.widgets import Actions
 
 MOST_PILLS = 8
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
 
 
-class Settings(NamedTuple):
+class RequestControls(NamedTuple):
     """The widgets whose values make a request, in the order of `controls.NAMES`."""
 
     class_name: gr.Dropdown
@@ -51,7 +55,7 @@ class Helpers(NamedTuple):
     restore: gr.UploadButton
 
 
-class Stage(NamedTuple):
+class RunStage(NamedTuple):
     """The widgets that show a run, then the run itself and the place of the picture chosen in it.
 
     As values, in this order, it is also what a handler returns to change them.
@@ -76,16 +80,6 @@ class Asked(NamedTuple):
     digest: str
 
 
-class Created(NamedTuple):
-    """What other tabs use of this one, and the event after which its settings are those that a link asks for."""
-
-    stage: Stage
-    settings: Settings
-    lock: gr.Checkbox
-    renewal: Renewal
-    visit: Callable
-
-
 @dataclass(frozen=True)
 class Handlers:
     """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
@@ -102,19 +96,19 @@ class Handlers:
         class_name, count, seed, *rest = values
         pipe = self.pipe
         with in_words():
-            request = controls.read(pipe.spec, class_name, count, seed if lock else controls.roll(), *rest)
+            request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), *rest)
         name, _, seed_used, *_ = controls.show(pipe.spec, request)
-        asked, bar = Asked(request, pipe.digest), runs.bar("Waiting for the model …")
+        asked, bar = Asked(request, pipe.digest), html.bar("Waiting for the model …")
         return asked, StopFlag(), name, seed_used, bar, *buttons(running=True)
 
-    def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[Stage]:
+    def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[RunStage]:
         """Make a request's pictures; the stage after each scale, and at the end. The flag ends it within a scale."""
         if stop_flag.is_set():  # while it waited for its turn
-            yield unchanged(Stage)._replace(bar=READY)
+            yield unchanged(RunStage)._replace(bar=READY)
             return
         with in_words():
             self.models.require(asked.digest)
-        for run in runs.stream(self.pipe, asked.request):
+        for run in runs.after_each_scale(self.pipe, asked.request):
             yield self._growing(run)
             if stop_flag.is_set():
                 break
@@ -150,7 +144,7 @@ class Handlers:
         """The settings that the page's address asks for."""
         query = dict(visitor.query_params)
         if query.keys().isdisjoint(controls.NAMES):  # a plain visit: do not undo what is being typed already
-            return (*unchanged(Settings), gr.skip())
+            return (*unchanged(RequestControls), gr.skip())
         with in_words():
             request = controls.from_link(self.pipe.spec, query)
         return *controls.show(self.pipe.spec, request), "seed" in query
@@ -163,7 +157,7 @@ class Handlers:
 
     def surprise(self, *groups: str) -> str:
         """Any class of the group that is chosen in one widget or the other."""
-        return controls.surprise(self.pipe.spec, next(filter(None, groups), None))
+        return controls.random_class(self.pipe.spec, next(filter(None, groups), None))
 
     def renew(self) -> tuple:
         """Class, groups and knobs for the model that is loaded."""
@@ -172,20 +166,22 @@ class Handlers:
         chosen = gr.Dropdown(controls.choices(spec, None), value=name)
         return chosen, pills, rest, *controls.shown_drawing(self.models.looks)
 
-    def _growing(self, run: Run) -> Stage:
+    def _growing(self, run: Run) -> RunStage:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
-        return Stage(shown, runs.progress(run), "", gr.Row(visible=False), *(gr.skip(),) * 5, 0)
+        return RunStage(shown, runs.progress(run), "", gr.Row(visible=False), *(gr.skip(),) * 5, 0)
 
-    def _over(self, run: Run) -> Stage:
+    def _over(self, run: Run) -> RunStage:
         """The stage of a run that has ended, by itself or by Stop."""
-        done = runs.finish(self.pipe, run, runs.folder(self.cache))
+        done = runs.finish(self.pipe, run, fresh_folder(self.cache))
         shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
         strip = runs.strip(self.pipe, done, 0)
-        return Stage(shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], *(gr.skip(),) * 3, done, 0)
+        return RunStage(
+            shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], *(gr.skip(),) * 3, done, 0
+        )
 
 
-def tab(models: Models) -> Created:
+def tab(models: Models) -> CreateHandover:
     """Lay out the tab and wire it."""
     with gr.Row(elem_id="create", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
@@ -198,10 +194,18 @@ def tab(models: Models) -> Created:
     _wire_runs(handlers, settings, helpers, actions, stage)
     renewed = [settings.class_name, helpers.group, helpers.groups, *settings[-len(controls.DRAWING) :]]
     visit = partial(_visit, handlers, [*settings, helpers.lock])
-    return Created(stage, settings, helpers.lock, Renewal(handlers.renew, renewed), visit)
+    return CreateHandover(
+        send=stage.send,
+        explore=stage.explore,
+        run=stage.run,
+        chosen=stage.chosen,
+        controls=[*settings, helpers.lock],
+        renewal=Renewal(handlers.renew, renewed),
+        visit=visit,
+    )
 
 
-def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Settings, Helpers, Actions]:
+def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[RequestControls, Helpers, Actions]:
     """The left column."""
     name, count, *_ = controls.defaults(spec)
     group, groups, class_name, surprise = _subject(spec, name)
@@ -211,7 +215,7 @@ def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Settings,
         drawing, _ = parts.drawing(looks)
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
     helpers = Helpers(group, groups, surprise, seeding.lock, upload)
-    return Settings(class_name, seeding.count, seeding.seed, *drawing), helpers, actions
+    return RequestControls(class_name, seeding.count, seeding.seed, *drawing), helpers, actions
 
 
 def _grouping(spec: ModelSpec) -> tuple[gr.Radio, gr.Dropdown]:
@@ -232,7 +236,7 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Drop
     return group, groups, class_name, surprise
 
 
-def _stage() -> Stage:
+def _stage() -> RunStage:
     """The right column."""
     bar = gr.HTML(READY, elem_id="bar")
     gallery = gr.Gallery(
@@ -251,10 +255,10 @@ def _stage() -> Stage:
         send = gr.Button("Edit this", size="sm", elem_id="send")
         explore = gr.Button("Look inside", size="sm", elem_id="look_inside")
     strip = gr.HTML(elem_id="strip")
-    return Stage(gallery, bar, strip, after, download, again, send, explore, gr.State(), gr.State(0))
+    return RunStage(gallery, bar, strip, after, download, again, send, explore, gr.State(), gr.State(0))
 
 
-def _wire_settings(handlers: Handlers, settings: Settings, helpers: Helpers) -> None:
+def _wire_settings(handlers: Handlers, settings: RequestControls, helpers: Helpers) -> None:
     locked = [*settings, helpers.lock]
     for group in (helpers.group, helpers.groups):
         group.input(handlers.in_group, [group, settings.class_name], settings.class_name, **AT_ONCE)
@@ -262,7 +266,9 @@ def _wire_settings(handlers: Handlers, settings: Settings, helpers: Helpers) -> 
     helpers.restore.upload(handlers.restore, helpers.restore, [*locked, helpers.restore], **AT_ONCE)
 
 
-def _wire_runs(handlers: Handlers, settings: Settings, helpers: Helpers, actions: Actions, stage: Stage) -> None:
+def _wire_runs(
+    handlers: Handlers, settings: RequestControls, helpers: Helpers, actions: Actions, stage: RunStage
+) -> None:
     asked, stop_flag = gr.State(), gr.State()
 
     def begin(trigger: Callable) -> None:

@@ -1,7 +1,6 @@
 """The Edit tab's widgets, laid out."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
@@ -10,15 +9,15 @@ from var_core.config import NO_CLASS, ModelSpec
 from var_core.editing.canvas import FILLS
 from var_core.editing.edit import MOST_CONTEXT, MOST_HARMONISED, Settings
 from var_core.engine.sampling import Sampling
-from var_core.files import ASSETS
 
 from ..shared import controls
 from ..shared import widgets as parts
-from ..shared.widgets import AT_ONCE, READY, Actions, Drawing, Seeding
-from . import workspace as desk
-from .workspace import EXTEND, INPAINT, PIXELS, TASKS, UNITS
-
-EXAMPLES = ASSETS / "examples"
+from ..shared.events import AT_ONCE
+from ..shared.examples import example_shelf
+from ..shared.html import READY
+from ..shared.widgets import Actions, Drawing, Seeding
+from . import form as forms
+from .form import EXTEND, INPAINT, PIXELS, TASKS, UNITS
 
 
 class Choice(NamedTuple):
@@ -82,17 +81,17 @@ class Sheet(NamedTuple):
     bundle: gr.DownloadButton
     compare: gr.ImageSlider
     inside: gr.HTML
-    done: gr.State
+    result: gr.State
     chosen: gr.State
     earlier: gr.Gallery
-    dones: gr.State
+    results: gr.State
 
 
 class Table(NamedTuple):
     """The photo: on the canvas, in memory, and what lay there before."""
 
     canvas: gr.ImageEditor
-    desk: gr.State
+    workspace: gr.State
     past: gr.Gallery
 
 
@@ -119,37 +118,12 @@ class Onward(NamedTuple):
     explore: gr.Button
 
 
-def examples() -> list[Path]:
-    """Photos that come with the app; each has a mask beside it."""
-    return [path for path in sorted(EXAMPLES.iterdir()) if mask_file(path).is_file()]
-
-
-def mask_file(photo: Path) -> Path:
-    return photo.with_name(f"{photo.stem}-mask.png")
-
-
-def example_shelf(name: str) -> gr.Gallery:
-    """All examples side by side, to choose one."""
-    return gr.Gallery(
-        [str(path) for path in examples()],
-        show_label=False,
-        columns=6,
-        height="auto",
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-        visible=bool(examples()),
-        elem_classes="examples",
-        elem_id=name,
-    )
-
-
-def controls_of(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
+def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
     """The left column, with the knobs of the draw at what `looks` best."""
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
     task, outline, name, numbers = _choice(spec)
-    seeding = parts.seeding("Variations", desk.MOST_VARIATIONS, 4, "edit_")
+    seeding = parts.seeding("Variations", forms.MOST_VARIATIONS, 4, "edit_")
     actions = parts.actions("edit_")
     with gr.Accordion("Mask", open=False, elem_id="masking"):
         masking, box = _masking()
@@ -171,20 +145,20 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
     """What to do; only what a task needs is shown. Task, outline, class, and the unit before the four sides."""
     with gr.Group(elem_id="what"):
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
-        hint = gr.HTML(f"<p>{desk.HINTS[INPAINT]}</p>", elem_id="hint")
-        class_name = parts.subject(choices(spec), NO_CLASS, desk.CLASS_HINTS[INPAINT], "into")
+        hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")
+        class_name = parts.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
         with gr.Column(visible=False, elem_id="sides") as sides:
             unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
             with gr.Row(elem_classes="tight"):
                 numbers = [
                     gr.Number(0, label=name.capitalize(), minimum=0, min_width=60, elem_id=f"extend_{name}")
-                    for name in desk.SIDES
+                    for name in forms.SIDES
                 ]
             outline = gr.HTML(elem_id="outline")
     task.change(
         lambda chosen: (
-            f"<p>{desk.HINTS[chosen]}</p>",
-            gr.Dropdown(info=desk.CLASS_HINTS[chosen]),
+            f"<p>{forms.HINTS[chosen]}</p>",
+            gr.Dropdown(info=forms.CLASS_HINTS[chosen]),
             gr.Column(visible=chosen == EXTEND),
         ),
         task,
@@ -254,7 +228,7 @@ def _how(spec: ModelSpec) -> How:
     return How(fill, first, cover, follow, match, detail, grow, feather, context, harmonise)
 
 
-def stage() -> tuple[Table, Sheet, Onward]:
+def right_column() -> tuple[Table, Sheet, Onward]:
     """The right column."""
     canvas = gr.ImageEditor(
         label="Painted = will be repainted",

@@ -20,7 +20,7 @@ from var_core.findings.trial import Trial
 from var_core.inspection.levels import Level
 from var_core.inspection.race import Lane
 
-from ..shared import run as runs
+from ..shared import html
 from ..shared.static import FOLDER
 
 DATA = ASSETS / "learn"
@@ -66,14 +66,14 @@ def _panel(levels: Sequence[Level], name: str, title: str, says: str) -> str:
     shown = ""
     for scale, level in enumerate(levels):
         text = says.format(side=level.side)
-        picture = runs.data_uri(runs.shrunk(getattr(level, name)))
+        picture = html.data_uri(html.shrunk(getattr(level, name)))
         hidden = "" if level is levels[-1] else " hidden"
         shown += f'<div data-scale="{scale}"{hidden}><img src="{picture}" alt=""><p>{text}</p></div>'
     return f"<figure><figcaption>{title}</figcaption>{shown}</figure>"
 
 
 def _thumbnail(level: Level, scale: int, chosen: bool) -> str:
-    picture, text = runs.data_uri(runs.shrunk(level.decoded, 96)), f"{level.side}×{level.side}"  # noqa: RUF001
+    picture, text = html.data_uri(html.shrunk(level.decoded, 96)), f"{level.side}×{level.side}"  # noqa: RUF001
     pressed = str(chosen).lower()
     inner = f'<img src="{picture}" alt=""><span>{text}</span>'
     return f'<button type="button" data-go="{scale}" aria-pressed="{pressed}">{inner}</button>'
@@ -106,7 +106,7 @@ def _lane(runner: tuple[str, str], lane: Lane | None, picture: Image.Image | Non
         seconds, share = lane.seconds, lane.steps / len(lane.schedule)
         told = f"step {lane.steps} of {len(lane.schedule)} · {lane.tokens} of {lane.schedule.total} tokens"
         done = " ln-done" if lane.done else ""
-    image = f'<img src="{runs.data_uri(picture)}" alt="{name}, so far">' if picture else ""
+    image = f'<img src="{html.data_uri(picture)}" alt="{name}, so far">' if picture else ""
     return (
         f'<section class="ln-lane{done}"><h3>{name} <span>{way}</span></h3><div class="ln-canvas">{image}</div>'
         f'<p class="ln-clock">{seconds:.2f} s</p><p>{told}</p>'

@@ -16,14 +16,14 @@ from var_core.inspection import race as races
 from var_core.inspection.race import Lane
 from var_core.weights import checkpoints
 
-from ..edit.layout import example_shelf, examples
-from ..explore.tab import Explored
-from ..shared import controls
+from ..shared import controls, html
 from ..shared import run as runs
 from ..shared import widgets as parts
+from ..shared.events import AT_ONCE, ON_MODEL, QUIET, Renewal, buttons, halt, in_words, unchanged
+from ..shared.examples import example_shelf, examples
+from ..shared.handover import ExploreHandover
 from ..shared.models import Models
 from ..shared.run import StopFlag
-from ..shared.widgets import AT_ONCE, ON_MODEL, Renewal, buttons, halt, in_words, unchanged
 from . import lessons as shown
 
 RASTER = shown.DATA / "raster.safetensors"
@@ -112,13 +112,12 @@ class Handlers:
     def take_apart(self, path: str) -> Iterator[Live]:
         """A photo, scale by scale."""
         pipe, found = self.models.pipe, []
-        small = pipe.spec.tokenizer.image_side**2 <= runs.LIVE_PIXELS
         with in_words(), opened(path, "picture") as image:
             photo = flat(image)
-        for level in pyramid.levels(pipe, photo, pipe.decode if small else pipe.preview):
+        for level in pyramid.levels(pipe, photo, pipe.decode if runs.decodes_live(pipe) else pipe.preview):
             found.append(level)
             share = len(found) / len(pipe.schedule)
-            yield Live(runs.bar(f"scale {len(found)} of {len(pipe.schedule)}", share), *[gr.skip()] * 3)
+            yield Live(html.bar(f"scale {len(found)} of {len(pipe.schedule)}", share), *[gr.skip()] * 3)
         yield Live("", shown.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
 
     def renew(self) -> tuple:
@@ -129,9 +128,9 @@ class Handlers:
         """Before a race: what it is for, its stop flag, the class and seed it takes, the buttons of a run under way."""
         with in_words():
             knobs = controls.defaults(self.racers.spec)[-len(controls.DRAWING) :]
-            asked = controls.read(self.racers.spec, class_name, 1, seed if lock else controls.roll(), *knobs)
+            asked = controls.read(self.racers.spec, class_name, 1, controls.seed_to_use(seed, lock), *knobs)
         name, _, taken, *_ = controls.show(self.racers.spec, asked)
-        return asked, StopFlag(), name, taken, runs.bar("On your marks …"), *buttons(running=True)
+        return asked, StopFlag(), name, taken, html.bar("On your marks …"), *buttons(running=True)
 
     def run(self, asked: Request, stop_flag: StopFlag) -> Iterator[Track]:
         """The race; the stop flag ends it."""
@@ -148,23 +147,23 @@ class Handlers:
                 yield self._seen(pipes, lanes)
                 told = time.perf_counter()
         if all(lane.done for lane in lanes):
-            ended = {"bar": runs.bar(shown.result(lanes), 1.0), "inside": gr.Button(visible=True)}
+            ended = {"bar": html.bar(shown.result(lanes), 1.0), "inside": gr.Button(visible=True)}
             yield self._seen(pipes, lanes)._replace(**ended, asked=asked, digest=pipes[0].digest)
         else:
-            yield self._seen(pipes, lanes)._replace(bar=runs.bar("Stopped."))
+            yield self._seen(pipes, lanes)._replace(bar=html.bar("Stopped."))
 
     def _seen(self, pipes: tuple[Pipeline, ...], lanes: tuple[Lane, ...]) -> Track:
         """The race as it is."""
-        pictures = [runs.shrunk(races.picture(pipe, lane)) for pipe, lane in zip(pipes, lanes, strict=True)]
+        pictures = [html.shrunk(races.picture(pipe, lane)) for pipe, lane in zip(pipes, lanes, strict=True)]
         view = shown.track(RUNNERS, lanes, pictures)
         share = sum(lane.steps for lane in lanes) / sum(len(lane.schedule) for lane in lanes)
-        return Track(runs.bar("Racing …", share), view, gr.Button(visible=False), gr.skip(), gr.skip())
+        return Track(html.bar("Racing …", share), view, gr.Button(visible=False), gr.skip(), gr.skip())
 
 
 # ------------------------------------------------------------------------------------------------ laying it out
 
 
-def tab(models: Models, here: gr.Tab, explored: Explored) -> Renewal:
+def tab(models: Models, here: gr.Tab, explored: ExploreHandover) -> Renewal:
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Column(elem_id="learn", elem_classes="tab"):
         _lesson("pyramid")
@@ -176,7 +175,7 @@ def tab(models: Models, here: gr.Tab, explored: Explored) -> Renewal:
         rest = gr.HTML(elem_id="ln_measured", apply_default_css=False)
     handlers, seen = Handlers(models, racers), gr.State(False)
     # one visitor at a time, so that it is drawn once; sent to each visitor once
-    here.select(lambda sent: (gr.skip() if sent else shown.measured(), True), seen, [rest, seen], **parts.QUIET)
+    here.select(lambda sent: (gr.skip() if sent else shown.measured(), True), seen, [rest, seen], **QUIET)
     _wire_live(handlers, live, upload, shelf, here)
     explored.opens_photo(look.click, [live.path])
     if racers:

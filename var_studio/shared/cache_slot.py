@@ -7,7 +7,7 @@ from var_core.inspection.atlas import Atlas, path_for
 from .run import StopFlag
 
 
-class Slot:
+class CacheSlot:
     """What the last run remembers, for the visitor who made it: one for all, since it may be large."""
 
     def __init__(self):

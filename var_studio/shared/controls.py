@@ -27,7 +27,7 @@ def read(spec: ModelSpec, *values: object) -> Request:
     """
     given = dict(zip(NAMES, values, strict=True))
     label = spec.label(complete(spec, str(given["class"] or "")))
-    count, seed = whole("pictures", given["count"]), whole("seed", given["seed"])
+    count, seed = parse_int("pictures", given["count"]), parse_int("seed", given["seed"])
     if not 1 <= count <= MOST_PICTURES:
         raise ValueError(f"pictures {count} is out of range: choose 1 to {MOST_PICTURES}.")
     sampling = read_drawing(*(given[name] for name in DRAWING))
@@ -42,10 +42,10 @@ def read_drawing(*values: object) -> Sampling:
         ramp=number("guidance ramp", given["ramp"]),
         temperature=number("temperature", given["temperature"]),
         cooling=number("cooling", given["cooling"]),
-        top_k=whole("top-k", given["top_k"]),
+        top_k=parse_int("top-k", given["top_k"]),
         top_p=number("top-p", given["top_p"]),
         smooth=_switch("smooth", given["smooth"]),
-        unguided_scales=whole("scales without guidance", given["unguided_scales"]),
+        unguided_scales=parse_int("scales without guidance", given["unguided_scales"]),
     )
 
 
@@ -82,6 +82,11 @@ def roll() -> str:
     return str(secrets.randbelow(MOST_SEED + 1))
 
 
+def seed_to_use(seed: str, lock: bool) -> str:
+    """Return the seed of the seed box if it is locked, else a fresh one."""
+    return seed if lock else roll()
+
+
 def groups(spec: ModelSpec) -> list[str]:
     """The groups that the classes fall into, in the order of their first class."""
     return list(dict.fromkeys(spec.class_groups))
@@ -98,7 +103,7 @@ def choices(spec: ModelSpec, group: str | None) -> list[tuple[str, str]]:
     return _whole_first(shown) if spec.class_synonyms else shown
 
 
-def surprise(spec: ModelSpec, group: str | None) -> str:
+def random_class(spec: ModelSpec, group: str | None) -> str:
     """Any class of a group."""
     return secrets.choice(classes(spec, group)[: spec.transformer.classes])
 
@@ -128,7 +133,7 @@ def number(name: str, value: object) -> float:
     return found
 
 
-def whole(name: str, value: object) -> int:
+def parse_int(name: str, value: object) -> int:
     """The same of a whole number, also as text."""
     if isinstance(value, str) and value.strip().isdecimal() and len(value) < 100:
         return int(value)  # not through float: seeds have up to 19 digits

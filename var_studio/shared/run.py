@@ -1,13 +1,7 @@
-"""A run as it grows, its pictures, its files, and how to tell about it. No widgets here."""
+"""A run as it advances: its pictures, its files, and how to tell about it. No widgets here."""
 
-import base64
-import io
-import shutil
-import tempfile
 import time
-import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -19,13 +13,10 @@ from var_core.engine.progress import Progress
 from var_core.images import open_photo
 from var_core.recipe import Recipe
 
-from . import controls
+from . import controls, html
 
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128
-MOST_SMALL = 256  # pixels along a side of pictures in small places
-KEPT = 24 * 3600  # seconds that files which were written for visitors stay
-OURS = "studio-"
 
 
 @dataclass(frozen=True)
@@ -65,18 +56,24 @@ class StopFlag:
         return self._set
 
 
-def stream(pipe: Pipeline, request: Request) -> Iterator[Run]:
-    """The run after each of its scales."""
+def after_each_scale(pipe: Pipeline, request: Request) -> Iterator[Run]:
+    """Run a request; yield the run after each of its scales."""
     started = time.perf_counter()
     for progress in pipe.stream(request):
         yield Run(request, pipe.digest, progress, time.perf_counter() - started)
 
 
+def decodes_live(pipe: Pipeline, count: int = 1) -> bool:
+    """Say whether so many pictures are decoded after every scale; of larger ones a cheap preview is shown instead."""
+    return count * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
+
+
 def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
     """The run's pictures as far as it has come, decoded; or cheap small ones where decoding would hold it up."""
     f_hat = run.progress.f_hat
-    live = len(f_hat) * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
-    return [unique(image) for image in (pipe.decode(f_hat) if live else pipe.preview(f_hat))]
+    return [
+        html.unique(image) for image in (pipe.decode(f_hat) if decodes_live(pipe, len(f_hat)) else pipe.preview(f_hat))
+    ]
 
 
 def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
@@ -103,42 +100,19 @@ def alone(run: Run, place: int) -> Request:
     return Request((run.request.labels[place],), (run.request.seeds[place],), run.request.sampling)
 
 
-def folder(cache: str) -> Path:
-    """A fresh folder for files, where they are served from. Those that are too old go: Gradio knows not all files."""
-    for old in Path(cache).glob(f"{OURS}*"):
-        with suppress(FileNotFoundError):  # another server has been quicker
-            if time.time() - old.stat().st_mtime > KEPT:
-                shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=OURS, dir=cache))
-
-
-def unique(image: Image.Image) -> Image.Image:
-    """A picture whose file equals no other: Gradio names files by content, and writes them anew while they are read."""
-    image.info["shown"] = uuid.uuid4().hex
-    return image
-
-
-def bar(text: str, share: float = 0.0) -> str:
-    """A line of text over a bar that is filled to a share of 0 to 1."""
-    return (
-        f'<div class="bar" role="status"><span>{escape(text)}</span>'
-        f'<div class="track"><div class="fill" style="width:{share:.1%}"></div></div></div>'
-    )
-
-
 def progress(run: Run) -> str:
     """The bar of a run under way."""
     progress, tokens = run.progress, run.progress.last.side**2
     noun = "token" if tokens == 1 else "tokens"
-    return bar(f"{scale(progress)}, {tokens} {noun} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
+    return html.bar(f"{scale(progress)}, {tokens} {noun} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
 
 
 def summary(run: Run) -> str:
     """The bar of a run that is over."""
     progress, noun = run.progress, "picture" if len(run.files) == 1 else "pictures"
     if progress.complete:
-        return bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s{parted(progress)}", 1.0)
-    return bar(f"stopped after {scale(progress)} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
+        return html.bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s{parted(progress)}", 1.0)
+    return html.bar(f"stopped after {scale(progress)} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
 
 
 def scale(progress: Progress) -> str:
@@ -164,32 +138,14 @@ def strip(pipe: Pipeline, run: Run, place: int) -> str:
 
     ValueError if its file is gone.
     """
-    small = pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
-    look, steps = pipe.decode if small else pipe.preview, run.progress.of(place)
-    looks = [*(look(step.f_hat)[0] for step in steps[:-1]), shrunk(Image.fromarray(open_photo(run.files[place])))]
+    decode, steps = pipe.decode if decodes_live(pipe) else pipe.preview, run.progress.of(place)
+    shown = [
+        *(decode(step.f_hat)[0] for step in steps[:-1]),
+        html.shrunk(Image.fromarray(open_photo(run.files[place]))),
+    ]
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
-    frames = "".join(map(frame, looks, captions))
+    frames = "".join(map(html.frame, shown, captions))
     request = alone(run, place)
     name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)
     title = f'{escape(name)} <span>seed {request.seeds[0]}</span> <a href="{escape(link)}">link</a>'
     return f'<section class="strip"><h2>{title}</h2><div class="frames">{frames}</div></section>'
-
-
-def frame(image: Image.Image, caption: str) -> str:
-    """A small picture with a line of text under it."""
-    text = escape(caption)
-    return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
-
-
-def shrunk(image: Image.Image, most: int = MOST_SMALL) -> Image.Image:
-    """A copy of a picture for a small place on the page, at most so many pixels a side."""
-    copied = image.copy()
-    copied.thumbnail((most, most))
-    return copied
-
-
-def data_uri(image: Image.Image) -> str:
-    """A picture as an address that holds it: a PNG, written quickly."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,27 +1,14 @@
-"""What the tabs share: how events run, how errors are told, and the controls of the draw."""
+"""Widgets that several tabs have: the subject, the seed, Run and Stop, and the controls of the draw."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from html import escape
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import NamedTuple
 
 import gradio as gr
 
 from var_core.engine.sampling import Sampling
 
 from . import controls
-from . import run as runs
-from .run import StopFlag
-
-Kind = TypeVar("Kind", bound=NamedTuple)
-
-READY = runs.bar("Ready")
-
-# Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-AT_ONCE = {**QUIET, "concurrency_limit": None}
-# One run at a time: two would only slow each other down.
-ON_MODEL = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
+from .events import AT_ONCE
 
 
 class Actions(NamedTuple):
@@ -44,13 +31,6 @@ class Drawing(NamedTuple):
     unguided_scales: gr.Slider
 
 
-class Renewal(NamedTuple):
-    """What a tab changes when another model is loaded: new values, and the widgets that take them."""
-
-    values: Callable[[], tuple]
-    widgets: list
-
-
 class Chance(NamedTuple):
     """Where chance starts, and whether it shall start there again."""
 
@@ -64,20 +44,6 @@ class Seeding(NamedTuple):
     count: gr.Slider
     seed: gr.Textbox
     lock: gr.Checkbox
-
-
-def refusal(text: str) -> gr.Error:
-    """An error that the page tells, and the log does not."""
-    return gr.Error(escape(text, quote=False), print_exception=False)
-
-
-@contextmanager
-def in_words() -> Iterator[None]:
-    """A ValueError from the core, whose text is written for the user, becomes a message on the page."""
-    try:
-        yield
-    except ValueError as error:
-        raise refusal(str(error)) from error
 
 
 def slider(label: str, info: str, ends: tuple[float, float], value: float, step: float, prefix: str = "") -> gr.Slider:
@@ -141,21 +107,3 @@ def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, C
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
     restored = reset.click(lambda: controls.shown_drawing(looks()), None, list(widgets), **AT_ONCE)
     return widgets, restored.then
-
-
-def halt(stop_flag: StopFlag | None) -> str:
-    """Set the stop flag of the run under way."""
-    if stop_flag is None:
-        return READY
-    stop_flag.set()
-    return runs.bar("Stopping after this scale …")
-
-
-def buttons(running: bool) -> tuple[gr.Button, gr.Button]:
-    """Run and Stop, as they show while something runs or does not."""
-    return gr.Button(visible=not running), gr.Button(visible=running)
-
-
-def unchanged(kind: type[Kind]) -> Kind:
-    """A tuple of widgets' values that changes none."""
-    return kind(*[gr.skip()] * len(kind._fields))

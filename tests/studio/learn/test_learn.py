@@ -19,10 +19,10 @@ from var_core.inspection.race import race
 from var_core.measuring.compare import Trial
 from var_core.measuring.costs import WAYS, Cost
 from var_core.weights import checkpoints
-from var_studio.edit.layout import examples
 from var_studio.learn import lessons as shown
 from var_studio.learn import tab as learn
 from var_studio.learn.tab import RUNNERS, Handlers, Racers
+from var_studio.shared.examples import examples
 from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
 

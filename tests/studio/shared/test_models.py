@@ -17,8 +17,10 @@ from var_core.weights import checkpoints
 from var_core.weights.convert import FileProgress
 from var_core.weights.registry import MODELS
 from var_studio import main as app
-from var_studio.shared import models as screen
-from var_studio.shared.models import Handlers, Menu, Models
+from var_studio.shared import html, models_menu
+from var_studio.shared import models as models_module
+from var_studio.shared.models import Models
+from var_studio.shared.models_menu import Handlers, Menu
 from var_studio.shared.run import StopFlag
 
 
@@ -100,10 +102,10 @@ def test_who_needs_the_model_waits_for_one_that_is_being_loaded(models: Models, 
     with ThreadPoolExecutor() as threads:
         changing = threads.submit(models.change, "second")
         assert begun.wait(30)
-        monkeypatch.setattr(screen, "PATIENCE", 0.0)
+        monkeypatch.setattr(models_module, "PATIENCE", 0.0)
         with pytest.raises(gr.Error, match="being loaded"):
             models.looks  # noqa: B018
-        monkeypatch.setattr(screen, "PATIENCE", 30.0)
+        monkeypatch.setattr(models_module, "PATIENCE", 30.0)
         waiting = threads.submit(lambda: models.name)
         go_on.set()
         changing.result()
@@ -142,7 +144,7 @@ def test_what_is_here_can_be_loaded(handlers: Handlers):
     view = handlers.choose("second")
     assert view.load.visible and view.load.interactive and not view.get.visible
     *_, (header, *menu) = handlers.load("second")
-    assert "tiny" in header and Menu(*menu).bar == screen.runs.bar("second is loaded.", 1.0)
+    assert "tiny" in header and Menu(*menu).bar == html.bar("second is loaded.", 1.0)
 
 
 def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
@@ -155,7 +157,7 @@ def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, m
         finally:
             closed.append(folder)
 
-    monkeypatch.setattr(screen, "fetch", fetch)
+    monkeypatch.setattr(models_menu, "fetch", fetch)
     running = handlers.get("var-d16", stop_flag)
     assert "Connecting" in next(running).bar
     next(running)
@@ -170,7 +172,7 @@ def test_a_failed_download_is_answered(handlers: Handlers, monkeypatch: pytest.M
         raise ValueError("no network: try later")
         yield
 
-    monkeypatch.setattr(screen, "fetch", fetch)
+    monkeypatch.setattr(models_menu, "fetch", fetch)
     with pytest.raises(gr.Error, match="no network"):
         list(handlers.get("var-d16", StopFlag()))
     assert handlers.failed("var-d16").get.visible

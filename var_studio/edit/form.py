@@ -1,0 +1,115 @@
+"""The form of the Edit tab: what its controls say, as an `Edit`. No widgets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from var_core.config import ModelSpec
+from var_core.editing.canvas import Box
+from var_core.editing.edit import CHANGING, REPAINTING, Edit, Settings, onward
+from var_core.engine.sampling import Sampling
+from var_core.images import check_size
+
+from ..shared import controls, html
+from .workspace import Workspace
+
+INPAINT, EXTEND, CHANGE = TASKS = ("Inpaint", "Extend", "Change into …")
+SIDES = ("left", "top", "right", "bottom")
+PIXELS, PER_CENT = UNITS = ("pixels", "per cent")
+MOST_VARIATIONS = 8
+HINTS = {
+    INPAINT: "Painted = will be repainted, to fit what is around it.",
+    EXTEND: "The photo is drawn onward beyond its edges. What you paint is redrawn too.",
+    CHANGE: "Painted = will become the class you choose.",
+}
+CLASS_HINTS = {
+    INPAINT: "What the painted part belongs to, if you know.",
+    EXTEND: "What is in the photo, if you know.",
+    CHANGE: "What it becomes. Type to search.",
+}
+
+
+def usual_freedom(task: str, first: int, cover: float) -> tuple[int, float]:
+    """First free scale, as the page counts it, and cover for a task; what is no task's usual value stays."""
+    wanted = CHANGING if task == CHANGE else REPAINTING
+    firsts = [settings.first_free_scale + 1 for settings in (REPAINTING, CHANGING)]
+    covers = [settings.min_cover for settings in (REPAINTING, CHANGING)]
+    return (wanted.first_free_scale + 1 if first in firsts else first), wanted.min_cover if cover in covers else cover
+
+
+def extension(workspace: Workspace, unit: str, *amounts: object) -> tuple[int, int, int, int]:
+    """Pixels to add to the left, top, right and bottom; `amounts` in the unit, per cent of the photo's own side."""
+    found = []
+    for place, (name, amount) in enumerate(zip(SIDES, amounts, strict=True)):
+        value = controls.number(name, amount)
+        if value < 0:
+            raise ValueError(f"{name} {amount}: choose 0 or more.")
+        pixels = value * workspace.size[place % 2] / 100 if unit == PER_CENT else value
+        found.append(round(min(pixels, 1e9)))  # so many are refused
+    left, top, right, bottom = found
+    check_size("the new canvas", workspace.size[0] + left + right, workspace.size[1] + top + bottom)
+    return left, top, right, bottom
+
+
+@dataclass(frozen=True)
+class EditForm:
+    """What the controls say, besides photo and mask."""
+
+    task: str
+    class_name: str
+    count: object
+    seed: object
+    sampling: Sampling
+    settings: Settings
+    extend: tuple[int, int, int, int]
+    box: Box | None = None  # the square that the model sees; None: one around the mask
+
+
+def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarray | None, form: EditForm) -> Edit:
+    """The edit that is asked for; ValueError that says what is missing."""
+    if workspace is None:
+        raise ValueError("There is no photo yet: open one, or choose an example.")
+    if form.task == EXTEND and not any(form.extend):
+        raise ValueError("Say how far to extend: at least one side must be more than 0.")
+    if form.task != EXTEND and not mask.any():
+        raise ValueError("Nothing is painted yet: paint over what should change, then press Run.")
+    count, seed = controls.parse_int("variations", form.count), controls.parse_int("seed", form.seed)
+    if not 1 <= count <= MOST_VARIATIONS:
+        raise ValueError(f"variations {count} is out of range: choose 1 to {MOST_VARIATIONS}.")
+    label = spec.label(controls.complete(spec, form.class_name))
+    if form.task == CHANGE and label == spec.transformer.null_label:
+        raise ValueError("Choose a class: what should it become?")
+    seeds = tuple(range(seed, seed + count))
+    plain = Edit(workspace.photo, mask, (label,) * count, seeds, form.sampling, form.settings)
+    if form.task == EXTEND:
+        return onward(plain, *form.extend)
+    if form.box and not plain.unknown()[form.box.inside(mask.shape)].any():
+        raise ValueError("Nothing is painted inside the box: choose another box, or clear it.")
+    return replace(plain, boxes=(form.box,) if form.box else None)
+
+
+def misses(edit: Edit) -> bool:
+    """Whether something painted lies outside all squares that were chosen by hand."""
+    outside = edit.mask.copy()
+    for box in edit.boxes or ():
+        outside[box.inside(outside.shape)] = False
+    return edit.boxes is not None and bool(outside.any())
+
+
+def outline(workspace: Workspace | None, extend: Sequence[int]) -> str:
+    """The new canvas drawn to scale, with the photo in it, and its size in words."""
+    if workspace is None or not any(extend):
+        return ""
+    left, top, right, bottom = extend
+    width, height = workspace.size[0] + left + right, workspace.size[1] + top + bottom
+    small = Image.fromarray(workspace.photo)
+    small.thumbnail((240, 240))
+    place = (100 * left / width, 100 * top / height, 100 * workspace.size[0] / width)
+    style = "left:{:.2f}%;top:{:.2f}%;width:{:.2f}%".format(*place)
+    return (
+        f'<div class="outline" style="aspect-ratio:{width}/{height};max-width:{220 * width / height:.0f}px">'
+        f'<img src="{html.data_uri(small)}" alt="the photo" style="{style}"></div>'
+        f'<p class="outline-size">{workspace.size[0]} × {workspace.size[1]} becomes {width} × {height} pixels</p>'  # noqa: RUF001
+    )

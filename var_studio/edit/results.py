@@ -1,0 +1,182 @@
+"""What becomes of an edit: its files, and what the page shows of them. No widgets."""
+
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from var_core.editing.edit import Edit, Stage
+from var_core.engine.pipeline import Pipeline, Request
+from var_core.images import open_photo
+from var_core.recipe import Recipe
+
+from ..shared import html
+from ..shared import run as runs
+from ..shared.handover import DrawnEdit, DrawnSquare
+from ..shared.served_files import fresh_folder
+from .workspace import TINT, PackedMask, Workspace, fresh_workspace, latest, past
+
+MOST_DONE = 8  # edits whose results can be looked at again
+MOST_DONE_PIXELS = 50_000_000  # of what the page shows of them, together
+MOST_SQUARES_SHOWN = 8
+LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
+
+
+@dataclass(frozen=True, eq=False)
+class EditJob:
+    """An edit that waits for the model of a digest, and the name of its photo."""
+
+    name: str
+    digest: str
+    edit: Edit
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EditResult(DrawnEdit):
+    """A finished edit: the files that hold its results, and what the page shows of them."""
+
+    extend: tuple[int, int, int, int]
+    painted: PackedMask  # before the photo was extended
+    before: Image.Image  # the photo, smaller if it is large, as are the results
+    shown: tuple[Image.Image, ...]
+    files: tuple[str, ...]
+    mask_file: str
+    bundle: str  # all of these files in one
+    seconds: float
+
+
+def live(stage: Stage, drawn: np.ndarray) -> list[Image.Image]:
+    """The square under work as it grows: what is known of it, and what is drawn, uint8 (n, s, s, 3), in the hole.
+
+    Of the first n variations, if the others have not begun.
+    """
+    weight = stage.work.cover[..., None]
+    size = stage.work.cover.shape[::-1]
+    shown = []
+    for seen, picture in zip(stage.work.views, drawn, strict=False):
+        large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+        mixed = (seen + weight * (large.astype(np.float32) - seen)).round().astype(np.uint8)
+        shown.append(html.unique(Image.fromarray(mixed)))
+    return shown
+
+
+def write(
+    pipe: Pipeline,
+    job: EditJob,
+    photos: tuple[np.ndarray, ...],
+    squares: Sequence[DrawnSquare],
+    seconds: float,
+    cache: str,
+) -> EditResult:
+    """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
+    folder, edit = fresh_folder(cache), job.edit
+    files = []
+    for place, photo in enumerate(photos):
+        recipe = Recipe.of_edit(pipe, edit, place)
+        files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
+        recipe.save(Image.fromarray(photo), Path(files[-1]))
+    mask_file, bundle = write_mask(job.name, edit.painted, folder), folder / f"{job.name}-edits.zip"
+    with zipfile.ZipFile(bundle, "w") as packed:
+        for file in (*files, mask_file):
+            packed.write(file, Path(file).name)
+    requests = tuple(
+        Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
+    )
+    return EditResult(
+        name=job.name,
+        digest=job.digest,
+        requests=requests,
+        squares=tuple(squares),
+        extend=edit.extend,
+        painted=PackedMask.pack(edit.painted),
+        before=preview(edit.photo),
+        shown=tuple(preview(photo) for photo in photos),
+        files=tuple(files),
+        mask_file=mask_file,
+        bundle=str(bundle),
+        seconds=seconds,
+    )
+
+
+def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
+    """The mask as a black and white PNG; its path."""
+    path = folder / f"{name}-mask.png"
+    Image.fromarray(mask).save(path)
+    return str(path)
+
+
+def preview(photo: np.ndarray) -> Image.Image:
+    """A photo as the page shows it: smaller if it is large."""
+    shown = Image.fromarray(photo)
+    shown.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
+    return shown
+
+
+def progress(stage: Stage, seconds: float) -> str:
+    """The bar of an edit under way."""
+    turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
+    progress = stage.progress
+    share = (stage.turn + progress.fraction) / stage.turns
+    return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{runs.parted(progress)}", share)
+
+
+def summary(result: EditResult) -> str:
+    """The bar of an edit that is over."""
+    noun = "variation" if len(result.files) == 1 else "variations"
+    return html.bar(f"{len(result.files)} {noun} in {result.seconds:.1f} s", 1.0)
+
+
+def inside(result: EditResult, place: int) -> str:
+    """Of every pass: what was free at every scale, what the model saw, and what it drew before it was pasted back."""
+    shown = result.squares[:MOST_SQUARES_SHOWN]
+    parts = []
+    for number, square in enumerate(shown, 1):
+        which = f" (pass {number} of {len(result.squares)})" if len(result.squares) > 1 else ""
+        words = "cells in colour; the others kept the photo"
+        parts.append(_figures(f"What was drawn anew at every scale{which}", words, _masks(square)))
+        pictures = ((square.views[place], "what the model saw"), (square.drawn[place], "what it drew"))
+        frames = [html.frame(html.shrunk(Image.fromarray(pixels)), caption) for pixels, caption in pictures]
+        parts.append(_figures(f"What the model really drew{which}", "before it was pasted back", frames))
+    return "".join(parts)
+
+
+def _masks(square: DrawnSquare) -> list[str]:
+    """The free cells of every scale over the picture, as small pictures."""
+    seen, frames = np.asarray(html.shrunk(Image.fromarray(square.views[0]))), []
+    for free in square.free:
+        large = Image.fromarray(free).resize(seen.shape[1::-1], Image.Resampling.NEAREST)
+        tinted = np.where(np.asarray(large)[..., None], 0.45 * seen + 0.55 * np.array(TINT), 0.6 * seen + 0.4 * 255)
+        caption = f"{len(free)}×{len(free)}: {free.sum()} of {free.size}"  # noqa: RUF001
+        frames.append(html.frame(Image.fromarray(tinted.astype(np.uint8)), caption))
+    return frames
+
+
+def _figures(title: str, words: str, frames: Sequence[str]) -> str:
+    inside = "".join(frames)
+    return (
+        f'<section class="strip"><h2>{escape(title)} <span>{escape(words)}</span></h2>'
+        f'<div class="frames">{inside}</div></section>'
+    )
+
+
+def used_as_input(workspace: Workspace, canvas: Mapping | None, result: EditResult, place: int) -> Workspace:
+    """The workspace with a result on it as the photo, and the mask it was made with, unless it was extended."""
+    mask = None if any(result.extend) else result.painted.unpack()
+    return fresh_workspace(result.name, open_photo(result.files[place]), mask, past(workspace, canvas))
+
+
+def finished(results: tuple[EditResult, ...], result: EditResult) -> tuple[EditResult, ...]:
+    """The edits whose results can be looked at again, once another one is done; that one always."""
+    before = results[1 - MOST_DONE :]
+    pixels = [sum(math.prod(picture.size) for picture in (one.before, *one.shown)) for one in (*before, result)]
+    return *latest(before, pixels[:-1], MOST_DONE_PIXELS - pixels[-1]), result
+
+
+def earlier(results: Sequence[EditResult]) -> list[Image.Image]:
+    """The first result of each edit, small, oldest first; nothing if there is but one edit."""
+    return [html.thumbnail(result.shown[0]) for result in results] if len(results) > 1 else []

@@ -1,0 +1,225 @@
+"""The form of the Edit tab, the edits that it asks for, and their results."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from var_core.config import NO_CLASS
+from var_core.editing.canvas import Box
+from var_core.editing.edit import Settings, Stage, squares, stages
+from var_core.engine.pipeline import Pipeline
+from var_core.recipe import Recipe
+
+from ..shared import controls, html
+from ..shared import run as runs
+from ..shared.events import buttons, in_words, unchanged
+from ..shared.handover import DrawnSquare
+from ..shared.html import READY
+from ..shared.models import Models
+from ..shared.run import StopFlag
+from ..shared.widgets import Drawing
+from . import form as forms
+from . import layout, mask_tools
+from . import results as outcomes
+from . import workspace as workspaces
+from .form import CHANGE, EXTEND, INPAINT, PIXELS, EditForm
+from .layout import Choice, How, Sheet
+from .results import EditJob, EditResult
+from .workspace import Workspace
+
+NONE = -1  # no result is chosen: an edit is under way
+COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their number; else 4
+
+
+@dataclass(frozen=True)
+class RunHandlers:
+    """What the widgets of the form, of runs and of their results do, as functions of their values.
+
+    They return new values in the order of the outputs.
+    """
+
+    models: Models
+    cache: str  # where Gradio serves files from
+
+    @property
+    def pipe(self) -> Pipeline:
+        return self.models.pipe
+
+    def outline(self, now: Workspace | None, task: str, unit: str, *amounts: object) -> str:
+        """The new canvas, drawn to scale; a word where the numbers are no good yet."""
+        try:
+            return forms.outline(now, forms.extension(now, unit, *amounts)) if now and task == EXTEND else ""
+        except ValueError as error:
+            return f"<p>{escape(str(error))}</p>"
+
+    def ready(self, now: Workspace | None, canvas: Mapping | None, lock: bool, *values: object) -> tuple:
+        """Before a run: the edit and its stop flag, the seed it takes, the buttons of a run under way."""
+        parts_of = (len(Choice._fields), len(How._fields), len(Drawing._fields))
+        choice, how, drawing, (count, seed) = _split(values, *parts_of)
+        choice = Choice(*choice)
+        seed_used = controls.seed_to_use(seed, lock)
+        with in_words():
+            form = EditForm(
+                choice.task,
+                str(choice.class_name or ""),
+                count,
+                seed_used,
+                controls.read_drawing(*drawing),
+                read_settings(*how),
+                forms.extension(now, choice.unit, *choice[4:]) if now and choice.task == EXTEND else (0, 0, 0, 0),
+                mask_tools.box_of(choice.box or "", now) if now and choice.task != EXTEND else None,
+            )
+            mask = workspaces.painted_on(now, canvas) if now else None
+            pipe = self.pipe
+            job = EditJob(now.name if now else "", pipe.digest, forms.edit_asked_for(pipe.spec, now, mask, form))
+            squares(pipe, job.edit, job.edit.unknown())  # refuses what would be refused later
+        if forms.misses(job.edit):
+            gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
+        return job, StopFlag(), str(seed_used), html.bar("Waiting for the model …"), *buttons(running=True)
+
+    def watch(
+        self, job: EditJob, stop_flag: StopFlag, last: EditResult | None, results: tuple[EditResult, ...]
+    ) -> Iterator[Sheet]:
+        """Do an edit; the sheet after each scale, and at the end. The stop flag ends it within a scale.
+
+        Then the results of the `last` one come back, as they do after an error.
+        """
+        started, squares_done, photos = time.perf_counter(), [], ()
+        with in_words():
+            self.models.require(job.digest)
+            for stage in stages(self.pipe, job.edit):
+                if stop_flag.is_set() and not stage.photos:  # what was just finished is not thrown away
+                    yield self.over(last, results)._replace(bar=html.bar("Stopped. The photo is as it was."))
+                    return
+                if stage.photos:
+                    squares_done, photos = [*squares_done, DrawnSquare.from_stage(stage)], stage.photos
+                bar = outcomes.progress(stage, time.perf_counter() - started)
+                yield self._growing(bar, outcomes.live(stage, self._drawn(stage)))
+            yield unchanged(Sheet)._replace(bar=html.bar("Writing the results …", 1.0))
+            result = outcomes.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
+        yield self.over(result, outcomes.finished(results, result))
+
+    def _growing(self, bar: str, pictures: Sequence) -> Sheet:
+        """The sheet of an edit under way."""
+        return unchanged(Sheet)._replace(
+            bar=bar,
+            gallery=gr.Gallery(pictures, columns=columns(len(pictures)), selected_index=None),
+            after=gr.Row(visible=False),
+            compare=gr.ImageSlider(visible=False),
+            inside="",
+            chosen=NONE,
+        )
+
+    def _drawn(self, stage: Stage) -> np.ndarray:
+        """What the model has drawn: decoded, or cheap small pictures of it where decoding would hold the run up."""
+        if stage.photos:
+            return stage.drawn
+        f_hat = stage.progress.f_hat
+        if runs.decodes_live(self.pipe, len(f_hat)):
+            return self.pipe.pixels(f_hat)
+        return np.stack([np.asarray(picture) for picture in self.pipe.preview(f_hat)])
+
+    def over(self, result: EditResult | None, results: tuple[EditResult, ...]) -> Sheet:
+        """The sheet that shows a finished edit; None: nothing is shown."""
+        if result is None:
+            return unchanged(Sheet)._replace(bar=READY, gallery=gr.Gallery([]))
+        pairs = zip(result.shown, result.requests, strict=True)
+        shown = [(html.unique(picture), f"seed {request.seeds[0]}") for picture, request in pairs]
+        gallery = gr.Gallery(shown, columns=columns(len(shown)), selected_index=None)
+        small = outcomes.earlier(results)
+        before = gr.Gallery(small, visible=bool(small))
+        return Sheet(
+            outcomes.summary(result),
+            gallery,
+            gr.Row(visible=True),
+            *self._chosen(result, 0),
+            result,
+            0,
+            before,
+            results,
+        )
+
+    def _chosen(self, result: EditResult, place: int) -> tuple:
+        """What belongs to one result: its file, the mask's, that of all, the slider, what is inside."""
+        compare = gr.ImageSlider((html.unique(result.before), html.unique(result.shown[place])), visible=True)
+        return result.files[place], result.mask_file, result.bundle, compare, outcomes.inside(result, place)
+
+    def choose(self, result: EditResult | None, chosen: int, event: gr.SelectData) -> tuple:
+        """Another result: what belongs to it, and its place. While an edit is under way there is none."""
+        if result is None or chosen == NONE or event.index >= len(result.files):
+            return (gr.skip(),) * 6
+        return *self._chosen(result, event.index), event.index
+
+    def again(self, results: tuple[EditResult, ...], event: gr.SelectData) -> Sheet:
+        """The results of an earlier edit."""
+        return self.over(results[event.index], results)
+
+    def send_back(self, result: EditResult, place: int) -> tuple:
+        """The way to the Create tab, with the class, seed and draw of a result in its controls."""
+        with in_words():
+            self.models.require(result.digest)
+        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[place]), True
+
+    def renew(self) -> tuple:
+        """Class, scales and knobs for the model that is loaded."""
+        spec = self.pipe.spec
+        scales = gr.Slider(maximum=len(spec.tokenizer.sides) + 1)
+        choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
+        return choices, scales, *controls.shown_drawing(self.models.looks)
+
+    def restore(self, path: str) -> tuple:
+        """The settings in the recipe of an edited photo."""
+        with in_words():
+            recipe = Recipe.read(Path(path))
+            recipe.check(self.pipe)
+            if recipe.edited is None:
+                raise ValueError("This picture is no edit: restore it in the Create tab.")
+        gr.Info("Settings restored. With the same photo and mask, Run makes the same picture again.")
+        edited, null = recipe.edited, recipe.label == self.pipe.spec.transformer.null_label
+        task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
+        box = mask_tools.shown_box(Box(*edited.boxes[0])) if edited.boxes else ""
+        choice = (task, box, self.pipe.spec.class_name(recipe.label), PIXELS, *edited.extend)
+        drawing = controls.shown_drawing(recipe.sampling)
+        return *choice, *shown_settings(edited.settings), *drawing, 1, str(recipe.seed), True
+
+
+def read_settings(*values: object) -> Settings:
+    """The `Settings` that values in the order of `How` ask for."""
+    fill, first, cover, follow, match, detail, grow, feather, context, harmonise = values
+    return Settings(
+        str(fill),
+        controls.parse_int("first free scale", first) - 1,
+        controls.number("free above", cover),
+        bool(follow),
+        bool(match),
+        bool(detail),
+        controls.parse_int("grow", grow),
+        controls.parse_int("feather", feather),
+        controls.number("context", context),
+        controls.parse_int("harmonise", harmonise),
+    )
+
+
+def shown_settings(settings: Settings) -> tuple:
+    """The inverse of `read_settings`."""
+    s = settings
+    seam = (s.match, s.detail, s.grow, s.feather)
+    return s.fill, s.first_free_scale + 1, s.min_cover, s.follow, *seam, s.context, s.harmonise
+
+
+def _split(values: Sequence, *lengths: int) -> Iterator[Sequence]:
+    """Values cut into pieces of these lengths, and the rest."""
+    start = 0
+    for length in lengths:
+        yield values[start : start + length]
+        start += length
+    yield values[start:]
+
+
+def columns(count: int) -> int:
+    return COLUMNS.get(count, 4)

@@ -1,0 +1,104 @@
+"""The Explore tab's widgets, laid out."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import gradio as gr
+
+from var_core.config import ModelSpec
+from var_core.engine.sampling import Sampling
+
+from ..shared import controls
+from ..shared import widgets as parts
+from ..shared.events import unchanged
+from ..shared.widgets import Drawing
+from . import trace_files
+
+
+class Source(NamedTuple):
+    """The widgets that say what to look at."""
+
+    class_name: gr.Dropdown
+    seed: gr.Textbox
+    lock: gr.Checkbox
+    run: gr.Button
+    stop: gr.Button
+    picture: gr.UploadButton
+    file: gr.UploadButton
+    shelf: gr.Gallery
+
+
+class Export(NamedTuple):
+    """The buttons that save the picture, and the hidden one that hands the file over."""
+
+    gif: gr.Button
+    mp4: gr.Button
+    sheet: gr.Button
+    trace: gr.Button
+    file: gr.DownloadButton
+
+
+class View(NamedTuple):
+    """What a handler changes, in this order: the bar, what the page is told, the visitor's session, the controls."""
+
+    bar: gr.HTML
+    channel: gr.HTML
+    session: gr.State
+    run: gr.Button
+    stop: gr.Button
+    class_name: gr.Dropdown
+    seed: gr.Textbox
+    guidance: gr.Slider
+    ramp: gr.Slider
+    temperature: gr.Slider
+    cooling: gr.Slider
+    top_k: gr.Number
+    top_p: gr.Slider
+    smooth: gr.Checkbox
+    unguided_scales: gr.Slider
+
+
+SAME = unchanged(View)
+
+
+def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source, Drawing, Callable, Export]:
+    """The left column, with the knobs at what `looks` best; third, what happens when they are reset."""
+    name, *_ = controls.defaults(spec)
+    with gr.Group(elem_id="explore_subject"):
+        info = "What to draw, or what your picture shows."
+        class_name = parts.subject(controls.choices(spec, None), name, info, "explore_class")
+        chance = parts.chance("Where chance starts.", "explore_")
+    run, stop = parts.actions("explore_")
+    picture = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")
+    gr.HTML("<p>Or look at one of these:</p>", apply_default_css=False, elem_classes="note")
+    shelf = gr.Gallery(
+        trace_files.thumbnails(trace_files.shipped()),
+        show_label=False,
+        columns=3,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        format="png",
+        buttons=[],
+        elem_id="explore_shelf",
+    )
+    with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
+        gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
+        drawing, reset = parts.drawing(looks, "explore_")
+    with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
+        export, file = _files()
+    source = Source(class_name, *chance, run, stop, picture, file, shelf)
+    return source, drawing, reset, export
+
+
+def _files() -> tuple[Export, gr.UploadButton]:
+    """What saves the picture, and what opens a trace."""
+    with gr.Row(elem_classes="tight"):
+        gif, mp4, sheet = (
+            gr.Button(text, size="sm", min_width=60, elem_id=f"explore_{name}")
+            for name, text in (("gif", "GIF"), ("mp4", "MP4"), ("sheet", "Contact sheet"))
+        )
+    trace = gr.Button("Save the trace", size="sm", elem_id="explore_trace")
+    file = gr.UploadButton("Open a trace", size="sm", file_types=[".safetensors"], elem_id="explore_file")
+    ready = gr.DownloadButton(visible="hidden", elem_id="explore_ready")
+    return Export(gif, mp4, sheet, trace, ready), file

@@ -1,0 +1,190 @@
+"""What the page of the Explore tab is told, and what it asks. No widgets."""
+
+import base64
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from var_core.engine.pipeline import Pipeline
+from var_core.images import grid
+from var_core.inspection.atlas import Atlas
+from var_core.inspection.trace import Later, Spot, Trace
+
+from ..shared import controls, html
+from .session import ExploreSession, is_live
+
+SHARES = 65535  # what 1 is in the attention that the page is sent
+SMALL = 192  # pixels along a side, at most, of pictures that the page shows small
+CELLS = 5  # of a fine map, around the chosen one, that the pictures of its alternatives show
+_serial = itertools.count(1)
+
+
+def message_int(message: Mapping, name: str) -> int:
+    """A whole number that the page has sent; ValueError if it is something else."""
+    value = message.get(name)
+    if type(value) is not int:
+        raise ValueError(f"The page sent {name} '{value}', which is no whole number: reload it.")
+    return value
+
+
+def spot_of(trace: Trace, message: Mapping) -> Spot:
+    """The token that the page means; ValueError if it is not there."""
+    spot = Spot(message_int(message, "scale"), message_int(message, "place"))
+    spot.within(trace)
+    return spot
+
+
+def whereabouts(trace: Trace, spot: Spot) -> str:
+    """Where a token is, as people count."""
+    side = trace.about.sides[spot.scale]
+    return f"scale {spot.scale + 1}, row {spot.index // side + 1}, column {spot.index % side + 1}"
+
+
+def hello_message(pipe: Pipeline) -> dict:
+    """What the page knows of the model that is loaded."""
+    return {"kind": "hello", "classes": controls.classes(pipe.spec, None), "digest": pipe.digest}
+
+
+def trace_message(pipe: Pipeline, session: ExploreSession) -> dict:
+    """All that the page shows of the picture that is looked at; tensors as base64 of little-endian numbers."""
+    branch, trace = session.branch, session.trace
+    about = trace.about
+    numbers = {name: _packed(getattr(trace, name), "<i4") for name in ("tokens", "rank", "unguided", "likeliest")}
+    reals = {name: _packed(getattr(trace, name), "<f4") for name in ("probability", "entropy", "divergence")}
+    return _message(
+        "trace",
+        **numbers,
+        **reals,
+        shares=_packed(trace.likeliest_probability, "<f4"),
+        node=branch.number,
+        name=branch.name,
+        turned=branch.turned,
+        origin=about.origin,
+        facts=[fact for fact in facts(trace) if fact != f"class {branch.name}"],
+        live=is_live(pipe, trace),
+        digest=about.digest,
+        model=about.model,
+        guided=about.label != about.null_label,
+        sides=about.sides,
+        locked=sorted(session.locked),
+        keep=_packed(trace.keep, "u1"),
+        colours=_packed(trace.colours, "u1"),
+        pictures=[address(picture.numpy()) for picture in trace.pictures],
+        seconds=trace.seconds.tolist(),
+        operations=trace.flops.tolist(),
+        cacheBytes=trace.cache_bytes.tolist(),
+        nearness=[None if value == float("inf") else value for value in trace.nearness],
+        depth=trace.queries.shape[0],
+        heads=trace.queries.shape[1],
+        masses=_packed((trace.masses * SHARES).round(), "<u2"),
+        tree=[{"n": each.number, "parent": each.parent, "title": each.title} for each in session.branches],
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class TokenQuestion:
+    """A token that the page asks about."""
+
+    session: ExploreSession
+    spot: Spot
+
+    def answer(self, atlas: Atlas | None, more: bool) -> dict:
+        """Where the token looks, and what else its code stands for; whether there is `more` to ask for: `options`."""
+        trace = self.session.trace
+        code = int(trace.tokens[self.spot.within(trace)])
+        known = atlas if atlas is not None and atlas.codebook == trace.about.codebook else None
+        patches = known is not None and int(known.count[code]) > 0
+        return self._message(
+            "token",
+            more=more,
+            attention=_packed((trace.attention(self.spot) * SHARES).round(), "<u2"),
+            patches=address(_side_by_side(known.patches[code, : known.count[code]])) if patches else None,
+            uses=int(known.uses[code]) if known is not None else None,
+        )
+
+    def options(self, later: Later, pictures: Sequence[np.ndarray], more: bool) -> dict:
+        """What would become of the picture, uint8 (S, S, 3), with each of the token's likeliest alternatives.
+
+        As many as are known; `more` says whether others follow. `later` is what happens to later scales.
+        """
+        side = self.session.trace.about.sides[self.spot.scale]
+        shown = [address(close_up(picture, side, self.spot.index)) for picture in pictures]
+        return self._message("options", later=later, more=more, pictures=shown)
+
+    def _message(self, kind: str, **values: object) -> dict:
+        return _message(kind, node=self.session.current, scale=self.spot.scale, place=self.spot.index, **values)
+
+
+def mix_message(session: ExploreSession, name: str, pictures: Sequence[np.ndarray], more: bool) -> dict:
+    """The pictures of a mix, uint8 (S, S, 3), one for each cut, as many as are known; whether `more` follow."""
+    shown = [address(small(picture)) for picture in pictures]
+    return _message("mix", node=session.current, name=name, more=more, pictures=shown)
+
+
+def locked_message(session: ExploreSession) -> dict:
+    """Which scales are locked."""
+    return _message("locked", scales=sorted(session.locked))
+
+
+def idle_message() -> dict:
+    """Nothing came of what was asked."""
+    return _message("idle")
+
+
+def facts(trace: Trace) -> list[str]:
+    """Short lines that say what the picture is and how it was made."""
+    about, given = trace.about, int(trace.keep.sum())
+    seeds = list(_runs_of(about.scale_seeds))
+    subject = about.class_name if about.label == about.null_label else f"class {about.class_name}"
+    lines = [subject, f"model {about.model}"]
+    if given < len(trace.keep):
+        parts = [f"{seed} from scale {scale + 1}" if scale else str(seed) for scale, seed in seeds]
+        lines.append(f"seed {', '.join(parts)}")
+    lines += about.sampling.words()
+    return [*lines, f"{given} of {len(trace.keep)} tokens kept"] if given else lines
+
+
+def _runs_of(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The scales at which the seed changes, with the seed from there on."""
+    for scale, seed in enumerate(seeds):
+        if not scale or seed != seeds[scale - 1]:
+            yield scale, seed
+
+
+def close_up(picture: np.ndarray, side: int, place: int) -> np.ndarray:
+    """The part of a picture uint8 (S, S, 3) around a place of a map of some side, small: `CELLS` cells wide.
+
+    All of the picture where the map has no more cells than that; at its edge the part has the place off its middle.
+    """
+    width = len(picture) * min(1.0, CELLS / side)
+    left, top = ((at + 0.5) / side * (len(picture) - width) for at in (place % side, place // side))
+    size = min(SMALL, round(width))
+    box = (left, top, left + width, top + width)
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC, box))
+
+
+def small(picture: np.ndarray) -> np.ndarray:
+    """A picture uint8 (S, S, 3), averaged down to `SMALL` pixels a side where it has more."""
+    return np.asarray(html.shrunk(Image.fromarray(picture), SMALL))
+
+
+def address(pixels: np.ndarray) -> str:
+    """A picture uint8 (h, w, 3) as an address that holds it."""
+    return html.data_uri(Image.fromarray(pixels))
+
+
+def _side_by_side(patches: np.ndarray) -> np.ndarray:
+    """Patches uint8 (n, s, s, 3) in a row, apart from each other: uint8 (s, w, 3)."""
+    return np.asarray(grid([Image.fromarray(patch) for patch in patches], len(patches)))
+
+
+def _message(kind: str, **values: object) -> dict:
+    """Numbered, so that no two are equal: the page is told of changes only."""
+    return {"kind": kind, "serial": next(_serial), **values}
+
+
+def _packed(tensor, kind: str) -> str:
+    return base64.b64encode(tensor.numpy().astype(kind).tobytes()).decode()

@@ -1,0 +1,170 @@
+"""What is done to the picture that the Explore tab shows, by the page's own view, the knobs and the buttons."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import gradio as gr
+
+from var_core.engine.pipeline import Request
+from var_core.inspection import trace as traces
+from var_core.inspection.trace import Trace
+
+from ..shared import controls, html
+from ..shared.events import halt, in_words
+from ..shared.html import READY
+from ..shared.served_files import fresh_folder
+from ..shared.widgets import Drawing
+from . import messages, trace_files
+from .layout import SAME, View
+from .messages import TokenQuestion
+from .painter import SOON, Painter, _kept, _kind_of_origin, _run_and_stop
+from .session import ExploreSession, changeable_trace, is_live
+
+
+class PageActs(Painter):
+    """What the page's own view, the knobs and the buttons that save do, as functions of their values."""
+
+    def turn(self, session: ExploreSession, *drawing: object) -> Iterator[View]:
+        """Draw the same again with other settings; only what changes is computed. The knobs stay as they are."""
+        yield SAME
+        if not session.branches:
+            return
+        with in_words():
+            sampling = controls.read_drawing(*drawing)
+            if sampling == session.trace.about.sampling:
+                return
+            trace = changeable_trace(self.pipe, session)
+            asked = traces.resampled(trace, sampling, session.pinned)
+        for view in self._paint(
+            session, asked, session.origin_of_turn(", ".join(sampling.words())), _kind_of_origin(trace, asked)
+        ):
+            yield view._replace(**dict.fromkeys(Drawing._fields, gr.skip()))
+
+    def act(self, session: ExploreSession, event: gr.EventData) -> Iterator[View]:
+        """Whatever was done on the page's own view."""
+        message = event._data if isinstance(event._data, Mapping) else {}
+        acts = {
+            "lock": self._lock,
+            "goto": self._goto,
+            "token": self._token,
+            "options": self._options,
+            "swap": self._swap,
+            "redraw": self._redraw,
+            "reroll": self._reroll,
+            "mix": self._mix,
+            "take": self._take,
+        }
+        with in_words():
+            does = acts.get(str(message.get("does")))
+            if does is None:
+                raise ValueError("The page asked for something unknown: reload it.")
+            yield from does(session, message)
+
+    def _lock(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        """A scale is locked from now on, or no longer."""
+        scale = messages.message_int(message, "scale")
+        after = replace(session, locked=session.locked ^ ({scale} & set(range(len(session.seen.schedule)))))
+        yield SAME._replace(session=after, channel=messages.locked_message(after))
+
+    def _goto(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        yield self._show(session.at(message.get("node")), READY)
+
+    def _token(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        """Where a token looks, and whether it can be asked what else could have been there."""
+        trace = session.seen
+        question = TokenQuestion(session, messages.spot_of(trace, message))
+        more = is_live(self.pipe, trace) and not trace.about.sampling.smooth
+        yield SAME._replace(channel=question.answer(self.models.atlas, more))
+
+    def _options(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        """What would become of the picture with another token, one after another, until the page wants no more."""
+        trace, later = changeable_trace(self.pipe, session), message.get("later")
+        number = messages.message_int(message, "number")
+        question = TokenQuestion(session, messages.spot_of(trace, message))
+        values = trace.likeliest[question.spot.within(trace)].tolist()
+        memory, known, began, slow = self.models.slot.of(session.stop_flag), 0, time.perf_counter(), False
+        for batch in traces.alternatives(self.pipe, trace, memory, question.spot, values, later, session.pinned):
+            if not session.questions.wanted(number):
+                break
+            slow = slow or time.perf_counter() - began > SOON
+            bar = html.bar("what else it could have been", batch.share) if slow else gr.skip()
+            told = gr.skip()
+            if len(batch.pictures) > known:
+                known = len(batch.pictures)
+                told = question.options(later, batch.pictures, known < len(values))
+            yield SAME._replace(bar=bar, channel=told)
+        if known < len(values):
+            yield self.failed()
+        elif slow:
+            yield SAME._replace(bar=READY)
+
+    def hush(self, session: ExploreSession, event: gr.EventData) -> None:
+        """The page wants no answer any more to a question, and to none before it."""
+        message = event._data if isinstance(event._data, Mapping) else {}
+        with in_words():
+            session.questions.drop(messages.message_int(message, "number"))
+
+    def _swap(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        trace = changeable_trace(self.pipe, session)
+        spot, value = messages.spot_of(trace, message), messages.message_int(message, "value")
+        asked = traces.swapped(trace, spot, value, message.get("later"), session.pinned)
+        yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} set to {value}")
+
+    def _redraw(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        trace, seed = changeable_trace(self.pipe, session), int(controls.roll())
+        spot = messages.spot_of(trace, message)
+        asked = traces.redrawn_token(trace, spot, seed, message.get("later"), session.pinned)
+        yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} drawn anew, seed {seed}")
+
+    def _reroll(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        trace, seed = changeable_trace(self.pipe, session), int(controls.roll())
+        scale = messages.message_int(message, "scale")
+        asked = traces.rerolled(trace, scale, seed, session.pinned)
+        if _kept(asked):
+            raise ValueError("All tokens from there on are locked, or a photo's: unlock a scale to draw it anew.")
+        yield from self._branch(session, asked, f"from scale {scale + 1}, seed {seed}")
+
+    def _mix(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        """The coarse scales of this picture with the fine ones of another, or of another class, at every cut."""
+        trace = changeable_trace(self.pipe, session)
+        if message.get("node") is not None:
+            branch = session.named(message["node"])
+            name, fine = branch.title, Trace.load(branch.file)
+        else:
+            fine = self.pipe.spec.label(controls.complete(self.pipe.spec, str(message.get("class") or "")))
+            name = self.pipe.spec.class_name(fine)
+        requests = traces.mixture_requests(self.pipe, trace, fine, session.pinned)
+        coarse = ["all", "1 scale, then", *(f"{cut} scales, then" for cut in range(2, len(requests)))]
+        titles = (f"{kept} {name}" for kept in coarse)
+        after = replace(session, mixed=tuple(zip(titles, requests, strict=True)))
+        session.stop_flag.clear()
+        for batch in traces.mixtures(self.pipe, requests):
+            if session.stop_flag.is_set():
+                break
+            words = html.bar(f"mixing with {name}", batch.share)
+            told = messages.mix_message(after, name, batch.pictures, batch.share < 1)
+            yield SAME._replace(bar=words, session=after, channel=told, **_run_and_stop(True))
+        yield self.failed()
+
+    def _take(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+        """One of the mixed pictures becomes the one that is looked at."""
+        cut = messages.message_int(message, "cut")
+        if not 0 <= cut < len(session.mixed):
+            raise ValueError("That mix is no longer here: mix again.")
+        title, asked = session.mixed[cut]
+        changeable_trace(self.pipe, session)
+        yield from self._branch(session, asked, title)
+
+    def _branch(self, session: ExploreSession, asked: Request, title: str) -> Iterator[View]:
+        """A picture that grows out of the one that is looked at."""
+        yield from self._paint(session, asked, session.origin_of_branch(title), _kind_of_origin(session.trace, asked))
+
+    def stop(self, session: ExploreSession) -> str:
+        """End the run under way."""
+        return halt(session.stop_flag)
+
+    def export(self, kind: str, session: ExploreSession) -> str:
+        """The picture as a file."""
+        with in_words():
+            return trace_files.write(session, kind, fresh_folder(self.cache))

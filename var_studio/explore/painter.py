@@ -1,0 +1,103 @@
+"""Make a picture of the Explore tab with its trace, and show it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from var_core.engine.pipeline import Pipeline, Request
+from var_core.inspection import trace as traces
+from var_core.inspection.trace import Trace, examine, timed
+
+from ..shared import controls, html
+from ..shared import run as runs
+from ..shared.events import buttons, in_words
+from ..shared.html import READY
+from ..shared.models import Models
+from ..shared.served_files import fresh_folder
+from ..shared.widgets import Drawing
+from . import messages
+from .layout import SAME, View
+from .session import ExploreSession, Origin, is_live
+
+SOON = 0.3  # seconds after which a run tells how far it is
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Makes and shows pictures, for handlers of the tab's events. They return new values in the order of the outputs.
+
+    A generator always yields, if only `SAME`: else Gradio would empty all outputs.
+    """
+
+    models: Models
+    cache: str  # where Gradio serves files from
+
+    @property
+    def pipe(self) -> Pipeline:
+        return self.models.pipe
+
+    def _paint(self, session: ExploreSession, asked: Request, origin: Origin, kind: str) -> Iterator[View]:
+        """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped."""
+        session.stop_flag.clear()
+        done, said, memory = [], time.perf_counter(), self.models.slot.of(session.stop_flag)
+        # of a large model decoding takes longer than most scales
+        patience = SOON if runs.decodes_live(self.pipe) else 0.0
+        with in_words():
+            for one in timed(self.pipe, asked, memory):
+                done.append(one)
+                if session.stop_flag.is_set():
+                    yield self.failed()._replace(bar=html.bar("Stopped. The picture is as it was."))
+                    return
+                if time.perf_counter() - said > patience:
+                    said = time.perf_counter()
+                    scales = len(self.pipe.schedule)
+                    words = html.bar(f"scale {len(done)} of {scales}", len(done) / scales)
+                    yield SAME._replace(bar=words, **_run_and_stop(True))
+                traces.picture(self.pipe, one.step, memory)
+            trace = examine(self.pipe, asked, done, memory, kind)
+        spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
+        words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"
+        if _kept(asked) and (origin.turned or origin.parent is None):
+            words = "All tokens are kept: the settings change only what the model thinks of them."
+        yield self._show(session.with_branch(origin, trace, fresh_folder(self.cache)), html.bar(words, 1.0))
+
+    def _show(self, session: ExploreSession, bar: str) -> View:
+        """The view of the picture that is looked at; where they can, the controls say what made it."""
+        about, subject = session.trace.about, {}
+        if is_live(self.pipe, session.trace):
+            subject["class_name"] = about.class_name
+            if not session.trace.keep.any():  # else the seed alone does not make it again
+                subject["seed"] = str(about.seed)
+        if about.origin != "opened":  # what was not drawn says nothing of how to draw
+            subject |= dict(zip(Drawing._fields, controls.shown_drawing(about.sampling), strict=True))
+        return SAME._replace(
+            bar=bar,
+            channel=messages.trace_message(self.pipe, session),
+            session=session,
+            **_run_and_stop(False),
+            **subject,
+        )
+
+    def failed(self) -> View:
+        """After an error, or at the end of what left no picture: all as it was."""
+        return SAME._replace(bar=READY, channel=messages.idle_message(), **_run_and_stop(False))
+
+
+def _afresh(session: ExploreSession) -> ExploreSession:
+    """The session before a picture that grows out of none."""
+    return replace(session, locked=frozenset(), mixed=())
+
+
+def _kept(asked: Request) -> bool:
+    """Whether all tokens of a request are given."""
+    return asked.plan is not None and bool(asked.plan.kept.all())
+
+
+def _kind_of_origin(before: Trace, asked: Request) -> str:
+    """What a picture is that comes from another: one that was opened is drawn as soon as anything in it is."""
+    return "drawn" if before.about.origin == "opened" and not _kept(asked) else before.about.origin
+
+
+def _run_and_stop(running: bool) -> dict:
+    run, stop = buttons(running)
+    return {"run": run, "stop": stop}

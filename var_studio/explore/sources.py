@@ -1,0 +1,128 @@
+"""Where the pictures of the Explore tab come from: a class, a file, an example, another tab."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from var_core.config import NO_CLASS
+from var_core.engine.pipeline import Request
+from var_core.engine.sampling import Sampling
+from var_core.images import flat
+from var_core.images import opened as opened_file
+from var_core.inspection import trace as traces
+from var_core.inspection.trace import Trace
+
+from ..shared import controls, html
+from ..shared import run as runs
+from ..shared.events import in_words
+from ..shared.handover import DrawnEdit
+from ..shared.html import READY
+from ..shared.served_files import fresh_folder
+from . import messages, trace_files
+from .layout import SAME, View
+from .painter import Painter, _afresh
+from .session import ExploreSession, Origin
+
+
+class Sources(Painter):
+    """What the widgets that say what to look at do, as functions of their values."""
+
+    def enter(self, session: ExploreSession) -> View:
+        """Coming here for the first time: something to look at."""
+        paths = trace_files.shipped()
+        return SAME if session.branches or not paths else self._shipped(session, 0)
+
+    def draw(self, session: ExploreSession, class_name: str, seed: str, lock: bool, *drawing: object) -> Iterator[View]:
+        """Draw a picture of a class."""
+        with in_words():
+            asked = controls.read(self.pipe.spec, class_name, 1, controls.seed_to_use(seed, lock), *drawing)
+        name, _, seed_used, *_ = controls.show(self.pipe.spec, asked)
+        yield from self._paint(_afresh(session), asked, Origin(f"{name}, seed {seed_used}", name), "drawn")
+
+    def picture(self, session: ExploreSession, path: str, class_name: str) -> Iterator[View]:
+        """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
+        with in_words():
+            with opened_file(path, "picture") as image:
+                photo = flat(image)
+            tokens = self.pipe.encode(photo)
+            label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(class_name or "")))
+            asked = traces.given_request(tokens, label, Sampling(guidance=0.0))
+        yield from self._paint(_afresh(session), asked, Origin(Path(path).stem, Path(path).stem), "opened")
+
+    def file(self, session: ExploreSession, path: str) -> View:
+        """A trace from a file."""
+        with in_words():
+            trace = Trace.load(Path(path))
+        stem = Path(path).stem
+        return self._looked_at(session, trace, stem, trace.about.class_name if trace.about.origin == "drawn" else stem)
+
+    def example(self, session: ExploreSession, event: gr.SelectData) -> View:
+        """A trace that comes with the app."""
+        return self._shipped(session, event.index)
+
+    def _shipped(self, session: ExploreSession, number: int) -> View:
+        with in_words():
+            trace = Trace.load(trace_files.shipped()[number])
+        return self._looked_at(session, trace, trace.about.class_name, trace.about.class_name)
+
+    def _looked_at(self, session: ExploreSession, trace: Trace, title: str, name: str) -> View:
+        """A trace that was not made just now."""
+        origin = Origin(title, name, photo=trace.keep if trace.about.origin == "edited" else None)
+        return self._show(_afresh(session).with_branch(origin, trace, fresh_folder(self.cache)), READY)
+
+    def from_create(self, run: runs.Run | None, chosen: int, session: ExploreSession) -> Iterator:
+        """A picture of the Create tab, and the way here."""
+        if run is None:
+            yield gr.skip(), *SAME
+            return
+        with in_words():
+            self.models.require(run.digest)
+            if not run.complete(chosen):
+                raise ValueError("This picture has not all its scales: run it to the end, then look inside.")
+        asked = runs.alone(run, chosen)
+        name = self.pipe.spec.class_name(asked.labels[0])
+        origin = Origin(f"{name}, seed {asked.seeds[0]}", name)
+        yield from self._entered(self._paint(_afresh(session), asked, origin, "drawn"))
+
+    def from_edit(self, edited: DrawnEdit | None, place: int, session: ExploreSession) -> Iterator:
+        """What the model drew in the last square of an edit, and the way here."""
+        if edited is None or not edited.squares or place < 0:
+            yield gr.skip(), *SAME
+            return
+        with in_words():
+            self.models.require(edited.digest)
+        asked = edited.last_request(place)
+        origin = Origin(f"{edited.name}, edited", edited.name, photo=asked.plan.kept[0])
+        yield from self._entered(self._paint(_afresh(session), asked, origin, "edited"))
+
+    def _entered(self, views: Iterator[View]) -> Iterator:
+        """The way here from another tab, then what there is to see."""
+        yield gr.Tabs(selected="explore"), *SAME._replace(bar=html.bar("Looking inside …"))
+        for view in views:
+            yield gr.skip(), *view
+
+    def from_photo(self, path: str | None, session: ExploreSession) -> Iterator:
+        """A picture of the Learn tab, whatever it shows, and the way here."""
+        if path is None:
+            yield gr.skip(), *SAME
+            return
+        yield from self._entered(self.picture(session, path, NO_CLASS))
+
+    def from_race(self, asked: Request | None, digest: str, session: ExploreSession) -> Iterator:
+        """What won a race of the Learn tab, if the model that did is loaded, and the way here."""
+        if asked is None:
+            yield gr.skip(), *SAME
+            return
+        with in_words():
+            self.models.require(digest)
+        name = self.pipe.spec.class_name(asked.labels[0])
+        yield from self._entered(
+            self._paint(_afresh(session), asked, Origin(f"{name}, seed {asked.seeds[0]}", name), "drawn")
+        )
+
+    def renew(self) -> tuple:
+        """Class, what the page knows, and knobs for the model that is loaded."""
+        name, *_ = controls.defaults(self.pipe.spec)
+        chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)
+        return chosen, messages.hello_message(self.pipe), *controls.shown_drawing(self.models.looks)

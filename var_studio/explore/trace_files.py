@@ -1,0 +1,37 @@
+"""Traces that ship with the app, and the files that a picture on the Explore tab is saved as. No widgets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from var_core.files import ASSETS
+from var_core.inspection import render
+from var_core.inspection.trace import Trace
+from var_core.recipe import slug
+
+from .session import ExploreSession
+
+TRACES = ASSETS / "traces"
+SUFFIXES = {"gif": ".gif", "mp4": ".mp4", "sheet": ".png", "trace": ".safetensors"}
+
+
+def shipped() -> list[Path]:
+    """Traces that come with the app."""
+    return sorted(TRACES.glob("*.safetensors"))
+
+
+def write(session: ExploreSession, kind: str, folder: Path) -> str:
+    """The picture that is looked at as a file of one of the kinds in `SUFFIXES`; its path."""
+    about = session.seen.about
+    path = folder / f"{slug(session.branch.name, 'picture')}-{about.origin}-seed-{about.seed}{SUFFIXES[kind]}"
+    if kind == "trace":
+        session.trace.save(path)
+    else:
+        render.write(session.trace, kind, path)
+    return str(path)
+
+
+def thumbnails(paths: Sequence[Path]) -> list[Image.Image]:
+    """The last picture of each trace file."""
+    return [Image.fromarray(Trace.load(path).pictures[-1].numpy()) for path in paths]

@@ -1,0 +1,34 @@
+"""The photos that come with the app, each with a mask, and the shelf to choose one from."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from var_core.files import ASSETS
+
+EXAMPLES = ASSETS / "examples"
+
+
+def examples() -> list[Path]:
+    """Photos that come with the app; each has a mask beside it."""
+    return [path for path in sorted(EXAMPLES.iterdir()) if mask_file(path).is_file()]
+
+
+def mask_file(photo: Path) -> Path:
+    return photo.with_name(f"{photo.stem}-mask.png")
+
+
+def example_shelf(name: str) -> gr.Gallery:
+    """All examples side by side, to choose one."""
+    return gr.Gallery(
+        [str(path) for path in examples()],
+        show_label=False,
+        columns=6,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        visible=bool(examples()),
+        elem_classes="examples",
+        elem_id=name,
+    )

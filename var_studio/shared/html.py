@@ -1,0 +1,53 @@
+"""Pieces of HTML that several tabs show: bars, and pictures that the page holds itself."""
+
+import base64
+import io
+import uuid
+from html import escape
+
+from PIL import Image
+
+MOST_SMALL = 256  # pixels along a side of pictures in small places
+THUMBNAIL = 160  # the same of those in a shelf
+
+
+def bar(text: str, share: float = 0.0) -> str:
+    """A line of text over a bar that is filled to a share of 0 to 1."""
+    return (
+        f'<div class="bar" role="status"><span>{escape(text)}</span>'
+        f'<div class="track"><div class="fill" style="width:{share:.1%}"></div></div></div>'
+    )
+
+
+READY = bar("Ready")
+
+
+def frame(image: Image.Image, caption: str) -> str:
+    """A small picture with a line of text under it."""
+    text = escape(caption)
+    return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+
+
+def data_uri(image: Image.Image) -> str:
+    """A picture as an address that holds it: a PNG, written quickly."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def shrunk(image: Image.Image, most: int = MOST_SMALL) -> Image.Image:
+    """A copy of a picture for a small place on the page, at most so many pixels a side."""
+    copied = image.copy()
+    copied.thumbnail((most, most))
+    return copied
+
+
+def thumbnail(picture: Image.Image) -> Image.Image:
+    """Return a copy of a picture for a row of many, in a file of its own."""
+    return unique(shrunk(picture, THUMBNAIL))
+
+
+def unique(image: Image.Image) -> Image.Image:
+    """A picture whose file equals no other: Gradio names files by content, and writes them anew while they are read."""
+    image.info["shown"] = uuid.uuid4().hex
+    return image

@@ -1,0 +1,177 @@
+"""The menu that changes the model which the app runs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+
+import gradio as gr
+
+from var_core.engine.pipeline import Pipeline
+from var_core.weights.download import FileProgress, fetch, supply
+from var_core.weights.registry import MODELS, Published, fits, size
+
+from . import html
+from .events import AT_ONCE, ON_MODEL, QUIET, Renewal, in_words, unchanged
+from .html import READY
+from .models import Models
+from .run import StopFlag
+
+DOING = {"download": "downloading", "check": "checking", "preview": "fitting the preview", "write": "writing"}
+
+
+def header_line(pipe: Pipeline) -> str:
+    """The line on top of every page."""
+    return (
+        "<h1>VAR Studio</h1><p>Pictures, painted scale by scale: make them, edit them, look inside.</p>"
+        f'<span title="the model, and where it runs">{escape(pipe.spec.name)} · {pipe.device.type}</span>'
+    )
+
+
+class Menu(NamedTuple):
+    """The widgets of the menu. As values, in this order, it is also what a handler returns to change them."""
+
+    name: gr.Dropdown
+    about: gr.HTML
+    bar: gr.HTML
+    load: gr.Button
+    get: gr.Button
+    cancel: gr.Button
+
+
+SAME = unchanged(Menu)
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What the widgets of the menu do, as functions of their values."""
+
+    models: Models
+
+    def choose(self, name: str) -> Menu:
+        """Another model in the menu: what it is, and what can be done with it."""
+        now = name == self.models.name
+        here = now or self.models.here(name)
+        return SAME._replace(
+            about=about(self.models, name),
+            load=gr.Button(visible=here, interactive=not now, value="Loaded" if now else "Load"),
+            get=gr.Button(visible=not here),
+            cancel=gr.Button(visible=False),
+        )
+
+    def get(self, name: str, stop_flag: StopFlag) -> Iterator[Menu]:
+        """Download a model and make it ready; the stop flag ends it, and what is there stays for the next time."""
+        yield SAME._replace(bar=html.bar("Connecting …"), get=gr.Button(visible=False), cancel=gr.Button(visible=True))
+        with in_words():
+            running = fetch(MODELS[name], self.models.folder)
+            for progress in running:
+                if stop_flag.is_set():
+                    running.close()
+                    told = html.bar("Stopped. Download goes on from here the next time.")
+                    yield self.choose(name)._replace(bar=told)
+                    return
+                yield SAME._replace(bar=html.bar(words(progress), progress.fraction))
+        yield self.choose(name)._replace(bar=html.bar(f"{name} is here: load it.", 1.0))
+
+    def failed(self, name: str) -> Menu:
+        """After an error."""
+        return self.choose(name)._replace(bar=READY)
+
+    def load(self, name: str) -> Iterator[tuple]:
+        """Load a model; then its name in the page's header, and the menu."""
+        yield gr.skip(), *SAME._replace(bar=html.bar(f"Loading {name} …"))
+        with in_words():
+            self.models.change(name)
+        yield header_line(self.models.pipe), *self.choose(name)._replace(bar=html.bar(f"{name} is loaded.", 1.0))
+
+
+def about(models: Models, name: str) -> str:
+    """What a model is, what it needs, and whether it fits on this machine."""
+    if name == models.name:
+        lines = ["It is loaded."]
+    elif models.here(name):
+        lines = ["It is here."]
+    else:
+        lines = []
+    if name in MODELS:
+        lines = [*_published(MODELS[name]), *lines]
+    if name in MODELS and not models.here(name):
+        model, found = MODELS[name], supply(MODELS[name], models.folder)
+        lines.append(f"To download: {size(found.left)}{found.note}; on disk afterwards: {size(model.disk_bytes)}.")
+        lines.append(f"In memory: {size(model.memory_bytes())} in float32.")
+        short = fits(model, models.folder, models.pipe.device.type, found.there)
+        lines += short or ["It fits on this machine."]
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+
+
+def _published(model: Published) -> list[str]:
+    parameters = model.parameters / 1e9
+    side, classes = model.spec.tokenizer.image_side, model.spec.transformer.classes
+    return [
+        f"{model.title}: {parameters:.2f} billion parameters, {side} pixels, {classes} classes, FID {model.fid:.2f}.",
+        f"By the authors of the paper, from {model.repository}.",
+    ]
+
+
+def words(progress: FileProgress) -> str:
+    """How far a download is, in words."""
+    what = f"{DOING[progress.doing]} {progress.file}"
+    if progress.doing == "preview" or not progress.total:
+        return what
+    left = progress.seconds_left
+    speed = f", {size(progress.rate)} a second" if progress.doing == "download" and progress.rate else ""
+    time = f", {left:.0f} s left" if left is not None and progress.done < progress.total else ""
+    return f"{what}: {size(progress.done)} of {size(progress.total)}{speed}{time}"
+
+
+def menu(models: Models) -> Menu:
+    """Lay the menu out."""
+    now = models.name
+    with gr.Accordion("Model", open=False, elem_id="models"):
+        with gr.Row(elem_classes="tight"):
+            name = gr.Dropdown(models.names, value=now, show_label=False, container=False, elem_id="model")
+            load = gr.Button("Loaded", size="sm", interactive=False, min_width=90, elem_id="model_load")
+            get = gr.Button("Download", size="sm", visible=False, min_width=90, elem_id="model_get")
+            cancel = gr.Button("Cancel", size="sm", variant="stop", visible=False, min_width=90, elem_id="model_cancel")
+        told = gr.HTML(about(models, now), elem_id="model_about")
+        bar = gr.HTML(READY, elem_id="model_bar")
+    return Menu(name, told, bar, load, get, cancel)
+
+
+def wire(
+    models: Models, page: gr.Blocks, made: Menu | None, header: gr.HTML, renewals: Sequence[Renewal], visit: Callable
+) -> None:
+    """Wire the menu, if there is one, and what tabs do when another model is loaded.
+
+    A page that is opened after that is renewed first; each lists the models that are there when it is opened.
+    Then `visit` gives it the settings of its address.
+    """
+    if made is None:
+        visit(page.load)
+        return
+    first, widgets = models.pipe.digest, [widget for renewal in renewals for widget in renewal.widgets]
+
+    def renewed() -> list:
+        return [value for renewal in renewals for value in renewal.values()]
+
+    def opened() -> list:
+        listed = gr.Dropdown(models.names, value=models.name)  # with the files that have come since the page was made
+        if models.pipe.digest == first:  # the page was made for it
+            return [gr.skip(), listed, *[gr.skip() for _ in widgets]]
+        return [header_line(models.pipe), listed, *renewed()]
+
+    visit(page.load(opened, None, [header, made.name, *widgets], **AT_ONCE).then)
+    _wire_menu(models, made, header).success(renewed, None, widgets, **AT_ONCE)
+
+
+def _wire_menu(models: Models, made: Menu, header: gr.HTML) -> gr.events.Dependency:
+    """Wire the menu's own widgets; returns the event that loads another model."""
+    handlers, stop_flag = Handlers(models), gr.State()
+    made.name.change(handlers.choose, made.name, list(made), **AT_ONCE)
+    begun = made.get.click(StopFlag, None, stop_flag, **AT_ONCE)
+    getting = begun.success(handlers.get, [made.name, stop_flag], list(made), concurrency_id="download", **QUIET)
+    getting.failure(handlers.failed, made.name, list(made), **AT_ONCE)
+    made.cancel.click(lambda held: held.set(), stop_flag, None, **AT_ONCE)
+    loaded = made.load.click(handlers.load, made.name, [header, *made], **ON_MODEL)
+    loaded.failure(handlers.failed, made.name, list(made), **AT_ONCE)
+    return loaded
