@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -44,6 +44,8 @@ def opened(browser: Browser, address: str, size: dict[str, int] = DESK) -> Page:
     page.set_default_timeout(PATIENCE)
     page.goto(address)
     page.locator("#run").wait_for()
+    if "seed=" in address:  # until the controls are those of the address
+        expect(page.locator("#lock input")).to_be_checked(timeout=PATIENCE)
     page.wait_for_timeout(2000)
     return page
 
