@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test browser clean
+.PHONY: demo test browser lint-js clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py $(ARGS)
@@ -18,6 +18,14 @@ test: $(VENV)/.test
 # The browser tests, which must not skip.
 browser: $(VENV)/.test
 	VAR_STUDIO_BROWSER=1 $(BIN)/python -m pytest tests/browser
+
+# Style of the JavaScript and CSS. `make lint-js FIX=--write` mends what it can.
+lint-js:
+	@if command -v npm >/dev/null; then \
+		npm ci --silent --no-audit --no-fund && npx biome check --error-on-warnings $(FIX); \
+	else \
+		echo "There is no npm on the PATH, so the style of the JavaScript and CSS is not checked."; \
+	fi
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -10,7 +10,7 @@ from var_core.editing.canvas import FILLS
 from var_core.editing.edit import MOST_CONTEXT, MOST_HARMONISED, Settings
 from var_core.engine.sampling import Sampling
 
-from ..shared import controls
+from ..shared import controls, palette
 from ..shared import widgets as parts
 from ..shared.events import AT_ONCE
 from ..shared.examples import example_shelf
@@ -18,6 +18,8 @@ from ..shared.html import READY
 from ..shared.widgets import Actions, Drawing, Seeding
 from . import form as forms
 from .form import EXTEND, INPAINT, PIXELS, TASKS, UNITS
+
+MARKING = (palette.MARK, palette.MARK_ALPHA)
 
 
 class Choice(NamedTuple):
@@ -236,9 +238,7 @@ def right_column() -> tuple[Table, Sheet, Onward]:
         transforms=(),
         layers=False,
         format="png",
-        brush=gr.Brush(
-            default_size=40, colors=[("#ff2d78", 0.55)], default_color=("#ff2d78", 0.55), color_mode="fixed"
-        ),
+        brush=gr.Brush(default_size=40, colors=[MARKING], default_color=MARKING, color_mode="fixed"),
         eraser=gr.Eraser(default_size=40),
         canvas_size=(1, 1),  # no photo: no canvas
         height="min(640px, 62vh, 90vw)",

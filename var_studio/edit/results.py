@@ -18,8 +18,9 @@ from var_core.recipe import Recipe
 from ..shared import html
 from ..shared import run as runs
 from ..shared.handover import DrawnEdit, DrawnSquare
+from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
-from .workspace import TINT, PackedMask, Workspace, fresh_workspace, latest, past
+from .workspace import PackedMask, Workspace, fresh_workspace, latest, past
 
 MOST_DONE = 8  # edits whose results can be looked at again
 MOST_DONE_PIXELS = 50_000_000  # of what the page shows of them, together
@@ -150,7 +151,8 @@ def _masks(square: DrawnSquare) -> list[str]:
     seen, frames = np.asarray(html.shrunk(Image.fromarray(square.views[0]))), []
     for free in square.free:
         large = Image.fromarray(free).resize(seen.shape[1::-1], Image.Resampling.NEAREST)
-        tinted = np.where(np.asarray(large)[..., None], 0.45 * seen + 0.55 * np.array(TINT), 0.6 * seen + 0.4 * 255)
+        marked = (1 - MARK_ALPHA) * seen + MARK_ALPHA * np.array(MARK_RGB)
+        tinted = np.where(np.asarray(large)[..., None], marked, 0.6 * seen + 0.4 * 255)
         caption = f"{len(free)}×{len(free)}: {free.sum()} of {free.size}"  # noqa: RUF001
         frames.append(html.frame(Image.fromarray(tinted.astype(np.uint8)), caption))
     return frames

@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from ..shared import html
+from ..shared.palette import MARK_ALPHA, MARK_RGB
 
 MOST_PAST = 8  # photos to step back to, and masks
 MOST_PAST_PIXELS = 50_000_000  # of those photos together
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
-TINT, VEIL = (255, 45, 120), 140  # colour of what is painted, and how dense
 STAMP_ERROR = 8  # levels by which a stamp may have changed on its way
 
 
@@ -112,7 +112,7 @@ def on_canvas(workspace: Workspace) -> dict:
     background.putpixel((0, 0), workspace.stamp)
     painted = _resized(workspace.mask, background.size)
     layer = np.zeros((*painted.shape, 4), np.uint8)
-    layer[painted] = (*TINT, VEIL)
+    layer[painted] = (*MARK_RGB, round(255 * MARK_ALPHA))
     return {"background": html.unique(background), "layers": [html.unique(Image.fromarray(layer))], "composite": None}
 
 

@@ -2,17 +2,18 @@
 
 import gradio as gr
 
+from ..shared import palette
 from ..shared.static import FOLDER
+from . import scripts
 
-STYLES = ("style.css", "explorer.css", "learn.css")
-SCRIPTS = ("maps.js", "panels.js", "explorer.js", "tour.js", "learn.js")
+STYLES = ("page.css", "controls.css", "create.css", "edit.css", "explorer.css", "explorer_panels.css", "learn.css")
 
 
 def dress() -> dict:
     """The arguments of `launch` that make the look. Nothing in them comes from the network."""
-    scripts = "".join(f"<script>{(FOLDER / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
-    styles = [FOLDER / name for name in STYLES]
-    return {"theme": theme(), "css_paths": styles, "head_paths": [FOLDER / "head.html"], "head": scripts}
+    colours = f":root {{ --mark: {palette.MARK}; }}"
+    styles = [FOLDER / "styles" / name for name in STYLES]
+    return {"theme": theme(), "css": colours, "css_paths": styles, "head": f"<script>{scripts.script()}</script>"}
 
 
 def theme() -> gr.themes.Base:

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inUnits, percent, round } from "../../../var_studio/static/scripts/shared/words.js";
+
+test("numbers have three digits, and very small ones none", () => {
+  assert.deepEqual([0, 1.23456, 123456, 0.01, 0.00049].map(round), ["0", "1.23", "123000", "0.01", "under 0.001"]);
+});
+
+test("a fraction is told in per cent, and a very small one is not told as nothing", () => {
+  assert.deepEqual([0, 0.0005, 0.5, 1].map(percent), ["0 %", "under 0.1 %", "50 %", "100 %"]);
+});
+
+test("values are told in the largest unit in which the largest has two digits", () => {
+  const units = [
+    ["KiB", 1024],
+    ["MiB", 1024 ** 2],
+  ];
+  assert.deepEqual(inUnits([1024, 9 * 1024 ** 2], units), { unit: "KiB", values: [1, 9216] });
+  assert.deepEqual(inUnits([0, 10 * 1024 ** 2], units), { unit: "MiB", values: [0, 10] });
+});
+
+test("small values are told in the smallest unit, and what is not known stays so", () => {
+  assert.deepEqual(inUnits([0.001, null], [["ms", 1e-3]]), { unit: "ms", values: [1, null] });
+});

@@ -1,0 +1,11 @@
+// The page's scripts, all in one: what each tab needs, and what Gradio calls by name.
+import "./page/shortcuts.js";
+import "./page/dropped_files.js";
+import "./edit/canvas.js";
+import "./edit/rectangle.js";
+import { explorer } from "./explore/explorer.js";
+import "./explore/hands.js";
+import "./explore/tour.js";
+import "./learn/pyramid.js";
+
+globalThis.explorer = explorer; // the Explore tab's widget connects it to the server

@@ -1,0 +1,8 @@
+// What Python and the page both know; `page/scripts.py` writes it in front of the scripts.
+const { varStudio } = globalThis;
+
+export const attentionUnit = varStudio.attentionUnit; // what 1 is in the attention that is sent
+export const gain = varStudio.gain; // of what a scale added
+export const grey = varStudio.grey; // where it added nothing
+export const leastProbability = varStudio.leastProbability; // the darkest colour of a map of probabilities
+export const mark = varStudio.mark; // the colour of what is chosen

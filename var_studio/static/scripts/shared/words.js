@@ -1,0 +1,18 @@
+// Numbers as people read them.
+
+// Three digits; below 0.001 no digits.
+export const round = (value) =>
+  value && Math.abs(value) < 0.001 ? "under 0.001" : Number(value.toPrecision(3)).toString();
+
+// A fraction in per cent.
+export const percent = (fraction) => `${fraction > 0 && fraction < 0.001 ? "under 0.1" : round(100 * fraction)} %`;
+
+export const sizeOf = (side) => `${side} × ${side}`;
+
+// Values in the largest of the units [name, size] in which the largest value still has two digits before the point;
+// `values` may hold null.
+export const inUnits = (values, units) => {
+  const most = Math.max(...values);
+  const [unit, size] = units.findLast(([, one]) => most >= 10 * one) ?? units[0];
+  return { unit, values: values.map((value) => value && value / size) };
+};
