@@ -21,8 +21,12 @@ from var_core.recipe import Recipe
 from var_core.schedule import Schedule
 from var_studio.create import tab as create
 from var_studio.create.tab import Handlers
-from var_studio.shared import controls, html, served_files
+from var_studio.edit import layout as edit_layout
+from var_studio.explore import layout as explore_layout
+from var_studio.learn import tab as learn
+from var_studio.shared import controls, html, models_menu, served_files
 from var_studio.shared import run as runs
+from var_studio.shared.html import READY
 from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
 
@@ -265,7 +269,7 @@ def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
     assert Path(again.files[0]).read_bytes() == Path(run.files[2]).read_bytes()
 
 
-def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.RunStage]:
+def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.StageUpdate]:
     """All stages of a run that is stopped while it shows its n-th scale."""
     stop_flag, stages = StopFlag(), []
     for stage in handlers.watch(asked(request), stop_flag):
@@ -352,7 +356,7 @@ def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):
     stop_flag = StopFlag()
     stop_flag.set()
     (stage,) = handlers.watch(asked(read()), stop_flag)
-    assert stage == (gr.skip(), create.READY, *[gr.skip()] * 8)
+    assert stage == create.StageUpdate(bar=READY)
 
 
 def test_a_dropped_picture_restores_every_control(handlers: Handlers):
@@ -402,3 +406,19 @@ def test_the_sliders_reach_as_far_as_the_core_allows(page: gr.Blocks):
 
 def test_every_sampling_setting_has_a_control():
     assert {field.name for field in dataclasses.fields(Sampling)} <= set(controls.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("widgets", "update"),
+    [
+        (create.RunStage, create.StageUpdate),
+        (edit_layout.Sheet, edit_layout.SheetUpdate),
+        (explore_layout.View, explore_layout.ViewUpdate),
+        (learn.Live, learn.LiveUpdate),
+        (learn.Track, learn.TrackUpdate),
+        (models_menu.Menu, models_menu.MenuUpdate),
+    ],
+)
+def test_an_update_has_a_value_for_each_widget_and_changes_none_that_it_does_not_name(widgets: type, update: type):
+    assert update._fields == widgets._fields
+    assert update() == (gr.skip(),) * len(widgets._fields)

@@ -1,6 +1,6 @@
 """The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline, Request
@@ -17,7 +18,7 @@ from var_core.recipe import Recipe
 from ..shared import controls, html
 from ..shared import run as runs
 from ..shared import widgets as parts
-from ..shared.events import AT_ONCE, ON_MODEL, Renewal, buttons, halt, in_words, unchanged
+from ..shared.events import AT_ONCE, ON_MODEL, SKIP, Renewal, Trigger, Unchanged, buttons, halt, in_words
 from ..shared.handover import CreateHandover
 from ..shared.html import READY
 from ..shared.models import Models
@@ -33,7 +34,7 @@ class RequestControls(NamedTuple):
     """The widgets whose values make a request, in the order of `controls.NAMES`."""
 
     class_name: gr.Dropdown
-    count: gr.Slider
+    count: gr.Slider  # type: ignore[assignment]  # as values it is no tuple of things to be counted
     seed: gr.Textbox
     guidance: gr.Slider
     ramp: gr.Slider
@@ -56,21 +57,35 @@ class Helpers(NamedTuple):
 
 
 class RunStage(NamedTuple):
-    """The widgets that show a run, then the run itself and the place of the picture chosen in it.
-
-    As values, in this order, it is also what a handler returns to change them.
-    """
+    """The widgets that show a run, then the run itself and the place of the picture chosen in it."""
 
     gallery: gr.Gallery
     bar: gr.HTML
     strip: gr.HTML
     after: gr.Row
     download: gr.DownloadButton
+    run: gr.State
+    chosen: gr.State
+
+
+class StageUpdate(NamedTuple):
+    """New values for the widgets of `RunStage`, in its order."""
+
+    gallery: gr.Gallery | Unchanged = SKIP
+    bar: str | Unchanged = SKIP
+    strip: str | Unchanged = SKIP
+    after: gr.Row | Unchanged = SKIP
+    download: str | Unchanged = SKIP
+    run: Run | Unchanged = SKIP
+    chosen: int | Unchanged = SKIP
+
+
+class Onward(NamedTuple):
+    """What can be done with the chosen picture."""
+
     again: gr.Button
     send: gr.Button
     explore: gr.Button
-    run: gr.State
-    chosen: gr.State
 
 
 class Asked(NamedTuple):
@@ -91,7 +106,7 @@ class Handlers:
     def pipe(self) -> Pipeline:
         return self.models.pipe
 
-    def prepare(self, lock: bool, *values: object) -> tuple:
+    def prepare(self, lock: bool, *values: object) -> tuple[object, ...]:
         """Before a run: its request and its stop flag, the class and seed it takes, the buttons of a run under way."""
         class_name, count, seed, *rest = values
         pipe = self.pipe
@@ -101,10 +116,10 @@ class Handlers:
         asked, bar = Asked(request, pipe.digest), html.bar("Waiting for the model …")
         return asked, StopFlag(), name, seed_used, bar, *buttons(running=True)
 
-    def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[RunStage]:
+    def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[StageUpdate]:
         """Make a request's pictures; the stage after each scale, and at the end. The flag ends it within a scale."""
         if stop_flag.is_set():  # while it waited for its turn
-            yield unchanged(RunStage)._replace(bar=READY)
+            yield StageUpdate(bar=READY)
             return
         with in_words():
             self.models.require(asked.digest)
@@ -114,25 +129,25 @@ class Handlers:
                 break
         yield self._over(run)
 
-    def choose(self, run: Run, event: gr.SelectData) -> tuple:
+    def choose(self, run: Run, event: gr.SelectData) -> tuple[object, ...]:
         """Another picture of the run: its strip, its file, its place. While a run is under way there is none yet.
 
         Another model that has been loaded since cannot say what its scales look like.
         """
         if run is None or event.index >= len(run.files):
-            return (gr.skip(),) * 3
+            return (SKIP,) * 3
         if run.digest != self.pipe.digest:
             return "", run.files[event.index], event.index
         with in_words():
             return runs.strip(self.pipe, run, event.index), run.files[event.index], event.index
 
-    def repeat(self, run: Run, chosen: int) -> tuple:
+    def repeat(self, run: Run, chosen: int) -> tuple[object, ...]:
         """The settings that make the chosen picture again, with the seed locked."""
         with in_words():
             self.models.require(run.digest)
         return *controls.show(self.pipe.spec, runs.alone(run, chosen)), True
 
-    def restore(self, path: str) -> tuple:
+    def restore(self, path: str) -> tuple[object, ...]:
         """The settings in the recipe of a picture, with the seed locked."""
         with in_words():
             recipe = Recipe.read(Path(path))
@@ -140,11 +155,11 @@ class Handlers:
         gr.Info(f"Restored: {escape(values[0])}, seed {values[2]}. Run makes the same picture again.")
         return *values, True, None
 
-    def visit(self, visitor: gr.Request) -> tuple:
+    def visit(self, visitor: gr.Request) -> tuple[object, ...]:
         """The settings that the page's address asks for."""
         query = dict(visitor.query_params)
         if query.keys().isdisjoint(controls.NAMES):  # a plain visit: do not undo what is being typed already
-            return (*unchanged(RequestControls), gr.skip())
+            return (SKIP,) * (len(RequestControls._fields) + 1)
         with in_words():
             request = controls.from_link(self.pipe.spec, query)
         return *controls.show(self.pipe.spec, request), "seed" in query
@@ -159,26 +174,24 @@ class Handlers:
         """Any class of the group that is chosen in one widget or the other."""
         return controls.random_class(self.pipe.spec, next(filter(None, groups), None))
 
-    def renew(self) -> tuple:
+    def renew(self) -> tuple[object, ...]:
         """Class, groups and knobs for the model that is loaded."""
         spec, (name, *_) = self.pipe.spec, controls.defaults(self.pipe.spec)
         pills, rest = _grouping(spec)
         chosen = gr.Dropdown(controls.choices(spec, None), value=name)
         return chosen, pills, rest, *controls.shown_drawing(self.models.looks)
 
-    def _growing(self, run: Run) -> RunStage:
+    def _growing(self, run: Run) -> StageUpdate:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
-        return RunStage(shown, runs.progress(run), "", gr.Row(visible=False), *(gr.skip(),) * 5, 0)
+        return StageUpdate(shown, bar=runs.progress(run), strip="", after=gr.Row(visible=False), chosen=0)
 
-    def _over(self, run: Run) -> RunStage:
+    def _over(self, run: Run) -> StageUpdate:
         """The stage of a run that has ended, by itself or by Stop."""
         done = runs.finish(self.pipe, run, fresh_folder(self.cache))
         shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
-        strip = runs.strip(self.pipe, done, 0)
-        return RunStage(
-            shown, runs.summary(done), strip, gr.Row(visible=True), done.files[0], *(gr.skip(),) * 3, done, 0
-        )
+        bar, strip = runs.summary(done), runs.strip(self.pipe, done, 0)
+        return StageUpdate(shown, bar, strip, gr.Row(visible=True), done.files[0], run=done, chosen=0)
 
 
 def tab(models: Models) -> CreateHandover:
@@ -187,16 +200,16 @@ def tab(models: Models) -> CreateHandover:
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
             settings, helpers, actions = _settings(models.pipe.spec, lambda: models.looks)
         with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
-            stage = _stage()
+            stage, onward = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     handlers = Handlers(models, stage.gallery.GRADIO_CACHE)
     _wire_settings(handlers, settings, helpers)
-    _wire_runs(handlers, settings, helpers, actions, stage)
+    _wire_runs(handlers, settings, helpers, actions, stage, onward.again)
     renewed = [settings.class_name, helpers.group, helpers.groups, *settings[-len(controls.DRAWING) :]]
     visit = partial(_visit, handlers, [*settings, helpers.lock])
     return CreateHandover(
-        send=stage.send,
-        explore=stage.explore,
+        send=onward.send,
+        explore=onward.explore,
         run=stage.run,
         chosen=stage.chosen,
         controls=[*settings, helpers.lock],
@@ -236,7 +249,7 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Drop
     return group, groups, class_name, surprise
 
 
-def _stage() -> RunStage:
+def _stage() -> tuple[RunStage, Onward]:
     """The right column."""
     bar = gr.HTML(READY, elem_id="bar")
     gallery = gr.Gallery(
@@ -255,7 +268,8 @@ def _stage() -> RunStage:
         send = gr.Button("Edit this", size="sm", elem_id="send")
         explore = gr.Button("Look inside", size="sm", elem_id="look_inside")
     strip = gr.HTML(elem_id="strip")
-    return RunStage(gallery, bar, strip, after, download, again, send, explore, gr.State(), gr.State(0))
+    stage = RunStage(gallery, bar, strip, after, download, gr.State(), gr.State(0))
+    return stage, Onward(again, send, explore)
 
 
 def _wire_settings(handlers: Handlers, settings: RequestControls, helpers: Helpers) -> None:
@@ -267,25 +281,25 @@ def _wire_settings(handlers: Handlers, settings: RequestControls, helpers: Helpe
 
 
 def _wire_runs(
-    handlers: Handlers, settings: RequestControls, helpers: Helpers, actions: Actions, stage: RunStage
+    handlers: Handlers, settings: RequestControls, helpers: Helpers, actions: Actions, stage: RunStage, again: gr.Button
 ) -> None:
     asked, stop_flag = gr.State(), gr.State()
 
-    def begin(trigger: Callable) -> None:
+    def begin(trigger: Trigger) -> None:
         shown = [settings.class_name, settings.seed, stage.bar, *actions]
         ready = trigger(handlers.prepare, [helpers.lock, *settings], [asked, stop_flag, *shown], **AT_ONCE)
         running = ready.success(handlers.watch, [asked, stop_flag], list(stage), **ON_MODEL)
         running.failure(lambda: READY, None, stage.bar, **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
-    again = stage.again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
+    repeated = again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
     begin(actions.run.click)
-    begin(again.success)
+    begin(repeated.success)
     actions.stop.click(halt, stop_flag, stage.bar, **AT_ONCE)
     stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
 
 
-def _visit(handlers: Handlers, locked: list, trigger: Callable) -> None:
+def _visit(handlers: Handlers, locked: Sequence[Component], trigger: Trigger) -> None:
     """When a page is opened its settings are those of its address."""
     trigger(handlers.visit, None, locked, **AT_ONCE)
 

@@ -12,12 +12,13 @@ from var_core.engine.sampling import Sampling
 
 from ..shared import controls, palette
 from ..shared import widgets as parts
-from ..shared.events import AT_ONCE
+from ..shared.events import AT_ONCE, SKIP, Unchanged
 from ..shared.examples import example_shelf
 from ..shared.html import READY
 from ..shared.widgets import Actions, Drawing, Seeding
 from . import form as forms
 from .form import EXTEND, INPAINT, PIXELS, TASKS, UNITS
+from .results import EditResult
 
 MARKING = (palette.MARK, palette.MARK_ALPHA)
 
@@ -70,10 +71,7 @@ class Masking(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """The widgets that show an edit's results, then the edit itself and the result chosen; and all edits so far.
-
-    As values, in this order, it is also what a handler returns to change them.
-    """
+    """The widgets that show an edit's results, then the edit itself and the result chosen; and all edits so far."""
 
     bar: gr.HTML
     gallery: gr.Gallery
@@ -87,6 +85,23 @@ class Sheet(NamedTuple):
     chosen: gr.State
     earlier: gr.Gallery
     results: gr.State
+
+
+class SheetUpdate(NamedTuple):
+    """New values for the widgets of `Sheet`, in its order."""
+
+    bar: str | Unchanged = SKIP
+    gallery: gr.Gallery | Unchanged = SKIP
+    after: gr.Row | Unchanged = SKIP
+    download: str | Unchanged = SKIP
+    mask: str | Unchanged = SKIP
+    bundle: str | Unchanged = SKIP
+    compare: gr.ImageSlider | Unchanged = SKIP
+    inside: str | Unchanged = SKIP
+    result: EditResult | Unchanged = SKIP
+    chosen: int | Unchanged = SKIP
+    earlier: gr.Gallery | Unchanged = SKIP
+    results: tuple[EditResult, ...] | Unchanged = SKIP
 
 
 class Table(NamedTuple):

@@ -1,6 +1,5 @@
 """The photo on the Edit tab, and the mask on it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import numpy as np
 from var_core.images import open_mask, open_photo
 
 from ..shared import run as runs
-from ..shared.events import in_words
+from ..shared.events import SKIP, in_words
 from ..shared.examples import examples, mask_file
 from ..shared.served_files import fresh_folder
 from . import mask_tools
 from . import results as outcomes
 from . import workspace as workspaces
 from .results import EditResult
-from .workspace import Workspace
+from .workspace import Canvas, Workspace
 
 
 @dataclass(frozen=True)
@@ -29,47 +28,47 @@ class PhotoHandlers:
 
     cache: str  # where Gradio serves files from
 
-    def open_file(self, path: str, old: Workspace | None, canvas: Mapping | None) -> tuple:
+    def open_file(self, path: str, old: Workspace | None, canvas: Canvas | None) -> tuple[object, ...]:
         """A photo from a file, onto the canvas."""
         with in_words():
             photo = open_photo(path)
         return self.shown(workspaces.fresh_workspace(Path(path).stem, photo, None, workspaces.past(old, canvas)))
 
-    def shown(self, now: Workspace) -> tuple:
+    def shown(self, now: Workspace) -> tuple[object, ...]:
         """The values of the `Table` for a workspace, and that of the box, which belonged to another photo."""
         return workspaces.on_canvas(now), now, gr.Gallery(workspaces.thumbnails(now), visible=bool(now.past)), ""
 
-    def example(self, old: Workspace | None, canvas: Mapping | None, event: gr.SelectData) -> tuple:
+    def example(self, old: Workspace | None, canvas: Canvas | None, event: gr.SelectData) -> tuple[object, ...]:
         """An example with its mask."""
         photo = examples()[event.index]
         pixels = open_photo(photo)
         mask, _ = open_mask(mask_file(photo), pixels.shape[1::-1])
         return self.shown(workspaces.fresh_workspace(photo.stem, pixels, mask, workspaces.past(old, canvas)))
 
-    def change_mask(self, act: str, now: Workspace | None, canvas: Mapping | None, pixels: object) -> tuple:
+    def change_mask(self, act: str, now: Workspace | None, canvas: Canvas | None, pixels: object) -> tuple[object, ...]:
         """Invert, clear, grow or shrink what is painted."""
         with in_words():
             here = needed(now)
             return self._masked(here, canvas, mask_tools.changed_mask(workspaces.painted_on(here, canvas), act, pixels))
 
-    def _masked(self, now: Workspace, canvas: Mapping | None, mask: np.ndarray) -> tuple:
+    def _masked(self, now: Workspace, canvas: Canvas | None, mask: np.ndarray) -> tuple[object, ...]:
         """The canvas and the workspace with another mask."""
         after = workspaces.with_mask(now, canvas, mask)
         return workspaces.on_canvas(after), after
 
-    def undo_mask(self, now: Workspace | None, canvas: Mapping | None) -> tuple:
+    def undo_mask(self, now: Workspace | None, canvas: Canvas | None) -> tuple[object, ...]:
         """The mask before the strokes since the last change, or before that change."""
         with in_words():
             before = workspaces.undo(needed(now), canvas)
         return workspaces.on_canvas(before), before
 
-    def redo_mask(self, now: Workspace | None, canvas: Mapping | None) -> tuple:
+    def redo_mask(self, now: Workspace | None, canvas: Canvas | None) -> tuple[object, ...]:
         """The mask that was taken back last."""
         with in_words():
             after = workspaces.redo(needed(now), canvas)
         return workspaces.on_canvas(after), after
 
-    def add_rectangle(self, now: Workspace | None, canvas: Mapping | None, text: str) -> tuple:
+    def add_rectangle(self, now: Workspace | None, canvas: Canvas | None, text: str) -> tuple[object, ...]:
         """Paint the rectangle that four numbers name."""
         with in_words():
             here = needed(now)
@@ -81,7 +80,7 @@ class PhotoHandlers:
         with in_words():
             return mask_tools.shown_box(mask_tools.square_around(needed(now), mask_tools.corners_of(text or "")))
 
-    def load_mask(self, now: Workspace | None, canvas: Mapping | None, path: str) -> tuple:
+    def load_mask(self, now: Workspace | None, canvas: Canvas | None, path: str) -> tuple[object, ...]:
         """A mask from a file."""
         with in_words():
             here = needed(now)
@@ -90,25 +89,27 @@ class PhotoHandlers:
             gr.Info(f"The mask has {found[0]} x {found[1]} pixels, the photo {here.size[0]} x {here.size[1]}: resized.")
         return self._masked(here, canvas, mask)
 
-    def save_mask(self, now: Workspace | None, canvas: Mapping | None) -> str:
+    def save_mask(self, now: Workspace | None, canvas: Canvas | None) -> str:
         """The mask as a file."""
         with in_words():
             here = needed(now)
             return outcomes.write_mask(here.name, workspaces.painted_on(here, canvas), fresh_folder(self.cache))
 
-    def take(self, now: Workspace, canvas: Mapping | None, result: EditResult, place: int) -> tuple:
+    def take(self, now: Workspace, canvas: Canvas | None, result: EditResult, place: int) -> tuple[object, ...]:
         """Go on from a result: it becomes the photo."""
         with in_words():
             return self.shown(outcomes.used_as_input(now, canvas, result, place))
 
-    def step_back(self, now: Workspace, canvas: Mapping | None, event: gr.SelectData) -> tuple:
+    def step_back(self, now: Workspace, canvas: Canvas | None, event: gr.SelectData) -> tuple[object, ...]:
         """An earlier photo, with the mask that it had."""
         return self.shown(workspaces.stepped_back(now, canvas, event.index))
 
-    def receive(self, run: runs.Run | None, chosen: int, old: Workspace | None, canvas: Mapping | None) -> tuple:
+    def receive(
+        self, run: runs.Run | None, chosen: int, old: Workspace | None, canvas: Canvas | None
+    ) -> tuple[object, ...]:
         """A picture from the Create tab, and the way here."""
         if run is None:
-            return (gr.skip(),) * 5
+            return (SKIP,) * 5
         file = Path(run.files[chosen])
         with in_words():
             photo = open_photo(file)

@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..shared import run as runs
 from ..shared.handover import DrawnEdit, DrawnSquare
 from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
-from .workspace import PackedMask, Workspace, fresh_workspace, latest, past
+from .workspace import Canvas, PackedMask, Workspace, fresh_workspace, latest, past
 
 MOST_DONE = 8  # edits whose results can be looked at again
 MOST_DONE_PIXELS = 50_000_000  # of what the page shows of them, together
@@ -166,7 +166,7 @@ def _figures(title: str, words: str, frames: Sequence[str]) -> str:
     )
 
 
-def used_as_input(workspace: Workspace, canvas: Mapping | None, result: EditResult, place: int) -> Workspace:
+def used_as_input(workspace: Workspace, canvas: Canvas | None, result: EditResult, place: int) -> Workspace:
     """The workspace with a result on it as the photo, and the mask it was made with, unless it was extended."""
     mask = None if any(result.extend) else result.painted.unpack()
     return fresh_workspace(result.name, open_photo(result.files[place]), mask, past(workspace, canvas))

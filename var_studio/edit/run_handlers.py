@@ -1,7 +1,7 @@
 """The form of the Edit tab, the edits that it asks for, and their results."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,7 +17,7 @@ from var_core.recipe import Recipe
 
 from ..shared import controls, html
 from ..shared import run as runs
-from ..shared.events import buttons, in_words, unchanged
+from ..shared.events import buttons, in_words
 from ..shared.handover import DrawnSquare
 from ..shared.html import READY
 from ..shared.models import Models
@@ -28,9 +28,9 @@ from . import layout, mask_tools
 from . import results as outcomes
 from . import workspace as workspaces
 from .form import CHANGE, EXTEND, INPAINT, PIXELS, EditForm
-from .layout import Choice, How, Sheet
+from .layout import Choice, How, SheetUpdate
 from .results import EditJob, EditResult
-from .workspace import Workspace
+from .workspace import Canvas, Workspace
 
 NONE = -1  # no result is chosen: an edit is under way
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their number; else 4
@@ -57,7 +57,7 @@ class RunHandlers:
         except ValueError as error:
             return f"<p>{escape(str(error))}</p>"
 
-    def ready(self, now: Workspace | None, canvas: Mapping | None, lock: bool, *values: object) -> tuple:
+    def ready(self, now: Workspace | None, canvas: Canvas | None, lock: bool, *values: object) -> tuple[object, ...]:
         """Before a run: the edit and its stop flag, the seed it takes, the buttons of a run under way."""
         parts_of = (len(Choice._fields), len(How._fields), len(Drawing._fields))
         choice, how, drawing, (count, seed) = _split(values, *parts_of)
@@ -84,7 +84,7 @@ class RunHandlers:
 
     def watch(
         self, job: EditJob, stop_flag: StopFlag, last: EditResult | None, results: tuple[EditResult, ...]
-    ) -> Iterator[Sheet]:
+    ) -> Iterator[SheetUpdate]:
         """Do an edit; the sheet after each scale, and at the end. The stop flag ends it within a scale.
 
         Then the results of the `last` one come back, as they do after an error.
@@ -100,13 +100,13 @@ class RunHandlers:
                     squares_done, photos = [*squares_done, DrawnSquare.from_stage(stage)], stage.photos
                 bar = outcomes.progress(stage, time.perf_counter() - started)
                 yield self._growing(bar, outcomes.live(stage, self._drawn(stage)))
-            yield unchanged(Sheet)._replace(bar=html.bar("Writing the results …", 1.0))
+            yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
             result = outcomes.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
         yield self.over(result, outcomes.finished(results, result))
 
-    def _growing(self, bar: str, pictures: Sequence) -> Sheet:
+    def _growing(self, bar: str, pictures: Sequence) -> SheetUpdate:
         """The sheet of an edit under way."""
-        return unchanged(Sheet)._replace(
+        return SheetUpdate(
             bar=bar,
             gallery=gr.Gallery(pictures, columns=columns(len(pictures)), selected_index=None),
             after=gr.Row(visible=False),
@@ -124,55 +124,59 @@ class RunHandlers:
             return self.pipe.pixels(f_hat)
         return np.stack([np.asarray(picture) for picture in self.pipe.preview(f_hat)])
 
-    def over(self, result: EditResult | None, results: tuple[EditResult, ...]) -> Sheet:
+    def over(self, result: EditResult | None, results: tuple[EditResult, ...]) -> SheetUpdate:
         """The sheet that shows a finished edit; None: nothing is shown."""
         if result is None:
-            return unchanged(Sheet)._replace(bar=READY, gallery=gr.Gallery([]))
+            return SheetUpdate(bar=READY, gallery=gr.Gallery([]))
         pairs = zip(result.shown, result.requests, strict=True)
         shown = [(html.unique(picture), f"seed {request.seeds[0]}") for picture, request in pairs]
         gallery = gr.Gallery(shown, columns=columns(len(shown)), selected_index=None)
         small = outcomes.earlier(results)
         before = gr.Gallery(small, visible=bool(small))
-        return Sheet(
-            outcomes.summary(result),
-            gallery,
-            gr.Row(visible=True),
-            *self._chosen(result, 0),
-            result,
-            0,
-            before,
-            results,
+        return self._chosen(result, 0)._replace(
+            bar=outcomes.summary(result),
+            gallery=gallery,
+            after=gr.Row(visible=True),
+            result=result,
+            earlier=before,
+            results=results,
         )
 
-    def _chosen(self, result: EditResult, place: int) -> tuple:
-        """What belongs to one result: its file, the mask's, that of all, the slider, what is inside."""
-        compare = gr.ImageSlider((html.unique(result.before), html.unique(result.shown[place])), visible=True)
-        return result.files[place], result.mask_file, result.bundle, compare, outcomes.inside(result, place)
+    def _chosen(self, result: EditResult, place: int) -> SheetUpdate:
+        """Show what belongs to one result."""
+        return SheetUpdate(
+            download=result.files[place],
+            mask=result.mask_file,
+            bundle=result.bundle,
+            compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[place])), visible=True),
+            inside=outcomes.inside(result, place),
+            chosen=place,
+        )
 
-    def choose(self, result: EditResult | None, chosen: int, event: gr.SelectData) -> tuple:
-        """Another result: what belongs to it, and its place. While an edit is under way there is none."""
+    def choose(self, result: EditResult | None, chosen: int, event: gr.SelectData) -> SheetUpdate:
+        """Show another result. While an edit is under way there is none."""
         if result is None or chosen == NONE or event.index >= len(result.files):
-            return (gr.skip(),) * 6
-        return *self._chosen(result, event.index), event.index
+            return SheetUpdate()
+        return self._chosen(result, event.index)
 
-    def again(self, results: tuple[EditResult, ...], event: gr.SelectData) -> Sheet:
+    def again(self, results: tuple[EditResult, ...], event: gr.SelectData) -> SheetUpdate:
         """The results of an earlier edit."""
         return self.over(results[event.index], results)
 
-    def send_back(self, result: EditResult, place: int) -> tuple:
+    def send_back(self, result: EditResult, place: int) -> tuple[object, ...]:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
         with in_words():
             self.models.require(result.digest)
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[place]), True
 
-    def renew(self) -> tuple:
+    def renew(self) -> tuple[object, ...]:
         """Class, scales and knobs for the model that is loaded."""
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides) + 1)
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
         return choices, scales, *controls.shown_drawing(self.models.looks)
 
-    def restore(self, path: str) -> tuple:
+    def restore(self, path: str) -> tuple[object, ...]:
         """The settings in the recipe of an edited photo."""
         with in_words():
             recipe = Recipe.read(Path(path))
@@ -205,7 +209,7 @@ def read_settings(*values: object) -> Settings:
     )
 
 
-def shown_settings(settings: Settings) -> tuple:
+def shown_settings(settings: Settings) -> tuple[object, ...]:
     """The inverse of `read_settings`."""
     s = settings
     seam = (s.match, s.detail, s.grow, s.feather)

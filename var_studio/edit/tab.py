@@ -1,12 +1,11 @@
 """The Edit tab: paint over a photo, and have that part repainted, drawn onward, or turned into something else."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
-from ..shared.events import AT_ONCE, ON_MODEL, Renewal, buttons, halt
+from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger, buttons, halt
 from ..shared.handover import CreateHandover, EditHandover
 from ..shared.models import Models
 from . import form as forms
@@ -50,8 +49,7 @@ def _wire_photo(
     given.shelf.select(photos.example, here, laid, **AT_ONCE)
     take.click(photos.take, [*here, sheet.result, sheet.chosen], laid, **AT_ONCE)
     table.past.select(photos.step_back, here, laid, **AT_ONCE)
-    chosen = [sheet.download, sheet.mask, sheet.bundle, sheet.compare, sheet.inside, sheet.chosen]
-    sheet.gallery.select(runs.choose, [sheet.result, sheet.chosen], chosen, **AT_ONCE)
+    sheet.gallery.select(runs.choose, [sheet.result, sheet.chosen], list(sheet), **AT_ONCE)
     sheet.earlier.select(runs.again, sheet.results, list(sheet), **AT_ONCE)
 
 
@@ -82,7 +80,7 @@ def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -
     settings = [*given.choice, *given.how, *given.drawing, seeding.count, seeding.seed]
     asked, results = [table.workspace, table.canvas, seeding.lock, *settings], [sheet.result, sheet.results]
 
-    def begin(trigger: Callable) -> None:
+    def begin(trigger: Trigger) -> None:
         prepared = trigger(runs.ready, asked, [job, stop_flag, seeding.seed, sheet.bar, *actions], **AT_ONCE)
         running = prepared.success(runs.watch, [job, stop_flag, *results], list(sheet), **ON_MODEL)
         running.failure(runs.over, results, list(sheet), **AT_ONCE)

@@ -2,9 +2,9 @@
 
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,25 @@ MOST_PAST = 8  # photos to step back to, and masks
 MOST_PAST_PIXELS = 50_000_000  # of those photos together
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
 STAMP_ERROR = 8  # levels by which a stamp may have changed on its way
+
+
+Kept = TypeVar("Kept")
+
+
+class Canvas(TypedDict, total=False):
+    """What the image editor sends: uint8 (h, w, 4) each."""
+
+    background: np.ndarray | None
+    layers: list[np.ndarray]
+    composite: np.ndarray | None
+
+
+class ShownCanvas(TypedDict):
+    """What the image editor is given to show."""
+
+    background: Image.Image
+    layers: list[Image.Image]
+    composite: None
 
 
 class PackedMask(NamedTuple):
@@ -34,6 +53,14 @@ class PackedMask(NamedTuple):
         return np.unpackbits(self.bits, count=math.prod(self.shape)).reshape(self.shape).astype(bool)
 
 
+class PastPhoto(NamedTuple):
+    """A photo that lay on the workspace before, with its mask."""
+
+    name: str
+    photo: np.ndarray
+    mask: PackedMask
+
+
 @dataclass(frozen=True, eq=False)
 class Workspace:
     """A photo uint8 (H, W, 3) under its file's name, the mask last laid on it, and what was here before.
@@ -48,7 +75,7 @@ class Workspace:
     mask: np.ndarray  # bool (H, W)
     masks: tuple[PackedMask, ...] = ()  # earlier ones of this photo, oldest first
     undone: tuple[PackedMask, ...] = ()  # those taken back, the last one taken back last
-    past: tuple[tuple[str, np.ndarray, PackedMask], ...] = ()  # earlier photos: name, photo, mask; oldest first
+    past: tuple[PastPhoto, ...] = ()  # oldest first
     stamp: tuple[int, ...] = field(default_factory=lambda: tuple(secrets.token_bytes(3)))
 
     @property
@@ -57,25 +84,27 @@ class Workspace:
         return self.photo.shape[1], self.photo.shape[0]
 
 
-def fresh_workspace(name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tuple = ()) -> Workspace:
+def fresh_workspace(
+    name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tuple[PastPhoto, ...] = ()
+) -> Workspace:
     """A workspace with a photo; None: nothing is painted."""
     past = past[-MOST_PAST:]
-    kept = latest(past, [math.prod(packed.shape) for *_, packed in past], MOST_PAST_PIXELS)
+    kept = latest(past, [math.prod(photo.mask.shape) for photo in past], MOST_PAST_PIXELS)
     return Workspace(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, past=kept)
 
 
-def latest(kept: tuple, pixels: Sequence[int], most: int) -> tuple:
+def latest(kept: tuple[Kept, ...], pixels: Sequence[int], most: int) -> tuple[Kept, ...]:
     """The last ones, as many as have at most so many pixels together."""
     together = np.cumsum(pixels[::-1])
     return kept[len(kept) - int((together <= most).sum()) :]
 
 
-def with_mask(workspace: Workspace, canvas: Mapping | None, mask: np.ndarray) -> Workspace:
+def with_mask(workspace: Workspace, canvas: Canvas | None, mask: np.ndarray) -> Workspace:
     """The workspace with another mask; the one that is there, strokes and all, can be had again."""
     return _laid(workspace, mask, (*workspace.masks, PackedMask.pack(painted_on(workspace, canvas))), ())
 
 
-def undo(workspace: Workspace, canvas: Mapping | None) -> Workspace:
+def undo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
     """Return the workspace before the strokes on it, or else before the last change of its mask.
 
     ValueError if there is neither.
@@ -90,7 +119,7 @@ def undo(workspace: Workspace, canvas: Mapping | None) -> Workspace:
     )
 
 
-def redo(workspace: Workspace, canvas: Mapping | None) -> Workspace:
+def redo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
     """The workspace with the mask that was taken back last; ValueError if there is none."""
     seen = painted_on(workspace, canvas)
     if not workspace.undone or not np.array_equal(seen, workspace.mask):
@@ -100,12 +129,14 @@ def redo(workspace: Workspace, canvas: Mapping | None) -> Workspace:
     )
 
 
-def _laid(workspace: Workspace, mask: np.ndarray, masks: tuple, undone: tuple) -> Workspace:
+def _laid(
+    workspace: Workspace, mask: np.ndarray, masks: tuple[PackedMask, ...], undone: tuple[PackedMask, ...]
+) -> Workspace:
     """The workspace with a mask that the canvas is yet to show."""
     return Workspace(workspace.name, workspace.photo, mask, masks[-MOST_PAST:], undone[-MOST_PAST:], workspace.past)
 
 
-def on_canvas(workspace: Workspace) -> dict:
+def on_canvas(workspace: Workspace) -> ShownCanvas:
     """The value of the image editor that shows the photo with its mask, and in its corner the workspace's stamp."""
     background = Image.fromarray(workspace.photo)
     background.thumbnail((MOST_SHOWN, MOST_SHOWN), Image.Resampling.LANCZOS)
@@ -116,20 +147,20 @@ def on_canvas(workspace: Workspace) -> dict:
     return {"background": html.unique(background), "layers": [html.unique(Image.fromarray(layer))], "composite": None}
 
 
-def painted_on(workspace: Workspace, canvas: Mapping | None) -> np.ndarray:
+def painted_on(workspace: Workspace, canvas: Canvas | None) -> np.ndarray:
     """The mask, bool (H, W): that of the workspace, changed where the image editor's layers show other than it.
 
     A canvas that does not show this workspace yet changes nothing.
     """
-    layers = [layer[..., 3] > 0 for layer in (canvas or {}).get("layers") or ()]
-    if not layers or not _shows(canvas, workspace):
+    layers = [layer[..., 3] > 0 for layer in canvas.get("layers") or ()] if canvas else []
+    if canvas is None or not layers or not _shows(canvas, workspace):
         return workspace.mask
     seen = np.logical_or.reduce(layers)
     touched = seen != _resized(workspace.mask, seen.shape[::-1])
     return np.where(_resized(touched, workspace.size), _resized(seen, workspace.size), workspace.mask)
 
 
-def _shows(canvas: Mapping, workspace: Workspace) -> bool:
+def _shows(canvas: Canvas, workspace: Workspace) -> bool:
     """Whether what the image editor sent bears the workspace's stamp."""
     background = canvas.get("background")
     if background is None:
@@ -143,18 +174,18 @@ def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 0
 
 
-def stepped_back(workspace: Workspace, canvas: Mapping | None, place: int) -> Workspace:
+def stepped_back(workspace: Workspace, canvas: Canvas | None, place: int) -> Workspace:
     """The workspace with an earlier photo on it again, with its own mask; what lay on it joins the past."""
     name, photo, mask = workspace.past[place]
     everything = past(workspace, canvas)
     return fresh_workspace(name, photo, mask.unpack(), (*everything[:place], *everything[place + 1 :]))
 
 
-def past(workspace: Workspace | None, canvas: Mapping | None) -> tuple:
+def past(workspace: Workspace | None, canvas: Canvas | None) -> tuple[PastPhoto, ...]:
     """The past once another photo is laid on the workspace."""
     if workspace is None:
         return ()
-    return (*workspace.past, (workspace.name, workspace.photo, PackedMask.pack(painted_on(workspace, canvas))))
+    return (*workspace.past, PastPhoto(workspace.name, workspace.photo, PackedMask.pack(painted_on(workspace, canvas))))
 
 
 def thumbnails(workspace: Workspace | None) -> list[Image.Image]:

@@ -10,9 +10,11 @@ from var_core.engine.sampling import Sampling
 
 from ..shared import controls
 from ..shared import widgets as parts
-from ..shared.events import unchanged
+from ..shared.events import SKIP, Trigger, Unchanged
 from ..shared.widgets import Drawing
 from . import trace_files
+from .messages import PageMessage
+from .session import ExploreSession
 
 
 class Source(NamedTuple):
@@ -39,8 +41,9 @@ class Export(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a handler changes, in this order: the bar, what the page is told, the visitor's session, the controls."""
+    """What handlers change: which tab shows, the bar, what the page is told, the visitor's session, the controls."""
 
+    tabs: gr.Tabs
     bar: gr.HTML
     channel: gr.HTML
     session: gr.State
@@ -58,10 +61,31 @@ class View(NamedTuple):
     unguided_scales: gr.Slider
 
 
-SAME = unchanged(View)
+class ViewUpdate(NamedTuple):
+    """New values for the widgets of `View`, in its order."""
+
+    tabs: gr.Tabs | Unchanged = SKIP
+    bar: str | Unchanged = SKIP
+    channel: PageMessage | Unchanged = SKIP
+    session: ExploreSession | Unchanged = SKIP
+    run: gr.Button | Unchanged = SKIP
+    stop: gr.Button | Unchanged = SKIP
+    class_name: str | Unchanged = SKIP
+    seed: str | Unchanged = SKIP
+    guidance: float | Unchanged = SKIP
+    ramp: float | Unchanged = SKIP
+    temperature: float | Unchanged = SKIP
+    cooling: float | Unchanged = SKIP
+    top_k: int | Unchanged = SKIP
+    top_p: float | Unchanged = SKIP
+    smooth: bool | Unchanged = SKIP
+    unguided_scales: int | Unchanged = SKIP
 
 
-def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source, Drawing, Callable, Export]:
+SAME = ViewUpdate()
+
+
+def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source, Drawing, Trigger, Export]:
     """The left column, with the knobs at what `looks` best; third, what happens when they are reset."""
     name, *_ = controls.defaults(spec)
     with gr.Group(elem_id="explore_subject"):

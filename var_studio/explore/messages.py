@@ -4,6 +4,7 @@ import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -19,10 +20,18 @@ from .session import ExploreSession, is_live
 SHARES = 65535  # what 1 is in the attention that the page is sent
 SMALL = 192  # pixels along a side, at most, of pictures that the page shows small
 CELLS = 5  # of a fine map, around the chosen one, that the pictures of its alternatives show
+PageMessage = dict[str, object]
+
 _serial = itertools.count(1)
 
 
-def message_int(message: Mapping, name: str) -> int:
+class HasNumbers(Protocol):
+    """A tensor on the CPU."""
+
+    def numpy(self) -> np.ndarray: ...
+
+
+def message_int(message: Mapping[str, object], name: str) -> int:
     """A whole number that the page has sent; ValueError if it is something else."""
     value = message.get(name)
     if type(value) is not int:
@@ -30,7 +39,7 @@ def message_int(message: Mapping, name: str) -> int:
     return value
 
 
-def spot_of(trace: Trace, message: Mapping) -> Spot:
+def spot_of(trace: Trace, message: Mapping[str, object]) -> Spot:
     """The token that the page means; ValueError if it is not there."""
     spot = Spot(message_int(message, "scale"), message_int(message, "place"))
     spot.within(trace)
@@ -43,14 +52,14 @@ def whereabouts(trace: Trace, spot: Spot) -> str:
     return f"scale {spot.scale + 1}, row {spot.index // side + 1}, column {spot.index % side + 1}"
 
 
-def hello_message(pipe: Pipeline) -> dict:
+def hello_message(pipe: Pipeline) -> PageMessage:
     """What the page knows of the model that is loaded."""
     return {"kind": "hello", "classes": controls.classes(pipe.spec, None), "digest": pipe.digest}
 
 
-def trace_message(pipe: Pipeline, session: ExploreSession) -> dict:
+def trace_message(pipe: Pipeline, session: ExploreSession) -> PageMessage:
     """All that the page shows of the picture that is looked at; tensors as base64 of little-endian numbers."""
-    branch, trace = session.branch, session.trace
+    branch, trace = session.branch, session.seen
     about = trace.about
     numbers = {name: _packed(getattr(trace, name), "<i4") for name in ("tokens", "rank", "unguided", "likeliest")}
     reals = {name: _packed(getattr(trace, name), "<f4") for name in ("probability", "entropy", "divergence")}
@@ -91,9 +100,9 @@ class TokenQuestion:
     session: ExploreSession
     spot: Spot
 
-    def answer(self, atlas: Atlas | None, more: bool) -> dict:
+    def answer(self, atlas: Atlas | None, more: bool) -> PageMessage:
         """Where the token looks, and what else its code stands for; whether there is `more` to ask for: `options`."""
-        trace = self.session.trace
+        trace = self.session.seen
         code = int(trace.tokens[self.spot.within(trace)])
         known = atlas if atlas is not None and atlas.codebook == trace.about.codebook else None
         patches = known is not None and int(known.count[code]) > 0
@@ -105,31 +114,31 @@ class TokenQuestion:
             uses=int(known.uses[code]) if known is not None else None,
         )
 
-    def options(self, later: Later, pictures: Sequence[np.ndarray], more: bool) -> dict:
+    def options(self, later: Later, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
         """What would become of the picture, uint8 (S, S, 3), with each of the token's likeliest alternatives.
 
         As many as are known; `more` says whether others follow. `later` is what happens to later scales.
         """
-        side = self.session.trace.about.sides[self.spot.scale]
+        side = self.session.seen.about.sides[self.spot.scale]
         shown = [address(close_up(picture, side, self.spot.index)) for picture in pictures]
         return self._message("options", later=later, more=more, pictures=shown)
 
-    def _message(self, kind: str, **values: object) -> dict:
+    def _message(self, kind: str, **values: object) -> PageMessage:
         return _message(kind, node=self.session.current, scale=self.spot.scale, place=self.spot.index, **values)
 
 
-def mix_message(session: ExploreSession, name: str, pictures: Sequence[np.ndarray], more: bool) -> dict:
+def mix_message(session: ExploreSession, name: str, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
     """The pictures of a mix, uint8 (S, S, 3), one for each cut, as many as are known; whether `more` follow."""
     shown = [address(small(picture)) for picture in pictures]
     return _message("mix", node=session.current, name=name, more=more, pictures=shown)
 
 
-def locked_message(session: ExploreSession) -> dict:
+def locked_message(session: ExploreSession) -> PageMessage:
     """Which scales are locked."""
     return _message("locked", scales=sorted(session.locked))
 
 
-def idle_message() -> dict:
+def idle_message() -> PageMessage:
     """Nothing came of what was asked."""
     return _message("idle")
 
@@ -181,10 +190,10 @@ def _side_by_side(patches: np.ndarray) -> np.ndarray:
     return np.asarray(grid([Image.fromarray(patch) for patch in patches], len(patches)))
 
 
-def _message(kind: str, **values: object) -> dict:
+def _message(kind: str, **values: object) -> PageMessage:
     """Numbered, so that no two are equal: the page is told of changes only."""
     return {"kind": kind, "serial": next(_serial), **values}
 
 
-def _packed(tensor, kind: str) -> str:
+def _packed(tensor: HasNumbers, kind: str) -> str:
     return base64.b64encode(tensor.numpy().astype(kind).tobytes()).decode()

@@ -11,12 +11,12 @@ from var_core.inspection import trace as traces
 from var_core.inspection.trace import Trace
 
 from ..shared import controls, html
-from ..shared.events import halt, in_words
+from ..shared.events import SKIP, halt, in_words
 from ..shared.html import READY
 from ..shared.served_files import fresh_folder
 from ..shared.widgets import Drawing
 from . import messages, trace_files
-from .layout import SAME, View
+from .layout import SAME, ViewUpdate
 from .messages import TokenQuestion
 from .painter import SOON, Painter, _kept, _kind_of_origin, _run_and_stop
 from .session import ExploreSession, changeable_trace, is_live
@@ -25,23 +25,23 @@ from .session import ExploreSession, changeable_trace, is_live
 class PageActs(Painter):
     """What the page's own view, the knobs and the buttons that save do, as functions of their values."""
 
-    def turn(self, session: ExploreSession, *drawing: object) -> Iterator[View]:
+    def turn(self, session: ExploreSession, *drawing: object) -> Iterator[ViewUpdate]:
         """Draw the same again with other settings; only what changes is computed. The knobs stay as they are."""
         yield SAME
         if not session.branches:
             return
         with in_words():
             sampling = controls.read_drawing(*drawing)
-            if sampling == session.trace.about.sampling:
+            if sampling == session.seen.about.sampling:
                 return
             trace = changeable_trace(self.pipe, session)
             asked = traces.resampled(trace, sampling, session.pinned)
         for view in self._paint(
             session, asked, session.origin_of_turn(", ".join(sampling.words())), _kind_of_origin(trace, asked)
         ):
-            yield view._replace(**dict.fromkeys(Drawing._fields, gr.skip()))
+            yield view._replace(**dict.fromkeys(Drawing._fields, SKIP))
 
-    def act(self, session: ExploreSession, event: gr.EventData) -> Iterator[View]:
+    def act(self, session: ExploreSession, event: gr.EventData) -> Iterator[ViewUpdate]:
         """Whatever was done on the page's own view."""
         message = event._data if isinstance(event._data, Mapping) else {}
         acts = {
@@ -61,23 +61,23 @@ class PageActs(Painter):
                 raise ValueError("The page asked for something unknown: reload it.")
             yield from does(session, message)
 
-    def _lock(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _lock(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """A scale is locked from now on, or no longer."""
         scale = messages.message_int(message, "scale")
         after = replace(session, locked=session.locked ^ ({scale} & set(range(len(session.seen.schedule)))))
-        yield SAME._replace(session=after, channel=messages.locked_message(after))
+        yield ViewUpdate(session=after, channel=messages.locked_message(after))
 
-    def _goto(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _goto(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         yield self._show(session.at(message.get("node")), READY)
 
-    def _token(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _token(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """Where a token looks, and whether it can be asked what else could have been there."""
         trace = session.seen
         question = TokenQuestion(session, messages.spot_of(trace, message))
         more = is_live(self.pipe, trace) and not trace.about.sampling.smooth
-        yield SAME._replace(channel=question.answer(self.models.atlas, more))
+        yield ViewUpdate(channel=question.answer(self.models.atlas, more))
 
-    def _options(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _options(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """What would become of the picture with another token, one after another, until the page wants no more."""
         trace, later = changeable_trace(self.pipe, session), message.get("later")
         number = messages.message_int(message, "number")
@@ -88,16 +88,16 @@ class PageActs(Painter):
             if not session.questions.wanted(number):
                 break
             slow = slow or time.perf_counter() - began > SOON
-            bar = html.bar("what else it could have been", batch.share) if slow else gr.skip()
-            told = gr.skip()
+            bar = html.bar("what else it could have been", batch.share) if slow else SKIP
+            told = SKIP
             if len(batch.pictures) > known:
                 known = len(batch.pictures)
                 told = question.options(later, batch.pictures, known < len(values))
-            yield SAME._replace(bar=bar, channel=told)
+            yield ViewUpdate(bar=bar, channel=told)
         if known < len(values):
             yield self.failed()
         elif slow:
-            yield SAME._replace(bar=READY)
+            yield ViewUpdate(bar=READY)
 
     def hush(self, session: ExploreSession, event: gr.EventData) -> None:
         """The page wants no answer any more to a question, and to none before it."""
@@ -105,19 +105,19 @@ class PageActs(Painter):
         with in_words():
             session.questions.drop(messages.message_int(message, "number"))
 
-    def _swap(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _swap(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace = changeable_trace(self.pipe, session)
         spot, value = messages.spot_of(trace, message), messages.message_int(message, "value")
         asked = traces.swapped(trace, spot, value, message.get("later"), session.pinned)
         yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} set to {value}")
 
-    def _redraw(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _redraw(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace, seed = changeable_trace(self.pipe, session), int(controls.roll())
         spot = messages.spot_of(trace, message)
         asked = traces.redrawn_token(trace, spot, seed, message.get("later"), session.pinned)
         yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} drawn anew, seed {seed}")
 
-    def _reroll(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _reroll(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace, seed = changeable_trace(self.pipe, session), int(controls.roll())
         scale = messages.message_int(message, "scale")
         asked = traces.rerolled(trace, scale, seed, session.pinned)
@@ -125,7 +125,7 @@ class PageActs(Painter):
             raise ValueError("All tokens from there on are locked, or a photo's: unlock a scale to draw it anew.")
         yield from self._branch(session, asked, f"from scale {scale + 1}, seed {seed}")
 
-    def _mix(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _mix(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """The coarse scales of this picture with the fine ones of another, or of another class, at every cut."""
         trace = changeable_trace(self.pipe, session)
         if message.get("node") is not None:
@@ -144,10 +144,10 @@ class PageActs(Painter):
                 break
             words = html.bar(f"mixing with {name}", batch.share)
             told = messages.mix_message(after, name, batch.pictures, batch.share < 1)
-            yield SAME._replace(bar=words, session=after, channel=told, **_run_and_stop(True))
+            yield ViewUpdate(bar=words, session=after, channel=told, **_run_and_stop(True))
         yield self.failed()
 
-    def _take(self, session: ExploreSession, message: Mapping) -> Iterator[View]:
+    def _take(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """One of the mixed pictures becomes the one that is looked at."""
         cut = messages.message_int(message, "cut")
         if not 0 <= cut < len(session.mixed):
@@ -156,9 +156,9 @@ class PageActs(Painter):
         changeable_trace(self.pipe, session)
         yield from self._branch(session, asked, title)
 
-    def _branch(self, session: ExploreSession, asked: Request, title: str) -> Iterator[View]:
+    def _branch(self, session: ExploreSession, asked: Request, title: str) -> Iterator[ViewUpdate]:
         """A picture that grows out of the one that is looked at."""
-        yield from self._paint(session, asked, session.origin_of_branch(title), _kind_of_origin(session.trace, asked))
+        yield from self._paint(session, asked, session.origin_of_branch(title), _kind_of_origin(session.seen, asked))
 
     def stop(self, session: ExploreSession) -> str:
         """End the run under way."""

@@ -16,7 +16,7 @@ from ..shared.models import Models
 from ..shared.served_files import fresh_folder
 from ..shared.widgets import Drawing
 from . import messages
-from .layout import SAME, View
+from .layout import ViewUpdate
 from .session import ExploreSession, Origin, is_live
 
 SOON = 0.3  # seconds after which a run tells how far it is
@@ -36,7 +36,7 @@ class Painter:
     def pipe(self) -> Pipeline:
         return self.models.pipe
 
-    def _paint(self, session: ExploreSession, asked: Request, origin: Origin, kind: str) -> Iterator[View]:
+    def _paint(self, session: ExploreSession, asked: Request, origin: Origin, kind: str) -> Iterator[ViewUpdate]:
         """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped."""
         session.stop_flag.clear()
         done, said, memory = [], time.perf_counter(), self.models.slot.of(session.stop_flag)
@@ -52,7 +52,7 @@ class Painter:
                     said = time.perf_counter()
                     scales = len(self.pipe.schedule)
                     words = html.bar(f"scale {len(done)} of {scales}", len(done) / scales)
-                    yield SAME._replace(bar=words, **_run_and_stop(True))
+                    yield ViewUpdate(bar=words, **_run_and_stop(True))
                 traces.picture(self.pipe, one.step, memory)
             trace = examine(self.pipe, asked, done, memory, kind)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
@@ -61,16 +61,16 @@ class Painter:
             words = "All tokens are kept: the settings change only what the model thinks of them."
         yield self._show(session.with_branch(origin, trace, fresh_folder(self.cache)), html.bar(words, 1.0))
 
-    def _show(self, session: ExploreSession, bar: str) -> View:
+    def _show(self, session: ExploreSession, bar: str) -> ViewUpdate:
         """The view of the picture that is looked at; where they can, the controls say what made it."""
-        about, subject = session.trace.about, {}
-        if is_live(self.pipe, session.trace):
+        about, subject = session.seen.about, {}
+        if is_live(self.pipe, session.seen):
             subject["class_name"] = about.class_name
-            if not session.trace.keep.any():  # else the seed alone does not make it again
+            if not session.seen.keep.any():  # else the seed alone does not make it again
                 subject["seed"] = str(about.seed)
         if about.origin != "opened":  # what was not drawn says nothing of how to draw
             subject |= dict(zip(Drawing._fields, controls.shown_drawing(about.sampling), strict=True))
-        return SAME._replace(
+        return ViewUpdate(
             bar=bar,
             channel=messages.trace_message(self.pipe, session),
             session=session,
@@ -78,9 +78,9 @@ class Painter:
             **subject,
         )
 
-    def failed(self) -> View:
+    def failed(self) -> ViewUpdate:
         """After an error, or at the end of what left no picture: all as it was."""
-        return SAME._replace(bar=READY, channel=messages.idle_message(), **_run_and_stop(False))
+        return ViewUpdate(bar=READY, channel=messages.idle_message(), **_run_and_stop(False))
 
 
 def _afresh(session: ExploreSession) -> ExploreSession:

@@ -20,7 +20,7 @@ from ..shared.handover import DrawnEdit
 from ..shared.html import READY
 from ..shared.served_files import fresh_folder
 from . import messages, trace_files
-from .layout import SAME, View
+from .layout import SAME, ViewUpdate
 from .painter import Painter, _afresh
 from .session import ExploreSession, Origin
 
@@ -28,19 +28,21 @@ from .session import ExploreSession, Origin
 class Sources(Painter):
     """What the widgets that say what to look at do, as functions of their values."""
 
-    def enter(self, session: ExploreSession) -> View:
+    def enter(self, session: ExploreSession) -> ViewUpdate:
         """Coming here for the first time: something to look at."""
         paths = trace_files.shipped()
         return SAME if session.branches or not paths else self._shipped(session, 0)
 
-    def draw(self, session: ExploreSession, class_name: str, seed: str, lock: bool, *drawing: object) -> Iterator[View]:
+    def draw(
+        self, session: ExploreSession, class_name: str, seed: str, lock: bool, *drawing: object
+    ) -> Iterator[ViewUpdate]:
         """Draw a picture of a class."""
         with in_words():
             asked = controls.read(self.pipe.spec, class_name, 1, controls.seed_to_use(seed, lock), *drawing)
         name, _, seed_used, *_ = controls.show(self.pipe.spec, asked)
         yield from self._paint(_afresh(session), asked, Origin(f"{name}, seed {seed_used}", name), "drawn")
 
-    def picture(self, session: ExploreSession, path: str, class_name: str) -> Iterator[View]:
+    def picture(self, session: ExploreSession, path: str, class_name: str) -> Iterator[ViewUpdate]:
         """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
         with in_words():
             with opened_file(path, "picture") as image:
@@ -50,31 +52,31 @@ class Sources(Painter):
             asked = traces.given_request(tokens, label, Sampling(guidance=0.0))
         yield from self._paint(_afresh(session), asked, Origin(Path(path).stem, Path(path).stem), "opened")
 
-    def file(self, session: ExploreSession, path: str) -> View:
+    def file(self, session: ExploreSession, path: str) -> ViewUpdate:
         """A trace from a file."""
         with in_words():
             trace = Trace.load(Path(path))
         stem = Path(path).stem
         return self._looked_at(session, trace, stem, trace.about.class_name if trace.about.origin == "drawn" else stem)
 
-    def example(self, session: ExploreSession, event: gr.SelectData) -> View:
+    def example(self, session: ExploreSession, event: gr.SelectData) -> ViewUpdate:
         """A trace that comes with the app."""
         return self._shipped(session, event.index)
 
-    def _shipped(self, session: ExploreSession, number: int) -> View:
+    def _shipped(self, session: ExploreSession, number: int) -> ViewUpdate:
         with in_words():
             trace = Trace.load(trace_files.shipped()[number])
         return self._looked_at(session, trace, trace.about.class_name, trace.about.class_name)
 
-    def _looked_at(self, session: ExploreSession, trace: Trace, title: str, name: str) -> View:
+    def _looked_at(self, session: ExploreSession, trace: Trace, title: str, name: str) -> ViewUpdate:
         """A trace that was not made just now."""
         origin = Origin(title, name, photo=trace.keep if trace.about.origin == "edited" else None)
         return self._show(_afresh(session).with_branch(origin, trace, fresh_folder(self.cache)), READY)
 
-    def from_create(self, run: runs.Run | None, chosen: int, session: ExploreSession) -> Iterator:
+    def from_create(self, run: runs.Run | None, chosen: int, session: ExploreSession) -> Iterator[ViewUpdate]:
         """A picture of the Create tab, and the way here."""
         if run is None:
-            yield gr.skip(), *SAME
+            yield SAME
             return
         with in_words():
             self.models.require(run.digest)
@@ -85,10 +87,10 @@ class Sources(Painter):
         origin = Origin(f"{name}, seed {asked.seeds[0]}", name)
         yield from self._entered(self._paint(_afresh(session), asked, origin, "drawn"))
 
-    def from_edit(self, edited: DrawnEdit | None, place: int, session: ExploreSession) -> Iterator:
+    def from_edit(self, edited: DrawnEdit | None, place: int, session: ExploreSession) -> Iterator[ViewUpdate]:
         """What the model drew in the last square of an edit, and the way here."""
         if edited is None or not edited.squares or place < 0:
-            yield gr.skip(), *SAME
+            yield SAME
             return
         with in_words():
             self.models.require(edited.digest)
@@ -96,23 +98,22 @@ class Sources(Painter):
         origin = Origin(f"{edited.name}, edited", edited.name, photo=asked.plan.kept[0])
         yield from self._entered(self._paint(_afresh(session), asked, origin, "edited"))
 
-    def _entered(self, views: Iterator[View]) -> Iterator:
+    def _entered(self, views: Iterator[ViewUpdate]) -> Iterator[ViewUpdate]:
         """The way here from another tab, then what there is to see."""
-        yield gr.Tabs(selected="explore"), *SAME._replace(bar=html.bar("Looking inside …"))
-        for view in views:
-            yield gr.skip(), *view
+        yield ViewUpdate(tabs=gr.Tabs(selected="explore"), bar=html.bar("Looking inside …"))
+        yield from views
 
-    def from_photo(self, path: str | None, session: ExploreSession) -> Iterator:
+    def from_photo(self, path: str | None, session: ExploreSession) -> Iterator[ViewUpdate]:
         """A picture of the Learn tab, whatever it shows, and the way here."""
         if path is None:
-            yield gr.skip(), *SAME
+            yield SAME
             return
         yield from self._entered(self.picture(session, path, NO_CLASS))
 
-    def from_race(self, asked: Request | None, digest: str, session: ExploreSession) -> Iterator:
+    def from_race(self, asked: Request | None, digest: str, session: ExploreSession) -> Iterator[ViewUpdate]:
         """What won a race of the Learn tab, if the model that did is loaded, and the way here."""
         if asked is None:
-            yield gr.skip(), *SAME
+            yield SAME
             return
         with in_words():
             self.models.require(digest)
@@ -121,7 +122,7 @@ class Sources(Painter):
             self._paint(_afresh(session), asked, Origin(f"{name}, seed {asked.seeds[0]}", name), "drawn")
         )
 
-    def renew(self) -> tuple:
+    def renew(self) -> tuple[object, ...]:
         """Class, what the page knows, and knobs for the model that is loaded."""
         name, *_ = controls.defaults(self.pipe.spec)
         chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)

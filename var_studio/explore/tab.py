@@ -1,12 +1,13 @@
 """The Explore tab: step through the scales of a picture, look inside, and change one token or one scale."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
-from ..shared.events import AT_ONCE, ON_MODEL, Renewal
+from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger
 from ..shared.handover import CreateHandover, EditHandover, ExploreHandover
 from ..shared.html import READY
 from ..shared.models import Models
@@ -36,59 +37,67 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: CreateHandover, edi
     )
     # a value, not None: each visitor gets a copy with a stop flag of its own
     view = View(
-        bar, channel, gr.State(ExploreSession()), source.run, source.stop, source.class_name, source.seed, *drawing
+        tabs,
+        bar,
+        channel,
+        gr.State(ExploreSession()),
+        source.run,
+        source.stop,
+        source.class_name,
+        source.seed,
+        *drawing,
     )
     Path(source.shelf.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     cache = source.shelf.GRADIO_CACHE
     sources, acts = Sources(models, cache), PageActs(models, cache)
     _wire_sources(sources, acts, view, source, drawing, here)
     _wire_acts(acts, view, drawing, reset, export)
-    _wire_ways(sources, tabs, view, create, edit)
-    ways = (partial(_wire_way, sources, tabs, view, act) for act in (sources.from_photo, sources.from_race))
+    _wire_ways(sources, view, create, edit)
+    ways = (partial(_wire_way, sources, view, act) for act in (sources.from_photo, sources.from_race))
     return ExploreHandover(Renewal(sources.renew, [view.class_name, view.channel, *drawing]), *ways)
 
 
 def _wire_sources(sources: Sources, acts: PageActs, view: View, source: Source, drawing: Drawing, here: gr.Tab) -> None:
-    shown, session = list(view), view.session
-    _begin(sources, view, here.select, sources.enter, [session], shown)
+    session = view.session
+    _begin(sources, view, here.select, sources.enter, [session])
     asked = [session, source.class_name, source.seed, source.lock, *drawing]
-    _begin(sources, view, source.run.click, sources.draw, asked, shown)
-    _begin(sources, view, source.picture.upload, sources.picture, [session, source.picture, source.class_name], shown)
-    _begin(sources, view, source.file.upload, sources.file, [session, source.file], shown)
-    _begin(sources, view, source.shelf.select, sources.example, [session], shown)
+    _begin(sources, view, source.run.click, sources.draw, asked)
+    _begin(sources, view, source.picture.upload, sources.picture, [session, source.picture, source.class_name])
+    _begin(sources, view, source.file.upload, sources.file, [session, source.file])
+    _begin(sources, view, source.shelf.select, sources.example, [session])
     source.stop.click(acts.stop, session, view.bar, **AT_ONCE)
 
 
-def _wire_acts(acts: PageActs, view: View, drawing: Drawing, reset: Callable, export: Export) -> None:
+def _wire_acts(acts: PageActs, view: View, drawing: Drawing, reset: Trigger, export: Export) -> None:
     act = partial(view.channel.act, trigger_mode="multiple")  # else what is clicked while another act runs is lost
-    _begin(acts, view, act, acts.act, [view.session], list(view))
+    _begin(acts, view, act, acts.act, [view.session])
     view.channel.hush(acts.hush, view.session, None, trigger_mode="multiple", **AT_ONCE)
     # of a knob that is being turned only the last place counts; a number that is being typed is none yet
     sliders = [knob for knob in drawing if isinstance(knob, gr.Slider)]
     moves = [*(knob.input for knob in (*sliders, drawing.smooth)), *(knob.release for knob in sliders)]
     turns = [partial(move, trigger_mode="always_last") for move in moves]
     for trigger in (*turns, drawing.top_k.submit, drawing.top_k.blur, reset):
-        _begin(acts, view, trigger, acts.turn, [view.session, *drawing], list(view))
+        _begin(acts, view, trigger, acts.turn, [view.session, *drawing])
     for kind in trace_files.SUFFIXES:
         saved = getattr(export, kind).click(partial(acts.export, kind), view.session, export.file, **ON_MODEL)
         saved.success(None, None, None, js="() => document.querySelector('#explore_ready').click()")
 
 
-def _wire_ways(sources: Sources, tabs: gr.Tabs, view: View, create: CreateHandover, edit: EditHandover) -> None:
+def _wire_ways(sources: Sources, view: View, create: CreateHandover, edit: EditHandover) -> None:
     """The ways here from the tabs before this one."""
-    way = partial(_wire_way, sources, tabs, view)
+    way = partial(_wire_way, sources, view)
     way(sources.from_create, create.explore.click, [create.run, create.chosen])
     way(sources.from_edit, edit.explore.click, [edit.result, edit.chosen])
 
 
-def _wire_way(sources: Sources, tabs: gr.Tabs, view: View, act: Callable, trigger: Callable, inputs: list) -> None:
+def _wire_way(sources: Sources, view: View, act: Callable, trigger: Trigger, inputs: Sequence[Component]) -> None:
     """A way here from another tab."""
-    _begin(sources, view, trigger, act, [*inputs, view.session], [tabs, *view])
+    _begin(sources, view, trigger, act, [*inputs, view.session])
 
 
-def _begin(painter: Painter, view: View, trigger: Callable, act: Callable, inputs: list, outputs: list) -> None:
+def _begin(painter: Painter, view: View, trigger: Trigger, act: Callable, inputs: Sequence[Component]) -> None:
     """Wire something that changes the session: one after another, so that none is lost.
 
     After an error all is as it was.
     """
-    trigger(act, inputs, outputs, **ON_MODEL).failure(painter.failed, None, list(view), **AT_ONCE)
+    trigger(act, inputs, list(view), **ON_MODEL).failure(painter.failed, None, list(view), **AT_ONCE)

@@ -26,9 +26,9 @@ def write(session: ExploreSession, kind: str, folder: Path) -> str:
     about = session.seen.about
     path = folder / f"{slug(session.branch.name, 'picture')}-{about.origin}-seed-{about.seed}{SUFFIXES[kind]}"
     if kind == "trace":
-        session.trace.save(path)
+        session.seen.save(path)
     else:
-        render.write(session.trace, kind, path)
+        render.write(session.seen, kind, path)
     return str(path)
 
 

@@ -19,7 +19,7 @@ from var_core.weights import checkpoints
 from ..shared import controls, html
 from ..shared import run as runs
 from ..shared import widgets as parts
-from ..shared.events import AT_ONCE, ON_MODEL, QUIET, Renewal, buttons, halt, in_words, unchanged
+from ..shared.events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Unchanged, buttons, halt, in_words
 from ..shared.examples import example_shelf, examples
 from ..shared.handover import ExploreHandover
 from ..shared.models import Models
@@ -61,10 +61,7 @@ class Racers:
 
 
 class Live(NamedTuple):
-    """The widgets of the live picture; as values, in this order, what a handler returns to change them.
-
-    `path` is that of the photo, `made` the digest of the model that took it apart.
-    """
+    """The widgets of the live picture; the path of its photo, and the digest of the model that took it apart."""
 
     bar: gr.HTML
     view: gr.HTML
@@ -72,14 +69,33 @@ class Live(NamedTuple):
     made: gr.State
 
 
+class LiveUpdate(NamedTuple):
+    """New values for the widgets of `Live`, in its order."""
+
+    bar: str | Unchanged = SKIP
+    view: str | Unchanged = SKIP
+    path: str | Unchanged = SKIP
+    made: str | Unchanged = SKIP
+
+
 class Track(NamedTuple):
-    """The widgets of the race; as values, in this order, what a handler returns to change them."""
+    """The widgets of the race; what it was for, and the digest of the model that won it."""
 
     bar: gr.HTML
     view: gr.HTML
     inside: gr.Button
     asked: gr.State
     digest: gr.State
+
+
+class TrackUpdate(NamedTuple):
+    """New values for the widgets of `Track`, in its order."""
+
+    bar: str | Unchanged = SKIP
+    view: str | Unchanged = SKIP
+    inside: gr.Button | Unchanged = SKIP
+    asked: Request | Unchanged = SKIP
+    digest: str | Unchanged = SKIP
 
 
 class Course(NamedTuple):
@@ -97,19 +113,19 @@ class Handlers:
     models: Models
     racers: Racers | None  # None: no race
 
-    def enter(self, path: str | None, made: str | None) -> Iterator[Live]:
+    def enter(self, path: str | None, made: str | None) -> Iterator[LiveUpdate]:
         """Coming here: the picture as the loaded model takes it apart, unless it shows that already."""
         shown_first = path or next(map(str, examples()), None)
         if made == self.models.pipe.digest or shown_first is None:
-            yield unchanged(Live)
+            yield LiveUpdate()
             return
         yield from self.take_apart(shown_first)
 
-    def choose(self, event: gr.SelectData) -> Iterator[Live]:
+    def choose(self, event: gr.SelectData) -> Iterator[LiveUpdate]:
         """An example."""
         yield from self.take_apart(str(examples()[event.index]))
 
-    def take_apart(self, path: str) -> Iterator[Live]:
+    def take_apart(self, path: str) -> Iterator[LiveUpdate]:
         """A photo, scale by scale."""
         pipe, found = self.models.pipe, []
         with in_words(), opened(path, "picture") as image:
@@ -117,14 +133,14 @@ class Handlers:
         for level in pyramid.levels(pipe, photo, pipe.decode if runs.decodes_live(pipe) else pipe.preview):
             found.append(level)
             share = len(found) / len(pipe.schedule)
-            yield Live(html.bar(f"scale {len(found)} of {len(pipe.schedule)}", share), *[gr.skip()] * 3)
-        yield Live("", shown.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
+            yield LiveUpdate(bar=html.bar(f"scale {len(found)} of {len(pipe.schedule)}", share))
+        yield LiveUpdate("", shown.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
 
-    def renew(self) -> tuple:
+    def renew(self) -> tuple[object, ...]:
         """What shows of the picture when another model is loaded."""
         return ANOTHER, None
 
-    def line_up(self, class_name: str, seed: str, lock: bool) -> tuple:
+    def line_up(self, class_name: str, seed: str, lock: bool) -> tuple[object, ...]:
         """Before a race: what it is for, its stop flag, the class and seed it takes, the buttons of a run under way."""
         with in_words():
             knobs = controls.defaults(self.racers.spec)[-len(controls.DRAWING) :]
@@ -132,14 +148,15 @@ class Handlers:
         name, _, taken, *_ = controls.show(self.racers.spec, asked)
         return asked, StopFlag(), name, taken, html.bar("On your marks …"), *buttons(running=True)
 
-    def run(self, asked: Request, stop_flag: StopFlag) -> Iterator[Track]:
+    def run(self, asked: Request, stop_flag: StopFlag) -> Iterator[TrackUpdate]:
         """The race; the stop flag ends it."""
         if stop_flag.is_set():  # while it waited for its turn
-            yield unchanged(Track)._replace(bar="")
+            yield TrackUpdate(bar="")
             return
         with in_words():
             pipes = self.racers.pipes
-        told, lanes = 0.0, ()
+        told = 0.0
+        lanes: tuple[Lane, ...] = ()
         for lanes in races.race([(pipe, asked) for pipe in pipes]):
             if stop_flag.is_set():
                 break
@@ -147,17 +164,21 @@ class Handlers:
                 yield self._seen(pipes, lanes)
                 told = time.perf_counter()
         if all(lane.done for lane in lanes):
-            ended = {"bar": html.bar(shown.result(lanes), 1.0), "inside": gr.Button(visible=True)}
-            yield self._seen(pipes, lanes)._replace(**ended, asked=asked, digest=pipes[0].digest)
+            yield self._seen(pipes, lanes)._replace(
+                bar=html.bar(shown.result(lanes), 1.0),
+                inside=gr.Button(visible=True),
+                asked=asked,
+                digest=pipes[0].digest,
+            )
         else:
             yield self._seen(pipes, lanes)._replace(bar=html.bar("Stopped."))
 
-    def _seen(self, pipes: tuple[Pipeline, ...], lanes: tuple[Lane, ...]) -> Track:
+    def _seen(self, pipes: tuple[Pipeline, ...], lanes: tuple[Lane, ...]) -> TrackUpdate:
         """The race as it is."""
         pictures = [html.shrunk(races.picture(pipe, lane)) for pipe, lane in zip(pipes, lanes, strict=True)]
         view = shown.track(RUNNERS, lanes, pictures)
         share = sum(lane.steps for lane in lanes) / sum(len(lane.schedule) for lane in lanes)
-        return Track(html.bar("Racing …", share), view, gr.Button(visible=False), gr.skip(), gr.skip())
+        return TrackUpdate(html.bar("Racing …", share), view, inside=gr.Button(visible=False))
 
 
 # ------------------------------------------------------------------------------------------------ laying it out

@@ -1,30 +1,43 @@
 """How events run, how errors are told, and what handlers of several tabs return."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypedDict
 
 import gradio as gr
+from gradio.components import Component
 
 from . import html
 from .html import READY
 from .run import StopFlag
 
-Kind = TypeVar("Kind", bound=NamedTuple)
+Trigger = Callable[..., gr.events.Dependency]  # an event of a widget, or what follows another one: it takes a handler
+Unchanged = dict[str, str]  # of what `SKIP` is one
+SKIP: Unchanged = gr.skip()  # in the place of a widget's new value: it stays as it is
+
+
+class EventOptions(TypedDict, total=False):
+    """How Gradio runs the handler of an event."""
+
+    show_progress: Literal["full", "minimal", "hidden"]
+    api_visibility: Literal["public", "private", "undocumented"]
+    concurrency_limit: int | None
+    concurrency_id: str
+
 
 # Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-AT_ONCE = {**QUIET, "concurrency_limit": None}
+QUIET: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
+AT_ONCE: EventOptions = {**QUIET, "concurrency_limit": None}
 # One run at a time: two would only slow each other down.
-ON_MODEL = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
+ON_MODEL: EventOptions = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
 
 
 class Renewal(NamedTuple):
     """What a tab changes when another model is loaded: new values, and the widgets that take them."""
 
-    values: Callable[[], tuple]
-    widgets: list
+    values: Callable[[], tuple[object, ...]]
+    widgets: Sequence[Component]
 
 
 def refusal(text: str) -> gr.Error:
@@ -52,8 +65,3 @@ def halt(stop_flag: StopFlag | None) -> str:
 def buttons(running: bool) -> tuple[gr.Button, gr.Button]:
     """Run and Stop, as they show while something runs or does not."""
     return gr.Button(visible=not running), gr.Button(visible=running)
-
-
-def unchanged(kind: type[Kind]) -> Kind:
-    """A tuple of widgets' values that changes none."""
-    return kind(*[gr.skip()] * len(kind._fields))

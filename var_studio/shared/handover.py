@@ -12,7 +12,7 @@ from var_core.editing.edit import Stage, shifted
 from var_core.engine.pipeline import Request
 from var_core.engine.plan import Plan
 
-from .events import Renewal
+from .events import Renewal, Trigger
 
 
 class CreateHandover(NamedTuple):
@@ -27,7 +27,7 @@ class CreateHandover(NamedTuple):
     chosen: gr.State
     controls: Sequence[Component]  # in the order of `controls.NAMES`, then the lock of the seed
     renewal: Renewal
-    visit: Callable
+    visit: Callable[[Trigger], None]
 
 
 class EditHandover(NamedTuple):
@@ -43,8 +43,8 @@ class ExploreHandover(NamedTuple):
     """How other tabs wire what opens the path of a photo in Explore, and what opens the winner of a race there."""
 
     renewal: Renewal
-    opens_photo: Callable
-    opens_race: Callable
+    opens_photo: Callable[[Trigger, Sequence[Component]], None]
+    opens_race: Callable[[Trigger, Sequence[Component]], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from var_core.weights.download import FileProgress, fetch, supply
 from var_core.weights.registry import MODELS, Published, fits, size
 
 from . import html
-from .events import AT_ONCE, ON_MODEL, QUIET, Renewal, in_words, unchanged
+from .events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Trigger, Unchanged, in_words
 from .html import READY
 from .models import Models
 from .run import StopFlag
@@ -29,7 +29,7 @@ def header_line(pipe: Pipeline) -> str:
 
 
 class Menu(NamedTuple):
-    """The widgets of the menu. As values, in this order, it is also what a handler returns to change them."""
+    """The widgets of the menu."""
 
     name: gr.Dropdown
     about: gr.HTML
@@ -39,7 +39,15 @@ class Menu(NamedTuple):
     cancel: gr.Button
 
 
-SAME = unchanged(Menu)
+class MenuUpdate(NamedTuple):
+    """New values for the widgets of `Menu`, in its order."""
+
+    name: str | Unchanged = SKIP
+    about: str | Unchanged = SKIP
+    bar: str | Unchanged = SKIP
+    load: gr.Button | Unchanged = SKIP
+    get: gr.Button | Unchanged = SKIP
+    cancel: gr.Button | Unchanged = SKIP
 
 
 @dataclass(frozen=True)
@@ -48,20 +56,20 @@ class Handlers:
 
     models: Models
 
-    def choose(self, name: str) -> Menu:
+    def choose(self, name: str) -> MenuUpdate:
         """Another model in the menu: what it is, and what can be done with it."""
         now = name == self.models.name
         here = now or self.models.here(name)
-        return SAME._replace(
+        return MenuUpdate(
             about=about(self.models, name),
             load=gr.Button(visible=here, interactive=not now, value="Loaded" if now else "Load"),
             get=gr.Button(visible=not here),
             cancel=gr.Button(visible=False),
         )
 
-    def get(self, name: str, stop_flag: StopFlag) -> Iterator[Menu]:
+    def get(self, name: str, stop_flag: StopFlag) -> Iterator[MenuUpdate]:
         """Download a model and make it ready; the stop flag ends it, and what is there stays for the next time."""
-        yield SAME._replace(bar=html.bar("Connecting …"), get=gr.Button(visible=False), cancel=gr.Button(visible=True))
+        yield MenuUpdate(bar=html.bar("Connecting …"), get=gr.Button(visible=False), cancel=gr.Button(visible=True))
         with in_words():
             running = fetch(MODELS[name], self.models.folder)
             for progress in running:
@@ -70,16 +78,16 @@ class Handlers:
                     told = html.bar("Stopped. Download goes on from here the next time.")
                     yield self.choose(name)._replace(bar=told)
                     return
-                yield SAME._replace(bar=html.bar(words(progress), progress.fraction))
+                yield MenuUpdate(bar=html.bar(words(progress), progress.fraction))
         yield self.choose(name)._replace(bar=html.bar(f"{name} is here: load it.", 1.0))
 
-    def failed(self, name: str) -> Menu:
+    def failed(self, name: str) -> MenuUpdate:
         """After an error."""
         return self.choose(name)._replace(bar=READY)
 
-    def load(self, name: str) -> Iterator[tuple]:
+    def load(self, name: str) -> Iterator[tuple[object, ...]]:
         """Load a model; then its name in the page's header, and the menu."""
-        yield gr.skip(), *SAME._replace(bar=html.bar(f"Loading {name} …"))
+        yield SKIP, *MenuUpdate(bar=html.bar(f"Loading {name} …"))
         with in_words():
             self.models.change(name)
         yield header_line(self.models.pipe), *self.choose(name)._replace(bar=html.bar(f"{name} is loaded.", 1.0))
@@ -139,7 +147,12 @@ def menu(models: Models) -> Menu:
 
 
 def wire(
-    models: Models, page: gr.Blocks, made: Menu | None, header: gr.HTML, renewals: Sequence[Renewal], visit: Callable
+    models: Models,
+    page: gr.Blocks,
+    made: Menu | None,
+    header: gr.HTML,
+    renewals: Sequence[Renewal],
+    visit: Callable[[Trigger], None],
 ) -> None:
     """Wire the menu, if there is one, and what tabs do when another model is loaded.
 
@@ -151,13 +164,13 @@ def wire(
         return
     first, widgets = models.pipe.digest, [widget for renewal in renewals for widget in renewal.widgets]
 
-    def renewed() -> list:
+    def renewed() -> list[object]:
         return [value for renewal in renewals for value in renewal.values()]
 
-    def opened() -> list:
+    def opened() -> list[object]:
         listed = gr.Dropdown(models.names, value=models.name)  # with the files that have come since the page was made
         if models.pipe.digest == first:  # the page was made for it
-            return [gr.skip(), listed, *[gr.skip() for _ in widgets]]
+            return [SKIP, listed, *[SKIP for _ in widgets]]
         return [header_line(models.pipe), listed, *renewed()]
 
     visit(page.load(opened, None, [header, made.name, *widgets], **AT_ONCE).then)

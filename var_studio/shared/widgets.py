@@ -8,7 +8,7 @@ import gradio as gr
 from var_core.engine.sampling import Sampling
 
 from . import controls
-from .events import AT_ONCE
+from .events import AT_ONCE, Trigger
 
 
 class Actions(NamedTuple):
@@ -83,7 +83,7 @@ def actions(prefix: str = "") -> Actions:
     return Actions(run, stop)
 
 
-def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, Callable]:
+def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, Trigger]:
     """How tokens are drawn, and the way back to what is usual for the model that is loaded, which `looks` knows.
 
     Second, what to wire to what follows that way back.

@@ -23,7 +23,7 @@ from var_studio.edit import mask_tools
 from var_studio.edit import results as outcomes
 from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT, EditForm
-from var_studio.edit.layout import Sheet
+from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.edit.results import EditJob, EditResult
 from var_studio.edit.run_handlers import RunHandlers, read_settings, shown_settings
@@ -64,7 +64,7 @@ def sent(value: dict) -> dict:
     return {"layers": [np.asarray(layer) for layer in value["layers"]], "background": background, "composite": None}
 
 
-def watched(handlers: RunHandlers, job: EditJob) -> Sheet:
+def watched(handlers: RunHandlers, job: EditJob) -> SheetUpdate:
     """The sheet at the end of a job that nobody stops."""
     *_, last = handlers.watch(job, StopFlag(), None, ())
     return last
@@ -307,7 +307,7 @@ def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(h
     assert np.array_equal(np.asarray(Image.open(result.mask_file)), painted())
 
 
-def stopped(handlers: RunHandlers, after: int, last: EditResult | None, so_far: tuple) -> Sheet:
+def stopped(handlers: RunHandlers, after: int, last: EditResult | None, so_far: tuple) -> SheetUpdate:
     """The sheet of an edit that is stopped once so many sheets have come."""
     stop_flag, sheets = StopFlag(), []
     for sheet in handlers.watch(asked(handlers)[0], stop_flag, last, so_far):
@@ -379,7 +379,7 @@ def test_a_mask_survives_being_packed(shape):
 def test_while_an_edit_is_under_way_a_click_on_it_chooses_nothing(handlers):
     result = watched(handlers, asked(handlers)[0]).result
     growing = next(handlers.watch(asked(handlers)[0], StopFlag(), result, (result,)))
-    assert handlers.choose(result, growing.chosen, at(0)) == (gr.skip(),) * 6
+    assert handlers.choose(result, growing.chosen, at(0)) == SheetUpdate()
 
 
 def test_the_effective_mask_of_every_scale_is_shown(handlers):
@@ -416,11 +416,12 @@ def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
 
 def test_another_result_brings_its_own_file_and_slider(handlers):
     last = watched(handlers, asked(handlers)[0])
-    file, mask_file, bundle, compare, _, place = handlers.choose(last.result, 0, at(1))
-    assert (file, mask_file, bundle, place) == (last.result.files[1], last.result.mask_file, last.result.bundle, 1)
-    before, after = compare.value
+    update = handlers.choose(last.result, 0, at(1))
+    assert (update.download, update.mask) == (last.result.files[1], last.result.mask_file)
+    assert (update.bundle, update.chosen, update.result) == (last.result.bundle, 1, gr.skip())
+    before, after = update.compare.value
     assert before is not None and after is not None
-    assert handlers.choose(None, 0, at(0)) == (gr.skip(),) * 6
+    assert handlers.choose(None, 0, at(0)) == SheetUpdate()
 
 
 def test_a_result_becomes_the_photo_and_one_can_step_back(handlers, photos):

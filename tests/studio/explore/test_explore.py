@@ -23,7 +23,7 @@ from var_core.inspection.trace import Spot, Trace, given_request, recorded, rero
 from var_studio.edit import layout as edit_layout
 from var_studio.edit import results as outcomes
 from var_studio.explore import layout, messages, page_acts, painter, session, trace_files
-from var_studio.explore.layout import SAME, View
+from var_studio.explore.layout import SAME, ViewUpdate
 from var_studio.explore.messages import TokenQuestion
 from var_studio.explore.page_acts import PageActs
 from var_studio.explore.session import ExploreSession, Origin
@@ -45,7 +45,7 @@ def handlers(tmp_path: Path) -> Sources:
     return Sources(Models(PIPE), str(tmp_path))
 
 
-def final(views) -> View:
+def final(views) -> ViewUpdate:
     *_, view = views
     return view
 
@@ -60,7 +60,7 @@ def acts_of(sources: Sources) -> PageActs:
     return PageActs(sources.models, sources.cache)
 
 
-def acted(handlers: Sources, here: ExploreSession, **wish: object) -> list[View]:
+def acted(handlers: Sources, here: ExploreSession, **wish: object) -> list[ViewUpdate]:
     return list(acts_of(handlers).act(here, SimpleNamespace(_data=wish)))
 
 
@@ -385,11 +385,11 @@ def test_the_oldest_pictures_go_when_there_are_too_many(handlers: Sources, monke
 
 def test_a_picture_from_create_is_looked_into(handlers: Sources):
     *_, grown = runs.after_each_scale(PIPE, Request((1, 2), (5, 6)))
-    _, *view = final(handlers.from_create(grown, 1, ExploreSession()))
-    assert View(*view).session.branch.title == "Sunflower, seed 6"
+    view = final(handlers.from_create(grown, 1, ExploreSession()))
+    assert view.session.branch.title == "Sunflower, seed 6"
     first, *_ = handlers.from_create(grown, 1, ExploreSession())
-    assert isinstance(first[0], gr.Tabs)
-    assert final(handlers.from_create(None, 0, ExploreSession()))[1:] == SAME
+    assert isinstance(first.tabs, gr.Tabs)
+    assert final(handlers.from_create(None, 0, ExploreSession())) == SAME
     begun, *_ = runs.after_each_scale(PIPE, Request((1,), (5,)))
     with pytest.raises(gr.Error, match="has not all its scales: run it to the end"):
         final(handlers.from_create(begun, 0, ExploreSession()))
@@ -410,8 +410,8 @@ def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Sources, tmp
     done = outcomes.write(
         PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path)
     )
-    _, *view = final(handlers.from_edit(done, 1, ExploreSession()))
-    trace = View(*view).session.trace
+    view = final(handlers.from_edit(done, 1, ExploreSession()))
+    trace = view.session.trace
     levels = trace.pictures[-1].numpy().astype(int) - squares[-1].drawn[1]
     assert np.abs(levels).max() <= 1  # drawn in a batch of two there
     assert trace.about.origin == "edited" and 0 < int(trace.keep.sum()) < len(trace.keep)
@@ -424,8 +424,8 @@ def test_what_a_photo_has_given_stays_whatever_is_drawn_anew(handlers: Sources, 
     done = outcomes.write(
         PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path)
     )
-    _, *view = final(handlers.from_edit(done, 0, ExploreSession()))
-    here = View(*view).session
+    view = final(handlers.from_edit(done, 0, ExploreSession()))
+    here = view.session
     kept, before = here.trace.keep, here.trace.tokens
     for wish in ({"does": "reroll", "scale": 0}, {"does": "swap", "scale": 2, "place": 4, "value": 5, "later": "free"}):
         here = acted(handlers, here, **wish)[-1].session
@@ -577,17 +577,17 @@ def test_a_photo_of_the_learn_tab_is_opened_here(handlers: Sources, tmp_path: Pa
     Image.radial_gradient("L").convert("RGB").save(tmp_path / "own.png")
     tabs, *_ = next(iter(handlers.from_photo(str(tmp_path / "own.png"), ExploreSession())))
     assert tabs.selected == "explore"
-    *_, (_, *view) = handlers.from_photo(str(tmp_path / "own.png"), ExploreSession())
-    trace = View(*view).session.trace
+    *_, view = handlers.from_photo(str(tmp_path / "own.png"), ExploreSession())
+    trace = view.session.trace
     assert trace.about.origin == "opened" and trace.about.label == trace.about.null_label
-    assert list(handlers.from_photo(None, ExploreSession())) == [(gr.skip(), *SAME)]
+    assert list(handlers.from_photo(None, ExploreSession())) == [SAME]
 
 
 def test_what_raced_is_looked_into_if_its_model_is_loaded(handlers: Sources):
     asked = Request((1,), (5,), Sampling(guidance=2.0))
-    *_, (_, *view) = handlers.from_race(asked, PIPE.digest, ExploreSession())
+    *_, view = handlers.from_race(asked, PIPE.digest, ExploreSession())
     made = PIPE.run(asked)
-    assert torch.equal(View(*view).session.trace.tokens.long(), torch.cat(made.tokens, 1)[0])
+    assert torch.equal(view.session.trace.tokens.long(), torch.cat(made.tokens, 1)[0])
     with pytest.raises(gr.Error, match="Another model is loaded"):
         list(handlers.from_race(asked, "of another", ExploreSession()))
-    assert list(handlers.from_race(None, PIPE.digest, ExploreSession())) == [(gr.skip(), *SAME)]
+    assert list(handlers.from_race(None, PIPE.digest, ExploreSession())) == [SAME]

@@ -43,7 +43,7 @@ def test_entering_shows_an_example_and_entering_again_changes_nothing(handlers: 
     live = last(handlers.enter(None, None))
     assert live.path == str(examples()[0]) and live.made == PIPES[0].digest
     assert len(re.findall("<img", live.view)) == 3 * 4 + 4
-    assert [*handlers.enter(live.path, live.made)] == [learn.Live(*[gr.skip()] * 4)]
+    assert [*handlers.enter(live.path, live.made)] == [learn.LiveUpdate()]
 
 
 def test_another_model_takes_the_same_picture_apart_again(handlers: Handlers):

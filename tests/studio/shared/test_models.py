@@ -20,7 +20,7 @@ from var_studio import main as app
 from var_studio.shared import html, models_menu
 from var_studio.shared import models as models_module
 from var_studio.shared.models import Models
-from var_studio.shared.models_menu import Handlers, Menu
+from var_studio.shared.models_menu import Handlers, MenuUpdate
 from var_studio.shared.run import StopFlag
 
 
@@ -144,7 +144,7 @@ def test_what_is_here_can_be_loaded(handlers: Handlers):
     view = handlers.choose("second")
     assert view.load.visible and view.load.interactive and not view.get.visible
     *_, (header, *menu) = handlers.load("second")
-    assert "tiny" in header and Menu(*menu).bar == html.bar("second is loaded.", 1.0)
+    assert "tiny" in header and MenuUpdate(*menu).bar == html.bar("second is loaded.", 1.0)
 
 
 def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
