@@ -12,6 +12,7 @@ demo: $(VENV)/.app
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) lint-js
 	$(BIN)/python -m pytest -rs -n 2 tests --ignore tests/browser
 	$(BIN)/python -m pytest -rs tests/browser
 
@@ -22,7 +23,8 @@ browser: $(VENV)/.test
 # Style of the JavaScript and CSS. `make lint-js FIX=--write` mends what it can.
 lint-js:
 	@if command -v npm >/dev/null; then \
-		npm ci --silent --no-audit --no-fund && npx biome check --error-on-warnings $(FIX); \
+		[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund; \
+		npx --no-install biome check --error-on-warnings $(FIX); \
 	else \
 		echo "There is no npm on the PATH, so the style of the JavaScript and CSS is not checked."; \
 	fi
