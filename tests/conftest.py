@@ -1,5 +1,6 @@
 """Settings and fixtures for all tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -7,9 +8,19 @@ import pytest
 import torch
 from support import pictures, tasks, tiny
 
+from var_core.files import HOME
 from var_studio import main as app
 
 torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for each other
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A user's folder for the tests alone, empty at first: what the real one holds changes nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv(HOME, str(home))
+        yield home
 
 
 @pytest.fixture(scope="session")

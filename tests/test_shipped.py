@@ -10,11 +10,12 @@ import torch
 
 from var_core.cli import parser
 from var_core.engine.pipeline import Pipeline, Request
+from var_core.files import CHECKPOINTS
 from var_core.weights import checkpoints, registry
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MODELS = [name for name in checkpoints.available() if name not in registry.MODELS]  # those may be downloaded
+MODELS = [name for name in checkpoints.available(CHECKPOINTS) if name not in registry.MODELS]  # those may lie there too
 
 
 def code_blocks(language: str) -> list[str]:
@@ -33,7 +34,7 @@ def test_the_default_model_ships():
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_has_a_card_and_is_small_enough(name):
     assert checkpoints.find(name).stat().st_size <= 40 * 2**20
-    card = (checkpoints.FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    card = (CHECKPOINTS / f"{name}.md").read_text(encoding="utf-8")
     assert checkpoints.load(name).digest in card
 
 

@@ -1,12 +1,41 @@
-"""Where files lie: what travels with the project, and what the user downloads, converts or trains.
+"""Where files lie: what travels with the project, and what the user downloads, converts or exports.
 
-In a checkout `assets/` and `checkpoints/` are its top-level folders; an installed package carries them inside.
+In a checkout `assets/` and `checkpoints/` are its top-level folders; an installed package carries them inside, and
+nothing is written there.
 """
 
+import os
 from pathlib import Path
 
+import platformdirs
+
 PACKAGE = Path(__file__).resolve().parent
-CHECKOUT = PACKAGE.parent
-SHIPPED = CHECKOUT if (CHECKOUT / "pyproject.toml").is_file() else PACKAGE / "shipped"
+SHIPPED = PACKAGE / "shipped" if (PACKAGE / "shipped").is_dir() else PACKAGE.parent
 ASSETS = SHIPPED / "assets"
 CHECKPOINTS = SHIPPED / "checkpoints"
+HOME = "VAR_STUDIO_HOME"  # the environment variable that names the user's folder
+
+
+def user_folder() -> Path:
+    """Return the folder for the user's data: the one that VAR_STUDIO_HOME names, or else the system's place for it."""
+    if named := os.environ.get(HOME):
+        return Path(named).expanduser().absolute()
+    return platformdirs.user_data_path("var-studio", appauthor=False)
+
+
+def user_models() -> Path:
+    """Return the folder for models that the user downloads, converts or exports."""
+    return user_folder() / "models"
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Return the folders in which models are looked for, first to last; new ones are written into the last."""
+    return CHECKPOINTS, user_models()
+
+
+def where_models_go() -> str:
+    """Say for a command's help where models are looked for and written."""
+    return (
+        f"Models are looked for in {CHECKPOINTS}, then in {user_models()}, where new ones are written. "
+        f"The environment variable {HOME} names another folder than {user_folder()}."
+    )

@@ -9,6 +9,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn
 
+from var_core.files import where_models_go
+
 if TYPE_CHECKING:
     import gradio as gr
 
@@ -27,7 +29,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    flags = Parser(description="VAR Studio: play with, and look inside, next-scale prediction.")
+    text = "VAR Studio: play with, and look inside, next-scale prediction."
+    flags = Parser(description=text, epilog=where_models_go())
     flags.add_argument("--host", default="127.0.0.1", help="address to serve on; 0.0.0.0 for the whole network")
     flags.add_argument("--port", type=int, help=f"port to serve on (default: the first free one from {FIRST_PORT})")
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

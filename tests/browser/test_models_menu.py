@@ -31,8 +31,9 @@ def address(line: hub.Hub, tmp_path: Path) -> Iterator[str]:
     models = tmp_path / "models"
     models.mkdir()
     start = str(write(models))
-    command = [sys.executable, "tests/browser/published_app.py", str(models), "--model", start, "--port", str(port)]
+    command = [sys.executable, "tests/browser/published_app.py", "--model", start, "--port", str(port)]
     surroundings = {"HF_ENDPOINT": line.address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    surroundings["VAR_STUDIO_HOME"] = str(tmp_path)
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "cache"), **surroundings}
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     try:

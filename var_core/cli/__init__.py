@@ -5,6 +5,7 @@ import sys
 
 from .. import __version__
 from ..engine.pipeline import use_threads
+from ..files import where_models_go
 from . import measuring, models, pictures, training
 
 
@@ -26,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    top = argparse.ArgumentParser(prog="python -m var_core", description="VAR Studio on the command line.")
+    about = {"description": "VAR Studio on the command line.", "epilog": where_models_go()}
+    top = argparse.ArgumentParser(prog="python -m var_core", **about)
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for kind in (pictures, models, training, measuring):

@@ -45,7 +45,7 @@ def convert(options: argparse.Namespace) -> None:
 
     files = pair(options.transformer, options.tokenizer)
     spec = recognise(*files, options.name)
-    out = options.out or checkpoints.file_for(spec.name)
+    out = options.out or checkpoints.new_file(spec.name)
     say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.image_side} px, depth {spec.transformer.depth}")
     follow(work(*files, out, options.name))
     say(f"{out} ({size(out.stat().st_size)}) is ready: give it as --model.")
@@ -102,9 +102,9 @@ def add_commands(commands: Any) -> None:
     classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     listed = command(commands, "list", list_models)
     for made in (fetched, listed):
-        made.add_argument("--folder", type=Path, default=checkpoints.FOLDER, help="folder of the models")
+        made.add_argument("--folder", type=Path, help="folder of the models (default: see var-core --help)")
     made = command(commands, "convert", convert)
     made.add_argument("--transformer", type=Path, required=True, metavar="FILE.pth", help="or a folder that holds both")
     made.add_argument("--tokenizer", type=Path, metavar="FILE.pth", help="(default: the vae*.pth beside it)")
     made.add_argument("--name", help="name of the model (default: that of the published model of this size)")
-    made.add_argument("--out", type=Path, help="file to write (default: in checkpoints/)")
+    made.add_argument("--out", type=Path, help="file to write (default: in the user's folder of models)")

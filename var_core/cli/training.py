@@ -278,7 +278,7 @@ def export(options: argparse.Namespace) -> None:
     from ..training.export import export as write
     from ..training.export import load_tokenizer, load_transformer
 
-    out = options.out or checkpoints.FOLDER / f"{options.name}.safetensors"
+    out = options.out or checkpoints.new_file(options.name)
     tokenizer, looks = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
     classes, train, _ = read_pictures(options, tokenizer.config.image_side)
     var = load_transformer(options.transformer, tokenizer)
@@ -292,6 +292,7 @@ def atlas(options: argparse.Namespace) -> None:
     from ..training.data import Classes
 
     out = path_for(checkpoints.find(options.model))
+    checkpoints.refuse_shipped(out)
     refuse_taken(out, options.replace)
     pipe = Pipeline.load(options.model, device=options.device)
     val = read_split(options.data, "val", Classes.of(options.data), pipe.spec.tokenizer.image_side)
@@ -405,7 +406,7 @@ def _run_commands(commands: Any) -> None:
     pack.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model")
-    pack.add_argument("--out", type=Path, default=None, help="file to write (default: in checkpoints/)")
+    pack.add_argument("--out", type=Path, default=None, help="file to write (default: in the user's folder of models)")
     sampling_options(pack, "how the model draws best, which its file will say")
     shown = command(commands, "atlas", atlas)
     shown.add_argument("model", help="name or path of a model")

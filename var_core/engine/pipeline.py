@@ -95,7 +95,7 @@ class Pipeline:
         device: str = "auto",
         dtype: str = "auto",
         compiled: bool = False,
-        folder: Path = checkpoints.FOLDER,
+        folder: Path | None = None,
     ):
         """A model by name or path, on "auto", "cpu", "cuda" or "mps". ValueError if either cannot be had.
 

@@ -17,12 +17,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..config import ModelSpec
-from ..files import CHECKPOINTS
+from ..files import PACKAGE, model_folders, user_models
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from .registry import MODELS, size
 
-FOLDER = CHECKPOINTS
 DEFAULT = "flowers-scenes-128"
 SUFFIX = ".safetensors"
 LARGE = 2**20  # bytes from which on a tensor is worth a mapping of its own
@@ -159,9 +158,9 @@ def read_spec(path: Path) -> ModelSpec:
 
 
 def load(
-    name: str, folder: Path = FOLDER, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+    name: str, folder: Path | None = None, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
 ) -> LoadedModel:
-    """Load a model by name (a file in `folder`) or by path, straight to where it will be: float32 on the CPU, or other.
+    """Load a model by name (see `find`) or by path, straight to where it will be: float32 on the CPU, or other.
 
     With `dtype` float16 or bfloat16 the linear layers of the transformer's blocks are of that type; its head and
     embeddings, and the tokenizer, stay float32. What the CPU can use as it is in the file is not read but mapped into
@@ -245,8 +244,11 @@ def file_digest(path: Path) -> str:
     return computed.hexdigest()[:12]
 
 
-def find(name: str, folder: Path = FOLDER) -> Path:
-    """The file of a model given by path or by name; ValueError says how to get it, or what there is."""
+def find(name: str, folder: Path | None = None) -> Path:
+    """Return the file of a model given by path or by name; ValueError says how to get it, or what there is.
+
+    A name is looked for in `folder`, or else where models lie: `files.model_folders`.
+    """
     model = MODELS.get(name.strip().casefold())
     for path in (Path(name), file_for(name, folder), file_for(model.name if model else name, folder)):
         if os.path.isfile(path) and path.suffix != ".pth":  # unlike Path.is_file, also answers for impossible names
@@ -256,7 +258,7 @@ def find(name: str, folder: Path = FOLDER) -> Path:
             f"{model.title} is not here yet. Get it ({size(model.download_bytes)}): "
             f"python -m var_core download {model.name}"
         )
-    for path in (Path(name), folder / name):
+    for path in (Path(name), *(place / name for place in places(folder))):
         if os.path.isfile(path) or (os.path.isdir(path) and any(path.glob("*.pth"))):
             raise ValueError(
                 f"{path} is as its authors published it, and has to be converted once: "
@@ -266,14 +268,37 @@ def find(name: str, folder: Path = FOLDER) -> Path:
     raise ValueError(f"There is no model '{name}'. Give the path of a .safetensors file, or one of: {known}.")
 
 
-def file_for(name: str, folder: Path = FOLDER) -> Path:
-    """Where a model of this name lies, or would."""
-    return folder / f"{name}{SUFFIX}"
+def places(folder: Path | None = None) -> tuple[Path, ...]:
+    """Return the folders to look in for a model, first to last: the one given, or `files.model_folders`."""
+    return model_folders() if folder is None else (folder,)
 
 
-def available(folder: Path = FOLDER) -> list[str]:
-    """Names of the models in the folder."""
-    return sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+def file_for(name: str, folder: Path | None = None) -> Path:
+    """Return where a model of this name lies, or would: in the first of the `places` that has it, or else the last."""
+    paths = [place / f"{name}{SUFFIX}" for place in places(folder)]
+    return next((path for path in paths if os.path.isfile(path)), paths[-1])
+
+
+def new_file(name: str) -> Path:
+    """Return where to write a model of this name, in the user's folder.
+
+    ValueError if a model of this name lies in a folder that is looked in before that one.
+    """
+    path = file_for(name)
+    if path.parent != user_models():
+        raise ValueError(f"{path.parent}, which is looked in first, has a model {name}: give another --name, or --out.")
+    return path
+
+
+def refuse_shipped(path: Path) -> None:
+    """ValueError if a file would be written among those of an installed package."""
+    if PACKAGE in path.resolve().parents:
+        raise ValueError(f"{path} belongs to the installed package: copy the model elsewhere, and give its path.")
+
+
+def available(folder: Path | None = None) -> list[str]:
+    """Return the names of the models in a folder, or else in all `places`."""
+    return sorted({path.stem for place in places(folder) for path in place.glob(f"*{SUFFIX}")})
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from ..files import ASSETS
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
-from .checkpoints import FOLDER, PARTS, SUFFIX, TYPES, from_published, load_strict, read_spec, reading
+from .checkpoints import PARTS, SUFFIX, TYPES, from_published, load_strict, places, read_spec, reading
 from .imagenet import classes
 from .registry import MODELS, TOKENIZER_FILE
 
@@ -137,11 +137,11 @@ def read(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def pair(transformer: Path, tokenizer: Path | None, folder: Path = FOLDER) -> tuple[Path, Path]:
+def pair(transformer: Path, tokenizer: Path | None, folder: Path | None = None) -> tuple[Path, Path]:
     """The two published files that are meant: a transformer's, or a folder that holds it, and the tokenizer's.
 
-    Both are also looked for in `folder`; without a tokenizer it is the one beside the transformer. ValueError if a file
-    is not there, or if there are several to choose from.
+    Both are also looked for in `folder`, or where models lie; without a tokenizer it is the one beside the transformer.
+    ValueError if a file is not there, or if there are several to choose from.
     """
     found = _there(transformer, folder)
     if found.is_dir():
@@ -149,11 +149,12 @@ def pair(transformer: Path, tokenizer: Path | None, folder: Path = FOLDER) -> tu
     return found, _there(tokenizer, folder) if tokenizer else _only(found.parent, "vae*.pth", "tokenizer")
 
 
-def _there(path: Path, folder: Path) -> Path:
-    for place in (path, folder / path):
+def _there(path: Path, folder: Path | None) -> Path:
+    for place in (path, *(home / path for home in places(folder))):
         if place.exists():
             return place
-    raise ValueError(f"{path}: there is no such file or folder, here or in {folder}.")
+    others = " or in ".join(map(str, places(folder)))
+    raise ValueError(f"{path}: there is no such file or folder, here or in {others}.")
 
 
 def _only(folder: Path, pattern: str, kind: str) -> Path:

@@ -21,8 +21,9 @@ from urllib.parse import urljoin, urlsplit
 import torch
 
 from .. import __version__
+from ..files import user_models
 from ..nn.tokenizer import Tokenizer
-from .checkpoints import FOLDER, file_for, load_strict, read_spec
+from .checkpoints import file_for, load_strict, read_spec
 from .convert import TICK, FileProgress, assemble, convert, inside, origin_of
 from .registry import DOWNLOADS, MODELS, Published, left, short_of_disk
 
@@ -33,8 +34,8 @@ BLOCK = 2**22  # bytes that are checked at a time
 AGAIN = "What has arrived is kept: the next download goes on from there."
 
 
-def fetch(model: Published, folder: Path = FOLDER) -> Iterator[FileProgress]:
-    """Download a published model and make it a file in `folder`, which is there when the iterator ends.
+def fetch(model: Published, folder: Path | None = None) -> Iterator[FileProgress]:
+    """Download a published model and make it a file in `folder`, or in the user's: there when the iterator ends.
 
     A model that is there already is left as it is; files in the hub's own cache are used and stay there, and so is the
     tokenizer of another published model in the folder. Closing the iterator stops within about a second and leaves what
@@ -42,7 +43,7 @@ def fetch(model: Published, folder: Path = FOLDER) -> Iterator[FileProgress]:
     ValueError, with what to do, when something is amiss: no network, no room, a file that is not there or is damaged,
     another download into the folder.
     """
-    store = folder / DOWNLOADS
+    store = downloads(folder)
     with _alone(model, store):
         if _is_here(model, folder):
             return
@@ -73,26 +74,31 @@ class Supply:
         return f" (the tokenizer is that of {self.lender}, which is here)" if self.lender else ""
 
 
-def supply(model: Published, folder: Path = FOLDER) -> Supply:
+def downloads(folder: Path | None) -> Path:
+    """Return where files on their way into a folder, or else into the user's, are kept."""
+    return (folder or user_models()) / DOWNLOADS
+
+
+def supply(model: Published, folder: Path | None = None) -> Supply:
     """Look for a model's files in the hub's cache, in the folder's downloads, and for its tokenizer in other models."""
     cached = {file: path for file in model.files if (path := _cached(model.repository, file)) is not None}
-    whole = {file: path for file in model.files if (path := folder / DOWNLOADS / file).is_file()}
+    whole = {file: path for file in model.files if (path := downloads(folder) / file).is_file()}
     there = sum(path.stat().st_size for path in cached.values())
     lender = None if model.tokenizer_file in whole | cached else lender_of(model, folder)
     if lender is None:
-        return Supply(whole | cached, there, left(model, folder, there))
+        return Supply(whole | cached, there, left(model, downloads(folder).parent, there))
     there += model.tokenizer_bytes
     lent = {model.tokenizer_file: file_for(lender, folder)}
-    return Supply(whole | cached | lent, there, left(model, folder, there), lender)
+    return Supply(whole | cached | lent, there, left(model, downloads(folder).parent, there), lender)
 
 
-def lender_of(model: Published, folder: Path) -> str | None:
+def lender_of(model: Published, folder: Path | None) -> str | None:
     """Another published model in the folder with the very same tokenizer: its file says so, and holds it whole."""
     same = (other for other in MODELS.values() if other.origin == model.origin and other.name != model.name)
     return next((other.name for other in same if _lends(other, folder)), None)
 
 
-def _lends(model: Published, folder: Path) -> bool:
+def _lends(model: Published, folder: Path | None) -> bool:
     path = file_for(model.name, folder)
     if not (_is_here(model, folder) and origin_of(path) == model.origin):
         return False
@@ -105,7 +111,7 @@ def _lends(model: Published, folder: Path) -> bool:
     return True
 
 
-def _is_here(model: Published, folder: Path) -> bool:
+def _is_here(model: Published, folder: Path | None) -> bool:
     try:
         found = read_spec(file_for(model.name, folder))
     except ValueError:  # not there, or damaged

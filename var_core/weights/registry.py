@@ -8,6 +8,7 @@ import torch
 
 from ..config import SPECS, ModelSpec
 from ..device_memory import decoder_bytes, free_memory, picture_bytes
+from ..files import user_models
 
 REPOSITORY = "FoundationVision/var"
 TOKENIZER_FILE = "vae_ch160v4096z32.pth"
@@ -92,7 +93,7 @@ def named(name: str) -> Published:
     return found
 
 
-def fits(model: Published, folder: Path, device: str, there: int = 0) -> list[str]:
+def fits(model: Published, folder: Path | None, device: str, there: int = 0) -> list[str]:
     """What is too small on this machine for downloading a model to `folder` and drawing on `device`, a sentence each.
 
     For `there` see `short_of_disk`. Empty: it fits. On "cuda" the transformer's blocks are float16, elsewhere float32,
@@ -102,11 +103,12 @@ def fits(model: Published, folder: Path, device: str, there: int = 0) -> list[st
     return [*short_of_disk(model, folder, there), *short_of_memory(model, device, dtype)]
 
 
-def short_of_disk(model: Published, folder: Path, there: int = 0) -> list[str]:
+def short_of_disk(model: Published, folder: Path | None, there: int = 0) -> list[str]:
     """Whether there is room for the downloaded files beside the converted one, of which `there` bytes are on disk.
 
-    What is in the folder's downloads already counts as there.
+    What is in the folder's downloads already counts as there. No folder: the user's.
     """
+    folder = folder or user_models()
     needed = left(model, folder, there) + model.disk_bytes
     free = shutil.disk_usage(_existing(folder)).free
     if free >= needed:

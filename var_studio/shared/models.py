@@ -32,7 +32,7 @@ class LoadedModel(NamedTuple):
 class Models:
     """The model that is loaded, for all visitors. While another one takes its place, who needs it waits."""
 
-    def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path = checkpoints.FOLDER, **how: object):
+    def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path | None = None, **how: object):
         """`how` is what `Pipeline.load` takes besides."""
         self.device, self.folder, self.how = device, folder, how
         self._loaded: LoadedModel | None = LoadedModel.of(pipe)  # None: another one is being loaded
@@ -81,7 +81,7 @@ class Models:
         return list(dict.fromkeys((self.name, *checkpoints.available(self.folder), *MODELS)))
 
     def here(self, name: str) -> bool:
-        """Whether a model's file lies in the folder."""
+        """Whether a model's file is here."""
         return name in checkpoints.available(self.folder)
 
     def require(self, digest: str) -> None:
