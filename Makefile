@@ -1,24 +1,35 @@
-# make demo: sets up by itself and opens the app.   make test: sets up by itself and runs the checks and tests.
+# All set up by themselves.   make demo: open the app.   make quick: style and the tests that need no trained model.
+# make test: all checks and tests.   make package: build the wheel and the sdist, and use the wheel elsewhere, offline.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# One thread of torch a worker: the tensors are tiny, and more threads only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test browser lint-js clean
+.PHONY: demo quick test browser package lint-js clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py $(ARGS)
+
+quick: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PYTEST) -m "not trained" tests --ignore tests/browser
 
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(MAKE) lint-js
-	$(BIN)/python -m pytest -rs -n 2 tests --ignore tests/browser
-	$(BIN)/python -m pytest -rs tests/browser
+	$(PYTEST) -rs tests --ignore tests/browser
+	$(PYTEST) --dist loadfile -rs tests/browser
 
 # The browser tests, which must not skip.
 browser: $(VENV)/.test
-	VAR_STUDIO_BROWSER=1 $(BIN)/python -m pytest tests/browser
+	VAR_STUDIO_BROWSER=1 $(PYTEST) --dist loadfile tests/browser
+
+package: $(VENV)/.test
+	$(BIN)/python tools/check_package.py
 
 # Style of the JavaScript and CSS. `make lint-js FIX=--write` mends what it can.
 lint-js:

@@ -1,0 +1,250 @@
+"""Build the wheel and the sdist, install the wheel into a fresh environment, and use it in an empty folder, offline.
+
+python tools/check_package.py            (in the environment of `make test`; `make package` does it)
+"""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = "flowers-scenes-128"
+PACKAGES = {"var_core", "var_studio"}
+MOST_MB = 100  # what PyPI takes
+SHELVES = ("examples", "explore_shelf", "ln_examples")  # galleries, of which the first picture is chosen
+PATIENCE = 180  # seconds, for each step of the app
+# Run in every Python of the installed package: what leaves the machine is refused, and written down.
+OFFLINE = """
+import os, sys
+LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0", "", None}
+def refuse(event, arguments):
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if (host.decode() if isinstance(host, bytes) else host) not in LOCAL:
+        with open(os.environ["VAR_STUDIO_CALLS"], "a") as file:
+            file.write(f"{event} {arguments[:2]}\\n")
+        raise OSError(f"offline: {host}")
+sys.addaudithook(refuse)
+"""
+ATLAS = f"""
+from var_core.inspection.atlas import Atlas, path_for
+from var_core.weights.checkpoints import find
+Atlas.load(path_for(find({MODEL!r})))
+"""
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def call(command: Sequence[object], folder: Path, environment: dict[str, str] | None = None) -> str:
+    """Run a command in a folder and return what it writes; what it writes is shown, and ends the check, if it fails."""
+    done = subprocess.run([*map(str, command)], cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}failed with {done.returncode}")
+    return done.stdout
+
+
+def need(met: bool, text: str) -> None:
+    """End the check with a sentence unless something is as it has to be."""
+    if not met:
+        raise SystemExit(text)
+
+
+def copied(target: Path) -> Path:
+    """Copy what git would commit, so that nothing left over by an earlier build gets in."""
+    listed = call(["git", "ls-files", "-co", "--exclude-standard", "-z"], ROOT)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target / name)
+    return target
+
+
+def build(work: Path) -> tuple[Path, Path]:
+    """Build a wheel straight, and an sdist with a wheel made of it; return the first and the sdist."""
+    source = copied(work / "source")
+    command = [sys.executable, "-m", "build", "--no-isolation"]
+    call([*command, "--wheel", "--outdir", work / "straight", source], work)
+    shutil.rmtree(source / "build", ignore_errors=True)
+    call([*command, "--outdir", work / "dist", source], work)
+    (straight,), (again,) = (tuple((work / name).glob("*.whl")) for name in ("straight", "dist"))
+    (sdist,) = (work / "dist").glob("*.tar.gz")
+    need(names_in(straight) == names_in(again), "The wheel made of the sdist holds other files.")
+    return straight, sdist
+
+
+def names_in(wheel: Path) -> list[str]:
+    """Return the sorted names of the files in a wheel."""
+    with zipfile.ZipFile(wheel) as file:
+        return sorted(file.namelist())
+
+
+def check_files(wheel: Path, sdist: Path) -> None:
+    """See that both hold what they should, and neither too much."""
+    names = names_in(wheel)
+    tops = {name.split("/")[0] for name in names}
+    need({top for top in tops if not top.endswith(".dist-info")} == PACKAGES, f"The wheel holds {sorted(tops)}.")
+    shipped = [
+        *("assets/examples/*", "assets/imagenet/*", "assets/learn/*", "assets/traces/*"),
+        f"checkpoints/{MODEL}.*",
+    ]
+    for path in itertools.chain.from_iterable(ROOT.glob(pattern) for pattern in shipped):
+        need(f"var_core/shipped/{path.relative_to(ROOT)}" in names, f"The wheel lacks {path}.")
+    for path in (*ROOT.glob("var_core/**/*.py"), *ROOT.glob("var_studio/**/*.py"), *files_of("var_studio/static")):
+        need(str(path.relative_to(ROOT)) in names, f"The wheel lacks {path}.")
+    with tarfile.open(sdist) as file:
+        inside = {name.partition("/")[2] for name in file.getnames()}
+    for name in ("LICENSE", "README.md", "CHANGELOG.md", "app.py", "pyproject.toml", "requirements.txt"):
+        need(name in inside, f"The sdist lacks {name}.")
+    need(not any(re.match(r"(tests|runs|\.github|build)/", name) for name in inside), "The sdist holds too much.")
+    for path in (wheel, sdist):
+        size = path.stat().st_size / 1e6
+        need(size < MOST_MB, f"{path.name} has {size:.0f} MB: PyPI takes {MOST_MB}.")
+        say(f"{path.name}: {size:.1f} MB")
+
+
+def files_of(folder: str) -> list[Path]:
+    return [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+
+
+def install(wheel: Path, work: Path) -> Path:
+    """Install the wheel into a fresh environment; return the folder of its commands."""
+    call([sys.executable, "-m", "venv", work / "venv"], work)
+    programs = work / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
+    call([programs / "python", "-m", "pip", "install", *options, wheel], work)
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(call([programs / "python", "-c", where], work).strip())
+    need(not {"ui", "app", "app.py", "tests"} & {path.name for path in site.iterdir()}, f"{site} holds too much.")
+    return programs
+
+
+@contextmanager
+def served(programs: Path, folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """The app, as its command serves it; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [programs / "var-studio", "--port", port, "--device", "cpu"]
+    address = f"http://127.0.0.1:{port}"
+    with open(folder.parent / "served.log", "w+", encoding="utf-8") as log:
+        app = subprocess.Popen([*map(str, command)], cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            end = time.monotonic() + PATIENCE
+            while time.monotonic() < end and app.poll() is None and not answers(address):
+                time.sleep(0.5)
+            if not answers(address):
+                log.seek(0)
+                raise SystemExit(f"{log.read()}var-studio does not answer at {address}")
+            yield address
+        finally:
+            app.terminate()
+            app.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        return bool(fetched(address))
+    except OSError:
+        return False
+
+
+def fetched(address: str, sent: dict | None = None) -> bytes:
+    """Return what an address answers, to JSON that is sent if there is any."""
+    content = None if sent is None else json.dumps(sent).encode()
+    request = urllib.request.Request(address, content, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return answer.read()
+
+
+def check_app(address: str) -> None:
+    """Fetch the page, its lessons and its examples, and choose an example in every tab, as a browser would."""
+    need(b"VAR Studio" in fetched(address), "The page lacks its title.")
+    text = fetched(f"{address}/config").decode()
+    config = json.loads(text)
+    shown = "".join(str(component["props"].get("value")) for component in config["components"])
+    for path in sorted((ROOT / "var_studio" / "static" / "lessons").glob("*.html")):
+        title = re.search(r"<h\d[^>]*>([^<$]+)", path.read_text(encoding="utf-8"))
+        need(title is None or title[1].strip() in shown, f"The page lacks the lesson {path.stem}.")
+    by_name = {component["props"].get("elem_id"): component for component in config["components"]}
+    for name in SHELVES:
+        pictures = by_name[name]["props"]["value"]
+        for picture in pictures:
+            need(len(fetched(address + picture["image"]["url"])) > 1000, f"{picture} cannot be fetched.")
+        choose(address, config, by_name[name]["id"])
+        say(f"{name}: {len(pictures)} pictures, and the first can be chosen")
+
+
+def choose(address: str, config: dict, shelf: int) -> None:
+    """Choose the first picture of a gallery."""
+    wired = next(one for one in config["dependencies"] if [shelf, "select"] in [list(to) for to in one["targets"]])
+    event = {"index": 0, "value": None, "selected": True}
+    data = [None for _ in wired["inputs"]]
+    asked = {
+        "data": data,
+        "event_data": event,
+        "fn_index": wired["id"],
+        "trigger_id": shelf,
+        "session_hash": f"s{shelf}",
+    }
+    fetched(f"{address}/gradio_api/queue/join", asked)
+    told = fetched(f"{address}/gradio_api/queue/data?session_hash=s{shelf}").decode()
+    last = [json.loads(line[6:]) for line in told.splitlines() if line.startswith("data: ")]
+    done = [one for one in last if one["msg"] == "process_completed"]
+    need(bool(done) and done[0]["success"], f"Choosing from shelf {shelf} failed: {done or told}")
+
+
+def check_commands(programs: Path, folder: Path, environment: dict[str, str]) -> None:
+    """Draw a picture, read the classes and the atlas."""
+    call([programs / "var-core", "generate", "--class", "lotus", "--seed", "7", "--out", "out"], folder, environment)
+    pictures = list((folder / "out").glob("*.png"))
+    need(len(pictures) == 1 and pictures[0].read_bytes().startswith(b"\x89PNG"), f"generate wrote {pictures}.")
+    need("Lotus" in call([programs / "var-core", "classes"], folder, environment), "There is no class Lotus.")
+    need(MODEL in call([programs / "var-core", "list"], folder, environment), f"{MODEL} is not in the list.")
+    call([programs / "python", "-c", ATLAS], folder, environment)
+
+
+def main() -> None:
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="var-studio-") as name:
+        work = Path(name)
+        wheel, sdist = build(work)
+        check_files(wheel, sdist)
+        say(f"built and looked through after {time.monotonic() - begun:.0f} s")
+        programs = install(wheel, work)
+        say(f"installed after {time.monotonic() - begun:.0f} s")
+        empty, guard, calls = work / "empty", work / "guard", work / "calls"
+        empty.mkdir()
+        guard.mkdir()
+        (guard / "sitecustomize.py").write_text(OFFLINE, encoding="utf-8")
+        environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONHOME")}
+        environment |= {"PYTHONPATH": str(guard), "VAR_STUDIO_CALLS": str(calls), "VAR_STUDIO_HOME": str(work / "home")}
+        environment |= {"GRADIO_TEMP_DIR": str(work / "cache")}
+        check_commands(programs, empty, environment)
+        with served(programs, empty, environment) as address:
+            check_app(address)
+        need(not calls.exists(), f"It tried to leave the machine:\n{calls.read_text() if calls.exists() else ''}")
+        need({path.name for path in empty.iterdir()} == {"out"}, "Files were left in the folder it was started in.")
+    say(f"The package works: {time.monotonic() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
