@@ -8,10 +8,25 @@ import pytest
 import torch
 from support import pictures, tasks, tiny
 
+from var_core.engine.pipeline import Pipeline
 from var_core.files import HOME
 from var_studio import main as app
 
 torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for each other
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that load the model that ships as `trained`: those that ask for the fixture `bundled`."""
+    for item in items:
+        if "bundled" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.trained)
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Pipeline:
+    """The model that ships."""
+    return Pipeline.load(device="cpu")
 
 
 @pytest.fixture(scope="session", autouse=True)

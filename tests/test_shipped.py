@@ -23,14 +23,15 @@ def code_blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def pipe() -> Pipeline:
-    return Pipeline.load(device="cpu")
+def pipe(bundled: Pipeline) -> Pipeline:
+    return bundled
 
 
 def test_the_default_model_ships():
     assert checkpoints.DEFAULT in MODELS
 
 
+@pytest.mark.usefixtures("bundled")
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_has_a_card_and_is_small_enough(name):
     assert checkpoints.find(name).stat().st_size <= 40 * 2**20
@@ -69,6 +70,7 @@ def test_previews_look_like_the_decoded_picture(pipe):
     assert torch.corrcoef(torch.stack((a.flatten(), b.flatten())))[0, 1] > 0.9
 
 
+@pytest.mark.usefixtures("bundled")
 def test_the_python_in_the_readme_runs(tmp_path, monkeypatch):
     blocks = code_blocks("python")
     assert blocks

@@ -12,8 +12,8 @@ from var_core.inspection.trace import recorded
 
 
 @pytest.fixture(scope="module")
-def pipe() -> Pipeline:
-    return Pipeline.load("flowers-scenes-128", device="cpu")
+def pipe(bundled: Pipeline) -> Pipeline:
+    return bundled
 
 
 def digest(tokens: list[torch.Tensor]) -> str:

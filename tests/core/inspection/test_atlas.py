@@ -211,9 +211,9 @@ def test_an_atlas_lies_beside_its_model_and_is_not_taken_for_one():
     assert path == Path("folder/flowers.v2.atlas.webp")
 
 
-def test_the_bundled_atlas_is_of_the_bundled_model_s_codes():
+def test_the_bundled_atlas_is_of_the_bundled_model_s_codes(bundled):
     path = checkpoints.find(checkpoints.DEFAULT)
-    atlas, codebook = Atlas.load(path_for(path)), checkpoints.load(str(path)).tokenizer.quantizer.codebook
+    atlas, codebook = Atlas.load(path_for(path)), bundled.tokenizer.quantizer.codebook
     assert atlas.codebook == codebook_hash(codebook) and len(atlas.uses) == len(codebook)
     assert (atlas.count > 0).mean() > 0.99
     assert path_for(path).stat().st_size < 1.2e6
