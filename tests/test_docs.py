@@ -54,6 +54,7 @@ def test_commands_in_the_docs_are_commands(page):
             parser().parse_args(shlex.split(line, comments=True))
 
 
+@pytest.mark.usefixtures("bundled")
 def test_the_python_in_the_docs_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = 0
