@@ -19,13 +19,14 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "flowers-scenes-128"
 PACKAGES = {"var_core", "var_studio"}
 MOST_MB = 100  # what PyPI takes
 SHELVES = ("examples", "explore_shelf", "ln_examples")  # galleries, of which the first picture is chosen
-PATIENCE = 180  # seconds, for each step of the app
+PATIENCE = 300  # seconds, for each step of the app
 # Run in every Python of the installed package: what leaves the machine is refused, and written down.
 OFFLINE = """
 import os, sys
@@ -176,40 +177,43 @@ def fetched(address: str, sent: dict | None = None) -> bytes:
 
 
 def check_app(address: str) -> None:
-    """Fetch the page, its lessons and its examples, and choose an example in every tab, as a browser would."""
+    """Fetch the page, choose an example in every tab, and read the lessons, as a browser would."""
     need(b"VAR Studio" in fetched(address), "The page lacks its title.")
-    text = fetched(f"{address}/config").decode()
-    config = json.loads(text)
-    shown = "".join(str(component["props"].get("value")) for component in config["components"])
-    for path in sorted((ROOT / "var_studio" / "static" / "lessons").glob("*.html")):
-        title = re.search(r"<h\d[^>]*>([^<$]+)", path.read_text(encoding="utf-8"))
-        need(title is None or title[1].strip() in shown, f"The page lacks the lesson {path.stem}.")
+    config = json.loads(fetched(f"{address}/config"))
     by_name = {component["props"].get("elem_id"): component for component in config["components"]}
     for name in SHELVES:
         pictures = by_name[name]["props"]["value"]
         for picture in pictures:
-            need(len(fetched(address + picture["image"]["url"])) > 1000, f"{picture} cannot be fetched.")
-        choose(address, config, by_name[name]["id"])
+            need(len(fetched(urljoin(address, picture["image"]["url"]))) > 1000, f"{picture} cannot be fetched.")
+        shelf = by_name[name]["id"]
+        happen(address, next(one for one in selections(config) if one["targets"][0][0] == shelf))
         say(f"{name}: {len(pictures)} pictures, and the first can be chosen")
+    measured = by_name["ln_measured"]["id"]
+    told = happen(address, next(one for one in selections(config) if measured in one["outputs"]))
+    shown = told + "".join(str(component["props"].get("value")) for component in config["components"])
+    lessons = sorted((ROOT / "var_studio" / "static" / "lessons").glob("*.html"))
+    for path in lessons:
+        title = re.match(r"<h2>(.+?)</h2>", path.read_text(encoding="utf-8"))
+        need(title is not None and title[1] in shown, f"The page lacks the lesson {path.stem}.")
+    say(f"{len(lessons)} lessons")
 
 
-def choose(address: str, config: dict, shelf: int) -> None:
-    """Choose the first picture of a gallery."""
-    wired = next(one for one in config["dependencies"] if [shelf, "select"] in [list(to) for to in one["targets"]])
-    event = {"index": 0, "value": None, "selected": True}
-    data = [None for _ in wired["inputs"]]
-    asked = {
-        "data": data,
-        "event_data": event,
-        "fn_index": wired["id"],
-        "trigger_id": shelf,
-        "session_hash": f"s{shelf}",
-    }
+def selections(config: dict) -> list[dict]:
+    """Return what happens in the app when something is selected."""
+    return [one for one in config["dependencies"] if [event for _, event in one["targets"]] == ["select"]]
+
+
+def happen(address: str, wired: dict) -> str:
+    """Let something be selected, with nothing given besides that it is the first; return what the app answers."""
+    session, (target, _) = f"session-{wired['id']}", wired["targets"][0]
+    asked = {"data": [None for _ in wired["inputs"]], "event_data": {"index": 0, "value": None, "selected": True}}
+    asked |= {"fn_index": wired["id"], "trigger_id": target, "session_hash": session}
     fetched(f"{address}/gradio_api/queue/join", asked)
-    told = fetched(f"{address}/gradio_api/queue/data?session_hash=s{shelf}").decode()
-    last = [json.loads(line[6:]) for line in told.splitlines() if line.startswith("data: ")]
-    done = [one for one in last if one["msg"] == "process_completed"]
-    need(bool(done) and done[0]["success"], f"Choosing from shelf {shelf} failed: {done or told}")
+    told = fetched(f"{address}/gradio_api/queue/data?session_hash={session}").decode()
+    messages = [json.loads(line.removeprefix("data: ")) for line in told.splitlines() if line.startswith("data: ")]
+    done = [message for message in messages if message["msg"] == "process_completed"]
+    need(bool(done) and done[0]["success"], f"Selecting {wired['targets']} failed: {done or told}")
+    return "".join(str(message.get("output")) for message in messages)
 
 
 def check_commands(programs: Path, folder: Path, environment: dict[str, str]) -> None:
