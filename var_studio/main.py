@@ -82,8 +82,8 @@ def free_port(host: str, wanted: int | None) -> int:
         except OverflowError as error:
             raise ValueError(f"Port {port} is out of range: choose 1 to 65535.") from error
         except OSError as error:
-            known = error.errno and error.errno > 0  # what the system says itself has the address in it, once more
-            reason = os.strerror(error.errno) if known else error.strerror or str(error)
+            number = error.errno or 0  # above 0 the system's own words have the address in them, once more
+            reason = os.strerror(number) if number > 0 else error.strerror or str(error)
     where = f"ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1}" if wanted is None else f"port {wanted}"
     raise ValueError(f"Cannot serve on {host}, {where} ({reason}): choose another --host or --port.")
 
@@ -163,7 +163,7 @@ def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None
 
 
 def guard() -> None:
-    """What Gradio itself opens of a visitor's is bounded, too, and no program outside gets it to see."""
+    """Bound what Gradio itself opens of a visitor's, too, and let no program outside see it."""
     from PIL import EpsImagePlugin, Image
 
     from var_core.images import MOST_MEGAPIXELS

@@ -34,7 +34,7 @@ class RequestControls(NamedTuple):
     """The widgets whose values make a request, in the order of `controls.NAMES`."""
 
     class_name: gr.Dropdown
-    count: gr.Slider  # type: ignore[assignment]  # as values it is no tuple of things to be counted
+    how_many: gr.Slider
     seed: gr.Textbox
     guidance: gr.Slider
     ramp: gr.Slider
@@ -81,7 +81,7 @@ class StageUpdate(NamedTuple):
 
 
 class Onward(NamedTuple):
-    """What can be done with the chosen picture."""
+    """The buttons that go on from the chosen picture."""
 
     again: gr.Button
     send: gr.Button
@@ -97,7 +97,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Handlers:
-    """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
+    """Handlers of the tab, as functions of the widgets' values. They return new values in the order of the outputs."""
 
     models: Models
     cache: str  # where Gradio serves files from
@@ -106,12 +106,11 @@ class Handlers:
     def pipe(self) -> Pipeline:
         return self.models.pipe
 
-    def prepare(self, lock: bool, *values: object) -> tuple[object, ...]:
+    def prepare(self, lock: bool, class_name: str, count: float, seed: str, *drawing: object) -> tuple[object, ...]:
         """Before a run: its request and its stop flag, the class and seed it takes, the buttons of a run under way."""
-        class_name, count, seed, *rest = values
         pipe = self.pipe
         with in_words():
-            request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), *rest)
+            request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), *drawing)
         name, _, seed_used, *_ = controls.show(pipe.spec, request)
         asked, bar = Asked(request, pipe.digest), html.bar("Waiting for the model …")
         return asked, StopFlag(), name, seed_used, bar, *buttons(running=True)
@@ -228,7 +227,7 @@ def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[RequestCo
         drawing, _ = parts.drawing(looks)
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
     helpers = Helpers(group, groups, surprise, seeding.lock, upload)
-    return RequestControls(class_name, seeding.count, seeding.seed, *drawing), helpers, actions
+    return RequestControls(class_name, seeding.how_many, seeding.seed, *drawing), helpers, actions
 
 
 def _grouping(spec: ModelSpec) -> tuple[gr.Radio, gr.Dropdown]:
@@ -240,7 +239,7 @@ def _grouping(spec: ModelSpec) -> tuple[gr.Radio, gr.Dropdown]:
 
 
 def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Dropdown, gr.Button]:
-    """What to draw."""
+    """Lay out the choice of what to draw."""
     with gr.Group(elem_id="subject"):
         group, groups = _grouping(spec)
         group.elem_id, group.elem_classes, groups.elem_id = "group", ["pills"], "groups"

@@ -55,7 +55,7 @@ def extension(workspace: Workspace, unit: str, *amounts: object) -> tuple[int, i
 
 @dataclass(frozen=True)
 class EditForm:
-    """What the controls say, besides photo and mask."""
+    """The values of the controls, besides photo and mask."""
 
     task: str
     class_name: str
@@ -69,7 +69,7 @@ class EditForm:
 
 def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarray | None, form: EditForm) -> Edit:
     """The edit that is asked for; ValueError that says what is missing."""
-    if workspace is None:
+    if workspace is None or mask is None:
         raise ValueError("There is no photo yet: open one, or choose an example.")
     if form.task == EXTEND and not any(form.extend):
         raise ValueError("Say how far to extend: at least one side must be more than 0.")

@@ -128,7 +128,7 @@ class Controls(NamedTuple):
 
 
 class Onward(NamedTuple):
-    """What can be done with a result."""
+    """The buttons that go on from a result."""
 
     take: gr.Button
     send: gr.Button
@@ -159,7 +159,7 @@ def choices(spec: ModelSpec) -> list[tuple[str, str]]:
 
 
 def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
-    """What to do; only what a task needs is shown. Task, outline, class, and the unit before the four sides."""
+    """Lay out what a task needs: the task, the outline, the class, and the unit before the four sides."""
     with gr.Group(elem_id="what"):
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
         hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")

@@ -1,4 +1,4 @@
-"""What changes a mask besides the brush, and the square that the model sees. No widgets."""
+"""Tools that change a mask, besides the brush, and choose the square that the model sees. No widgets."""
 
 from collections.abc import Sequence
 
@@ -49,8 +49,8 @@ def square_around(workspace: Workspace, corners: Sequence[tuple[int, int]]) -> B
     """The square around a rectangle between two corners; on the photo where it fits."""
     spans = [sorted(values) for values in zip(*corners, strict=True)]
     side = max(end - start + 1 for start, end in spans)
-    starts = [placed(start, end + 1, side, full) for (start, end), full in zip(spans, workspace.size, strict=True)]
-    return Box(*starts, side)
+    left, top = (placed(start, end + 1, side, full) for (start, end), full in zip(spans, workspace.size, strict=True))
+    return Box(left, top, side)
 
 
 def box_of(text: str, workspace: Workspace) -> Box | None:

@@ -21,7 +21,7 @@ from .workspace import Canvas, Workspace
 
 @dataclass(frozen=True)
 class PhotoHandlers:
-    """What the widgets of photo and mask do, as functions of their values.
+    """Handlers of the photo and of its mask, as functions of the widgets' values.
 
     They return new values in the order of the outputs.
     """

@@ -1,4 +1,4 @@
-"""What becomes of an edit: its files, and what the page shows of them. No widgets."""
+"""The results of an edit: their files, and what the page shows of them. No widgets."""
 
 import math
 import zipfile
@@ -20,6 +20,7 @@ from ..shared import run as runs
 from ..shared.handover import DrawnEdit, DrawnSquare
 from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
+from ..shared.words import counted
 from .workspace import Canvas, PackedMask, Workspace, fresh_workspace, latest, past
 
 MOST_DONE = 8  # edits whose results can be looked at again
@@ -128,12 +129,11 @@ def progress(stage: Stage, seconds: float) -> str:
 
 def summary(result: EditResult) -> str:
     """The bar of an edit that is over."""
-    noun = "variation" if len(result.files) == 1 else "variations"
-    return html.bar(f"{len(result.files)} {noun} in {result.seconds:.1f} s", 1.0)
+    return html.bar(f"{counted(len(result.files), 'variation')} in {result.seconds:.1f} s", 1.0)
 
 
 def inside(result: EditResult, place: int) -> str:
-    """Of every pass: what was free at every scale, what the model saw, and what it drew before it was pasted back."""
+    """Show of every pass what was free at every scale, what the model saw, and what it drew before pasting."""
     shown = result.squares[:MOST_SQUARES_SHOWN]
     parts = []
     for number, square in enumerate(shown, 1):

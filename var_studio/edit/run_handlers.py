@@ -38,7 +38,7 @@ COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their numbe
 
 @dataclass(frozen=True)
 class RunHandlers:
-    """What the widgets of the form, of runs and of their results do, as functions of their values.
+    """Handlers of the form, of runs and of their results, as functions of the widgets' values.
 
     They return new values in the order of the outputs.
     """
@@ -61,18 +61,18 @@ class RunHandlers:
         """Before a run: the edit and its stop flag, the seed it takes, the buttons of a run under way."""
         parts_of = (len(Choice._fields), len(How._fields), len(Drawing._fields))
         choice, how, drawing, (count, seed) = _split(values, *parts_of)
-        choice = Choice(*choice)
-        seed_used = controls.seed_to_use(seed, lock)
+        task, box, class_name, unit, *sides = choice
+        seed_used = controls.seed_to_use(str(seed), lock)
         with in_words():
             form = EditForm(
-                choice.task,
-                str(choice.class_name or ""),
+                str(task),
+                str(class_name or ""),
                 count,
                 seed_used,
                 controls.read_drawing(*drawing),
                 read_settings(*how),
-                forms.extension(now, choice.unit, *choice[4:]) if now and choice.task == EXTEND else (0, 0, 0, 0),
-                mask_tools.box_of(choice.box or "", now) if now and choice.task != EXTEND else None,
+                forms.extension(now, str(unit), *sides) if now and task == EXTEND else (0, 0, 0, 0),
+                mask_tools.box_of(str(box or ""), now) if now and task != EXTEND else None,
             )
             mask = workspaces.painted_on(now, canvas) if now else None
             pipe = self.pipe
@@ -80,7 +80,7 @@ class RunHandlers:
             squares(pipe, job.edit, job.edit.unknown())  # refuses what would be refused later
         if forms.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
-        return job, StopFlag(), str(seed_used), html.bar("Waiting for the model …"), *buttons(running=True)
+        return job, StopFlag(), seed_used, html.bar("Waiting for the model …"), *buttons(running=True)
 
     def watch(
         self, job: EditJob, stop_flag: StopFlag, last: EditResult | None, results: tuple[EditResult, ...]
@@ -89,7 +89,9 @@ class RunHandlers:
 
         Then the results of the `last` one come back, as they do after an error.
         """
-        started, squares_done, photos = time.perf_counter(), [], ()
+        started = time.perf_counter()
+        squares_done: list[DrawnSquare] = []
+        photos: tuple[np.ndarray, ...] = ()
         with in_words():
             self.models.require(job.digest)
             for stage in stages(self.pipe, job.edit):
@@ -116,8 +118,8 @@ class RunHandlers:
         )
 
     def _drawn(self, stage: Stage) -> np.ndarray:
-        """What the model has drawn: decoded, or cheap small pictures of it where decoding would hold the run up."""
-        if stage.photos:
+        """Return what the model has drawn: decoded, or a cheap preview where decoding would hold the run up."""
+        if stage.drawn is not None:
             return stage.drawn
         f_hat = stage.progress.f_hat
         if runs.decodes_live(self.pipe, len(f_hat)):

@@ -70,14 +70,16 @@ def _wire_mask(photos: PhotoHandlers, table: Table, masking: Masking, box: gr.Te
 
 def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HTML) -> None:
     numbers = [choice.unit, choice.left, choice.top, choice.right, choice.bottom]
-    for widget in (choice.task, *numbers, table.workspace):
-        widget.change(runs.outline, [table.workspace, choice.task, *numbers], outline, **AT_ONCE)
+    changes: list[Trigger] = [choice.task.change, choice.unit.change, table.workspace.change]
+    changes += [side.change for side in (choice.left, choice.top, choice.right, choice.bottom)]
+    for change in changes:
+        change(runs.outline, [table.workspace, choice.task, *numbers], outline, **AT_ONCE)
 
 
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:
     seeding, actions = given.seeding, given.actions
     job, stop_flag = gr.State(), gr.State()
-    settings = [*given.choice, *given.how, *given.drawing, seeding.count, seeding.seed]
+    settings = [*given.choice, *given.how, *given.drawing, seeding.how_many, seeding.seed]
     asked, results = [table.workspace, table.canvas, seeding.lock, *settings], [sheet.result, sheet.results]
 
     def begin(trigger: Trigger) -> None:

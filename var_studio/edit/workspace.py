@@ -1,4 +1,4 @@
-"""What lies on the Edit tab: a photo, the mask painted on it, and what lay there before. No widgets."""
+"""The workspace of the Edit tab: a photo, the mask painted on it, and what lay there before. No widgets."""
 
 import math
 import secrets
@@ -22,7 +22,7 @@ Kept = TypeVar("Kept")
 
 
 class Canvas(TypedDict, total=False):
-    """What the image editor sends: uint8 (h, w, 4) each."""
+    """The value that the image editor sends: uint8 (h, w, 4) each."""
 
     background: np.ndarray | None
     layers: list[np.ndarray]
@@ -30,7 +30,7 @@ class Canvas(TypedDict, total=False):
 
 
 class ShownCanvas(TypedDict):
-    """What the image editor is given to show."""
+    """The value that the image editor is given to show."""
 
     background: Image.Image
     layers: list[Image.Image]

@@ -10,7 +10,7 @@ from var_core.engine.sampling import Sampling
 
 from ..shared import controls
 from ..shared import widgets as parts
-from ..shared.events import SKIP, Trigger, Unchanged
+from ..shared.events import SKIP, Trigger, Unchanged, buttons
 from ..shared.widgets import Drawing
 from . import trace_files
 from .messages import PageMessage
@@ -41,7 +41,7 @@ class Export(NamedTuple):
 
 
 class View(NamedTuple):
-    """What handlers change: which tab shows, the bar, what the page is told, the visitor's session, the controls."""
+    """The widgets that handlers change: the tabs, the bar, the channel to the page, the session, the controls."""
 
     tabs: gr.Tabs
     bar: gr.HTML
@@ -81,6 +81,15 @@ class ViewUpdate(NamedTuple):
     smooth: bool | Unchanged = SKIP
     unguided_scales: int | Unchanged = SKIP
 
+    def with_buttons(self, running: bool) -> "ViewUpdate":
+        """Return the update that also shows Stop while something runs, else Run."""
+        run, stop = buttons(running)
+        return self._replace(run=run, stop=stop)
+
+    def with_sampling(self, sampling: Sampling) -> "ViewUpdate":
+        """Return the update that also shows how something was drawn."""
+        return ViewUpdate._make((*self[: -len(controls.DRAWING)], *controls.shown_drawing(sampling)))
+
 
 SAME = ViewUpdate()
 
@@ -116,7 +125,7 @@ def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source,
 
 
 def _files() -> tuple[Export, gr.UploadButton]:
-    """What saves the picture, and what opens a trace."""
+    """Lay out what saves the picture, and what opens a trace."""
     with gr.Row(elem_classes="tight"):
         gif, mp4, sheet = (
             gr.Button(text, size="sm", min_width=60, elem_id=f"explore_{name}")

@@ -1,4 +1,4 @@
-"""What the page of the Explore tab is told, and what it asks. No widgets."""
+"""Messages to the page of the Explore tab, and from it. No widgets."""
 
 import base64
 import itertools
@@ -21,6 +21,7 @@ SHARES = 65535  # what 1 is in the attention that the page is sent
 SMALL = 192  # pixels along a side, at most, of pictures that the page shows small
 CELLS = 5  # of a fine map, around the chosen one, that the pictures of its alternatives show
 PageMessage = dict[str, object]
+LATER: tuple[Later, ...] = ("free", "keep")
 
 _serial = itertools.count(1)
 
@@ -39,6 +40,16 @@ def message_int(message: Mapping[str, object], name: str) -> int:
     return value
 
 
+def later_in(message: Mapping[str, object]) -> Later:
+    """Return what the page wants to happen to later scales; ValueError if it has sent something else."""
+    for known in LATER:
+        if message.get("later") == known:
+            return known
+    raise ValueError(
+        f"The page sent later '{message.get('later')}', which is neither of {' and '.join(LATER)}: reload it."
+    )
+
+
 def spot_of(trace: Trace, message: Mapping[str, object]) -> Spot:
     """The token that the page means; ValueError if it is not there."""
     spot = Spot(message_int(message, "scale"), message_int(message, "place"))
@@ -53,12 +64,12 @@ def whereabouts(trace: Trace, spot: Spot) -> str:
 
 
 def hello_message(pipe: Pipeline) -> PageMessage:
-    """What the page knows of the model that is loaded."""
+    """Tell the page of the model that is loaded."""
     return {"kind": "hello", "classes": controls.classes(pipe.spec, None), "digest": pipe.digest}
 
 
 def trace_message(pipe: Pipeline, session: ExploreSession) -> PageMessage:
-    """All that the page shows of the picture that is looked at; tensors as base64 of little-endian numbers."""
+    """Tell all that the page shows of the picture that is looked at; tensors as base64 of little-endian numbers."""
     branch, trace = session.branch, session.seen
     about = trace.about
     numbers = {name: _packed(getattr(trace, name), "<i4") for name in ("tokens", "rank", "unguided", "likeliest")}
@@ -101,23 +112,23 @@ class TokenQuestion:
     spot: Spot
 
     def answer(self, atlas: Atlas | None, more: bool) -> PageMessage:
-        """Where the token looks, and what else its code stands for; whether there is `more` to ask for: `options`."""
+        """Tell where the token looks, what else its code stands for, and whether there is `more` to ask: `options`."""
         trace = self.session.seen
         code = int(trace.tokens[self.spot.within(trace)])
         known = atlas if atlas is not None and atlas.codebook == trace.about.codebook else None
-        patches = known is not None and int(known.count[code]) > 0
+        patches = known.patches[code][: int(known.count[code])] if known is not None else np.empty(0)
         return self._message(
             "token",
             more=more,
             attention=_packed((trace.attention(self.spot) * SHARES).round(), "<u2"),
-            patches=address(_side_by_side(known.patches[code, : known.count[code]])) if patches else None,
+            patches=address(_side_by_side(patches)) if len(patches) else None,
             uses=int(known.uses[code]) if known is not None else None,
         )
 
     def options(self, later: Later, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
-        """What would become of the picture, uint8 (S, S, 3), with each of the token's likeliest alternatives.
+        """Tell what the picture, uint8 (S, S, 3), becomes with each of the token's likeliest alternatives.
 
-        As many as are known; `more` says whether others follow. `later` is what happens to later scales.
+        There are as many as are known; `more` says whether others follow. `later` is what happens to later scales.
         """
         side = self.session.seen.about.sides[self.spot.scale]
         shown = [address(close_up(picture, side, self.spot.index)) for picture in pictures]
@@ -128,18 +139,18 @@ class TokenQuestion:
 
 
 def mix_message(session: ExploreSession, name: str, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
-    """The pictures of a mix, uint8 (S, S, 3), one for each cut, as many as are known; whether `more` follow."""
+    """Tell the pictures of a mix, uint8 (S, S, 3), one for each cut, as many as are known; whether `more` follow."""
     shown = [address(small(picture)) for picture in pictures]
     return _message("mix", node=session.current, name=name, more=more, pictures=shown)
 
 
 def locked_message(session: ExploreSession) -> PageMessage:
-    """Which scales are locked."""
+    """Tell which scales are locked."""
     return _message("locked", scales=sorted(session.locked))
 
 
 def idle_message() -> PageMessage:
-    """Nothing came of what was asked."""
+    """Tell that nothing came of what was asked."""
     return _message("idle")
 
 

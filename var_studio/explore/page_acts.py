@@ -1,4 +1,4 @@
-"""What is done to the picture that the Explore tab shows, by the page's own view, the knobs and the buttons."""
+"""Acts on the picture that the Explore tab shows, by the page's own view, the knobs and the buttons."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -11,19 +11,20 @@ from var_core.inspection import trace as traces
 from var_core.inspection.trace import Trace
 
 from ..shared import controls, html
-from ..shared.events import SKIP, halt, in_words
+from ..shared.events import SKIP, Unchanged, halt, in_words
 from ..shared.html import READY
 from ..shared.served_files import fresh_folder
 from ..shared.widgets import Drawing
+from ..shared.words import counted
 from . import messages, trace_files
 from .layout import SAME, ViewUpdate
-from .messages import TokenQuestion
-from .painter import SOON, Painter, _kept, _kind_of_origin, _run_and_stop
+from .messages import PageMessage, TokenQuestion
+from .painter import SOON, Painter, _kept, _kind_of_origin
 from .session import ExploreSession, changeable_trace, is_live
 
 
 class PageActs(Painter):
-    """What the page's own view, the knobs and the buttons that save do, as functions of their values."""
+    """Handlers of the page's own view, of the knobs and of the buttons that save."""
 
     def turn(self, session: ExploreSession, *drawing: object) -> Iterator[ViewUpdate]:
         """Draw the same again with other settings; only what changes is computed. The knobs stay as they are."""
@@ -78,8 +79,8 @@ class PageActs(Painter):
         yield ViewUpdate(channel=question.answer(self.models.atlas, more))
 
     def _options(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
-        """What would become of the picture with another token, one after another, until the page wants no more."""
-        trace, later = changeable_trace(self.pipe, session), message.get("later")
+        """Show the picture with each alternative of a token, one after another, until the page wants no more."""
+        trace, later = changeable_trace(self.pipe, session), messages.later_in(message)
         number = messages.message_int(message, "number")
         question = TokenQuestion(session, messages.spot_of(trace, message))
         values = trace.likeliest[question.spot.within(trace)].tolist()
@@ -89,7 +90,7 @@ class PageActs(Painter):
                 break
             slow = slow or time.perf_counter() - began > SOON
             bar = html.bar("what else it could have been", batch.share) if slow else SKIP
-            told = SKIP
+            told: PageMessage | Unchanged = SKIP
             if len(batch.pictures) > known:
                 known = len(batch.pictures)
                 told = question.options(later, batch.pictures, known < len(values))
@@ -108,13 +109,13 @@ class PageActs(Painter):
     def _swap(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace = changeable_trace(self.pipe, session)
         spot, value = messages.spot_of(trace, message), messages.message_int(message, "value")
-        asked = traces.swapped(trace, spot, value, message.get("later"), session.pinned)
+        asked = traces.swapped(trace, spot, value, messages.later_in(message), session.pinned)
         yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} set to {value}")
 
     def _redraw(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace, seed = changeable_trace(self.pipe, session), int(controls.roll())
         spot = messages.spot_of(trace, message)
-        asked = traces.redrawn_token(trace, spot, seed, message.get("later"), session.pinned)
+        asked = traces.redrawn_token(trace, spot, seed, messages.later_in(message), session.pinned)
         yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} drawn anew, seed {seed}")
 
     def _reroll(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
@@ -128,14 +129,15 @@ class PageActs(Painter):
     def _mix(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """The coarse scales of this picture with the fine ones of another, or of another class, at every cut."""
         trace = changeable_trace(self.pipe, session)
+        fine: Trace | int
         if message.get("node") is not None:
             branch = session.named(message["node"])
             name, fine = branch.title, Trace.load(branch.file)
         else:
-            fine = self.pipe.spec.label(controls.complete(self.pipe.spec, str(message.get("class") or "")))
-            name = self.pipe.spec.class_name(fine)
+            label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(message.get("class") or "")))
+            name, fine = self.pipe.spec.class_name(label), label
         requests = traces.mixture_requests(self.pipe, trace, fine, session.pinned)
-        coarse = ["all", "1 scale, then", *(f"{cut} scales, then" for cut in range(2, len(requests)))]
+        coarse = ["all", *(f"{counted(cut, 'scale')}, then" for cut in range(1, len(requests)))]
         titles = (f"{kept} {name}" for kept in coarse)
         after = replace(session, mixed=tuple(zip(titles, requests, strict=True)))
         session.stop_flag.clear()
@@ -144,7 +146,7 @@ class PageActs(Painter):
                 break
             words = html.bar(f"mixing with {name}", batch.share)
             told = messages.mix_message(after, name, batch.pictures, batch.share < 1)
-            yield ViewUpdate(bar=words, session=after, channel=told, **_run_and_stop(True))
+            yield ViewUpdate(bar=words, session=after, channel=told).with_buttons(running=True)
         yield self.failed()
 
     def _take(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:

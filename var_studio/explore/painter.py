@@ -8,13 +8,12 @@ from var_core.engine.pipeline import Pipeline, Request
 from var_core.inspection import trace as traces
 from var_core.inspection.trace import Trace, examine, timed
 
-from ..shared import controls, html
+from ..shared import html
 from ..shared import run as runs
-from ..shared.events import buttons, in_words
+from ..shared.events import in_words
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.served_files import fresh_folder
-from ..shared.widgets import Drawing
 from . import messages
 from .layout import ViewUpdate
 from .session import ExploreSession, Origin, is_live
@@ -52,7 +51,7 @@ class Painter:
                     said = time.perf_counter()
                     scales = len(self.pipe.schedule)
                     words = html.bar(f"scale {len(done)} of {scales}", len(done) / scales)
-                    yield ViewUpdate(bar=words, **_run_and_stop(True))
+                    yield ViewUpdate(bar=words).with_buttons(running=True)
                 traces.picture(self.pipe, one.step, memory)
             trace = examine(self.pipe, asked, done, memory, kind)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
@@ -63,24 +62,19 @@ class Painter:
 
     def _show(self, session: ExploreSession, bar: str) -> ViewUpdate:
         """The view of the picture that is looked at; where they can, the controls say what made it."""
-        about, subject = session.seen.about, {}
+        about = session.seen.about
+        update = ViewUpdate(bar=bar, channel=messages.trace_message(self.pipe, session), session=session)
         if is_live(self.pipe, session.seen):
-            subject["class_name"] = about.class_name
+            update = update._replace(class_name=about.class_name)
             if not session.seen.keep.any():  # else the seed alone does not make it again
-                subject["seed"] = str(about.seed)
+                update = update._replace(seed=str(about.seed))
         if about.origin != "opened":  # what was not drawn says nothing of how to draw
-            subject |= dict(zip(Drawing._fields, controls.shown_drawing(about.sampling), strict=True))
-        return ViewUpdate(
-            bar=bar,
-            channel=messages.trace_message(self.pipe, session),
-            session=session,
-            **_run_and_stop(False),
-            **subject,
-        )
+            update = update.with_sampling(about.sampling)
+        return update.with_buttons(running=False)
 
     def failed(self) -> ViewUpdate:
         """After an error, or at the end of what left no picture: all as it was."""
-        return ViewUpdate(bar=READY, channel=messages.idle_message(), **_run_and_stop(False))
+        return ViewUpdate(bar=READY, channel=messages.idle_message()).with_buttons(running=False)
 
 
 def _afresh(session: ExploreSession) -> ExploreSession:
@@ -94,10 +88,5 @@ def _kept(asked: Request) -> bool:
 
 
 def _kind_of_origin(before: Trace, asked: Request) -> str:
-    """What a picture is that comes from another: one that was opened is drawn as soon as anything in it is."""
+    """Say what a picture is that comes from another: an opened one is drawn as soon as anything in it is."""
     return "drawn" if before.about.origin == "opened" and not _kept(asked) else before.about.origin
-
-
-def _run_and_stop(running: bool) -> dict:
-    run, stop = buttons(running)
-    return {"run": run, "stop": stop}

@@ -1,4 +1,4 @@
-"""What lies on the Explore tab: pictures that grew out of one another. No widgets."""
+"""A visitor's pictures on the Explore tab, which grew out of one another. No widgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -105,11 +105,11 @@ class ExploreSession:
         return replace(self, branches=_without(branches, gone or _excess(branches)), current=number, trace=trace)
 
     def origin_of_branch(self, title: str) -> Origin:
-        """How a picture comes that grows out of the one that is looked at."""
+        """Return the origin of a picture that grows out of the one that is looked at."""
         return Origin(title, self.branch.name, self.current, self.branch.photo)
 
     def origin_of_turn(self, title: str) -> Origin:
-        """The same of one that is only drawn with other settings: it takes the place of an earlier turn."""
+        """Return the origin of a picture only drawn with other settings: it takes the place of an earlier turn."""
         now = self.branch
         if now.turned and all(branch.parent != now.number for branch in self.branches):
             return Origin(title, now.name, now.parent, now.photo, turned=True, instead=now.number)

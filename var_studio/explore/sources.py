@@ -26,7 +26,7 @@ from .session import ExploreSession, Origin
 
 
 class Sources(Painter):
-    """What the widgets that say what to look at do, as functions of their values."""
+    """Handlers of the widgets that say what to look at, as functions of their values."""
 
     def enter(self, session: ExploreSession) -> ViewUpdate:
         """Coming here for the first time: something to look at."""
@@ -88,14 +88,14 @@ class Sources(Painter):
         yield from self._entered(self._paint(_afresh(session), asked, origin, "drawn"))
 
     def from_edit(self, edited: DrawnEdit | None, place: int, session: ExploreSession) -> Iterator[ViewUpdate]:
-        """What the model drew in the last square of an edit, and the way here."""
+        """Show what the model drew in the last square of an edit, and the way here."""
         if edited is None or not edited.squares or place < 0:
             yield SAME
             return
         with in_words():
             self.models.require(edited.digest)
         asked = edited.last_request(place)
-        origin = Origin(f"{edited.name}, edited", edited.name, photo=asked.plan.kept[0])
+        origin = Origin(f"{edited.name}, edited", edited.name, photo=asked.plan.kept[0] if asked.plan else None)
         yield from self._entered(self._paint(_afresh(session), asked, origin, "edited"))
 
     def _entered(self, views: Iterator[ViewUpdate]) -> Iterator[ViewUpdate]:
@@ -111,7 +111,7 @@ class Sources(Painter):
         yield from self._entered(self.picture(session, path, NO_CLASS))
 
     def from_race(self, asked: Request | None, digest: str, session: ExploreSession) -> Iterator[ViewUpdate]:
-        """What won a race of the Learn tab, if the model that did is loaded, and the way here."""
+        """Show what won a race of the Learn tab, if the model that did is loaded, and the way here."""
         if asked is None:
             yield SAME
             return

@@ -74,9 +74,9 @@ def _wire_acts(acts: PageActs, view: View, drawing: Drawing, reset: Trigger, exp
     view.channel.hush(acts.hush, view.session, None, trigger_mode="multiple", **AT_ONCE)
     # of a knob that is being turned only the last place counts; a number that is being typed is none yet
     sliders = [knob for knob in drawing if isinstance(knob, gr.Slider)]
-    moves = [*(knob.input for knob in (*sliders, drawing.smooth)), *(knob.release for knob in sliders)]
-    turns = [partial(move, trigger_mode="always_last") for move in moves]
-    for trigger in (*turns, drawing.top_k.submit, drawing.top_k.blur, reset):
+    moves = [*(knob.input for knob in sliders), drawing.smooth.input, *(knob.release for knob in sliders)]
+    turns: list[Trigger] = [partial(move, trigger_mode="always_last") for move in moves]
+    for trigger in [*turns, drawing.top_k.submit, drawing.top_k.blur, reset]:
         _begin(acts, view, trigger, acts.turn, [view.session, *drawing])
     for kind in trace_files.SUFFIXES:
         saved = getattr(export, kind).click(partial(acts.export, kind), view.session, export.file, **ON_MODEL)

@@ -1,4 +1,4 @@
-"""What the Learn tab shows, as HTML: the pyramid of a picture, the race, and what was measured. No widgets here."""
+"""Make the HTML of the Learn tab: the pyramid of a picture, the race, and what was measured. No widgets here."""
 
 import base64
 import math
@@ -22,6 +22,7 @@ from var_core.inspection.race import Lane
 
 from ..shared import html
 from ..shared.static import FOLDER
+from ..shared.words import counted
 
 DATA = ASSETS / "learn"
 MEASURED = '<span class="ln-mark ln-here">measured here</span>'
@@ -80,13 +81,13 @@ def _thumbnail(level: Level, scale: int, chosen: bool) -> str:
 
 
 def _told(level: Level, scale: int, scales: int, bits: int, now: bool) -> str:
-    """What a scale costs, in a line."""
-    noun = "token" if level.tokens == 1 else "tokens"
-    size, pixels = f"{math.ceil(level.tokens * bits / 8):,} bytes", 3 * level.map.width**2
+    """Say in a line what a scale costs."""
+    size, pixels = counted(math.ceil(level.tokens * bits / 8), "byte"), 3 * level.map.width**2
     hidden = "" if now else " hidden"
     return (
         f'<p class="ln-told" data-scale="{scale}"{hidden}>Scale {scale + 1} of {scales}: '
-        f"<b>{level.tokens} {noun}</b> so far, of {bits} bits each: {size}. The pixels are {pixels:,} bytes.</p>"
+        f"<b>{counted(level.tokens, 'token')}</b> so far, of {bits} bits each: {size}. "
+        f"The pixels are {counted(pixels, 'byte')}.</p>"
     )
 
 
@@ -117,7 +118,7 @@ def _lane(runner: tuple[str, str], lane: Lane | None, picture: Image.Image | Non
 def result(lanes: Sequence[Lane]) -> str:
     """Who won, and by how much."""
     first, second = lanes
-    told = [f"{len(lane.schedule)} steps in {lane.seconds:.2f} s" for lane in lanes]
+    told = [f"{counted(len(lane.schedule), 'step')} in {lane.seconds:.2f} s" for lane in lanes]
     ratio = second.seconds / first.seconds
     return f"VAR: {told[0]}. Raster order: {told[1]}, {ratio:.{0 if ratio >= 2 else 2}f} times as long."
 
@@ -165,7 +166,7 @@ def _orders() -> str:
 
 
 def _measures(row: Trial) -> tuple[str, ...]:
-    """What a trial came to, in the order of the table."""
+    """Return what a trial came to, in the order of the table."""
     measures = (row.reconstructions, row.guidance, row.distance, row.hits)
     return tuple(
         f"{value:.{digits}f}" for value, digits in zip((*measures, row.milliseconds), (2, 1, 2, 2, 0), strict=True)

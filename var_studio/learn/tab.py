@@ -107,11 +107,10 @@ class Course(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Handlers:
-    """What the widgets do, as functions of their values. They return new values in the order of the outputs."""
+class LiveHandlers:
+    """Handlers of the live picture, as functions of the widgets' values."""
 
     models: Models
-    racers: Racers | None  # None: no race
 
     def enter(self, path: str | None, made: str | None) -> Iterator[LiveUpdate]:
         """Coming here: the picture as the loaded model takes it apart, unless it shows that already."""
@@ -137,8 +136,15 @@ class Handlers:
         yield LiveUpdate("", shown.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
 
     def renew(self) -> tuple[object, ...]:
-        """What shows of the picture when another model is loaded."""
+        """Empty the view when another model is loaded."""
         return ANOTHER, None
+
+
+@dataclass(frozen=True)
+class RaceHandlers:
+    """Handlers of the race, as functions of the widgets' values."""
+
+    racers: Racers
 
     def line_up(self, class_name: str, seed: str, lock: bool) -> tuple[object, ...]:
         """Before a race: what it is for, its stop flag, the class and seed it takes, the buttons of a run under way."""
@@ -194,13 +200,13 @@ def tab(models: Models, here: gr.Tab, explored: ExploreHandover) -> Renewal:
             _lesson("race")
             course, actions, track = _track(racers.spec)
         rest = gr.HTML(elem_id="ln_measured", apply_default_css=False)
-    handlers, seen = Handlers(models, racers), gr.State(False)
+    handlers, seen = LiveHandlers(models), gr.State(False)
     # one visitor at a time, so that it is drawn once; sent to each visitor once
     here.select(lambda sent: (gr.skip() if sent else shown.measured(), True), seen, [rest, seen], **QUIET)
     _wire_live(handlers, live, upload, shelf, here)
     explored.opens_photo(look.click, [live.path])
     if racers:
-        _wire_race(handlers, course, actions, track)
+        _wire_race(RaceHandlers(racers), course, actions, track)
         explored.opens_race(track.inside.click, [track.asked, track.digest])
     return Renewal(handlers.renew, [live.view, live.made])
 
@@ -237,7 +243,7 @@ def _track(spec: ModelSpec) -> tuple[Course, parts.Actions, Track]:
     return Course(chosen, *chance), parts.Actions(run, stop), Track(bar, view, inside, gr.State(), gr.State())
 
 
-def _wire_live(handlers: Handlers, live: Live, upload: gr.UploadButton, shelf: gr.Gallery, here: gr.Tab) -> None:
+def _wire_live(handlers: LiveHandlers, live: Live, upload: gr.UploadButton, shelf: gr.Gallery, here: gr.Tab) -> None:
     enter = partial(here.select, handlers.enter, [live.path, live.made])
     for wired in (
         enter,
@@ -247,7 +253,7 @@ def _wire_live(handlers: Handlers, live: Live, upload: gr.UploadButton, shelf: g
         wired(list(live), **ON_MODEL).failure(lambda: "", None, live.bar, **AT_ONCE)
 
 
-def _wire_race(handlers: Handlers, course: Course, actions: parts.Actions, track: Track) -> None:
+def _wire_race(handlers: RaceHandlers, course: Course, actions: parts.Actions, track: Track) -> None:
     asked, stop_flag = gr.State(), gr.State()
     begun = [asked, stop_flag, course.class_name, course.seed, track.bar, *actions]
     ready = actions.run.click(handlers.line_up, list(course), begun, **AT_ONCE)

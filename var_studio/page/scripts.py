@@ -45,7 +45,8 @@ def modules(folder: Path, main: str) -> dict[str, str]:
 
     ValueError if modules import each other in a circle.
     """
-    found, begun = {}, []
+    found: dict[str, str] = {}
+    begun: list[str] = []
 
     def add(name: str) -> None:
         if name in begun:

@@ -1,1 +1,1 @@
-"""What several tabs use: controls, widgets, runs, the model that is loaded."""
+"""Parts that several tabs use: controls, widgets, runs, the model that is loaded."""

@@ -1,4 +1,4 @@
-"""What the app keeps beside the model that it runs: the last run's prefix, and what its codes stand for."""
+"""Keep beside the model the prefix cache of its last run and the atlas of its codes."""
 
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.prefix_cache import PrefixCache
@@ -8,7 +8,7 @@ from .run import StopFlag
 
 
 class CacheSlot:
-    """What the last run remembers, for the visitor who made it: one for all, since it may be large."""
+    """The prefix cache of the last run, for the visitor who made it: one for all, since it may be large."""
 
     def __init__(self):
         self._owner: StopFlag | None = None
@@ -22,6 +22,6 @@ class CacheSlot:
 
 
 def atlas_of(pipe: Pipeline) -> Atlas | None:
-    """What the codes of a model stand for, if such a file lies beside its own; ValueError if it is damaged."""
+    """Load what the codes of a model stand for, if such a file lies beside its own; ValueError if it is damaged."""
     path = path_for(pipe.path) if pipe.path else None
     return Atlas.load(path) if path and path.is_file() else None

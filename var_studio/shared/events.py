@@ -34,7 +34,7 @@ ON_MODEL: EventOptions = {**QUIET, "concurrency_id": "model", "concurrency_limit
 
 
 class Renewal(NamedTuple):
-    """What a tab changes when another model is loaded: new values, and the widgets that take them."""
+    """A tab's answer to another model that is loaded: new values, and the widgets that take them."""
 
     values: Callable[[], tuple[object, ...]]
     widgets: Sequence[Component]

@@ -1,4 +1,4 @@
-"""What the tabs hand to one another: where they can be reached, and what an edit leaves for other tabs."""
+"""Handovers between the tabs: where each can be reached, and what an edit leaves for others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -49,28 +49,28 @@ class ExploreHandover(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DrawnSquare:
-    """What the model saw and drew in a square, without the photos around it."""
+    """A square of an edit, as the model saw it and drew in it, without the photos around it."""
 
     views: np.ndarray  # uint8 (B, S, S, 3), hole filled
     drawn: np.ndarray  # uint8 (B, S, S, 3)
     free: tuple[np.ndarray, ...]  # K maps bool (s_k, s_k): what was drawn anew
     turn: int  # passes before this one
-    tokens: tuple  # K maps (B, L_k): what the pass has come to
-    keep: tuple  # the same of bool: what of them was kept
+    plan: Plan  # of B pictures: the tokens that the pass has come to, and which of them were kept
 
     @classmethod
     def from_stage(cls, stage: Stage) -> "DrawnSquare":
         """Return what the last stage of a pass has drawn."""
+        assert stage.drawn is not None, "a pass has drawn something once it is over"
         keep = [keep[0].cpu().numpy() for keep in stage.work.plan.keep]
         sides = [round(len(k) ** 0.5) for k in keep]
         free = tuple(~k.reshape(side, side) for k, side in zip(keep, sides, strict=True))
         tokens = tuple(step.tokens for step in stage.progress.steps)
-        return cls(stage.work.views, stage.drawn, free, stage.turn, tokens, stage.work.plan.keep)
+        return cls(stage.work.views, stage.drawn, free, stage.turn, Plan(tokens, stage.work.plan.keep))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DrawnEdit:
-    """What the model has drawn for an edit of a photo."""
+    """The squares that the model has drawn for an edit of a photo."""
 
     name: str  # of the photo
     digest: str  # of the model
@@ -80,5 +80,6 @@ class DrawnEdit:
     def last_request(self, place: int) -> Request:
         """Return the request whose tokens are those of the last square of a result."""
         square, request, one = self.squares[-1], self.requests[place], slice(place, place + 1)
-        plan = Plan([tokens[one].cpu() for tokens in square.tokens], [keep[one].cpu() for keep in square.keep])
+        tokens, keep = ([level[one].cpu() for level in levels] for levels in (square.plan.tokens, square.plan.keep))
+        plan = Plan(tuple(tokens), tuple(keep))
         return replace(request, seeds=shifted(request.seeds, square.turn), plan=plan)

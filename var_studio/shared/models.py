@@ -67,7 +67,7 @@ class Models:
 
     @property
     def name(self) -> str:
-        """What the loaded model is called in the menu: as its file, if it has one."""
+        """The loaded model's name in the menu: that of its file, if it has one."""
         return self.pipe.path.stem if self.pipe.path else self.pipe.spec.name
 
     @property

@@ -52,7 +52,7 @@ class MenuUpdate(NamedTuple):
 
 @dataclass(frozen=True)
 class Handlers:
-    """What the widgets of the menu do, as functions of their values."""
+    """Handlers of the menu, as functions of its values."""
 
     models: Models
 
@@ -94,7 +94,7 @@ class Handlers:
 
 
 def about(models: Models, name: str) -> str:
-    """What a model is, what it needs, and whether it fits on this machine."""
+    """Say what a model is, what it needs, and whether it fits on this machine."""
     if name == models.name:
         lines = ["It is loaded."]
     elif models.here(name):

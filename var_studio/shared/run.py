@@ -14,6 +14,7 @@ from var_core.images import open_photo
 from var_core.recipe import Recipe
 
 from . import controls, html
+from .words import counted
 
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128
@@ -103,15 +104,16 @@ def alone(run: Run, place: int) -> Request:
 def progress(run: Run) -> str:
     """The bar of a run under way."""
     progress, tokens = run.progress, run.progress.last.side**2
-    noun = "token" if tokens == 1 else "tokens"
-    return html.bar(f"{scale(progress)}, {tokens} {noun} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
+    return html.bar(
+        f"{scale(progress)}, {counted(tokens, 'token')} · {run.seconds:.1f} s{parted(progress)}", progress.fraction
+    )
 
 
 def summary(run: Run) -> str:
     """The bar of a run that is over."""
-    progress, noun = run.progress, "picture" if len(run.files) == 1 else "pictures"
+    progress = run.progress
     if progress.complete:
-        return html.bar(f"{len(run.files)} {noun} in {run.seconds:.1f} s{parted(progress)}", 1.0)
+        return html.bar(f"{counted(len(run.files), 'picture')} in {run.seconds:.1f} s{parted(progress)}", 1.0)
     return html.bar(f"stopped after {scale(progress)} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
 
 
@@ -129,8 +131,7 @@ def parted(progress: Progress) -> str:
     """Why pictures are made in parts; nothing where they are not."""
     if progress.at_once == progress.count:
         return ""
-    noun = "picture" if progress.at_once == 1 else "pictures"
-    return f" · {progress.at_once} {noun} at a time: memory is short"
+    return f" · {counted(progress.at_once, 'picture')} at a time: memory is short"
 
 
 def strip(pipe: Pipeline, run: Run, place: int) -> str:

@@ -41,7 +41,7 @@ class Chance(NamedTuple):
 class Seeding(NamedTuple):
     """How many pictures, and where chance starts."""
 
-    count: gr.Slider
+    how_many: gr.Slider
     seed: gr.Textbox
     lock: gr.Checkbox
 

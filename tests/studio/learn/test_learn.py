@@ -21,7 +21,7 @@ from var_core.measuring.costs import WAYS, Cost
 from var_core.weights import checkpoints
 from var_studio.learn import lessons as shown
 from var_studio.learn import tab as learn
-from var_studio.learn.tab import RUNNERS, Handlers, Racers
+from var_studio.learn.tab import RUNNERS, LiveHandlers, RaceHandlers, Racers
 from var_studio.shared.examples import examples
 from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
@@ -30,8 +30,13 @@ PIPES = tiny.pipeline(), tiny.pipeline(tiny.in_order("raster"))
 
 
 @pytest.fixture
-def handlers() -> Handlers:
-    return Handlers(Models(PIPES[0]), SimpleNamespace(pipes=PIPES, spec=tiny.SPEC))
+def handlers() -> LiveHandlers:
+    return LiveHandlers(Models(PIPES[0]))
+
+
+@pytest.fixture
+def race_handlers() -> RaceHandlers:
+    return RaceHandlers(SimpleNamespace(pipes=PIPES, spec=tiny.SPEC))
 
 
 def last(views):
@@ -39,41 +44,41 @@ def last(views):
     return view
 
 
-def test_entering_shows_an_example_and_entering_again_changes_nothing(handlers: Handlers):
+def test_entering_shows_an_example_and_entering_again_changes_nothing(handlers: LiveHandlers):
     live = last(handlers.enter(None, None))
     assert live.path == str(examples()[0]) and live.made == PIPES[0].digest
     assert len(re.findall("<img", live.view)) == 3 * 4 + 4
     assert [*handlers.enter(live.path, live.made)] == [learn.LiveUpdate()]
 
 
-def test_another_model_takes_the_same_picture_apart_again(handlers: Handlers):
+def test_another_model_takes_the_same_picture_apart_again(handlers: LiveHandlers):
     live = last(handlers.enter(str(examples()[2]), "of another"))
     assert (live.path, live.made) == (str(examples()[2]), PIPES[0].digest)
 
 
-def test_an_example_is_chosen_by_its_place(handlers: Handlers):
+def test_an_example_is_chosen_by_its_place(handlers: LiveHandlers):
     assert last(handlers.choose(SimpleNamespace(index=3))).path == str(examples()[3])
 
 
-def test_a_file_that_is_no_picture_is_answered(handlers: Handlers, tmp_path: Path):
+def test_a_file_that_is_no_picture_is_answered(handlers: LiveHandlers, tmp_path: Path):
     (tmp_path / "broken.png").write_bytes(b"nothing")
     with pytest.raises(gr.Error):
         last(handlers.take_apart(str(tmp_path / "broken.png")))
 
 
-def test_one_scale_shows_and_all_are_told(handlers: Handlers, tmp_path: Path):
+def test_one_scale_shows_and_all_are_told(handlers: LiveHandlers, tmp_path: Path):
     Image.new("RGB", (50, 50), "red").save(tmp_path / "red.png")
     view = last(handlers.take_apart(str(tmp_path / "red.png"))).view
     assert len(re.findall(r'<div data-scale="3"><', view)) == 3  # one in each panel
     assert len(re.findall(r"data-scale=.\d. hidden", view)) == 4 * 3
-    for tokens, bytes_ in ((1, "1"), (5, "4"), (14, "11"), (30, "23")):
-        assert re.search(rf"<b>{tokens} tokens?</b> so far, of 6 bits each: {bytes_} bytes", view)
+    for tokens, told in ((1, "1 byte"), (5, "4 bytes"), (14, "11 bytes"), (30, "23 bytes")):
+        assert re.search(rf"<b>{tokens} tokens?</b> so far, of 6 bits each: {told}", view)
 
 
-def test_a_race_is_run_to_its_end_and_can_be_looked_into(handlers: Handlers):
-    asked, stop_flag, name, seed, *_ = handlers.line_up("Rose", "7", True)
+def test_a_race_is_run_to_its_end_and_can_be_looked_into(race_handlers: RaceHandlers):
+    asked, stop_flag, name, seed, *_ = race_handlers.line_up("Rose", "7", True)
     assert (asked, name, seed) == (Request((1,), (7,), asked.sampling), "Rose", "7")
-    track = last(handlers.run(asked, stop_flag))
+    track = last(race_handlers.run(asked, stop_flag))
     assert (track.asked, track.digest) == (asked, PIPES[0].digest)
     assert track.view.count("ln-done") == 2 and "step 16 of 16 · 16 of 16 tokens" in track.view
     assert re.search(
@@ -81,26 +86,26 @@ def test_a_race_is_run_to_its_end_and_can_be_looked_into(handlers: Handlers):
     )
 
 
-def test_a_stop_flag_ends_a_race(handlers: Handlers):
-    asked, stop_flag, *_ = handlers.line_up("Rose", "7", True)
+def test_a_stop_flag_ends_a_race(race_handlers: RaceHandlers):
+    asked, stop_flag, *_ = race_handlers.line_up("Rose", "7", True)
     stop_flag.set()
-    (track,) = handlers.run(asked, stop_flag)  # while it waited for its turn
+    (track,) = race_handlers.run(asked, stop_flag)  # while it waited for its turn
     assert track.bar == "" and track.view == gr.skip()
     stop_flag = StopFlag()
-    views = handlers.run(asked, stop_flag)
+    views = race_handlers.run(asked, stop_flag)
     next(views)
     stop_flag.set()
     track = last(views)
     assert "Stopped" in track.bar and track.view.count("ln-done") < 2 and track.asked == gr.skip()
 
 
-def test_an_unknown_class_is_answered(handlers: Handlers):
+def test_an_unknown_class_is_answered(race_handlers: RaceHandlers):
     with pytest.raises(gr.Error):
-        handlers.line_up("Unicorn", "7", True)
+        race_handlers.line_up("Unicorn", "7", True)
 
 
-def test_the_seed_is_rolled_unless_it_is_kept(handlers: Handlers):
-    assert handlers.line_up("Rose", "7", False)[0].seeds != (7,)
+def test_the_seed_is_rolled_unless_it_is_kept(race_handlers: RaceHandlers):
+    assert race_handlers.line_up("Rose", "7", False)[0].seeds != (7,)
 
 
 def test_a_lane_tells_how_far_it_is():
@@ -131,7 +136,7 @@ def test_the_apps_own_model_is_not_loaded_twice():
     assert Racers(models).pipes[0] is models.pipe
 
 
-def test_another_model_empties_the_view_so_that_entering_fills_it_again(handlers: Handlers):
+def test_another_model_empties_the_view_so_that_entering_fills_it_again(handlers: LiveHandlers):
     view, made = handlers.renew()
     assert "Another model is loaded" in view and made is None
     assert last(handlers.enter(None, made)).made == PIPES[0].digest
