@@ -8,6 +8,7 @@ import pytest
 import torch
 from support import pictures, tasks, tiny
 
+from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline
 from var_core.files import HOME
 from var_studio import main as app
@@ -26,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def bundled() -> Pipeline:
     """The model that ships."""
-    return Pipeline.load(device="cpu")
+    return Pipeline.load(options=ON_CPU)
 
 
 @pytest.fixture(scope="session", autouse=True)

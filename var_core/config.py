@@ -189,6 +189,22 @@ def _within(name: str, value: float, low: float, high: float) -> None:
 
 
 @dataclass(frozen=True)
+class LoadOptions:
+    """Where a model runs, and how: what `Pipeline.load` takes besides its name.
+
+    `device` is "auto", "cpu", "cuda" or "mps"; `dtype` is that of the products in the transformer's blocks (see
+    `pick_dtype`); `compiled` lets torch.compile fuse these blocks.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    compiled: bool = False
+
+
+AUTO, ON_CPU = LoadOptions(), LoadOptions("cpu")
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A whole model: its name, its two networks, the name, group and synonyms of each class, and how it draws best."""
 

@@ -15,7 +15,8 @@ from . import __version__
 from .editing.canvas import Box
 from .editing.edit import Edit, Settings, onward
 from .engine.pipeline import Pipeline, Request
-from .engine.sampling import Sampling, seed_at
+from .engine.request import seed_at
+from .engine.sampling import Sampling
 from .images import read
 
 CHUNK = "var-studio"

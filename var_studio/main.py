@@ -9,6 +9,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn
 
+from var_core.config import AUTO, LoadOptions
 from var_core.files import where_models_go
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         host = flags.host.strip("[]")  # of an IPv6 address in an address
         port = free_port(host, flags.port)
         choose = flags.allow_models or (host in LOCAL and not flags.share)
-        how = {"dtype": flags.dtype, "compiled": flags.compile}
-        page = build(load(flags.model, flags.device, flags.threads, **how), flags.device, choose, **how)
+        options = LoadOptions(flags.device, flags.dtype, flags.compile)
+        page = build(load(flags.model, options, flags.threads), options, choose)
         serve(page, host, port, login, flags.share)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
@@ -88,11 +89,8 @@ def free_port(host: str, wanted: int | None) -> int:
     raise ValueError(f"Cannot serve on {host}, {where} ({reason}): choose another --host or --port.")
 
 
-def load(model: str | None, device: str, threads: int | None, **how: object) -> "Pipeline":
-    """The model, ready to use; ValueError if it, the device, the type or the number of threads cannot be had.
-
-    `how` is what `Pipeline.load` takes besides.
-    """
+def load(model: str | None, options: LoadOptions = AUTO, threads: int | None = None) -> "Pipeline":
+    """Load the model; ValueError if it, the device, the type or the number of threads cannot be had."""
     from var_core.engine.pipeline import Pipeline, use_threads
     from var_core.weights import checkpoints  # here, not above: wrong flags and --help are answered at once
 
@@ -100,10 +98,10 @@ def load(model: str | None, device: str, threads: int | None, **how: object) -> 
         use_threads(threads)
     name = model or checkpoints.DEFAULT
     checkpoints.read_spec(checkpoints.find(name)).need_scales("the app")
-    return Pipeline.load(name, device=device, **how)
+    return Pipeline.load(name, options)
 
 
-def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: object) -> "gr.Blocks":
+def build(pipe: "Pipeline", options: LoadOptions = AUTO, choose: bool = True) -> "gr.Blocks":
     """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model."""
     import gradio as gr
 
@@ -113,7 +111,7 @@ def build(pipe: "Pipeline", device: str = "auto", choose: bool = True, **how: ob
     from .learn import tab as learn
     from .shared import models, models_menu, served_files
 
-    running = models.Models(pipe, device, **how)
+    running = models.Models(pipe, options)
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, served_files.KEPT)) as page:
         header = gr.HTML(models_menu.header_line(pipe), elem_id="header")
         menu = models_menu.menu(running) if choose else None

@@ -8,6 +8,7 @@ from support import hub, tiny
 from support.command import fails, run
 
 from var_core import cli
+from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline
 from var_core.files import CHECKPOINTS, HOME, model_folders, user_folder, user_models, where_models_go
 from var_core.weights import checkpoints
@@ -65,7 +66,7 @@ def test_a_folder_that_is_given_is_the_only_one_looked_in(tmp_path_factory):
 
 @pytest.mark.usefixtures("home")
 def test_a_model_of_the_user_s_is_loaded_by_its_name():
-    assert Pipeline.load("tiny", device="cpu").spec == tiny.SPEC
+    assert Pipeline.load("tiny", ON_CPU).spec == tiny.SPEC
 
 
 def test_new_models_go_to_the_user_s_folder_but_not_where_another_hides_them(home):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from support.published import CLOSE, NAMES, golden, networks, tokens_of
 
-from var_core.engine.plan import Plan
+from var_core.engine.request import Request
 from var_core.engine.sampling import Sampling, steps
 
 
@@ -40,10 +40,9 @@ def test_teacher_inputs_and_logits_match(name):
 def test_greedy_guided_generation_matches(name):
     tokenizer, var = networks(name)
     description, expected = golden(name)
-    labels = torch.tensor(description["labels"])
+    labels = tuple(description["labels"])
     sampling = Sampling(guidance=description["cfg"], top_k=1, top_p=1.0)
-    plan = Plan.free(var.schedule, len(labels))
-    done = list(steps(var, tokenizer.quantizer, labels, (0,) * len(labels), sampling, plan))
+    done = list(steps(var, tokenizer.quantizer, Request(labels, (0,) * len(labels), sampling)))
     for step, want in zip(done, tokens_of(expected, "greedy_tokens_"), strict=True):
         assert torch.equal(step.tokens, want)
     image = (tokenizer.decode(done[-1].f_hat) + 1) / 2

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support import tiny
 
+from var_core.config import ON_CPU
 from var_studio import main as app
 
 ROOT = Path(app.__file__).parents[1]
@@ -94,5 +95,5 @@ def test_every_flag_is_explained(capsys: pytest.CaptureFixture):
 
 
 def test_a_loaded_model_makes_a_page(tmp_path: Path):
-    page = app.build(app.load(str(tiny.write(tmp_path)), "cpu", None))
+    page = app.build(app.load(str(tiny.write(tmp_path)), ON_CPU))
     assert page.title == "VAR Studio"

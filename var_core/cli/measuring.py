@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..config import SPECS, ModelSpec
+from ..config import SPECS, LoadOptions, ModelSpec
 from ..engine.pipeline import Pipeline, Request, pick_device
 from ..findings import records as rows
 from ..schedule import Schedule
@@ -269,7 +269,7 @@ def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
 
         pipes = {dtype: random_pipeline(spec, dtype) for dtype in fast.DTYPES}
     else:
-        pipes = {dtype: Pipeline.load(options.model, device="cpu", dtype=dtype) for dtype in fast.DTYPES}
+        pipes = {dtype: Pipeline.load(options.model, LoadOptions("cpu", dtype)) for dtype in fast.DTYPES}
     ways = fast.modes(sampling_of(options, pipes[fast.EXACT].spec.looks))
     found = drain(fast.prices(pipes, ways, ruler(options, pipes[fast.EXACT])), "prices") if options.data else []
     say(fast.report(ways, fast.seconds(pipes, ways, options.repeats or 5), found))

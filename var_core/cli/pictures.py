@@ -200,7 +200,8 @@ def replay(options: argparse.Namespace) -> None:
 def trace(options: argparse.Namespace) -> None:
     """Everything the model thought while it drew a picture, or of a picture given, as a file for the Explore tab."""
     from ..inspection import render
-    from ..inspection.trace import given_request, recorded
+    from ..inspection.changes import given_request
+    from ..inspection.recording import recorded
 
     check_trace(options)
     pipe = loaded(options)

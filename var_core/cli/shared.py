@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from ..config import LoadOptions
 from ..engine.pipeline import Pipeline, pick_device
 from ..engine.sampling import Sampling
 from ..training import distributed as processes
@@ -131,7 +132,7 @@ def refuse_taken(path: Path, replace: bool) -> None:
 def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
     """The model that the command line asks for, or the other one if it names none."""
     name = options.model or otherwise
-    return Pipeline.load(name, device=options.device, dtype=options.dtype, compiled=options.compile)
+    return Pipeline.load(name, LoadOptions(options.device, options.dtype, options.compile))
 
 
 def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from ..config import ORDERS, SCALES, TokenizerConfig, TransformerConfig
+from ..config import ORDERS, SCALES, LoadOptions, TokenizerConfig, TransformerConfig
 from ..engine.pipeline import Pipeline, pick_device, pick_dtype
 from ..engine.sampling import Sampling
 from ..nn.transformer import PARTS
@@ -294,7 +294,7 @@ def atlas(options: argparse.Namespace) -> None:
     out = path_for(checkpoints.find(options.model))
     checkpoints.refuse_shipped(out)
     refuse_taken(out, options.replace)
-    pipe = Pipeline.load(options.model, device=options.device)
+    pipe = Pipeline.load(options.model, LoadOptions(options.device))
     val = read_split(options.data, "val", Classes.of(options.data), pipe.spec.tokenizer.image_side)
     pictures = (Image.fromarray(pixels) for pixels in val.pixels.numpy())
     found = build(pipe, tqdm(pictures, total=len(val), unit="picture", disable=None))

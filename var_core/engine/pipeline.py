@@ -1,8 +1,9 @@
-"""A loaded model, and what one asks of it. The only place where pictures, devices and networks meet."""
+"""Holds a loaded model, and does what one asks of it. The only place where pictures, devices and networks meet."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,10 +11,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..config import ModelSpec
+from ..config import AUTO, ON_CPU, LoadOptions, ModelSpec
 from ..device_memory import fitting, free_memory, picture_bytes, portions
 from ..images import from_pil, to_float, to_pil, to_uint8
-from ..nn.layers import compile_block, pack, to_int8
+from ..nn.layers import Block, compile_block
+from ..nn.linear import pack, to_int8
 from ..schedule import Schedule
 from ..weights import checkpoints
 from ..weights.checkpoints import LoadedModel
@@ -21,33 +23,10 @@ from . import sampling
 from .plan import Plan
 from .prefix_cache import PrefixCache
 from .progress import Progress
-from .sampling import Sampling, Seed, Step
+from .request import Request
+from .sampling import Step
 
 INT8 = "int8"
-
-
-@dataclass(frozen=True)
-class Request:
-    """Pictures to make: one label and one `Seed` each; `plan` None means that all tokens are free."""
-
-    labels: tuple[int, ...]
-    seeds: tuple[Seed, ...]
-    sampling: Sampling = field(default_factory=Sampling)
-    plan: Plan | None = None
-
-    def __post_init__(self):
-        if not self.labels or len(self.labels) != len(self.seeds):
-            raise ValueError(f"{len(self.labels)} labels and {len(self.seeds)} seeds: give one seed to each label.")
-        if self.plan is not None and self.plan.batch != len(self.labels):
-            raise ValueError(f"a plan for {self.plan.batch} pictures, but {len(self.labels)} labels.")
-        for seed in (number for one in self.seeds for number in (one if isinstance(one, tuple) else (one,))):
-            if not 0 <= seed < 2**63:
-                raise ValueError(f"seed {seed} is out of range: choose 0 to {2**63 - 1}.")
-
-    def part(self, rows: slice) -> "Request":
-        """The request for some of its pictures."""
-        plan = None if self.plan is None else self.plan.part(rows)
-        return Request(self.labels[rows], self.seeds[rows], self.sampling, plan)
 
 
 @dataclass(frozen=True)
@@ -66,22 +45,22 @@ class Result:
 class Pipeline:
     """A model on a device, ready to use from several threads: a run keeps its state to itself."""
 
-    def __init__(self, loaded: LoadedModel, device: str = "cpu", dtype: str = "auto", compiled: bool = False):
+    def __init__(self, loaded: LoadedModel, options: LoadOptions = ON_CPU):
         self.spec: ModelSpec = loaded.spec
         self.digest, self.path = loaded.digest, loaded.path
-        self.device = torch.device(device)
+        self.device = torch.device(options.device)
         self.tokenizer = loaded.tokenizer.to(self.device)
         for name, part in self.tokenizer.named_children():
             if name != "encoder":  # see `features`
-                part.to(memory_format=torch.channels_last)
+                part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preview_map = loaded.preview.to(self.device)
         self.var = loaded.var.to(self.device)
-        if dtype == INT8 and compiled:
+        if options.dtype == INT8 and options.compiled:
             raise ValueError("int8 and torch.compile do not go together: choose one of them.")
-        if dtype == INT8:
+        if options.dtype == INT8:
             to_int8(self.var.blocks)
-        if compiled:
-            for block in self.var.blocks:
+        if options.compiled:
+            for block in cast(Iterable[Block], self.var.blocks):
                 compile_block(block)
         elif self.device.type == "cpu":
             pack(self.var)
@@ -91,19 +70,13 @@ class Pipeline:
     def load(
         cls,
         name: str = checkpoints.DEFAULT,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        compiled: bool = False,
+        options: LoadOptions = AUTO,
         folder: Path | None = None,
-    ):
-        """A model by name or path, on "auto", "cpu", "cuda" or "mps". ValueError if either cannot be had.
-
-        `dtype` is that of the products in the transformer's blocks; all else is float32. See `pick_dtype`; for
-        `compiled` see `compile_block`.
-        """
-        place = pick_device(device)
-        return cls(checkpoints.load(name, folder, pick_dtype(dtype, place), place), place, dtype, compiled)
+    ) -> "Pipeline":
+        """Load a model by name or path; ValueError if it, the device or the dtype cannot be had."""
+        device = pick_device(options.device)
+        loaded = checkpoints.load(name, folder, pick_dtype(options.dtype, device), device)
+        return cls(loaded, replace(options, device=device))
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:
@@ -121,7 +94,8 @@ class Pipeline:
 
         Of a large model the encoder is but mapped from its file until it is needed here, and then laid out for speed.
         """
-        self.tokenizer.encoder.to(memory_format=torch.channels_last)  # no work but the first time
+        # no work but the first time
+        self.tokenizer.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self.tokenizer.features(images.to(self.device))
 
     @torch.inference_mode()
@@ -149,7 +123,7 @@ class Pipeline:
 
     @torch.inference_mode()
     def pixels(self, f_hat: Tensor) -> np.ndarray:
-        """As `decode`, uint8 (B, S, S, 3); one at a time, so that none depends on its neighbours."""
+        """Decode to uint8 (B, S, S, 3); one at a time, so that none depends on its neighbours."""
         return np.stack([to_uint8(self.tokenizer.decode(one[None]))[0].numpy() for one in f_hat])
 
     @torch.inference_mode()
@@ -177,22 +151,13 @@ class Pipeline:
         logits = self.var(labels.to(self.device), self.tokenizer.quantizer.teacher_input(given))
         return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
 
-    def steps(self, request: Request, memory: PrefixCache | None = None) -> Iterator[Step]:
+    def steps(self, request: Request, cache: PrefixCache | None = None) -> Iterator[Step]:
         """Make the request's pictures in one pass, scale by scale; closing the iterator stops within one scale.
 
-        A `memory` of an earlier run saves what this one would compute again; see `PrefixCache`.
+        The `cache` of an earlier run saves what this one would compute again; see `PrefixCache`.
         """
         self._check(request)
-        plan = request.plan or Plan.free(self.schedule, len(request.labels))
-        return sampling.steps(
-            self.var,
-            self.tokenizer.quantizer,
-            torch.tensor(request.labels),
-            request.seeds,
-            request.sampling,
-            plan,
-            memory,
-        )
+        return sampling.steps(self.var, self.tokenizer.quantizer, request, cache)
 
     def _check(self, request: Request) -> None:
         """ValueError unless this model can do it."""
@@ -241,7 +206,7 @@ class Pipeline:
         for rows in parts:
             steps: tuple[Step, ...] = ()
             for step in self.steps(request.part(rows)):
-                steps = (*steps, step)
+                steps = (*steps, replace(step, distribution=None))
                 yield Progress((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
             begun = (*begun, steps)
 

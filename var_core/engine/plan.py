@@ -1,4 +1,4 @@
-"""Which tokens are given and which are free, at each scale: a task is a value."""
+"""Says which tokens are given and which are free, at each scale: a task is a value."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Plan:
     what they would be if nothing were drawn.
     """
 
-    tokens: tuple[Tensor, ...]
-    keep: tuple[Tensor, ...]
+    tokens: Sequence[Tensor]  # held as tuples
+    keep: Sequence[Tensor]
     target: Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", tuple(self.tokens))
         object.__setattr__(self, "keep", tuple(self.keep))
         shapes, others = [t.shape for t in self.tokens], [t.shape for t in self.keep]
@@ -49,7 +49,7 @@ class Plan:
     @property
     def kept(self) -> Tensor:
         """All of `keep` in one sequence, bool (B, L)."""
-        return torch.cat(self.keep, 1)
+        return torch.cat(tuple(self.keep), 1)
 
     def to(self, device: torch.device) -> Plan:
         """The same plan on a device."""
@@ -115,7 +115,7 @@ class Plan:
     ) -> Plan:
         """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
 
-        `cover` (S, S) in [0, 1] is the share of each pixel that is to be repainted. A token is free if more than
+        `cover` (S, S) in [0, 1] is the fraction of each pixel that is to be repainted. A token is free if more than
         `min_cover` of its cell is covered; before `first_free_scale` only if all of it is (where steps are cells, none
         is coarse, and this plays no part). Where a mask is too thin for that, the most covered cells of the finest
         scale are free, so that what is painted always changes.
@@ -128,11 +128,11 @@ class Plan:
         strict, freed = 0 if schedule.by_cell else first_free_scale, []
         for scale, side in enumerate(schedule.sides):
             weights = averaging(len(cover), side).to(cover)
-            share = (weights @ cover @ weights.T).flatten()  # (side * side,)
+            fraction = (weights @ cover @ weights.T).flatten()  # (side * side,)
             most = min_cover if scale >= strict else 1.0
-            free = share > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
+            free = fraction > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
             if scale == len(schedule.sides) - 1 and not free.any():
-                free = share > max(0.5 * float(share.max()), 1e-6)
+                free = fraction > max(0.5 * float(fraction.max()), 1e-6)
             freed.append(free)
         kept = ~torch.cat(freed)[None].to(tokens[0].device)  # (1, L), cell by cell
         keep = [part.expand_as(given) for part, given in zip(schedule.visit(kept), tokens, strict=True)]
@@ -158,5 +158,6 @@ def _check(scale: int, positions: Tensor, tokens: Sequence[Tensor]) -> None:
         raise ValueError(f"positions {positions.tolist()}: scale {scale} has 0 to {last}.")
 
 
-def _with(values: tuple[Tensor, ...], place: int, value: Tensor) -> tuple[Tensor, ...]:
-    return (*values[:place], value, *values[place + 1 :])
+def _with(values: Sequence[Tensor], index: int, value: Tensor) -> tuple[Tensor, ...]:
+    """Values with the one at an index exchanged."""
+    return (*values[:index], value, *values[index + 1 :])

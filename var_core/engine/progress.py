@@ -1,6 +1,7 @@
-"""How far the pictures of a request are, which are made in parts, one after another, where memory is short."""
+"""Tells how far the pictures of a request are, which are made in parts, one after another, where memory is short."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ class Progress:
 
     @property
     def under_way(self) -> range:
-        """Which pictures the step made last is of."""
+        """The pictures that the step made last is of."""
         return range(self.begun - _pictures(self.parts[-1]), self.begun)
 
     @property
@@ -44,17 +45,17 @@ class Progress:
 
     @property
     def f_hat(self) -> Tensor:
-        """That of all pictures that have begun, each after its own last step: (begun, C, s_K, s_K)."""
+        """f_hat of all pictures that have begun, each after its own last step: (begun, C, s_K, s_K)."""
         return torch.cat([part[-1].f_hat for part in self.parts])
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """Of all pictures that have begun, the steps that each of them has come to."""
+        """The steps that each of the pictures that have begun has come to."""
         return tuple(_joined(same) for same in zip(*self.parts, strict=False))
 
-    def of(self, place: int) -> tuple[Step, ...]:
-        """The steps of the picture at a place among those that have begun, as if it were alone."""
-        part, row = [(part, row) for part in self.parts for row in range(_pictures(part))][place]
+    def of(self, index: int) -> tuple[Step, ...]:
+        """The steps of the picture at an index among those that have begun, as if it were alone."""
+        part, row = [(part, row) for part in self.parts for row in range(_pictures(part))][index]
         return tuple(_alone(step, row) for step in part)
 
 
@@ -65,12 +66,17 @@ def _pictures(part: tuple[Step, ...]) -> int:
 def _joined(steps: tuple[Step, ...]) -> Step:
     """The same step of several parts as one."""
     names = _tensors(steps[0])
-    return replace(steps[0], **{name: torch.cat([getattr(step, name) for step in steps]) for name in names})
+    return _replaced(steps[0], {name: torch.cat([getattr(step, name) for step in steps]) for name in names})
 
 
 def _alone(step: Step, row: int) -> Step:
     """A step of one of its pictures."""
-    return replace(step, **{name: getattr(step, name)[row : row + 1] for name in _tensors(step)})
+    return _replaced(step, {name: getattr(step, name)[row : row + 1] for name in _tensors(step)})
+
+
+def _replaced(step: Step, tensors: dict[str, Any]) -> Step:
+    """A step with other tensors."""
+    return replace(step, **tensors)
 
 
 def _tensors(step: Step) -> list[str]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,21 +15,54 @@ from ..nn.transformer import VAR
 from ..schedule import Schedule
 from .plan import Plan, moved
 from .prefix_cache import CachedRun, PrefixCache
+from .request import Request, Seed, seed_at
 
-Seed = int | tuple[int, ...]  # of a picture: one for all scales, or one for each
+
+@dataclass(frozen=True)
+class Distribution:
+    """The distributions that a scale's n tokens were drawn from, where not all pictures kept theirs."""
+
+    probability: Tensor  # (B, n, V)
+    positions: Tensor  # (n,) int64: their positions in the scale
 
 
 @dataclass(frozen=True)
 class Step:
-    """One scale of a run, or one cell. Nothing in it changes later."""
+    """One scale of a run, or one cell. Nothing in it changes later.
+
+    `confidence` and `entropy` are computed when they are first asked for. `Pipeline.steps` yields steps that can tell;
+    `Pipeline.stream` and `run` keep steps without their distributions, which are large.
+    """
 
     scale: int
     side: int  # of the square of tokens that it draws
     tokens: Tensor  # (B, L_k) int64; in smooth mode the code with the largest share
     keep: Tensor  # (B, L_k) bool
-    confidence: Tensor  # (B, L_k): probability of the token in the distribution that was drawn from; 1 where given
-    entropy: Tensor  # (B, L_k): entropy of that distribution, in nats; 0 where given
     f_hat: Tensor  # (B, C, s_K, s_K) after this scale
+    distribution: Distribution | None = None
+
+    @cached_property
+    def confidence(self) -> Tensor:
+        """Probability of each token in the distribution that it was drawn from, (B, L_k); 1 where it was given."""
+        found = self._distribution
+        return self._among(1.0, certainty(found.probability, self.tokens[:, found.positions])[0])
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """Entropy in nats of the distribution that each token was drawn from, (B, L_k); 0 where it was given."""
+        found = self._distribution
+        return self._among(0.0, certainty(found.probability, self.tokens[:, found.positions])[1])
+
+    @property
+    def _distribution(self) -> Distribution:
+        if self.distribution is None:
+            raise ValueError("This step is kept without its distribution: ask the steps of Pipeline.steps.")
+        return self.distribution
+
+    def _among(self, given: float, drawn: Tensor) -> Tensor:
+        """A number where tokens are given, else what is `drawn` (B, n)."""
+        filled = torch.full_like(self.keep, given, dtype=drawn.dtype)
+        return among(filled, self.keep, self._distribution.positions, drawn)
 
 
 def guide(conditional: Tensor, unconditional: Tensor, strength: float) -> Tensor:
@@ -45,8 +79,8 @@ def filter_logits(logits: Tensor, top_k: int, top_p: float) -> Tensor:
     if count == logits.shape[-1] and top_p >= 1:
         return logits
     likeliest = largest(logits, count)
-    shares = likeliest.softmax(-1)
-    before = shares.cumsum(-1) - shares  # mass of all likelier tokens
+    masses = likeliest.softmax(-1)
+    before = masses.cumsum(-1) - masses  # mass of all likelier tokens
     inside = (
         (before < top_p).sum(-1, keepdim=True).clamp_min(1) if top_p < 1 else torch.full_like(before[..., :1], count)
     )
@@ -63,29 +97,24 @@ def largest(values: Tensor, count: int) -> Tensor:
     return torch.from_numpy(-np.sort(chosen))
 
 
-def chance(seed: int, scale: int) -> np.random.Generator:
-    """The random numbers of one picture at one scale: they depend on nothing else."""
+def generator(seed: int, scale: int) -> np.random.Generator:
+    """Make the random numbers of one picture at one scale: they depend on nothing else."""
     return np.random.Generator(np.random.Philox(key=[seed, scale]))
-
-
-def seed_at(seed: Seed, scale: int) -> int:
-    """The one that a scale is drawn with."""
-    return seed[scale] if isinstance(seed, tuple) else seed
 
 
 def uniforms(seeds: tuple[Seed, ...], scale: int, count: int) -> Tensor:
     """One uniform number in [0, 1) per token, float32 (B, count), made on the CPU so that every device draws alike."""
-    drawn = np.stack([chance(seed_at(seed, scale), scale).random(count, dtype=np.float32) for seed in seeds])
+    drawn = np.stack([generator(seed_at(seed, scale), scale).random(count, dtype=np.float32) for seed in seeds])
     return torch.from_numpy(drawn)
 
 
 def gumbels(seeds: tuple[Seed, ...], scale: int, count: int, vocabulary: int) -> Tensor:
     """Standard Gumbel noise, float32 (B, count, V)."""
-    drawn = np.stack([chance(seed_at(seed, scale), scale).gumbel(size=(count, vocabulary)) for seed in seeds])
+    drawn = np.stack([generator(seed_at(seed, scale), scale).gumbel(size=(count, vocabulary)) for seed in seeds])
     return torch.from_numpy(drawn.astype(np.float32))
 
 
-def draw(probability: Tensor, uniform: Tensor) -> Tensor:
+def sample(probability: Tensor, uniform: Tensor) -> Tensor:
     """Tokens by the inverse of the cumulative distribution; probability (B, n, V), uniform (B, n) -> int64 (B, n)."""
     cumulative = probability.cumsum(-1)
     total = cumulative[..., -1]
@@ -94,7 +123,7 @@ def draw(probability: Tensor, uniform: Tensor) -> Tensor:
 
 
 def mixture(logits: Tensor, noise: Tensor, ratio: float) -> Tensor:
-    """Shares of the codes in smooth mode (B, n, V): Gumbel-softmax, hardening from coarse (ratio 0) to fine (1)."""
+    """Weights of the codes in smooth mode (B, n, V): Gumbel-softmax, hardening from coarse (ratio 0) to fine (1)."""
     temperature = max(0.27 * (1 - 0.95 * ratio), 0.005)
     return ((logits * (1 + ratio) + noise) / temperature).softmax(-1)
 
@@ -105,76 +134,68 @@ def certainty(probability: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Draw:
-    """What a scale's drawing needs besides logits."""
+class TokenSampler:
+    """Draws the tokens of a scale from logits, with the settings and seeds of a request."""
 
     sampling: Sampling
     seeds: tuple[Seed, ...]
     schedule: Schedule
 
-    def choose(self, probability: Tensor, scale: int, places: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
-        """Tokens (B, n) and their codes (B, n, C) for distributions (B, n, V) at `places` (n,) of a scale."""
+    def choose(self, probability: Tensor, scale: int, positions: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
+        """Tokens (B, n) and their codes (B, n, C) for distributions (B, n, V) at `positions` (n,) of a scale."""
         count, vocabulary = self.schedule.lengths[scale], probability.shape[-1]
         if not self.sampling.smooth:
-            noise = moved(uniforms(self.seeds, scale, count), probability.device)[:, places]
-            tokens = draw(probability, noise)
+            noise = moved(uniforms(self.seeds, scale, count), probability.device)[:, positions]
+            tokens = sample(probability, noise)
             return tokens, quantizer.codes(tokens)
-        noise = moved(gumbels(self.seeds, scale, count, vocabulary), probability.device)[:, places]
-        shares = mixture(probability.log(), noise, self.schedule.ratio(scale))
-        return shares.argmax(-1), shares @ quantizer.codebook
+        noise = moved(gumbels(self.seeds, scale, count, vocabulary), probability.device)[:, positions]
+        weights = mixture(probability.log(), noise, self.schedule.ratio(scale))
+        return weights.argmax(-1), weights @ quantizer.codebook
 
     def distribution(self, logits: Tensor, scale: int) -> Tensor:
-        """What is drawn from, (B, n, V), for logits (B, n, V) of a scale."""
+        """Probabilities (B, n, V) to draw from, for logits (B, n, V) of a scale."""
         settings = self.sampling
         return filter_logits(logits / settings.heat(scale, self.schedule), settings.top_k, settings.top_p).softmax(-1)
 
 
 @torch.inference_mode()
-def steps(
-    var: VAR,
-    quantizer: Quantizer,
-    labels: Tensor,
-    seeds: tuple[Seed, ...],
-    sampling: Sampling,
-    plan: Plan,
-    memory: PrefixCache | None = None,
-) -> Iterator[Step]:
-    """The loop: yields a `Step` for every scale, coarse to fine; labels int64 (B,), a `Seed` for each picture.
+def steps(var: VAR, quantizer: Quantizer, request: Request, cache: PrefixCache | None = None) -> Iterator[Step]:
+    """Make a request's pictures: the loop, which yields a `Step` for every scale, coarse to fine.
 
-    Labels and plan may lie on the CPU while the networks are elsewhere: then a GPU is never waited for in here.
-    Nothing is shared between two runs, so they may interleave, and a run may be dropped half-way. With a `memory`, what
-    it knows already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed.
+    A plan may lie on the CPU while the networks are elsewhere: then a GPU is never waited for in here. Nothing is
+    shared between two runs, so they may interleave, and a run may be dropped half-way. With a `cache`, what it knows
+    already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed.
     """
+    sampling, labels = request.sampling, torch.tensor(request.labels)
+    plan = request.plan or Plan.free(var.schedule, len(labels))
     nothing = torch.full_like(labels, var.config.null_label)
     strengths = [sampling.strength(scale, var.schedule) for scale in range(len(var.schedule))]
-    two = not torch.equal(labels, nothing) and (any(strengths) or memory is not None)  # else both would be equal
+    two = not torch.equal(labels, nothing) and (any(strengths) or cache is not None)  # else both would be equal
     device = quantizer.codebook.device
     both = moved(torch.cat((labels, nothing)) if two else labels, device)
     free = [moved((~keep).any(0).nonzero()[:, 0], device) for keep in plan.keep]  # where not all pictures keep theirs
     plan = plan.to(device)
-    reader = memory or CachedRun(var, both)
-    if memory:
-        memory.begin(var, both)
-    chooser = Draw(sampling, seeds, var.schedule)
+    run = cache or CachedRun(var, both)
+    if cache:
+        cache.begin(var, both)
+    sampler = TokenSampler(sampling, request.seeds, var.schedule)
     f_hat = quantizer.empty(len(labels))
     for scale, length in enumerate(var.schedule.lengths):
         if two and not any(strengths[scale:]):
-            reader.keep_rows(len(labels))
-        hidden = reader.read(quantizer.next_input(f_hat, scale), scale)
+            run.keep_rows(len(labels))
+        hidden = run.read(quantizer.next_input(f_hat, scale), scale)
         if len(hidden) > len(labels):  # before the head, which is affine: the same logits for half of its work
-            hidden = guide(*hidden.chunk(2), strengths[scale])
-        keep, places = plan.keep[scale], free[scale]
-        probability = chooser.distribution(var.logits(hidden[:, places]), scale)  # (B, n, V)
-        drawn, drawn_codes = chooser.choose(probability, scale, places, quantizer)
-        sure, unsure = certainty(probability, drawn)
+            conditional, unconditional = hidden.chunk(2)
+            hidden = guide(conditional, unconditional, strengths[scale])
+        keep, positions = plan.keep[scale], free[scale]
+        probability = sampler.distribution(var.logits(hidden[:, positions]), scale)  # (B, n, V)
+        drawn, drawn_codes = sampler.choose(probability, scale, positions, quantizer)
         given = plan.given(quantizer, f_hat, scale)
-        tokens = among(given, keep, places, drawn)
-        f_hat = quantizer.add(f_hat, among(quantizer.codes(tokens), keep, places, drawn_codes), scale)
-        zeros = torch.zeros_like(keep, dtype=probability.dtype)
-        certain = among(zeros + 1, keep, places, sure), among(zeros, keep, places, unsure)
-        yield Step(scale, math.isqrt(length), tokens, keep, *certain, f_hat)
+        tokens = among(given, keep, positions, drawn)
+        f_hat = quantizer.add(f_hat, among(quantizer.codes(tokens), keep, positions, drawn_codes), scale)
+        yield Step(scale, math.isqrt(length), tokens, keep, f_hat, Distribution(probability, positions))
 
 
-def among(given: Tensor, keep: Tensor, places: Tensor, drawn: Tensor) -> Tensor:
-    """`given` (B, L_k, ...) where `keep` (B, L_k), else what was `drawn` (B, n, ...) for `places` (n,)."""
-    return torch.where(keep.view(keep.shape + (1,) * (given.ndim - 2)), given, given.index_copy(1, places, drawn))
+def among(given: Tensor, keep: Tensor, positions: Tensor, drawn: Tensor) -> Tensor:
+    """`given` (B, L_k, ...) where `keep` (B, L_k), else what was `drawn` (B, n, ...) for `positions` (n,)."""
+    return torch.where(keep.view(keep.shape + (1,) * (given.ndim - 2)), given, given.index_copy(1, positions, drawn))

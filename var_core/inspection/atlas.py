@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ..engine.pipeline import Pipeline
 from ..schedule import Schedule
+from .codebook import codebook_hash
 from .render import GREY, change
-from .trace import codebook_hash
 
 PATCHES, SIDE = 4, 16  # patches of a code at most, and the side of each in pixels
 FINE = 2  # so many of the finest scales are preferred
@@ -108,14 +108,14 @@ def build(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atl
     the model draws scale by scale.
     """
     pipe.spec.need_scales("an atlas")
-    shelf, chance = _Shelf(pipe.spec.tokenizer.vocabulary), np.random.default_rng(seed)
+    shelf, rng = _Shelf(pipe.spec.tokenizer.vocabulary), np.random.default_rng(seed)
     boxes = cell_boxes(pipe.schedule, pipe.spec.tokenizer.image_side)
     for picture in pictures:
         pyramid = pipe.encode(picture)
         added = changes(pipe, pyramid)
         for scale, (tokens, span) in enumerate(zip(pyramid, pipe.schedule.spans, strict=True)):
             kind = int(scale < len(pipe.schedule) - FINE)
-            for token, box, draw in zip(tokens[0].tolist(), boxes[span], chance.random(tokens.shape[1]), strict=True):
+            for token, box, draw in zip(tokens[0].tolist(), boxes[span], rng.random(tokens.shape[1]), strict=True):
                 shelf.offer(token, kind, draw, Cut(scale, added[scale], box))
     if not shelf.seen.any():
         raise ValueError("no pictures to make an atlas of: give some.")
@@ -139,7 +139,7 @@ def changes(pipe: Pipeline, pyramid: list[Tensor]) -> list[Image.Image]:
 def cell_boxes(schedule: Schedule, side: int) -> list[tuple[float, float, float, float]]:
     """The cell of each of the L tokens in a picture of a side: left, top, right, bottom in pixels."""
     return [
-        tuple(float(part * side / count) for part in (column, row, column + 1, row + 1))
+        (column * side / count, row * side / count, (column + 1) * side / count, (row + 1) * side / count)
         for count in schedule.sides
         for row in range(count)
         for column in range(count)
@@ -181,7 +181,7 @@ class _Shelf:
         patches, scales = np.zeros_like(self.patches[:, 0]), np.full_like(self.scales[:, 0], NONE)
         for token, (fine, coarse) in enumerate(np.minimum(self.seen, PATCHES).tolist()):
             fine = min(fine, PATCHES - min(coarse, 1))
-            places = [(0, slot) for slot in range(fine)] + [(1, slot) for slot in range(min(coarse, PATCHES - fine))]
-            for place, found in enumerate(places):
-                patches[token, place], scales[token, place] = self.patches[token][found], self.scales[token][found]
+            slots = [(0, slot) for slot in range(fine)] + [(1, slot) for slot in range(min(coarse, PATCHES - fine))]
+            for index, found in enumerate(slots):
+                patches[token, index], scales[token, index] = self.patches[token][found], self.scales[token][found]
         return patches, scales

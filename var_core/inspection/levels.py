@@ -11,7 +11,7 @@ from torch import Tensor
 from ..engine.pipeline import Pipeline
 from ..images import square
 from . import render
-from .trace import colours
+from .codebook import colours
 
 
 @dataclass(frozen=True, eq=False)

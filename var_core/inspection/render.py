@@ -16,7 +16,7 @@ from .trace import Trace
 
 GAIN = 2  # of what a scale added; more would clip the coarse scales, less would hide the fine ones
 GREY = 128
-LEAST_SHARE = 1e-4  # the darkest colour of the map of probabilities, which is logarithmic
+LEAST_PROBABILITY = 1e-4  # the darkest colour of the map of probabilities, which is logarithmic
 
 FILM_SIDE = 256  # pixels at least
 FRAMES_A_SECOND = 20
@@ -47,7 +47,7 @@ def token_map(trace: Trace, scale: int, side: int) -> Image.Image:
 
 
 def residual(trace: Trace, scale: int) -> Image.Image:
-    """What a scale added to the picture, (S, S): the `change` to it from that of the scale before.
+    """Show what a scale added to the picture, (S, S): the `change` to it from that of the scale before.
 
     The first scale is compared with a picture that is all `GREY`.
     """
@@ -69,13 +69,13 @@ def heat(values: Tensor, low: float, high: float, side: int) -> Image.Image:
     """
     if not low < high:
         raise ValueError(f"from {low} to {high}: the low end must be below the high end.")
-    shares = ((values.double() - low) / (high - low)).clamp(0, 1)
-    return enlarged(_viridis(shares.numpy()), side)
+    fractions = ((values.double() - low) / (high - low)).clamp(0, 1)
+    return enlarged(_viridis(fractions.numpy()), side)
 
 
-def _viridis(shares: np.ndarray) -> np.ndarray:
-    """Colours uint8 (n, 3) of shares (n,) in [0, 1], in a map that looks alike to the colour-blind."""
-    levels = (shares * 255).round().astype(np.uint8)
+def _viridis(fractions: np.ndarray) -> np.ndarray:
+    """Colours uint8 (n, 3) of fractions (n,) in [0, 1], in a map that looks alike to the colour-blind."""
+    levels = (fractions * 255).round().astype(np.uint8)
     return cv2.applyColorMap(levels[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
 
 
@@ -114,7 +114,7 @@ def write_gif(trace: Trace, path: Path, seconds_each: float = 0.6) -> None:
 
 
 def write_mp4(trace: Trace, path: Path, seconds_each: float = 0.6) -> None:
-    """The same as an MP4 of `FRAMES_A_SECOND`.
+    """Write what `write_gif` does as an MP4 of `FRAMES_A_SECOND`.
 
     The codec is the first of `CODECS` whose film can be read back: with OpenCV's wheels VP9, which current browsers
     play. ValueError if none can; no file is left then.
@@ -134,7 +134,7 @@ def _encode(film: list[np.ndarray], path: Path, codec: str) -> bool:
     """Write frames uint8 (H, W, 3) with a codec; whether all of them can be read again."""
     height, width = film[0].shape[:2]
     writer = cv2.VideoWriter(
-        str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), FRAMES_A_SECOND, (width, height)
+        str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), FRAMES_A_SECOND, (width, height)
     )
     for frame in film if writer.isOpened() else ():
         writer.write(frame)
@@ -208,7 +208,7 @@ class _Row:
 
 
 def _rows(trace: Trace, cell: int) -> list[_Row]:
-    most, least = math.log(len(trace.colours)), math.log10(LEAST_SHARE)
+    most, least = math.log(len(trace.colours)), math.log10(LEAST_PROBABILITY)
     top = most or 1.0  # of the colours; a single code has no entropy
     entropy, logs = trace.schedule.split(trace.entropy[None]), trace.schedule.split(trace.probability.log10()[None])
     return [
@@ -233,7 +233,7 @@ def _rows(trace: Trace, cell: int) -> list[_Row]:
             ("of the token that is there,", "before top-k and top-p"),
             lambda k: heat(logs[k][0], least, 0, cell),
             lambda k: f"geometric mean {10 ** logs[k].mean().item():.2g}",
-            (f"{LEAST_SHARE:g}", f"{LEAST_SHARE**0.5:g}", "1"),
+            (f"{LEAST_PROBABILITY:g}", f"{LEAST_PROBABILITY**0.5:g}", "1"),
         ),
     ]
 
@@ -256,14 +256,14 @@ def _write_bar(sheet: Image.Image, top: int, ticks: tuple[str, ...]) -> None:
     width, height = TITLES - 44, 14
     colours = np.broadcast_to(_viridis(np.linspace(0, 1, width)), (height, width, 3))
     sheet.paste(Image.fromarray(np.ascontiguousarray(colours)), (MARGIN, top))
-    for place, text in enumerate(ticks):
-        share = place / (len(ticks) - 1)
-        left = MARGIN + share * (width - _font(14).getlength(text))
+    for index, text in enumerate(ticks):
+        fraction = index / (len(ticks) - 1)
+        left = MARGIN + fraction * (width - _font(14).getlength(text))
         _write(sheet, (left, top + height + 3), text, _font(14), QUIET, width)
 
 
 def _write_header(sheet: Image.Image, trace: Trace) -> None:
-    """What the picture is of, and how it was made."""
+    """Write what the picture is of, and how it was made."""
     about, width = trace.about, sheet.width - 2 * MARGIN
     different = list(dict.fromkeys(about.scale_seeds))
     seed = f"seed{'s' * (len(different) > 1)} {', '.join(map(str, different))}"
@@ -287,7 +287,7 @@ def _fitted(picture: Image.Image, side: int) -> Image.Image:
 
 def _write(
     sheet: Image.Image,
-    place: tuple[float, float],
+    corner: tuple[float, float],
     text: str,
     font: ImageFont.FreeTypeFont,
     colour: str,
@@ -297,7 +297,7 @@ def _write(
     shown = " ".join(text.split())  # a line break cannot be measured
     while len(shown) > 1 and font.getlength(shown) > width:
         shown = shown[:-2].rstrip() + "…"
-    ImageDraw.Draw(sheet).text(place, shown, colour, font)
+    ImageDraw.Draw(sheet).text(corner, shown, colour, font)
 
 
 @cache

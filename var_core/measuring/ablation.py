@@ -17,11 +17,13 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..clock import timed
-from ..config import ModelSpec
+from ..config import ON_CPU, LoadOptions, ModelSpec
 from ..engine.pipeline import Pipeline, Request
 from ..engine.plan import Plan
-from ..engine.sampling import Sampling, draw, guide, steps, uniforms
-from ..nn.layers import Linear, compile_block, pack
+from ..engine.sampling import Sampling, guide, sample, steps, uniforms
+from ..nn.cache import KVCache
+from ..nn.layers import compile_block
+from ..nn.linear import Linear, pack
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR, randomise
 from ..schedule import Schedule
@@ -114,7 +116,8 @@ def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
 def random_pipeline(spec: ModelSpec, dtype: str) -> Pipeline:
     """A pipeline with random weights of a size, on the CPU."""
     networks = random_networks(spec)
-    return Pipeline(LoadedModel(spec, networks.tokenizer, Preview(spec.tokenizer), networks.var, "random"), dtype=dtype)
+    loaded = LoadedModel(spec, networks.tokenizer, Preview(spec.tokenizer), networks.var, "random")
+    return Pipeline(loaded, LoadOptions("cpu", dtype))
 
 
 def fitted(networks: Networks, gains: Gains) -> Networks:
@@ -156,7 +159,7 @@ def plain_steps(
     nothing = torch.full_like(labels, var.config.null_label)
     both = labels if gains.one_branch and torch.equal(labels, nothing) else torch.cat((labels, nothing))
     condition, f_hat = var.condition(both), quantizer.empty(len(labels))
-    cache = var.new_cache(len(both)) if gains.kept_cache else Joined()
+    cache = var.new_cache(len(both), KVCache) if gains.kept_cache else Joined()
     for scale, length in enumerate(schedule.lengths):
         if scale and not gains.adaln_once:
             condition = var.condition(both)
@@ -165,7 +168,7 @@ def plain_steps(
         if len(both) > len(labels):
             logits = guide(*logits.chunk(2), sampling.strength(scale, schedule))
         shares = plain_filter(logits / sampling.heat(scale, schedule), sampling.top_k, sampling.top_p).softmax(-1)
-        drawn = draw(shares, uniforms(seeds, scale, length).to(shares.device))
+        drawn = sample(shares, uniforms(seeds, scale, length).to(shares.device))
         tokens = torch.where(plan.keep[scale], plan.tokens[scale], drawn)
         f_hat = quantizer.add(f_hat, quantizer.codes(tokens), scale)
         yield tokens, f_hat
@@ -181,7 +184,8 @@ def rung_steps(
         plan = plan.to(networks.device)
         yield from plain_steps(networks, labels.to(networks.device), seeds, sampling, plan, gains)
         return
-    for step in steps(networks.var, networks.tokenizer.quantizer, labels, seeds, sampling, plan):
+    request = Request(tuple(labels.tolist()), seeds, sampling, plan)
+    for step in steps(networks.var, networks.tokenizer.quantizer, request):
         yield step.tokens, step.f_hat
 
 
@@ -300,7 +304,7 @@ def _copied(path: Path, name: str) -> Tensor:
 
 
 def _by_engine(path: Path, sampling: Sampling) -> None:
-    Pipeline.load(str(path), device="cpu").run(Request((0,), (0,), sampling))
+    Pipeline.load(str(path), ON_CPU).run(Request((0,), (0,), sampling))
 
 
 def _peak(told: Connection, work: Callable[[Path, Sampling], None], path: Path, sampling: Sampling) -> None:

@@ -17,7 +17,7 @@ from ..clock import timed
 from ..editing.edit import Edit, run
 from ..engine.pipeline import Pipeline, Request
 from ..engine.sampling import Sampling, Step
-from ..inspection.trace import recorded
+from ..inspection.recording import recorded
 
 # (work, device) -> operations, seconds
 Gauge = Callable[[Callable[[], object], torch.device], tuple[float, float]]

@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..clock import timed
 from ..config import SCALES, TokenizerConfig, TransformerConfig
-from ..engine.plan import Plan
 from ..engine.prefix_cache import PrefixCache
+from ..engine.request import Request
 from ..engine.sampling import Sampling, steps
 from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, Way, exponent
-from ..nn.layers import pack
+from ..nn.linear import pack
 from ..nn.quantizer import Quantizer, quantizer_of
 from ..nn.transformer import VAR, randomise
 from ..schedule import Schedule
@@ -33,9 +33,9 @@ class UncachedRun(PrefixCache):
     def read(self, scale_input: Tensor, scale: int) -> Tensor:
         """As `PrefixCache.read`."""
         self.shown = [*self.shown[:scale], scale_input]
-        var, length = self._var(), scale_input.shape[1]
-        inputs = torch.cat(self.shown, 1)[:, var.schedule.lengths[0] :]
-        return var.read(self.condition, inputs)[:, -length:]
+        length = scale_input.shape[1]
+        inputs = torch.cat(self.shown, 1)[:, self.var.schedule.lengths[0] :]
+        return self.var.read(self.condition, inputs)[:, -length:]
 
 
 def networks(config: TransformerConfig) -> tuple[VAR, Quantizer]:
@@ -51,9 +51,8 @@ def networks(config: TransformerConfig) -> tuple[VAR, Quantizer]:
 
 def draw(var: VAR, quantizer: Quantizer, cached: bool) -> Tensor:
     """The tokens of one picture of no class, (1, L)."""
-    nothing, plan = torch.tensor([var.config.null_label]), Plan.free(var.schedule, 1)
-    memory = None if cached else UncachedRun()
-    done = steps(var, quantizer, nothing, (0,), Sampling(guidance=0.0), plan, memory)
+    request = Request((var.config.null_label,), (0,), Sampling(guidance=0.0))
+    done = steps(var, quantizer, request, None if cached else UncachedRun())
     return torch.cat([step.tokens for step in done], 1)
 
 

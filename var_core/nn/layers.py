@@ -1,14 +1,13 @@
-"""Blocks without policy: the tokenizer's convolution blocks, AdaLN transformer blocks, a cache of keys and values."""
+"""Blocks without policy: the tokenizer's convolution blocks, AdaLN transformer blocks."""
 
-import copy
 import math
-import mmap
-import platform
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .cache import KVCache
+from .linear import Linear
 
 
 class ResidualBlock(nn.Module):
@@ -28,7 +27,7 @@ class ResidualBlock(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """One-head attention among all places of a feature map; (B, c, h, w) -> the same shape."""
+    """One-head attention among all positions of a feature map; (B, c, h, w) -> the same shape."""
 
     def __init__(self, channels: int, groups: int):
         super().__init__()
@@ -64,136 +63,6 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
-class Packed:
-    """Products (..., in) -> (..., out) with a float32 weight (out, in) laid out for oneDNN on an x86 CPU.
-
-    How much is gained depends on the CPU: on some by AMD they took 0.15 to 0.45 of the time, on others 0.75.
-    """
-
-    def __init__(self, weight: Tensor):
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)
-
-    def __call__(self, x: Tensor, shift: Tensor | None) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, shift, "none", [], "")
-
-
-class Int8:
-    """Products (..., in) -> (..., out) of 8-bit numbers: a weight (out, in) rounded with one scale for each output.
-
-    Each row of the input is rounded by its own largest value, so that no picture depends on its batch-mates. Where the
-    CPU adds two 8-bit products in 16 bits (no VNNI), rows are rounded to 7 bits, since the sums would overflow.
-    """
-
-    def __init__(self, weight: Tensor):
-        self.scale = weight.detach().abs().amax(1).clamp_min(1e-12) / 127  # (out,)
-        rounded = (weight.detach() / self.scale[:, None]).round().to(torch.int8)
-        self.weight = torch.ops.onednn.qlinear_prepack(rounded, None)
-        self.zeros = torch.zeros_like(self.scale, dtype=torch.int64)
-        self.levels = 127 if torch.cpu._is_vnni_supported() else 63
-
-    def __call__(self, x: Tensor, shift: Tensor | None) -> Tensor:
-        rows = x.flatten(0, -2)
-        largest = torch.linalg.vector_norm(rows, math.inf, dim=-1, keepdim=True).clamp_min(1e-12)
-        step, middle = 1 / self.levels, self.levels + 1
-        rounded = (rows * (self.levels / largest)).round_().add_(middle).to(torch.uint8)
-        product = torch.ops.onednn.qlinear_pointwise(
-            rounded, step, middle, self.weight, self.scale, self.zeros, None, 1.0, 0, torch.float32, "none", [], ""
-        )
-        scaled = product * largest if shift is None else torch.addcmul(shift, product, largest)
-        return scaled.view(*x.shape[:-1], -1)
-
-
-class Linear(nn.Linear):
-    """A linear layer, (..., in) -> (..., out), whose weight can be laid out for faster products on a CPU.
-
-    `file` is set where the weight lies in a mapped file and is seldom used: its pages leave the memory after each use.
-    """
-
-    product: Packed | Int8 | None = None
-    file: mmap.mmap | None = None
-
-    def lay_out(self, kind: Callable[[Tensor], Packed | Int8]) -> None:
-        """Put another form in the weight's place: from then on it can be neither trained nor saved."""
-        self.product = kind(self.weight)
-        self.weight = None
-
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """`bias` (out,) is for a layer that has none of its own."""
-        shift = self.bias if bias is None else bias
-        if self.product is not None:
-            return self.product(x, shift)
-        multiplied = F.linear(x, self.weight, shift)
-        if self.file is not None:
-            self.file.madvise(mmap.MADV_DONTNEED)
-        return multiplied
-
-
-def pack(module: nn.Module) -> None:
-    """Lay out all linear layers of a network that are float32 on an x86 CPU, but for those left in a file."""
-    if torch.backends.mkldnn.is_available() and platform.machine().lower() in ("x86_64", "amd64"):
-        for layer in _as_made(module):
-            if layer.weight.dtype == torch.float32:
-                layer.lay_out(Packed)
-
-
-def to_int8(module: nn.Module) -> None:
-    """Round all linear layers of a network on the CPU to 8 bits; ValueError where the CPU, or torch, cannot."""
-    if not hasattr(torch.ops.onednn, "qlinear_prepack") or platform.machine().lower() not in ("x86_64", "amd64"):
-        raise ValueError("int8 needs an x86 CPU: choose dtype auto or float32.")
-    for layer in _as_made(module):
-        layer.lay_out(Int8)
-
-
-def _as_made(module: nn.Module) -> list[Linear]:
-    """The linear layers of a network whose weights lie in memory in plain form."""
-    linear = [layer for layer in module.modules() if isinstance(layer, Linear)]
-    return [layer for layer in linear if layer.product is None and layer.file is None]
-
-
-class KVCache:
-    """Keys and values of the tokens so far, for every block; belongs to one run and is passed to each step."""
-
-    def __init__(self, depth: int, batch: int, heads: int, length: int, head_width: int, like: Tensor):
-        self.store = like.new_empty((depth, 2, batch, heads, length, head_width))
-
-    def first(self, rows: int) -> "KVCache":
-        """The part of the first `rows` of the batch; it shares their memory."""
-        part = copy.copy(self)
-        part.store = self.store[:, :, :rows]
-        return part
-
-    def extend(self, block: int, start: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """Write k, v (B, H, n, D/H) of one block at `start`; returns all up to there, (B, H, start + n, D/H) each.
-
-        Queries `q`, of the same shape, are let go.
-        """
-        end = start + k.shape[2]
-        self.store[block, 0, :, :, start:end] = k
-        self.store[block, 1, :, :, start:end] = v
-        return self.store[block, 0, :, :, :end], self.store[block, 1, :, :, :end]
-
-    @property
-    def nbytes(self) -> int:
-        return self.store.nbytes
-
-
-class QueryCache(KVCache):
-    """A cache that keeps the scaled queries too, (depth, B, H, L, D/H), for looking at the attention afterwards."""
-
-    def __init__(self, depth: int, batch: int, heads: int, length: int, head_width: int, like: Tensor):
-        super().__init__(depth, batch, heads, length, head_width, like)
-        self.queries = like.new_empty((depth, batch, heads, length, head_width))
-
-    def extend(self, block: int, start: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        self.queries[block, :, :, start : start + q.shape[2]] = q
-        return super().extend(block, start, q, k, v)
-
-    @property
-    def keys(self) -> Tensor:
-        """(depth, B, H, L, D/H)"""
-        return self.store[:, 0]
-
-
 class Attention(nn.Module):
     """Self-attention on L2-normalised queries and keys with a learned log-scale per head; keys have no bias."""
 
@@ -217,13 +86,15 @@ class Attention(nn.Module):
 
     def mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attend and project; q (B, H, n, D/H), k and v (B, H, m, D/H), mask bool (n, m) -> (B, n, D)."""
-        learning = mask is not None and q.requires_grad and q.device.type == "cpu"
-        mixed = (masked_attention if learning else F.scaled_dot_product_attention)(q, k.to(q), v.to(q), mask, scale=1.0)
+        if mask is not None and q.requires_grad and q.device.type == "cpu":
+            mixed = masked_attention(q, k.to(q), v.to(q), mask, scale=1.0)
+        else:
+            mixed = F.scaled_dot_product_attention(q, k.to(q), v.to(q), mask, scale=1.0)
         return self.project(mixed.transpose(1, 2).flatten(2))
 
 
 def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float) -> Tensor:
-    """As `F.scaled_dot_product_attention`, in plain products: on a CPU the gradients of those are faster."""
+    """Do what `F.scaled_dot_product_attention` does in plain products: on a CPU the gradients of those are faster."""
     scores = (q @ k.transpose(-1, -2)).float() * scale  # (B, H, n, m)
     return scores.masked_fill(~mask, -math.inf).softmax(-1).to(v) @ v
 
@@ -279,8 +150,8 @@ def compile_block(block: Block) -> None:
     what torch.compile needs (a C++ compiler; on a GPU Triton), and takes up to a minute at the first picture.
     """
     attention = block.attention
-    attention.queries_keys_values = torch.compile(attention.queries_keys_values, dynamic=True)
-    block.after_attention = torch.compile(block.after_attention, dynamic=True)
+    for owner, name in ((attention, "queries_keys_values"), (block, "after_attention")):
+        setattr(owner, name, torch.compile(getattr(owner, name), dynamic=True))
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

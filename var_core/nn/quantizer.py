@@ -17,7 +17,7 @@ from ..schedule import Schedule, averaging
 
 @dataclass(frozen=True)
 class Quantized:
-    """What quantizing one token map found."""
+    """Result of quantizing one token map."""
 
     tokens: Tensor  # (B, s_k * s_k) int64, in the order of the steps
     residual: Tensor  # (B, s_k * s_k, C): the vectors that were quantized
@@ -67,7 +67,7 @@ class Quantizer(nn.Module):
         return small.flatten(2).transpose(1, 2)
 
     def next_input(self, f_hat: Tensor, scale: int) -> Tensor:
-        """What the transformer is shown before it predicts `scale`: f_hat of the coarser ones, (B, L_k, C)."""
+        """Return what the transformer is shown before it predicts `scale`: f_hat of the coarser ones, (B, L_k, C)."""
         return self.pool(f_hat, scale)
 
     def allowed(self, scale: int) -> slice:
@@ -95,7 +95,7 @@ class Quantizer(nn.Module):
             yield Quantized(tokens, residual, f_hat)
 
     def tokens(self, f: Tensor) -> list[Tensor]:
-        """Those of features (B, C, s_K, s_K): K pieces (B, L_k), coarse to fine."""
+        """The tokens of features (B, C, s_K, s_K): K pieces (B, L_k), coarse to fine."""
         return self.schedule.split(torch.cat([found.tokens for found in self.quantize(f)], 1))
 
     def features(self, tokens: list[Tensor]) -> Tensor:
@@ -115,14 +115,15 @@ class Quantizer(nn.Module):
         return torch.cat(inputs, dim=1)
 
     def corrected(self, tokens: list[Tensor], wrong: list[Tensor], where: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """What the transformer is shown, and should say, when tokens are wrong and finer scales make up for it.
+        """Return what the transformer is shown, and should say, when tokens are wrong and finer scales make up for it.
 
-        `wrong` tokens take the places of those of a pyramid, each map (B, L_k), `where` it says so, bool (B, L_k).
-        Returns `teacher_input` of what that makes (B, L - L_0, C), and for every place the token (B, L) whose code is
-        nearest to that of the pyramid's own and what the coarser wrong ones have left missing.
+        `wrong` tokens replace those of a pyramid, each map (B, L_k), `where` it says so, bool (B, L_k).
+        Returns `teacher_input` of what that makes (B, L - L_0, C), and for every position the token (B, L) whose
+        code is nearest to that of the pyramid's own and what the coarser wrong ones have left missing.
         """
         right = shown = self.empty(len(tokens[0]))
-        inputs, wanted = [], []
+        inputs: list[Tensor] = []
+        wanted: list[Tensor] = []
         for scale, given in enumerate(tokens):
             if scale:
                 before = scale - 1
@@ -149,12 +150,12 @@ class CellQuantizer(Quantizer):
         return filled
 
     def pool(self, features: Tensor, scale: int) -> Tensor:
-        """What features (B, C, s, s) hold in the cell of a step, (B, 1, C)."""
+        """Return what features (B, C, s, s) hold in the cell of a step, (B, 1, C)."""
         row, column = self._cell(scale)
         return features[:, None, :, row, column]
 
     def next_input(self, f_hat: Tensor, scale: int) -> Tensor:
-        """What the transformer is shown before it predicts a step: the code in the cell before it, (B, 1, C)."""
+        """Return what the transformer is shown before it predicts a step: the code in the cell before it, (B, 1, C)."""
         return self.pool(f_hat, max(scale - 1, 0))
 
     def quantize(self, f: Tensor) -> Iterator[Quantized]:

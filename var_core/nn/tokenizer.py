@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -64,7 +65,7 @@ class Encoder(nn.Module):
 
 
 class Refinement(nn.Module):
-    """What convolutions at half resolution add to pictures (B, 3, S, S); nothing before training.
+    """Convolutions at half resolution that add to pictures (B, 3, S, S); they add nothing before training.
 
     Between the first and the last are `blocks` residual blocks; none of them does anything before training.
     """
@@ -75,9 +76,9 @@ class Refinement(nn.Module):
         self.conv1 = nn.Conv2d(12, channels, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(channels, channels, groups) for _ in range(blocks)))
         self.conv2 = nn.Conv2d(channels, 12, 3, padding=1)
-        for last in (self.conv2, *(block.conv2 for block in self.blocks)):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        for last in (self.conv2, *(cast(ResidualBlock, block).conv2 for block in self.blocks)):
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor) -> Tensor:
         return images + self.shuffle(self.conv2(F.silu(self.blocks(self.conv1(self.unshuffle(images))))))
@@ -148,7 +149,7 @@ class Tokenizer(nn.Module):
         return self.decode_unclamped(f_hat).clamp(-1, 1)
 
     def decode_unclamped(self, f_hat: Tensor) -> Tensor:
-        """As `decode`, before clamping: what the training loss sees."""
+        """Decode without clamping: what the training loss sees."""
         return self.decoder(self.after_quantizer(f_hat))
 
 
@@ -180,4 +181,5 @@ class Preview(nn.Module):
         gram = design.T @ design + 1e-3 * len(design) * torch.eye(design.shape[1]).to(design)
         solution = torch.linalg.solve(gram, design.T @ wanted)  # (9 * C + 1, 3 * CELL^2)
         self.conv.weight.copy_(solution[:-1].T.reshape(self.conv.weight.shape))
+        assert self.conv.bias is not None
         self.conv.bias.copy_(solution[-1])

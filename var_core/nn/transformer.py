@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 
 from ..config import TransformerConfig
 from ..schedule import Schedule
-from .layers import Block, KVCache, Linear, modulate
+from .cache import KVCache
+from .layers import Block, modulate
+from .linear import Linear
 
 PARTS = {  # what a transformer can be trained without -> its weights
     "positions": ("position_embedding",),
@@ -23,9 +26,12 @@ PARTS = {  # what a transformer can be trained without -> its weights
 }
 
 
+C = TypeVar("C", bound=KVCache)
+
+
 @dataclass(frozen=True)
 class Condition:
-    """What a class contributes to the network; the same for every scale, so computed once a picture."""
+    """Contribution of a class to the network; the same for every scale, so computed once a picture."""
 
     start: Tensor  # (B, D)
     blocks: tuple[Tensor, ...]  # depth times (B, 6, D)
@@ -49,6 +55,7 @@ class VAR(nn.Module):
         self.position_embedding = nn.Parameter(torch.empty(1, self.schedule.total, width))
         self.level_embedding = embedding(len(self.schedule), width)
         self.code_embedding = Linear(config.code_width, width)
+        self.block_modulations: nn.Parameter | nn.ModuleList
         if config.shared_adaln:
             self.shared_modulation = Linear(width, 6 * width)
             self.block_modulations = nn.Parameter(torch.empty(config.depth, 1, 6, width))
@@ -63,45 +70,45 @@ class VAR(nn.Module):
         start = self.class_embedding(labels)
         active = F.silu(start)
         with self._products():
-            if self.config.shared_adaln:
+            if isinstance(self.block_modulations, nn.Parameter):
                 shared = self.shared_modulation(active).unflatten(-1, (6, -1))
                 blocks = tuple(own + shared for own in self.block_modulations)
             else:
                 blocks = tuple(layer(active).unflatten(-1, (6, -1)) for layer in self.block_modulations)
             return Condition(start, blocks, self.head_modulation(active).unflatten(-1, (2, -1)))
 
-    def new_cache(self, batch: int, kind: type[KVCache] = KVCache) -> KVCache:
+    def new_cache(self, batch: int, kind: type[C] = KVCache) -> C:  # type: ignore[assignment]
         """An empty cache for a run of `batch` rows; pass it to every step of that run and to no other."""
         config, length = self.config, self.schedule.total
         width = config.width // config.heads
         return kind(config.depth, batch, config.heads, length, width, like=self.position_embedding)
 
-    def forward(self, labels: Tensor, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
+    def forward(self, labels: Tensor, teacher_input: Tensor, positions: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of all scales given the coarser ones; labels (B,), teacher_input (B, L - L_0, C).
 
-        With `places`, int64 (n,) ascending, as if only those tokens of the sequence existed: logits (B, n, V). Under
+        With `positions`, int64 (n,) ascending, as if only those tokens of the sequence existed: logits (B, n, V). Under
         autocast the head's products are of its type, too, as in the authors' training.
         """
         condition = self.condition(labels)
-        return self.head(self.read(condition, teacher_input, places)).float()
+        return self.head(self.read(condition, teacher_input, positions)).float()
 
-    def read(self, condition: Condition, teacher_input: Tensor, places: Tensor | None = None) -> Tensor:
-        """As `forward`, what the head reads instead of logits: float32 (B, L, D), or (B, n, D).
+    def read(self, condition: Condition, teacher_input: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Do as `forward`, but return what the head reads instead of logits: float32 (B, L, D), or (B, n, D).
 
         teacher_input may stop short of the last scales, which then do not exist.
         """
         x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1)
         length = x.shape[1]
         x, mask = x + self._everywhere()[:, :length], self.schedule.mask()[:length, :length].to(x.device)
-        if places is not None:
-            x, mask = x[:, places], mask[places][:, places]
+        if positions is not None:
+            x, mask = x[:, positions], mask[positions][:, positions]
         with self._products():
             for block, modulation in zip(self.blocks, condition.blocks, strict=True):
                 x = block(x, modulation, mask)
         return self._hidden(x, condition)
 
     def step(self, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
-        """What the head reads at one scale, float32 (B, L_k, D): `logits` makes logits of it.
+        """Return what the head reads at one scale, float32 (B, L_k, D): `logits` makes logits of it.
 
         scale_input (B, L_k, C) is `Quantizer.next_input`, unread at scale 0. Scales must come in order, each once per
         cache.
@@ -110,7 +117,8 @@ class VAR(nn.Module):
         here = self.position_embedding[:, span] + self.level_embedding.weight[scale]  # (1, L_k, D)
         x = (self._first(condition) if scale == 0 else self.code_embedding(scale_input)) + here
         with self._products():
-            for number, (block, modulation) in enumerate(zip(self.blocks, condition.blocks, strict=True)):
+            blocks = cast(Iterable[Block], self.blocks)
+            for number, (block, modulation) in enumerate(zip(blocks, condition.blocks, strict=True)):
                 x = block.step(x, modulation, cache, number, span.start)
         return self._hidden(x, condition)
 
@@ -121,7 +129,7 @@ class VAR(nn.Module):
 
     def _products(self) -> AbstractContextManager:
         """Blocks loaded in float16 or bfloat16 multiply in it; what runs from block to block stays float32."""
-        bias = self.blocks[0].feed_forward.fc1.bias
+        bias = cast(Block, self.blocks[0]).feed_forward.fc1.bias
         return nullcontext() if bias.dtype == torch.float32 else torch.autocast(bias.device.type, bias.dtype)
 
     def _first(self, condition: Condition) -> Tensor:
@@ -155,19 +163,19 @@ def initialise(model: VAR) -> VAR:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
             nn.init.trunc_normal_(module.weight, std=width**-0.5 / 3**0.5)
-    for block in model.blocks:
+    for block in cast(Iterable[Block], model.blocks):
         for layer in (block.attention.project, block.feed_forward.fc2):
             layer.weight.div_((2 * depth) ** 0.5)
     for embedding in (model.start, model.position_embedding):
         nn.init.trunc_normal_(embedding, std=width**-0.5 / 3**0.5)
     model.head.weight.mul_(0.02)
     model.head_modulation.weight.mul_(0.5)
-    if model.config.shared_adaln:
+    if isinstance(model.block_modulations, nn.Parameter):
         nn.init.trunc_normal_(model.block_modulations, std=width**-0.5)
         model.block_modulations[:, :, 2:].mul_(0.5)
         model.block_modulations[:, :, :2].mul_(1e-5)
     else:
-        for layer in model.block_modulations:
+        for layer in cast(Iterable[Linear], model.block_modulations):
             layer.weight[2 * width :].mul_(0.5)
             layer.weight[: 2 * width].mul_(1e-5)
     return model
@@ -177,10 +185,10 @@ def initialise(model: VAR) -> VAR:
 def randomise(model: VAR) -> VAR:
     """Random weights under which all blocks act, as they do after training: for measuring and trying things out."""
     initialise(model)
-    if model.config.shared_adaln:
+    if isinstance(model.block_modulations, nn.Parameter):
         model.block_modulations[:, :, :2].fill_(1.0)
     else:
-        for layer in model.block_modulations:
+        for layer in cast(Iterable[Linear], model.block_modulations):
             layer.bias[: 2 * model.config.width].fill_(1.0)
     return model
 

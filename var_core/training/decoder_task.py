@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..engine.plan import Plan
+from ..engine.request import Request
 from ..engine.sampling import Sampling, steps
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
@@ -229,8 +230,8 @@ class DecoderTask:
             Plan.resume(self.schedule.split(own), int(first))
             for own, first in zip(tokens[rows].split(1), firsts[chosen], strict=True)
         ]
-        asked = (labels[rows], tuple(seeds[chosen].tolist()), sampling, Plan.joined(plans))
-        *_, last = steps(self.var, self.model.quantizer, *asked)
+        labels_of, seeds_of = tuple(labels[rows].tolist()), tuple(seeds[chosen].tolist())
+        *_, last = steps(self.var, self.model.quantizer, Request(labels_of, seeds_of, sampling, Plan.joined(plans)))
         return f_hat.index_copy(0, rows.to(f_hat.device), last.f_hat)
 
     def after(self, _step: int) -> dict[str, float]:

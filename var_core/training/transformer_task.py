@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..config import SCALES, TransformerConfig
-from ..engine.plan import Plan
+from ..engine.request import Request
 from ..engine.sampling import Sampling, steps
 from ..images import grid, to_pil
 from ..nn.tokenizer import Tokenizer
@@ -146,10 +146,8 @@ class TransformerTask:
         labels = torch.cat(
             [self.train.labels[rows[torch.linspace(0, len(rows) - 1, per_group).long()]] for rows in self.draws.groups]
         )
-        plan = Plan.free(average.schedule, len(labels)).to(torch.device(self.device))
-        seeds = tuple(range(len(labels)))
-        made = steps(average, self.tokenizer.quantizer, labels.to(self.device), seeds, Sampling(guidance=3.0), plan)
-        *_, last = made
+        request = Request(tuple(labels.tolist()), tuple(range(len(labels))), Sampling(guidance=3.0))
+        *_, last = steps(average, self.tokenizer.quantizer, request)
         return grid(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
 
     def extra_state(self) -> dict:

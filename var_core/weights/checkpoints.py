@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from ..config import ModelSpec
 from ..files import PACKAGE, model_folders, user_models
+from ..nn.linear import Linear
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from .registry import MODELS, size
@@ -69,19 +71,20 @@ DERIVED = re.compile(r"^(lvl_1L|attn_bias_for_masking|quantize\.ema_vocab_hit_SV
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A published state dict (of the tokenizer or of a transformer) under our names and shapes."""
     rules = TOKENIZER_RULES if any(name.startswith("encoder.") for name in state) else TRANSFORMER_RULES
-    mapped, shares = {}, {}
+    mapped: dict[str, Tensor] = {}
+    shared: dict[int, Tensor] = {}
     for name, value in state.items():
         if DERIVED.search(name):
             continue
         if found := re.match(r"^blocks\.(\d+)\.ada_gss$", name):
-            shares[int(found[1])] = value
+            shared[int(found[1])] = value
             continue
         ours = name
         for pattern, replacement in rules:
             ours = re.sub(pattern, replacement, ours)
         mapped[ours] = value[0] if ours.endswith(".log_scale") else value
-    if shares:
-        mapped["block_modulations"] = torch.cat([shares[number] for number in sorted(shares)])
+    if shared:
+        mapped["block_modulations"] = torch.cat([shared[number] for number in sorted(shared)])
     return mapped
 
 
@@ -104,6 +107,7 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def _some(names: list[str], most: int = 3) -> str:
+    """Name the first few of many."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -173,15 +177,14 @@ def load(
     if extra := sorted(name for name in tensors if not name.startswith(PARTS)):
         raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")
     with torch.device("meta"):
-        modules = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), VAR(spec.transformer)
-    filled = []
+        tokenizer, preview, var = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), VAR(spec.transformer)
+    modules: tuple[nn.Module, ...] = tokenizer, preview, var
     for prefix, module in zip(PARTS, modules, strict=True):
-        load_strict(module, _part(tensors, prefix))
-        filled.append(module.eval())
-    for name, layer in filled[-1].named_modules():
-        if SELDOM.match(name) and hasattr(mmap.mmap, "madvise"):  # not on Windows
+        load_strict(module.eval(), _part(tensors, prefix))
+    for name, layer in var.named_modules():
+        if isinstance(layer, Linear) and SELDOM.match(name) and hasattr(mmap.mmap, "madvise"):  # not on Windows
             layer.file = files.get(f"transformer.{name}.weight")
-    return LoadedModel(spec, *filled, file_digest(path), path)
+    return LoadedModel(spec, tokenizer, preview, var, file_digest(path), path)
 
 
 def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict[str, Tensor], dict[str, mmap.mmap]]:
@@ -223,16 +226,16 @@ def _mapped_alone(file: BinaryIO, begin: int, count: int) -> tuple[mmap.mmap, Te
     return mapping, torch.frombuffer(mapping, dtype=torch.uint8, count=count, offset=before)
 
 
-def _read(file: BinaryIO, begin: int, buffer: Tensor) -> Tensor:
+def _read(file: BufferedReader, begin: int, buffer: Tensor) -> Tensor:
     """Fill a buffer, uint8 (n,), with what a file holds from byte `begin` on."""
     file.seek(begin)
-    if file.readinto(memoryview(buffer.numpy())) != len(buffer):
+    if file.readinto(buffer.numpy().data) != len(buffer):
         raise OSError("it was cut short while it was read")
     return buffer
 
 
 def file_digest(path: Path) -> str:
-    """What `LoadedModel.digest` is for a file, without its weights: from its metadata, or computed."""
+    """Return what `LoadedModel.digest` is for a file, without its weights: from its metadata, or computed."""
     with reading(path) as file:
         written = (file.metadata() or {}).get("digest")
     if written is not None:

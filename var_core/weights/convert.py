@@ -6,7 +6,7 @@ import os
 import pickle
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import LOOKS, OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, ModelSpec, TokenizerConfig, TransformerConfig
 from ..files import ASSETS
@@ -78,9 +78,10 @@ def convert(
     """
     spec, ours, var = assemble(transformer, tokenizer, name, expected)
     preview = yield from fitted(ours, out.name)
+    networks: tuple[nn.Module, ...] = ours, preview, var
     tensors = {
         f"{part}{key}": value.detach()
-        for part, network in zip(PARTS, (ours, preview, var), strict=True)
+        for part, network in zip(PARTS, networks, strict=True)
         for key, value in network.state_dict().items()
     }
     known = {"tokenizer_from": origin} if origin else {}
@@ -103,7 +104,7 @@ def assemble(
 
 
 def weights(path: Path) -> dict[str, Tensor]:
-    """Those of a published file under our names, float32."""
+    """The tensors of a published file under our names, float32."""
     return {key: value.float() for key, value in from_published(read(path)).items()}
 
 
@@ -265,7 +266,7 @@ def _count(state: Mapping[str, Tensor], pattern: str) -> int:
 # ------------------------------------------------------------------------------------------------ preview
 
 
-def fitted(tokenizer: Tokenizer, file: str) -> Iterator[FileProgress]:
+def fitted(tokenizer: Tokenizer, file: str) -> Generator[FileProgress, None, Preview]:
     """Fit a `Preview` to crops of the example pictures; yields a few times a second, and returns it."""
     side, start = tokenizer.config.image_side, time.monotonic()
     made = list(crops(max(1, min(4, 4 * 256**2 // side**2))))

@@ -53,15 +53,16 @@ def fetch(model: Published, folder: Path | None = None) -> Iterator[FileProgress
         for file in model.files:
             if file not in found.files:
                 yield from _download(model.repository, file, store)
-        paths = [found.files.get(file, store / file) for file in model.files]
-        _try(model, paths, store)
-        yield from convert(*paths, file_for(model.name, folder), expected=model.spec, origin=model.origin)
+        transformer, tokenizer = (found.files.get(file, store / file) for file in model.files)
+        _try(model, transformer, tokenizer, store)
+        out = file_for(model.name, folder)
+        yield from convert(transformer, tokenizer, out, expected=model.spec, origin=model.origin)
         _forget(model, store)
 
 
 @dataclass(frozen=True)
 class Supply:
-    """What of a published model is here, so that it need not be downloaded, and what is left."""
+    """The parts of a published model that are here, so that they need not be downloaded, and what is left."""
 
     files: Mapping[str, Path]  # published file -> where it, or for the tokenizer a model of ours with it, lies whole
     there: int  # bytes of those that lie elsewhere than in the folder's downloads
@@ -70,7 +71,7 @@ class Supply:
 
     @property
     def note(self) -> str:
-        """What to say beside the bytes left."""
+        """The remark to make beside the bytes left."""
         return f" (the tokenizer is that of {self.lender}, which is here)" if self.lender else ""
 
 
@@ -119,10 +120,10 @@ def _is_here(model: Published, folder: Path | None) -> bool:
     return (found.tokenizer, found.transformer) == (model.spec.tokenizer, model.spec.transformer)
 
 
-def _try(model: Published, paths: list[Path], store: Path) -> None:
+def _try(model: Published, transformer: Path, tokenizer: Path, store: Path) -> None:
     """ValueError if the files are not the model; then what was downloaded is deleted: nothing may go on with it."""
     try:
-        assemble(*paths, expected=model.spec)
+        assemble(transformer, tokenizer, expected=model.spec)
     except ValueError:
         _forget(model, store)
         raise

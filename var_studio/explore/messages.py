@@ -12,7 +12,8 @@ from PIL import Image
 from var_core.engine.pipeline import Pipeline
 from var_core.images import grid
 from var_core.inspection.atlas import Atlas
-from var_core.inspection.trace import Later, Spot, Trace
+from var_core.inspection.changes import Later
+from var_core.inspection.trace import Spot, Trace
 
 from ..shared import controls, html
 from .session import ExploreSession, is_live

@@ -7,7 +7,7 @@ from dataclasses import replace
 import gradio as gr
 
 from var_core.engine.pipeline import Request
-from var_core.inspection import trace as traces
+from var_core.inspection import alternatives, changes
 from var_core.inspection.trace import Trace
 
 from ..shared import controls, html
@@ -36,7 +36,7 @@ class PageActs(Painter):
             if sampling == session.seen.about.sampling:
                 return
             trace = changeable_trace(self.pipe, session)
-            asked = traces.resampled(trace, sampling, session.pinned)
+            asked = changes.resampled(trace, sampling, session.pinned)
         for view in self._paint(
             session, asked, session.origin_of_turn(", ".join(sampling.words())), _kind_of_origin(trace, asked)
         ):
@@ -85,11 +85,11 @@ class PageActs(Painter):
         question = TokenQuestion(session, messages.spot_of(trace, message))
         values = trace.likeliest[question.spot.within(trace)].tolist()
         memory, known, began, slow = self.models.slot.of(session.stop_flag), 0, time.perf_counter(), False
-        for batch in traces.alternatives(self.pipe, trace, memory, question.spot, values, later, session.pinned):
+        for batch in alternatives.alternatives(self.pipe, trace, memory, question.spot, values, later, session.pinned):
             if not session.questions.wanted(number):
                 break
             slow = slow or time.perf_counter() - began > SOON
-            bar = html.bar("what else it could have been", batch.share) if slow else SKIP
+            bar = html.bar("what else it could have been", batch.fraction) if slow else SKIP
             told: PageMessage | Unchanged = SKIP
             if len(batch.pictures) > known:
                 known = len(batch.pictures)
@@ -109,19 +109,19 @@ class PageActs(Painter):
     def _swap(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace = changeable_trace(self.pipe, session)
         spot, value = messages.spot_of(trace, message), messages.message_int(message, "value")
-        asked = traces.swapped(trace, spot, value, messages.later_in(message), session.pinned)
+        asked = changes.swapped(trace, spot, value, messages.later_in(message), session.pinned)
         yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} set to {value}")
 
     def _redraw(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace, seed = changeable_trace(self.pipe, session), int(controls.roll())
         spot = messages.spot_of(trace, message)
-        asked = traces.redrawn_token(trace, spot, seed, messages.later_in(message), session.pinned)
+        asked = changes.redrawn_token(trace, spot, seed, messages.later_in(message), session.pinned)
         yield from self._branch(session, asked, f"{messages.whereabouts(trace, spot)} drawn anew, seed {seed}")
 
     def _reroll(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         trace, seed = changeable_trace(self.pipe, session), int(controls.roll())
         scale = messages.message_int(message, "scale")
-        asked = traces.rerolled(trace, scale, seed, session.pinned)
+        asked = changes.rerolled(trace, scale, seed, session.pinned)
         if _kept(asked):
             raise ValueError("All tokens from there on are locked, or a photo's: unlock a scale to draw it anew.")
         yield from self._branch(session, asked, f"from scale {scale + 1}, seed {seed}")
@@ -136,16 +136,16 @@ class PageActs(Painter):
         else:
             label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(message.get("class") or "")))
             name, fine = self.pipe.spec.class_name(label), label
-        requests = traces.mixture_requests(self.pipe, trace, fine, session.pinned)
+        requests = alternatives.mixture_requests(self.pipe, trace, fine, session.pinned)
         coarse = ["all", *(f"{counted(cut, 'scale')}, then" for cut in range(1, len(requests)))]
         titles = (f"{kept} {name}" for kept in coarse)
         after = replace(session, mixed=tuple(zip(titles, requests, strict=True)))
         session.stop_flag.clear()
-        for batch in traces.mixtures(self.pipe, requests):
+        for batch in alternatives.mixtures(self.pipe, requests):
             if session.stop_flag.is_set():
                 break
-            words = html.bar(f"mixing with {name}", batch.share)
-            told = messages.mix_message(after, name, batch.pictures, batch.share < 1)
+            words = html.bar(f"mixing with {name}", batch.fraction)
+            told = messages.mix_message(after, name, batch.pictures, batch.fraction < 1)
             yield ViewUpdate(bar=words, session=after, channel=told).with_buttons(running=True)
         yield self.failed()
 

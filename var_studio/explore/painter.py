@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from var_core.engine.pipeline import Pipeline, Request
-from var_core.inspection import trace as traces
-from var_core.inspection.trace import Trace, examine, timed
+from var_core.inspection.recording import decoded, examine, timed
+from var_core.inspection.trace import Trace
 
 from ..shared import html
 from ..shared import run as runs
@@ -52,7 +52,7 @@ class Painter:
                     scales = len(self.pipe.schedule)
                     words = html.bar(f"scale {len(done)} of {scales}", len(done) / scales)
                     yield ViewUpdate(bar=words).with_buttons(running=True)
-                traces.picture(self.pipe, one.step, memory)
+                decoded(self.pipe, one.step, memory)
             trace = examine(self.pipe, asked, done, memory, kind)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
         words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"

@@ -10,7 +10,7 @@ from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.images import flat
 from var_core.images import opened as opened_file
-from var_core.inspection import trace as traces
+from var_core.inspection.changes import given_request
 from var_core.inspection.trace import Trace
 
 from ..shared import controls, html
@@ -49,7 +49,7 @@ class Sources(Painter):
                 photo = flat(image)
             tokens = self.pipe.encode(photo)
             label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(class_name or "")))
-            asked = traces.given_request(tokens, label, Sampling(guidance=0.0))
+            asked = given_request(tokens, label, Sampling(guidance=0.0))
         yield from self._paint(_afresh(session), asked, Origin(Path(path).stem, Path(path).stem), "opened")
 
     def file(self, session: ExploreSession, path: str) -> ViewUpdate:

@@ -47,11 +47,11 @@ class Racers:
 
     @cached_property
     def _own(self) -> Pipeline:
-        return Pipeline.load(device=self.models.device, **self.models.how)
+        return Pipeline.load(options=self.models.options)
 
     @cached_property
     def _raster(self) -> Pipeline:
-        return Pipeline.load(str(RASTER), device=self.models.device, **self.models.how)
+        return Pipeline.load(str(RASTER), self.models.options)
 
     @property
     def pipes(self) -> tuple[Pipeline, Pipeline]:

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from var_core.config import Sampling
+from var_core.config import AUTO, LoadOptions, Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.inspection.atlas import Atlas
 from var_core.weights import checkpoints
@@ -32,9 +32,9 @@ class LoadedModel(NamedTuple):
 class Models:
     """The model that is loaded, for all visitors. While another one takes its place, who needs it waits."""
 
-    def __init__(self, pipe: Pipeline, device: str = "auto", folder: Path | None = None, **how: object):
-        """`how` is what `Pipeline.load` takes besides."""
-        self.device, self.folder, self.how = device, folder, how
+    def __init__(self, pipe: Pipeline, options: LoadOptions = AUTO, folder: Path | None = None):
+        """`options` are those that other models are loaded with."""
+        self.options, self.folder = options, folder
         self._loaded: LoadedModel | None = LoadedModel.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 
@@ -107,7 +107,7 @@ class Models:
     def _tried(self, name: str) -> Exception | None:
         """Load and take a model; what went wrong, without what it had loaded."""
         try:
-            self._set(LoadedModel.of(Pipeline.load(name, device=self.device, folder=self.folder, **self.how)))
+            self._set(LoadedModel.of(Pipeline.load(name, self.options, self.folder)))
         except Exception as error:  # a CPU and each kind of GPU tell in their own way that memory is short
             return error.with_traceback(None)
         return None

@@ -12,6 +12,7 @@ from support.command import fails, run
 from support.tasks import last, read
 
 from var_core.cli.training import read_tokens
+from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
@@ -149,7 +150,7 @@ def test_a_step_is_shown_the_codes_before_it_as_they_were_mixed(pipe):
 
 def test_what_shows_scales_refuses_cells_in_words(pipe):
     from var_core.inspection.atlas import build
-    from var_core.inspection.trace import recorded
+    from var_core.inspection.recording import recorded
 
     with pytest.raises(ValueError, match=r"tiny draws cell after cell.* and a trace shows scale after scale"):
         recorded(pipe, Request((1,), (1,)))
@@ -163,7 +164,7 @@ def test_the_app_refuses_a_model_of_cells_before_it_gives_up_another(tmp_path):
 
     path = tiny.write(tmp_path, spec=tiny.in_order("spiral"))
     with pytest.raises(ValueError, match="tiny draws cell after cell, in spiral order, and the app shows scale"):
-        app.load(str(path), "cpu", None)
+        app.load(str(path), ON_CPU)
     models = Models(tiny.pipeline(), folder=tmp_path)
     with pytest.raises(ValueError, match="and the app shows scale after scale: choose a model that predicts scales"):
         models.change("tiny")

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from support.tiny import SIDES, SPEC, pipeline, write
 
+from var_core.config import ON_CPU, LoadOptions
 from var_core.engine.pipeline import Pipeline, Request, pick_device, pick_dtype
 from var_core.engine.plan import Plan
 from var_core.engine.sampling import Sampling
@@ -99,7 +100,7 @@ def test_auto_picks_a_device_that_is_there():
 
 
 def test_a_model_runs_from_its_file(tmp_path):
-    pipe = Pipeline.load(str(write(tmp_path)), device="cpu")
+    pipe = Pipeline.load(str(write(tmp_path)), ON_CPU)
     result = pipe.run(Request((1, 5), (2, 3)))
     assert pipe.spec == SPEC
     assert [image.size for image in result.images] == [(SIDE, SIDE)] * 2
@@ -107,9 +108,9 @@ def test_a_model_runs_from_its_file(tmp_path):
 
 
 def test_int8_draws_nearly_what_float32_draws(tmp_path):
-    exact, rounded = (Pipeline.load(str(write(tmp_path)), device="cpu", dtype=dtype) for dtype in ("auto", "int8"))
+    exact, rounded = (Pipeline.load(str(write(tmp_path)), LoadOptions("cpu", dtype)) for dtype in ("auto", "int8"))
     asked = Request((1, 5), (2, 3))
-    ours, theirs = (pipe.run(asked).steps[0] for pipe in (rounded, exact))
+    ours, theirs = (next(pipe.steps(asked)) for pipe in (rounded, exact))
     assert not torch.equal(ours.entropy, theirs.entropy)
     torch.testing.assert_close(ours.entropy, theirs.entropy, rtol=0, atol=0.1)
     alone = rounded.run(Request((5,), (3,)))
@@ -118,11 +119,11 @@ def test_int8_draws_nearly_what_float32_draws(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
 def test_compiled_blocks_draw_the_same_picture(tmp_path):
-    exact, fused = (Pipeline.load(str(write(tmp_path)), device="cpu", compiled=flag) for flag in (False, True))
+    exact, fused = (Pipeline.load(str(write(tmp_path)), LoadOptions("cpu", compiled=flag)) for flag in (False, True))
     asked = Request((1, 5), (2, 3))
     assert all(torch.equal(a, b) for a, b in zip(fused.run(asked).tokens, exact.run(asked).tokens, strict=True))
     with pytest.raises(ValueError, match=r"int8 and torch\.compile do not go together"):
-        Pipeline.load(str(write(tmp_path)), device="cpu", dtype="int8", compiled=True)
+        Pipeline.load(str(write(tmp_path)), LoadOptions("cpu", "int8", compiled=True))
 
 
 def test_int8_is_refused_where_there_is_none():
@@ -178,8 +179,10 @@ def test_two_threads_make_the_pictures_that_each_makes_alone():
     assert len({image for images in alone for image in images}) == 6
 
 
-def test_surprise_is_that_of_the_distributions_drawn_from():
+def test_token_losses_are_those_of_the_distributions_drawn_from():
     pipe, request = pipeline(), Request((1, 2), (5, 6), Sampling(guidance=0, top_k=0, top_p=1))
-    result = pipe.run(request)
-    drawn = torch.cat([step.confidence for step in result.steps], 1)
-    assert torch.allclose(pipe.token_losses(result.tokens, torch.tensor(request.labels)), -drawn.log(), atol=1e-4)
+    steps = list(pipe.steps(request))
+    drawn = torch.cat([step.confidence for step in steps], 1)
+    assert torch.allclose(
+        pipe.token_losses([step.tokens for step in steps], torch.tensor(request.labels)), -drawn.log(), atol=1e-4
+    )

@@ -12,8 +12,8 @@ from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.sampling import Sampling, Step
-from var_core.inspection.trace import recorded
-from var_core.nn.layers import KVCache
+from var_core.inspection.recording import recorded
+from var_core.nn.cache import KVCache
 from var_core.nn.transformer import VAR
 from var_core.weights import checkpoints
 

@@ -8,7 +8,7 @@ import torch
 
 from var_core.editing.edit import Edit, run
 from var_core.engine.pipeline import Pipeline, Request
-from var_core.inspection.trace import recorded
+from var_core.inspection.recording import recorded
 
 
 @pytest.fixture(scope="module")

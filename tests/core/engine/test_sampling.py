@@ -7,18 +7,19 @@ import pytest
 import torch
 from support.tiny import SIDES, SPEC, networks, pipeline
 
+from var_core.engine import sampling
 from var_core.engine.pipeline import Request
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
+from var_core.engine.request import seed_at
 from var_core.engine.sampling import (
     Sampling,
     certainty,
-    draw,
     filter_logits,
     guide,
     gumbels,
     largest,
-    seed_at,
+    sample,
     uniforms,
 )
 from var_core.schedule import Schedule
@@ -49,7 +50,7 @@ def test_a_picture_does_not_depend_on_its_batch_mates(smooth):
 def test_scales_without_guidance_are_those_of_a_run_without_any(count):
     schedule, sampling = Schedule(SIDES), dataclasses.replace(PLAIN, unguided_scales=count)
     guided, never = (
-        [step.entropy for step in pipeline().run(Request((1,), (7,), one)).steps]
+        [step.entropy for step in pipeline().steps(Request((1,), (7,), one))]
         for one in (sampling, dataclasses.replace(PLAIN, guidance=0.0))
     )
     whole = pipeline().run(Request((1, 2), (7, 8), sampling))
@@ -124,18 +125,19 @@ def test_all_kept_is_the_reconstruction_of_those_tokens():
 
 
 def test_given_tokens_are_certain_and_drawing_fewer_changes_no_draw():
-    free = pipeline().run(Request((1, 2), (3, 4)))
-    everywhere = Plan.resume(free.tokens, len(free.tokens))
+    free = list(pipeline().steps(Request((1, 2), (3, 4))))
+    tokens = [step.tokens for step in free]
+    everywhere = Plan.resume(tokens, len(tokens))
     positions = torch.tensor([2, 7])
     keep = [k.clone() for k in everywhere.keep]
     keep[-1][0, positions] = False  # one picture draws these tokens, the other keeps them
-    wrong = [t.clone() for t in free.tokens]
+    wrong = [t.clone() for t in tokens]
     wrong[-1][0, positions] = 0
-    (*coarse, last) = pipeline().run(Request((1, 2), (3, 4), plan=Plan(wrong, keep))).steps
-    assert torch.equal(last.tokens, free.tokens[-1])
+    (*coarse, last) = pipeline().steps(Request((1, 2), (3, 4), plan=Plan(wrong, keep)))
+    assert torch.equal(last.tokens, tokens[-1])
     for step in (*coarse, last):
         assert (step.confidence[step.keep] == 1).all() and (step.entropy[step.keep] == 0).all()
-    original = free.steps[-1]
+    original = free[-1]
     torch.testing.assert_close(last.confidence[0, positions], original.confidence[0, positions])
     torch.testing.assert_close(last.entropy[0, positions], original.entropy[0, positions])
 
@@ -228,7 +230,7 @@ def test_a_scale_does_not_see_finer_ones():
 
 def test_top_k_1_is_argmax():
     logits = torch.randn(2, 9, 50)
-    drawn = draw(filter_logits(logits, 1, 1.0).softmax(-1), torch.rand(2, 9))
+    drawn = sample(filter_logits(logits, 1, 1.0).softmax(-1), torch.rand(2, 9))
     assert torch.equal(drawn, logits.argmax(-1))
 
 
@@ -273,7 +275,7 @@ def test_filters_leave_their_argument_alone():
 
 def test_draws_follow_the_softmax():
     count, logits = 20_000, torch.tensor([1.0, 0.0, -1.0, 2.0, -torch.inf, 0.5])
-    drawn = draw(logits.softmax(-1).expand(1, count, -1), uniforms((3,), 0, count))
+    drawn = sample(logits.softmax(-1).expand(1, count, -1), uniforms((3,), 0, count))
     found = torch.bincount(drawn[0], minlength=6).double()
     expected = logits.double().softmax(-1) * count
     assert found[4] == 0
@@ -284,7 +286,7 @@ def test_draws_follow_the_softmax():
 def test_the_largest_uniform_number_draws_a_possible_token():
     probability = torch.tensor([[[0.1, 3.0, -torch.inf, -torch.inf]]]).softmax(-1)
     largest = torch.tensor([[1 - 2**-24]])
-    assert draw(probability, largest).item() == 1
+    assert sample(probability, largest).item() == 1
 
 
 def test_noise_of_a_token_does_not_depend_on_other_seeds_or_scales():
@@ -297,6 +299,17 @@ def test_the_noise_of_a_scale_is_that_of_its_own_seed():
     assert (seed_at(5, 2), seed_at((7, 8, 9), 2)) == (5, 9)
     assert torch.equal(uniforms((1, (5, 6, 7)), 2, 9), uniforms((1, 7), 2, 9))
     assert torch.equal(gumbels(((5, 6, 7), 3), 1, 9, 4), gumbels((6, 3), 1, 9, 4))
+
+
+def test_certainty_is_computed_only_when_somebody_asks(monkeypatch):
+    asked, request = [], Request((1,), (7,))
+    monkeypatch.setattr(sampling, "certainty", lambda *given: (asked.append(1), certainty(*given))[1])
+    result, steps = pipeline().run(request), list(pipeline().steps(request))
+    assert not asked
+    assert all(step.distribution is None for step in result.steps)
+    assert steps[-1].entropy.shape == steps[-1].tokens.shape and asked == [1]
+    with pytest.raises(ValueError, match=r"ask the steps of Pipeline\.steps"):
+        result.steps[-1].entropy  # noqa: B018
 
 
 def test_certainty_is_probability_and_entropy_of_the_distribution():

@@ -13,7 +13,9 @@ from support import pictures, tiny
 from var_core.engine.sampling import Sampling
 from var_core.inspection import render
 from var_core.inspection.atlas import DESCRIPTION, NONE, PATCHES, SIDE, Atlas, build, cell_boxes, changes, path_for
-from var_core.inspection.trace import codebook_hash, given_request, recorded
+from var_core.inspection.changes import given_request
+from var_core.inspection.codebook import codebook_hash
+from var_core.inspection.recording import recorded
 from var_core.schedule import Schedule
 from var_core.weights import checkpoints
 

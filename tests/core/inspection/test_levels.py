@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from support import tiny
 
+from var_core.inspection.codebook import colours
 from var_core.inspection.levels import levels
-from var_core.inspection.trace import colours
 
 PIPE = tiny.pipeline()
 

@@ -14,7 +14,8 @@ from var_core.config import OFFICIAL_SIDES_512
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.inspection import render
-from var_core.inspection.trace import Trace, recorded
+from var_core.inspection.recording import recorded
+from var_core.inspection.trace import Trace
 from var_core.schedule import Schedule
 
 

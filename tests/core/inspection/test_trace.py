@@ -21,27 +21,14 @@ from var_core.config import SPECS
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
-from var_core.engine.sampling import Sampling, draw, filter_logits, uniforms
+from var_core.engine.sampling import Sampling, filter_logits, sample, uniforms
+from var_core.inspection import alternatives as series
 from var_core.inspection import trace as traces
-from var_core.inspection.trace import (
-    KEY,
-    UNKNOWN,
-    VERSION,
-    About,
-    Batch,
-    Spot,
-    Trace,
-    alternatives,
-    colours,
-    given_request,
-    mixture_requests,
-    mixtures,
-    recorded,
-    redrawn_token,
-    rerolled,
-    resampled,
-    swapped,
-)
+from var_core.inspection.alternatives import Batch, alternatives, mixture_requests, mixtures
+from var_core.inspection.changes import given_request, redrawn_token, rerolled, resampled, swapped
+from var_core.inspection.codebook import colours
+from var_core.inspection.recording import recorded
+from var_core.inspection.trace import KEY, UNKNOWN, VERSION, About, Spot, Trace
 from var_core.measuring.bench import COUNTED
 from var_core.schedule import Schedule
 from var_core.weights import checkpoints
@@ -157,7 +144,7 @@ def test_unguided_tokens_are_drawn_by_the_same_chance_from_the_conditional_branc
         kept = filter_logits(conditional[None] / heats[:, None], settings.top_k, settings.top_p)
         for scale, span in enumerate(SCHEDULE.spans):
             noise = uniforms((trace.about.scale_seeds,), scale, span.stop - span.start)
-            wanted = draw(kept[:, span].softmax(-1), noise)[0]
+            wanted = sample(kept[:, span].softmax(-1), noise)[0]
             free = ~trace.keep[span]
             assert torch.equal(trace.unguided[span][free].long(), wanted[free])
 
@@ -299,7 +286,7 @@ def test_a_token_that_a_plan_changes_leaves_all_before_its_scale(change, later):
 
 @pytest.mark.parametrize("kind", ["drawn", "no class", "no guidance"])
 @torch.no_grad()
-def test_operations_are_those_that_torch_counts(kind):
+def test_flops_are_those_that_torch_counts(kind):
     trace, var = traced(kind), pipeline().var
     labels = torch.tensor([trace.about.label] if kind == "no class" else [trace.about.label, NULL])
     condition, cache, counts = var.condition(labels), var.new_cache(len(labels)), []
@@ -583,7 +570,7 @@ def sized(sides=SIDES, depth=2, heads=2, width=16, codes=64, side=32) -> Trace:
         keep=zeros(total, kind=torch.bool),
         **{name: zeros(total) for name in ("probability", "entropy", "divergence")},
         likeliest=zeros(total, min(10, codes), kind=torch.int32),
-        shares=zeros(total, min(10, codes)),
+        likeliest_probability=zeros(total, min(10, codes)),
         **{name: zeros(depth, heads, total, width, kind=torch.float16) for name in ("queries", "keys")},
         pictures=zeros(scales, side, side, 3, kind=torch.uint8),
         seconds=zeros(scales),
@@ -596,7 +583,7 @@ def test_a_trace_of_the_largest_published_model_can_be_opened():
     spec = SPECS["var-d36-s"]
     depth, heads, width = spec.transformer.depth, spec.transformer.heads, spec.transformer.width
     trace = sized(spec.tokenizer.sides, depth, heads, width // heads, spec.tokenizer.vocabulary, 512)
-    trace._check_shapes("a")
+    traces._check_shapes(trace, "a")
     assert 0.75e9 < sum(tensor.nbytes for tensor in tensors_of(trace).values()) < traces.MOST_BYTES
 
 
@@ -615,7 +602,7 @@ def test_a_trace_of_the_largest_published_model_can_be_opened():
 )
 def test_what_would_take_too_much_to_open_is_neither_opened_nor_saved(sizes, message, tmp_path):
     trace = sized(**sizes)
-    for refuse in (lambda: trace.check("a"), lambda: trace.save(tmp_path / "a")):
+    for refuse in (lambda: traces._check(trace, "a"), lambda: trace.save(tmp_path / "a")):
         with pytest.raises(ValueError, match=rf"^a is too large: .*{message}.* can be opened\.$"):
             refuse()
     assert not list(tmp_path.iterdir())
@@ -675,10 +662,10 @@ def finished(batches: Iterable[Batch], count: int) -> list[np.ndarray]:
     """All pictures of a series, once all its batches have kept their promises."""
     found, before = list(batches), Batch(0.0, ())
     for batch in found:
-        assert before.share < batch.share <= 1 and len(batch.pictures) <= count
+        assert before.fraction < batch.fraction <= 1 and len(batch.pictures) <= count
         assert all(ours is theirs for ours, theirs in zip(before.pictures, batch.pictures, strict=False))
         before = batch
-    assert before.share == 1 and len(before.pictures) == count
+    assert before.fraction == 1 and len(before.pictures) == count
     assert all(picture.shape == (32, 32, 3) and picture.dtype == np.uint8 for picture in before.pictures)
     return list(before.pictures)
 
@@ -713,10 +700,10 @@ def test_alternatives_compute_only_the_finer_scales_and_only_where_something_is_
 
 @pytest.mark.parametrize("bytes_of_caches", [0, 200_000, 10**9])
 def test_pictures_come_in_chunks_that_fit_with_the_likeliest_first(bytes_of_caches, monkeypatch):
-    monkeypatch.setattr(traces, "CHUNK_BYTES", bytes_of_caches)
+    monkeypatch.setattr(series, "CHUNK_BYTES", bytes_of_caches)
     trace, pipe, rows = traced("drawn"), pipeline(), []
     # two blocks, queries, keys and values, both branches, 30 tokens of 32 numbers: 46080 bytes a picture
-    chunk = {0: 1, 200_000: 4, 10**9: traces.FIRST}[bytes_of_caches]
+    chunk = {0: 1, 200_000: 4, 10**9: series.FIRST}[bytes_of_caches]
     hook = pipe.var.blocks[0].feed_forward.register_forward_hook(lambda _m, seen, _o: rows.append(len(seen[0])))
     batches = list(alternatives(pipe, trace, PrefixCache(), Spot(0, 0), list(range(7)), "free"))
     hook.remove()

@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 from support import tasks, tiny
 
+from var_core.config import LoadOptions
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.sampling import Sampling
 from var_core.measuring.evaluate import features_of, generated
@@ -18,7 +19,7 @@ WAYS = modes(Sampling())
 @cache
 def pipes() -> dict[str, Pipeline]:
     loaded = (LoadedModel(tiny.SPEC, *tiny.networks(), digest="x") for _ in DTYPES)
-    return {dtype: Pipeline(one, dtype=dtype) for dtype, one in zip(DTYPES, loaded, strict=True)}
+    return {dtype: Pipeline(one, LoadOptions("cpu", dtype)) for dtype, one in zip(DTYPES, loaded, strict=True)}
 
 
 def test_the_exact_mode_comes_first_and_all_differ():

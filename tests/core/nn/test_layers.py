@@ -7,20 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from var_core.nn.layers import (
-    Attention,
-    Block,
-    Downsample,
-    KVCache,
-    Linear,
-    QueryCache,
-    ResidualBlock,
-    SpatialAttention,
-    Upsample,
-    modulate,
-    pack,
-    to_int8,
-)
+from var_core.nn.cache import KVCache, QueryCache
+from var_core.nn.layers import Attention, Block, Downsample, ResidualBlock, SpatialAttention, Upsample, modulate
+from var_core.nn.linear import Linear, pack, to_int8
 from var_core.schedule import Schedule
 
 CLOSE = {"rtol": 0, "atol": 1e-5}

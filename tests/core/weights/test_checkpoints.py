@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from support.published import DATA
 from support.tiny import SPEC, networks, pipeline, write
 
-from var_core.config import SPECS, ModelSpec, TokenizerConfig
+from var_core.config import ON_CPU, SPECS, LoadOptions, ModelSpec, TokenizerConfig
 from var_core.engine.pipeline import Pipeline, Request, pick_dtype
 from var_core.engine.sampling import Sampling
 from var_core.nn.tokenizer import Preview, Tokenizer
@@ -225,7 +225,7 @@ def test_float16_draws_what_float32_draws_but_for_rounding(tmp_path):
     in_float32(tmp_path)
     request = Request((1, 2), (3, 4), Sampling(guidance=2.0, top_k=0, top_p=1.0))
     exact, half = (
-        Pipeline.load("tiny", device="cpu", dtype=dtype, folder=tmp_path).run(request).steps[1]
+        list(Pipeline.load("tiny", LoadOptions("cpu", dtype), tmp_path).steps(request))[1]
         for dtype in ("float32", "float16")
     )
     assert half.confidence.dtype == half.f_hat.dtype == torch.float32
@@ -260,7 +260,7 @@ def test_a_model_in_use_goes_on_when_its_file_is_replaced_or_removed(tmp_path):
 def test_what_is_read_once_a_picture_stays_in_the_file(tmp_path, monkeypatch):
     request, wanted = Request((1,), (2,)), pipeline().run(Request((1,), (2,)))
     monkeypatch.setattr(checkpoints, "LARGE", 1)
-    pipe = Pipeline.load(str(in_float32(tmp_path)), device="cpu")
+    pipe = Pipeline.load(str(in_float32(tmp_path)), ON_CPU)
     left = {name for name, layer in pipe.var.named_modules() if getattr(layer, "file", None)}
     assert left == ({f"block_modulations.{number}" for number in range(2)} if sys.platform != "win32" else set())
     for _ in range(2):  # the second time from the file again

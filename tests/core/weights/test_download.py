@@ -23,6 +23,7 @@ from support.hub import COMMIT, REPOSITORY, Hub, serving
 from support.published import CLOSE, NAMES, golden, networks, spec, tokens_of
 
 from var_core import cli
+from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
 from var_core.engine.sampling import Sampling
@@ -399,8 +400,8 @@ def test_what_was_downloaded_gives_the_published_numbers(tmp_path, name):
     logits = loaded.var(labels, loaded.tokenizer.quantizer.teacher_input(tokens))
     torch.testing.assert_close(logits, expected["logits"], **CLOSE)
     sampling = Sampling(guidance=description["cfg"], top_k=1, top_p=1.0)
-    plan = Plan.free(loaded.var.schedule, len(labels))
-    *_, last = sampled(loaded.var, loaded.tokenizer.quantizer, labels, (0,) * len(labels), sampling, plan)
+    request = Request(tuple(description["labels"]), (0,) * len(labels), sampling)
+    *_, last = sampled(loaded.var, loaded.tokenizer.quantizer, request)
     torch.testing.assert_close((loaded.tokenizer.decode(last.f_hat) + 1) / 2, expected["greedy_image"], **CLOSE)
 
 
@@ -408,7 +409,7 @@ def test_what_was_downloaded_gives_the_published_numbers(tmp_path, name):
 @pytest.mark.usefixtures("line")
 def test_what_was_downloaded_draws_and_edits(tmp_path, name):
     drained(tmp_path, hub.model(name))
-    pipe = Pipeline.load(name, device="cpu", folder=tmp_path)
+    pipe = Pipeline.load(name, ON_CPU, tmp_path)
     made = pipe.run(Request((1,), (7,), Sampling(guidance=2.0)))
     side = spec(name).tokenizer.image_side
     assert made.images[0].size == (side, side)

@@ -19,7 +19,9 @@ from var_core.editing.edit import Edit, Settings, run, stages
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.inspection.atlas import build
-from var_core.inspection.trace import Spot, Trace, given_request, recorded, rerolled, resampled, swapped
+from var_core.inspection.changes import given_request, rerolled, resampled, swapped
+from var_core.inspection.recording import recorded
+from var_core.inspection.trace import Spot, Trace
 from var_studio.edit import layout as edit_layout
 from var_studio.edit import results as outcomes
 from var_studio.explore import layout, messages, page_acts, painter, session, trace_files

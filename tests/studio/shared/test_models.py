@@ -10,6 +10,7 @@ import gradio as gr
 import pytest
 from support import tiny
 
+from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.sampling import Sampling
 from var_core.inspection.atlas import path_for
@@ -29,7 +30,7 @@ def models(tmp_path: Path) -> Models:
     """Two models of other weights in a folder; the first is loaded."""
     for name, seed in (("first", 0), ("second", 1)):
         tiny.write(tmp_path, seed).rename(tmp_path / f"{name}.safetensors")
-    return Models(Pipeline.load("first", device="cpu", folder=tmp_path), "cpu", tmp_path)
+    return Models(Pipeline.load("first", ON_CPU, tmp_path), ON_CPU, tmp_path)
 
 
 @pytest.fixture
@@ -71,10 +72,10 @@ def test_the_loaded_model_comes_back_if_another_one_fails_half_way(models: Model
 def test_the_loaded_model_comes_back_if_memory_is_short_for_another_one(models: Models, monkeypatch):
     old, load = models.pipe.digest, Pipeline.load
 
-    def short(name, **how):
+    def short(name, *how):
         if name == "second":
             raise RuntimeError("out of memory\nand so on")
-        return load(name, **how)
+        return load(name, *how)
 
     monkeypatch.setattr(Pipeline, "load", short)
     with pytest.raises(ValueError, match=r"second could not be loaded \(out of memory\)"):
@@ -93,10 +94,10 @@ def test_a_model_with_a_damaged_atlas_is_not_taken(models: Models):
 def test_who_needs_the_model_waits_for_one_that_is_being_loaded(models: Models, monkeypatch: pytest.MonkeyPatch):
     begun, go_on, load = threading.Event(), threading.Event(), Pipeline.load
 
-    def slow(name, **how):
+    def slow(name, *how):
         begun.set()
         assert go_on.wait(30)
-        return load(name, **how)
+        return load(name, *how)
 
     monkeypatch.setattr(Pipeline, "load", slow)
     with ThreadPoolExecutor() as threads:
