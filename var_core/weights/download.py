@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ BLOCK = 2**22  # bytes that are checked at a time
 AGAIN = "What has arrived is kept: the next download goes on from there."
 
 
-def fetch(model: Published, folder: Path | None = None) -> Iterator[FileProgress]:
+def fetch(model: Published, folder: Path | None = None) -> Generator[FileProgress, None, None]:
     """Download a published model and make it a file in `folder`, or in the user's: there when the iterator ends.
 
     A model that is there already is left as it is; files in the hub's own cache are used and stay there, and so is the

@@ -82,4 +82,6 @@ class DrawnEdit:
         square, request, one = self.squares[-1], self.requests[place], slice(place, place + 1)
         tokens, keep = ([level[one].cpu() for level in levels] for levels in (square.plan.tokens, square.plan.keep))
         plan = Plan(tuple(tokens), tuple(keep))
-        return replace(request, seeds=shifted(request.seeds, square.turn), plan=plan)
+        (seed,) = request.seeds
+        assert isinstance(seed, int), "an edit has one seed for all scales"
+        return replace(request, seeds=shifted((seed,), square.turn), plan=plan)
