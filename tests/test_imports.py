@@ -12,7 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # From the ground up: a folder imports only from itself and from those before it.
 FLOORS = (
-    *("var_core.config", "var_core.schedule", "var_core.files", "var_core.clock", "var_core.images"),
+    *(
+        "var_core.settings",
+        "var_core.config",
+        "var_core.schedule",
+        "var_core.files",
+        "var_core.clock",
+        "var_core.images",
+    ),
     *("var_core.device_memory", "var_core.nn", "var_core.weights", "var_core.engine", "var_core.editing"),
     *("var_core.recipe", "var_core.inspection", "var_core.findings", "var_core.training", "var_core.measuring"),
     *("var_core.cli", "var_studio.shared", "var_studio.create", "var_studio.edit", "var_studio.explore"),

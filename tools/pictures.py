@@ -36,12 +36,12 @@ def samples(pipe: Pipeline, count: int = 32) -> Image.Image:
     ]
     chosen = [group[np.linspace(0, len(group) - 1, count // len(groups)).round().astype(int)] for group in groups]
     labels = tuple(np.concatenate(chosen).tolist())
-    return grid(pipe.run(Request(labels, tuple(range(len(labels))), pipe.spec.looks)).images, columns=8)
+    return grid(pipe.run(Request(labels, tuple(range(len(labels))), pipe.spec.default_sampling)).images, columns=8)
 
 
 def scales(pipe: Pipeline, name: str = "sunflower", seed: int = 0) -> Image.Image:
     """One picture at each of its scales."""
-    made = pipe.run(Request((pipe.spec.label(name),), (seed,), pipe.spec.looks))
+    made = pipe.run(Request((pipe.spec.label(name),), (seed,), pipe.spec.default_sampling))
     frames = [pipe.decode(step.f_hat)[0] for step in made.steps]
     return grid(frames, columns=len(frames))
 
@@ -53,7 +53,7 @@ def edits(pipe: Pipeline) -> Image.Image:
         photo = open_photo(ASSETS / "examples" / file)
         painted, _ = open_mask(ASSETS / "examples" / f"{Path(file).stem}-mask.png", photo.shape[1::-1])
         label = pipe.spec.label(name) if name else pipe.spec.transformer.null_label
-        job = Edit(photo, painted, (label,), (0,), pipe.spec.looks, CHANGING if name else REPAINTING)
+        job = Edit(photo, painted, (label,), (0,), pipe.spec.default_sampling, CHANGING if name else REPAINTING)
         done = run(pipe, job)[0]
         veil = np.where(painted[..., None], 0.25 * photo + 0.75 * np.array(PINK), photo).astype(np.uint8)
         columns.append([fitted(Image.fromarray(veil)), fitted(Image.fromarray(done))])
@@ -75,7 +75,9 @@ def halves(pipes: Sequence[Pipeline]) -> Image.Image:
             known = np.asarray(photo)
             tiles.append(np.where(mask[..., None], GREY, known).astype(np.uint8))
             for pipe in pipes:
-                job = Edit(known, mask, (pipe.spec.transformer.null_label,), (0,), pipe.spec.looks, REPAINTING)
+                job = Edit(
+                    known, mask, (pipe.spec.transformer.null_label,), (0,), pipe.spec.default_sampling, REPAINTING
+                )
                 tiles.append(run(pipe, job)[0])
     return grid([Image.fromarray(tile) for tile in tiles], columns=len(HALVES) * (1 + len(pipes)))
 

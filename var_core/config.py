@@ -4,9 +4,12 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
+from .settings import Setting, check, declared, described
+
 NO_CLASS = "no class"  # display name of the null label
 OFFICIAL_SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 OFFICIAL_SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
+FORMAT = 2  # of a model's description in its file: see `upgrade`
 SCALES = "scales"  # map after map, coarse to fine: next-scale prediction
 ORDERS = (SCALES, "raster", "spiral", "z-curve")  # the others visit the cells of a single map, one at a time
 
@@ -134,58 +137,58 @@ class Scales(Protocol):
 class Sampling:
     """How tokens are drawn.
 
-    `guidance` is the paper's cfg at the last scale, 0 = off; a share `ramp` of it grows with the scales, from nothing
-    at the first (1, the paper's way), and the rest is there at all of them. `temperature` falls with the scales until a
-    share `cooling` of it is gone at the last (0, the paper's way: nothing). `top_k` 0 and `top_p` 1 filter nothing (the
-    paper's authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
+    `guidance` is the paper's cfg at the last scale, 0 = off; a fraction `ramp` of it grows with the scales, from
+    nothing at the first (1, the paper's way), and the rest is there at all of them. `temperature` falls with the scales
+    until a fraction `cooling` of it is gone at the last (0, the paper's way: nothing). `top_k` 0 and `top_p` 1 filter
+    nothing (the paper's authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
     `smooth` mixes codes by probability instead of choosing one: pleasant to look at, worse in the metrics.
     So many last scales, `unguided_scales`, are drawn without guidance, for half of their work.
     """
 
-    guidance: float = 4.0
-    ramp: float = 1.0
-    temperature: float = 1.0
-    cooling: float = 0.0
-    top_k: int = 100
-    top_p: float = 0.95
-    smooth: bool = False
-    unguided_scales: int = 0
+    guidance: float = declared(4.0, Setting("Guidance", "How strongly the class pulls; 0 is off.", 0, 30, 0.1))
+    ramp: float = declared(
+        1.0,
+        Setting("Guidance ramp", "The fraction of it that grows with the scales.", 0, 1, 0.1, short="ramp {}", idle=1),
+    )
+    temperature: float = declared(1.0, Setting("Temperature", "Below 1 safer, above 1 bolder.", 0.05, 5, 0.05))
+    cooling: float = declared(
+        0.0, Setting("Cooling", "The fraction of it that is gone at the last scale.", 0, 0.95, 0.05, idle=0)
+    )
+    top_k: int = declared(100, Setting("Top-k", "Only the k likeliest codes; 0 is off.", 0, 1_000_000, typed=True))
+    top_p: float = declared(
+        0.95, Setting("Top-p", "Only the likeliest codes up to this probability; 1 is off.", 0, 1, 0.01)
+    )
+    smooth: bool = declared(
+        False, Setting("Smooth", "Blends codes by probability: softer, less varied.", short="smooth", idle=False)
+    )
+    unguided_scales: int = declared(
+        0,
+        Setting(
+            "Scales without guidance",
+            "So many last scales: faster, but less of the class.",
+            0,
+            1000,
+            most_shown=10,
+            short="last {} scale{s} unguided",
+            idle=0,
+        ),
+    )
 
     def __post_init__(self):
-        _within("guidance", self.guidance, 0, 30)
-        _within("ramp", self.ramp, 0, 1)
-        _within("temperature", self.temperature, 0.05, 5)
-        _within("cooling", self.cooling, 0, 0.95)
-        _within("top_k", self.top_k, 0, 1_000_000)
-        _within("top_p", self.top_p, 0, 1)
-        _within("unguided_scales", self.unguided_scales, 0, 1000)
+        check(self)
 
     def strength(self, scale: int, schedule: Scales) -> float:
         """t of `guide` at a scale: the paper's cfg * k / (K - 1) if all grows; 0 at the last `unguided_scales`."""
-        share = 1 - self.ramp + self.ramp * schedule.ratio(scale)
-        return self.guidance * share * (scale < len(schedule) - self.unguided_scales)
+        grown = 1 - self.ramp + self.ramp * schedule.ratio(scale)
+        return self.guidance * grown * (scale < len(schedule) - self.unguided_scales)
 
     def heat(self, scale: int, schedule: Scales) -> float:
         """The temperature at a scale."""
         return self.temperature * (1 - self.cooling * schedule.ratio(scale))
 
-    def words(self) -> list[str]:
-        """The settings as a user reads them; what does nothing is left out."""
-        said = [f"guidance {self.guidance:g}", f"temperature {self.temperature:g}"]
-        said += [f"top-k {self.top_k}", f"top-p {self.top_p:g}"]
-        last = "scale" if self.unguided_scales == 1 else f"{self.unguided_scales} scales"
-        others = {
-            f"ramp {self.ramp:g}": self.ramp != 1,
-            f"cooling {self.cooling:g}": self.cooling,
-            "smooth": self.smooth,
-            f"last {last} unguided": self.unguided_scales,
-        }
-        return [*said, *(name for name, on in others.items() if on)]
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} {value} is out of range: choose {low} to {high}.")
+    def describe(self) -> list[str]:
+        """Return the settings as a user reads them; what does nothing is left out."""
+        return described(self)
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,8 @@ class ModelSpec:
     class_names: tuple[str, ...] = ()
     class_groups: tuple[str, ...] = ()
     class_synonyms: tuple[tuple[str, ...], ...] = ()
-    looks: Sampling = Sampling()
+    default_sampling: Sampling = Sampling()
+    showcase: str = ""  # a class that it draws well, shown first; empty: the first one
 
     def __post_init__(self):
         _as_tuples(self, "class_names", "class_groups")
@@ -226,6 +230,8 @@ class ModelSpec:
             ours, theirs = getattr(self.tokenizer, field), getattr(self.transformer, field)
             if ours != theirs:
                 raise ValueError(f"tokenizer and transformer disagree on {field}: {ours} and {theirs}.")
+        if self.showcase and self.class_names and self.showcase not in self.class_names:
+            raise ValueError(f"showcase '{self.showcase}' is no class of {self.name}: choose one of its classes.")
         for field in ("class_names", "class_groups", "class_synonyms"):
             if (count := len(getattr(self, field))) not in (0, self.transformer.classes):
                 raise ValueError(f"{count} {field} for {self.transformer.classes} classes: give one to each, or none.")
@@ -244,7 +250,7 @@ class ModelSpec:
             return NO_CLASS
         return self.class_names[label] if self.class_names else str(label)
 
-    def words(self, label: int) -> tuple[str, ...]:
+    def names_of(self, label: int) -> tuple[str, ...]:
         """All that a class is called: its display name, then its synonyms."""
         known = self.class_synonyms and label != self.transformer.null_label
         return self.class_name(label), *(self.class_synonyms[label] if known else ())
@@ -273,36 +279,55 @@ class ModelSpec:
         names = {self.class_name(label).casefold(): (label,) for label in labels}
         synonyms: dict[str, tuple[int, ...]] = {}
         for label in labels:
-            for word in dict.fromkeys(word.casefold() for word in self.words(label)[1:]):
+            for word in dict.fromkeys(word.casefold() for word in self.names_of(label)[1:]):
                 synonyms[word] = (*synonyms.get(word, ()), label)
         return names | synonyms | names  # names come first, and win
 
     def to_dict(self) -> dict:
-        """Plain values, ready for JSON."""
-        return asdict(self)
+        """Return plain values, ready for JSON, with the version of their format."""
+        return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: dict) -> "ModelSpec":
-        """The inverse of `to_dict`; unknown or missing fields raise TypeError, values out of range ValueError.
+        """Read what `to_dict` wrote, now or in an earlier version.
 
-        A file from before there were `looks` has those that its model was published with, if it was.
+        Unknown or missing fields raise TypeError, values out of range ValueError.
         """
-        parts = {"tokenizer": TokenizerConfig(**values["tokenizer"])}
-        parts["transformer"] = TransformerConfig(**values["transformer"])
-        known = SPECS[values["name"]].looks if values["name"] in SPECS else Sampling()
-        parts["looks"] = Sampling(**values["looks"]) if "looks" in values else known
-        return cls(**{**values, **parts})
+        fields = upgrade(values)
+        fields["tokenizer"] = TokenizerConfig(**fields["tokenizer"])
+        fields["transformer"] = TransformerConfig(**fields["transformer"])
+        fields["default_sampling"] = Sampling(**fields["default_sampling"])
+        return cls(**fields)
 
 
-LOOKS = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # of the published models, for single pictures
+PUBLISHED_SAMPLING = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # of the published models, for single pictures
 METRICS = Sampling(guidance=1.5, top_k=900, top_p=0.96)  # those of the published FID
+
+
+def upgrade(values: dict) -> dict:
+    """Return the fields of a `ModelSpec` as they are today, from values of this or any earlier format.
+
+    ValueError if a later version of this program wrote them.
+    """
+    fields = dict(values)
+    version = fields.pop("format", 1)
+    if version not in range(1, FORMAT + 1):
+        raise ValueError(
+            f"this model's description has format {version}, and formats 1 to {FORMAT} can be read: update."
+        )
+    if version == 1:
+        known = SPECS[fields["name"]].default_sampling if fields["name"] in SPECS else Sampling()
+        fields["default_sampling"] = fields.pop("looks", asdict(known))
+        names = fields.get("class_names", ())
+        fields["showcase"] = next((name for name in ("Sunflower", "macaw") if name in names), "")
+    return fields
 
 
 def published(depth: int, sides: tuple[int, ...] = OFFICIAL_SIDES_256, shared_adaln: bool = False) -> ModelSpec:
     """The ImageNet model of a given depth, by the published shape rules: heads = depth, width = 64 * depth."""
     name = f"var-d{depth}" + ("-s" if shared_adaln else "")
     transformer = TransformerConfig(sides, 1000, depth, 64 * depth, depth, shared_adaln=shared_adaln)
-    return ModelSpec(name, TokenizerConfig(sides=sides), transformer, looks=LOOKS)
+    return ModelSpec(name, TokenizerConfig(sides=sides), transformer, default_sampling=PUBLISHED_SAMPLING)
 
 
 SPECS = {

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -15,10 +16,19 @@ WORK = 28  # each of a token's `width` features, in a block: modulated, queries,
 DRAW = 9  # each of its logits: filters and distributions beside each other
 SMOOTH = 14  # the same in smooth mode, with noise for every code
 
-# Where a cgroup tells its limit, what is used of it, and which of that is files that give way when memory is short.
+
+class Group(NamedTuple):
+    """Where a cgroup tells its limit, what is used of it, and which of that is files that give way when need be."""
+
+    folder: str
+    limit: str
+    used: str
+    files: tuple[str, ...]
+
+
 CGROUPS = {
-    "": ("", "memory.max", "memory.current", ("active_file", "inactive_file")),  # version 2
-    "memory": (
+    "": Group("", "memory.max", "memory.current", ("active_file", "inactive_file")),  # version 2
+    "memory": Group(
         "memory",
         "memory.limit_in_bytes",
         "memory.usage_in_bytes",
@@ -30,9 +40,9 @@ CGROUPS = {
 def picture_bytes(
     spec: ModelSpec, lengths: Sequence[int], branches: int = 2, smooth: bool = False, number: int = 4
 ) -> int:
-    """What each picture of a pass adds while its largest scale is drawn, besides weights.
+    """Return the bytes that each picture of a pass adds while its largest scale is drawn, besides weights.
 
-    That is keys and values of all scales, of `lengths` tokens each, in numbers of `number` bytes, for one or two
+    It counts keys and values of all scales, of `lengths` tokens each, in numbers of `number` bytes, for one or two
     `branches` of guidance; and what a block, or the draw, works with. On a CPU, for passes of 4 pictures or more by
     models of 256 and 512 pixels, what was measured lay between 0.86 and 1.04 of it; a single picture needs less.
     """
@@ -49,7 +59,7 @@ def kept_bytes(sizes: TransformerConfig, branches: int, tokens: int, number: int
 
 
 def decoder_bytes(spec: ModelSpec) -> int:
-    """What decoding needs besides weights, which is done for one picture at a time."""
+    """Return the bytes that decoding needs besides weights, which is done for one picture at a time."""
     return 4 * 8 * spec.tokenizer.channels * spec.tokenizer.image_side**2
 
 
@@ -94,11 +104,11 @@ def container_memory(member: Path = Path("/proc/self/cgroup"), root: Path = Path
     left = []
     for controllers, path in _groups(member):
         for kind in set(controllers.split(",")) & CGROUPS.keys():
-            below, *files = CGROUPS[kind]
-            top = root / below
+            group = CGROUPS[kind]
+            top = root / group.folder
             folder = top / path.lstrip("/")
-            within = [place for place in (folder, *folder.parents) if place == top or top in place.parents]
-            left += [found for place in within if (found := _left(place, *files)) is not None]
+            within = [above for above in (folder, *folder.parents) if above == top or top in above.parents]
+            left += [found for above in within if (found := _left(above, group)) is not None]
     return min(left, default=None)
 
 
@@ -110,13 +120,13 @@ def _groups(member: Path) -> Iterator[tuple[str, str]]:
             yield controllers, path
 
 
-def _left(group: Path, limit: str, used: str, files: tuple[str, ...]) -> int | None:
+def _left(folder: Path, group: Group) -> int | None:
     """Bytes that one group still allows; None if it sets no limit, or is not there."""
     try:
-        most, now = ((group / name).read_text(encoding="ascii").strip() for name in (limit, used))
+        most, now = ((folder / name).read_text(encoding="ascii").strip() for name in (group.limit, group.used))
         if most == "max":
             return None
-        counts = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
-        return max(0, int(most) - int(now) + sum(int(counts.get(name, 0)) for name in files))
+        counts = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+        return max(0, int(most) - int(now) + sum(int(counts.get(name, 0)) for name in group.files))
     except (OSError, ValueError):
         return None

@@ -34,7 +34,7 @@ def to_pil(images: Tensor) -> list[Image.Image]:
 
 
 def flat(picture: Image.Image) -> Image.Image:
-    """A picture of any mode turned upright, in sRGB: transparency over white, 16 bits and floats scaled to 8."""
+    """Turn a picture of any mode upright, in sRGB: transparency over white, 16 bits and floats scaled to 8."""
     upright = _in_srgb(ImageOps.exif_transpose(picture))
     if upright.mode.startswith("I") or upright.mode == "F":
         return Image.fromarray(_eight_bits(np.asarray(upright))).convert("RGB")
@@ -45,7 +45,7 @@ def flat(picture: Image.Image) -> Image.Image:
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
-    """A picture with the colours that its profile means; as it is where that is sRGB, absent or damaged."""
+    """Give a picture the colours that its profile means; leave it as it is where that is sRGB, absent or damaged."""
     stored = picture.info.get("icc_profile")
     if not stored or picture.mode not in ("RGB", "RGBA", "CMYK"):
         return picture
@@ -57,6 +57,7 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
         turned = ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError):
         return picture
+    assert turned is not None  # profileToProfile gives None only where it works in place
     if picture.mode == "RGBA":
         turned.putalpha(picture.getchannel("A"))
     return turned
@@ -75,20 +76,21 @@ class Refused(ValueError):
 
 
 def read(file: Path | str) -> Image.Image:
-    """A picture file of one of `FORMATS`, of which only the head is read; errors are Pillow's."""
+    """Open a picture file of one of `FORMATS`, of which only the head is read; errors are Pillow's."""
     Image.init()
     return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 @contextmanager
-def opened(path: Path | str, what: str) -> Iterator[Image.Image]:
-    """A picture file, for reading it as a "photo" or a "mask"; ValueError with the remedy if it cannot be used."""
+def open_image(path: Path | str, what: str) -> Iterator[Image.Image]:
+    """Open a picture file, to read it as a "photo" or a "mask"; ValueError with the remedy if it cannot be used."""
     name = Path(path).name
     try:
         with read(path) as picture:
             check_size(name, *picture.size)
-            if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:  # cameras put a preview behind an MPO
-                raise Refused(f"{name} has {picture.n_frames} frames: save the one you want as a PNG.")
+            frames = getattr(picture, "n_frames", 1)
+            if picture.format != "MPO" and frames > 1:  # cameras put a preview behind an MPO
+                raise Refused(f"{name} has {frames} frames: save the one you want as a PNG.")
             yield picture
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
@@ -112,28 +114,29 @@ def check_size(name: str, width: int, height: int) -> None:
 
 
 def open_photo(path: Path | str) -> np.ndarray:
-    """A photo from a file as uint8 (H, W, 3), upright; ValueError with the remedy if it cannot be used."""
-    with opened(path, "picture") as picture:
+    """Read a photo from a file as uint8 (H, W, 3), upright; ValueError with the remedy if it cannot be used."""
+    with open_image(path, "picture") as picture:
         return np.array(flat(picture))
 
 
 def open_mask(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
-    """A mask from a file as bool (H, W), True = repaint, for a photo of (width, height).
+    """Read a mask from a file as bool (H, W), True = repaint, for a photo of (width, height).
 
     White is painted; in a file that is transparent somewhere, whatever is not. Another size is resized to the nearest
     pixel, and returned beside the mask (None: it fitted). ValueError if the file cannot be used.
     """
-    with opened(path, "mask") as picture:
+    with open_image(path, "mask") as picture:
         upright = ImageOps.exif_transpose(picture)
-        alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
-        clear = alpha is not None and alpha.getextrema()[0] < 255
-        levels = alpha if clear else flat(upright).convert("L")
+        levels = flat(upright).convert("L")
+        if upright.has_transparency_data:
+            alpha = upright.convert("RGBA").getchannel("A")
+            levels = alpha if np.asarray(alpha).min() < 255 else levels
     found = None if levels.size == size else levels.size
     return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 127, found
 
 
 def square(picture: Image.Image, side: int) -> np.ndarray:
-    """A picture turned upright, its centre square as uint8 (side, side, 3)."""
+    """Turn a picture upright and return its centre square as uint8 (side, side, 3)."""
     return np.array(ImageOps.fit(flat(picture), (side, side), Image.Resampling.LANCZOS))
 
 
@@ -143,12 +146,12 @@ def from_pil(pictures: list[Image.Image], side: int) -> Tensor:
 
 
 def grid(pictures: list[Image.Image], columns: int, gap: int = 2) -> Image.Image:
-    """Pictures of one size in rows on white, `gap` pixels apart; ValueError if there are none."""
+    """Lay pictures of one size in rows on white, `gap` pixels apart; ValueError if there are none."""
     if not pictures:
         raise ValueError("no pictures to put into a grid.")
     width, height = pictures[0].size
     rows = math.ceil(len(pictures) / columns)
     sheet = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), "white")
-    for place, picture in enumerate(pictures):
-        sheet.paste(picture, (place % columns * (width + gap), place // columns * (height + gap)))
+    for index, picture in enumerate(pictures):
+        sheet.paste(picture, (index % columns * (width + gap), index // columns * (height + gap)))
     return sheet

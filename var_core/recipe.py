@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar, get_origin
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -13,19 +13,21 @@ from PIL.PngImagePlugin import PngInfo
 
 from . import __version__
 from .editing.canvas import Box
-from .editing.edit import Edit, Settings, onward
+from .editing.edit import Edit, EditSettings, onward
 from .engine.pipeline import Pipeline, Request
 from .engine.request import seed_at
 from .engine.sampling import Sampling
 from .images import read
+from .settings import exact
 
 CHUNK = "var-studio"
+FORMAT = 2  # of a recipe: see `upgrade`
 MOST_SLUG = 60  # characters
-Value = TypeVar("Value")
+Kind = TypeVar("Kind", "Recipe", "EditOrigin")
 
 
 def slug(text: str, otherwise: str) -> str:
-    """A text as part of a file name: lower case, digits and hyphens, 60 at most; `otherwise` if nothing of it is left.
+    """Make a text part of a file name: lower case, digits, hyphens, 60 at most; `otherwise` if nothing of it is left.
 
     The text may be anybody's: of any length and alphabet.
     """
@@ -33,35 +35,37 @@ def slug(text: str, otherwise: str) -> str:
 
 
 def pixel_hash(pixels: np.ndarray) -> str:
-    """What tells a photo or a mask from others: 16 hex digits over its shape and its values."""
+    """Return 16 hex digits over the shape and the values of a photo or a mask, which tell it from others."""
     return hashlib.sha256(f"{pixels.shape} {pixels.dtype} ".encode() + pixels.tobytes()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
-class Edited:
-    """What an edit started from: fingerprints of the photo and of what was painted on it, and how it was done."""
+class EditOrigin:
+    """Where an edit started: hashes of the photo and of what was painted on it, and how it was done."""
 
     photo: str
     mask: str
-    settings: Settings
+    settings: EditSettings
     extend: tuple[int, ...] = (0, 0, 0, 0)  # pixels to the left, top, right, bottom
     boxes: tuple[tuple[int, int, int], ...] = ()  # left, top, side of the squares that the user chose
 
     @classmethod
-    def of(cls, edit: Edit) -> "Edited":
-        """Of an edit, extended or not."""
+    def of(cls, edit: Edit) -> "EditOrigin":
+        """Return the origin of an edit, extended or not."""
         boxes = tuple((box.left, box.top, box.side) for box in edit.boxes or ())
         return cls(pixel_hash(edit.photo[edit.inner]), pixel_hash(edit.painted), edit.settings, edit.extend, boxes)
 
     @classmethod
-    def from_values(cls, values: dict) -> "Edited":
-        """The inverse of `asdict`, after a way through JSON; TypeError if it is not."""
+    def from_values(cls, values: dict) -> "EditOrigin":
+        """Read what `asdict` gave, after a way through JSON; TypeError if it is anything else."""
         extend, boxes = tuple(values["extend"]), tuple(map(tuple, values["boxes"]))
         whole = [number for numbers in (extend, *boxes) for number in numbers]
         shapes = len(extend) == 4 and all(len(box) == 3 for box in boxes)
         if not shapes or not all(type(number) is int and abs(number) < 2**31 for number in whole):
             raise TypeError(f"extend {extend}, boxes {boxes}")
-        return _typed(cls(**{**values, "settings": _settings(values["settings"]), "extend": extend, "boxes": boxes}))
+        return _typed(
+            cls(**{**values, "settings": exact(EditSettings, values["settings"]), "extend": extend, "boxes": boxes})
+        )
 
 
 @dataclass(frozen=True)
@@ -75,24 +79,24 @@ class Recipe:
     seed: int
     sampling: Sampling
     version: str = __version__
-    edited: Edited | None = None  # None: made from nothing
+    edited: EditOrigin | None = None  # None: made from nothing
 
     @classmethod
-    def of(cls, pipe: Pipeline, request: Request, place: int) -> "Recipe":
-        """The recipe of the picture at `place` of a request without a plan; ValueError if its scales' seeds differ."""
+    def of(cls, pipe: Pipeline, request: Request, index: int) -> "Recipe":
+        """The recipe of the picture at `index` of a request without a plan; ValueError if its scales' seeds differ."""
         label, (seed, *others) = (
-            request.labels[place],
-            {seed_at(request.seeds[place], k) for k in range(len(pipe.schedule))},
+            request.labels[index],
+            {seed_at(request.seeds[index], k) for k in range(len(pipe.schedule))},
         )
         if others:
             raise ValueError("The scales of this picture were drawn with different seeds: a recipe can hold only one.")
         return cls(pipe.spec.name, pipe.digest, label, pipe.spec.class_name(label), seed, request.sampling)
 
     @classmethod
-    def of_edit(cls, pipe: Pipeline, edit: Edit, place: int) -> "Recipe":
-        """The recipe of the photo at `place` of an edit's results."""
-        plain = cls.of(pipe, Request(edit.labels, edit.seeds, edit.sampling), place)
-        return replace(plain, edited=Edited.of(edit))
+    def of_edit(cls, pipe: Pipeline, edit: Edit, index: int) -> "Recipe":
+        """The recipe of the photo at `index` of an edit's results."""
+        plain = cls.of(pipe, Request(edit.labels, edit.seeds, edit.sampling), index)
+        return replace(plain, edited=EditOrigin.of(edit))
 
     @property
     def stem(self) -> str:
@@ -128,15 +132,16 @@ class Recipe:
             )
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        """Return the recipe as text, with the version of its format."""
+        return json.dumps({"format": FORMAT, **asdict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        """The inverse of `to_json`; ValueError if the text is not a recipe."""
+        """Read what `to_json` wrote, now or in an earlier version; ValueError if the text is not a recipe."""
         try:
-            values = json.loads(text)
-            edited = Edited.from_values(values["edited"]) if values.get("edited") else None
-            sampling = _typed(Sampling(**values["sampling"]))
+            values = upgrade(json.loads(text))
+            edited = EditOrigin.from_values(values["edited"]) if values.get("edited") else None
+            sampling = exact(Sampling, values["sampling"])
             return _typed(cls(**{**values, "sampling": sampling, "edited": edited}))
         except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
@@ -164,18 +169,31 @@ class Recipe:
         return cls.from_json(text)
 
 
-def _settings(values: dict) -> Settings:
-    """The settings of an edit from a recipe; TypeError unless all are there and of their types."""
-    whole = {"detail": False, **values}  # edits made before detail could be borrowed do not name it
-    if missing := {field.name for field in fields(Settings)} - whole.keys():
-        raise TypeError(f"settings without {missing}")
-    return _typed(Settings(**whole))
+def upgrade(values: dict) -> dict:
+    """Return the fields of a `Recipe` as they are today, from values of this or any earlier format.
+
+    ValueError if a later version of this program wrote them.
+    """
+    told = {**values}
+    version = told.pop("format", 1)
+    if version not in range(1, FORMAT + 1):
+        raise ValueError(
+            f"This recipe has format {version}, and formats 1 to {FORMAT} can be read: update this program."
+        )
+    if version == 1:
+        told["sampling"] = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0, **told["sampling"]}
+    if version == 1 and told.get("edited"):
+        settings = {"detail": False, **told["edited"]["settings"]}  # at first no detail could be borrowed
+        for before, now in (("grow", "dilate"), ("min_cover", "min_coverage")):
+            if before in settings:
+                settings[now] = settings.pop(before)
+        told["edited"] = {**told["edited"], "settings": settings}
+    return told
 
 
-def _typed(value: Value) -> Value:
-    """The frozen value itself; TypeError if a field holds another type than it says."""
+def _typed(value: Kind) -> Kind:
+    """The frozen value itself; TypeError if one of its fields is not the text or whole number that it says."""
     for field in fields(value):
-        allowed = {float: (float, int)}.get(field.type, tuple if get_origin(field.type) is tuple else field.type)
-        if not isinstance(getattr(value, field.name), allowed):
+        if field.type in (str, int) and type(getattr(value, field.name)) is not field.type:
             raise TypeError(f"{field.name} {getattr(value, field.name)!r} is not {field.type}")
     return value

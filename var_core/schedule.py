@@ -23,7 +23,7 @@ class Schedule:
 
     @classmethod
     def of(cls, config: TokenizerConfig | TransformerConfig) -> "Schedule":
-        """That of a network."""
+        """Return the schedule of a network."""
         return cls(config.sides, config.order)
 
     def __len__(self) -> int:
@@ -88,7 +88,8 @@ def raster(side: int) -> tuple[int, ...]:
 
 def spiral(side: int) -> tuple[int, ...]:
     """From the top left corner clockwise around the edge, and on inwards to the middle."""
-    rows, path = [tuple(range(row * side, (row + 1) * side)) for row in range(side)], []
+    rows = [tuple(range(row * side, (row + 1) * side)) for row in range(side)]
+    path: list[int] = []
     while rows:
         path += rows[0]
         rows = list(zip(*rows[1:], strict=True))[::-1]  # what is left, turned so that the next edge is on top

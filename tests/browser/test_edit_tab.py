@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from support.hands import SETTLE, download, pixels, set_number, unfold, upload
 
-from var_core.editing.canvas import grow
-from var_core.editing.edit import Settings
+from var_core.editing.canvas import dilated
+from var_core.editing.edit import EditSettings
 from var_core.recipe import Recipe
 
 WIDTH, HEIGHT = 300, 200
@@ -107,7 +107,7 @@ def test_a_stroke_is_repainted_and_every_other_pixel_stays(desk, photo: Path, tm
     run(page, int(page.input_value("#edit_variations input[type=number]")))
     before, after, mask = pixels(photo.read_bytes()), pixels(download(page, "#edit_download")), mask_of(page)
     assert 0.01 < mask.mean() < 0.4
-    untouched = ~grow(mask, Settings().feather)
+    untouched = ~dilated(mask, EditSettings().feather)
     assert np.array_equal(after[untouched], before[untouched])
     assert (after[mask] != before[mask]).any(-1).mean() > 0.8
 
@@ -135,7 +135,7 @@ def test_the_photo_is_extended_and_used_as_the_next_input(desk, photo: Path):
     page.get_by_text("300 × 200 becomes 360 × 200 pixels").wait_for()  # noqa: RUF001
     run(page, 4)
     after = pixels(download(page, "#edit_download"))
-    feather = Settings().feather
+    feather = EditSettings().feather
     assert after.shape == (200, 360, 3)
     assert np.array_equal(after[:, : 300 - feather], pixels(photo.read_bytes())[:, : 300 - feather])
     page.click("#take")
@@ -242,7 +242,7 @@ def test_a_large_photo_keeps_its_size_and_stop_its_mask(desk, tmp_path: Path):
     run(page, 4)
     mask, after = mask_of(page), pixels(download(page, "#edit_download"))
     assert mask.shape == (900, 1400) and mask.sum() == 200 * 200 and mask[300:500, 600:800].all()
-    untouched = ~grow(mask, Settings().feather)
+    untouched = ~dilated(mask, EditSettings().feather)
     assert np.array_equal(after[untouched], pixels_[untouched]) and (after[mask] != pixels_[mask]).any()
     saved = pixels(download(page, "#save_mask"))[..., 0] > 0
     assert np.array_equal(saved, mask)
@@ -289,7 +289,7 @@ def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: 
     set_number(page, "mask_grow", 0)
     page.get_by_text("Inpaint", exact=True).click()
     upload(page, "edit_restore", tmp_path / "edited.png")
-    page.get_by_text("Settings restored").wait_for()
+    page.get_by_text("EditSettings restored").wait_for()
     page.wait_for_timeout(SETTLE)
     assert page.input_value("#mask_grow input") == "3" and page.is_checked("#edit_lock input")
     run(page, 1)

@@ -35,16 +35,42 @@ def test_a_spec_survives_json(spec):
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
+def first_format(spec: ModelSpec) -> dict:
+    """A description as files of the first format hold it."""
+    values = spec.to_dict()
+    del values["format"], values["default_sampling"], values["showcase"]
+    return values
+
+
 def test_a_model_says_how_it_draws_best_or_draws_as_the_paper_does():
-    values = dataclasses.replace(SPEC, looks=Sampling(guidance=3.0, ramp=0.0)).to_dict()
-    assert ModelSpec.from_dict(values).looks == Sampling(guidance=3.0, ramp=0.0)
+    values = dataclasses.replace(SPEC, default_sampling=Sampling(guidance=3.0, ramp=0.0)).to_dict()
+    assert ModelSpec.from_dict(values).default_sampling == Sampling(guidance=3.0, ramp=0.0)
     with pytest.raises(ValueError, match=r"ramp 2 is out of range"):
-        ModelSpec.from_dict({**values, "looks": {"ramp": 2}})
-    del values["looks"]  # as in files from before there was this
-    assert ModelSpec.from_dict(values).looks == Sampling()
-    published = SPECS["var-d16"].to_dict()
-    del published["looks"]
-    assert ModelSpec.from_dict(published) == SPECS["var-d16"]
+        ModelSpec.from_dict({**values, "default_sampling": {"ramp": 2}})
+
+
+def test_a_file_from_before_models_said_how_they_draw_best_has_what_was_published_or_the_defaults():
+    values = first_format(SPEC)
+    assert ModelSpec.from_dict(values).default_sampling == Sampling()
+    assert ModelSpec.from_dict(first_format(SPECS["var-d16"])) == SPECS["var-d16"]
+
+
+def test_the_first_format_called_it_looks_and_did_not_say_what_to_show_first():
+    values = {**first_format(SPEC), "looks": {"guidance": 3.0, "ramp": 0.5}}
+    assert ModelSpec.from_dict(values).default_sampling == Sampling(guidance=3.0, ramp=0.5)
+    assert ModelSpec.from_dict(values).showcase == "Sunflower"
+    assert ModelSpec.from_dict({**values, "class_names": "abcdefg"}).showcase == ""
+
+
+@pytest.mark.parametrize("version", [0, 3, "2", None])
+def test_a_format_that_is_not_known_is_refused(version):
+    with pytest.raises(ValueError, match=f"has format {version}, and formats 1 to 2 can be read: update"):
+        ModelSpec.from_dict({**SPEC.to_dict(), "format": version})
+
+
+def test_a_showcase_that_is_no_class_is_refused():
+    with pytest.raises(ValueError, match="showcase 'Oak' is no class of tiny: choose one of its classes"):
+        dataclasses.replace(SPEC, showcase="Oak")
 
 
 def test_an_unknown_field_is_refused():
@@ -111,9 +137,9 @@ def test_what_holds_all_of_the_text_is_a_nearer_hint_than_what_looks_like_it():
 
 
 def test_all_that_a_class_is_called_begins_with_its_name():
-    assert CALLED.words(0) == ("Lotus", "Nelumbo", "water lily")
-    assert CALLED.words(7) == ("no class",)
-    assert SPEC.words(1) == ("Rose",)
+    assert CALLED.names_of(0) == ("Lotus", "Nelumbo", "water lily")
+    assert CALLED.names_of(7) == ("no class",)
+    assert SPEC.names_of(1) == ("Rose",)
 
 
 def test_sizes_written_before_there_were_synonyms_have_none():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from var_core.config import LOOKS, ModelSpec, TokenizerConfig, TransformerConfig
+from var_core.config import PUBLISHED_SAMPLING, ModelSpec, TokenizerConfig, TransformerConfig
 from var_core.nn.tokenizer import Tokenizer
 from var_core.nn.transformer import VAR
 from var_core.weights.checkpoints import from_published, load_strict
@@ -66,7 +66,7 @@ def spec(name: str) -> ModelSpec:
             heads=d["depth"],
             shared_adaln=d["shared_aln"],
         ),
-        looks=LOOKS,
+        default_sampling=PUBLISHED_SAMPLING,
     )
 
 

@@ -20,6 +20,7 @@ SPEC = ModelSpec(
     TransformerConfig(SIDES, classes=len(NAMES), depth=2, width=32, heads=2, vocabulary=64, code_width=8),
     NAMES,
     ("flower",) * 4 + ("scene",) * 3,
+    showcase="Sunflower",
 )
 
 

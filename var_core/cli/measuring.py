@@ -122,7 +122,7 @@ def evaluate(options: argparse.Namespace) -> None:
     real = real_pictures(options, network, train, val)
     if options.given:
         return evaluate_given(options, pipe, found.tokens, network, real)
-    made = drain(measure.generated(pipe, val.labels, sampling_of(options, pipe.spec.looks)), "generating")
+    made = drain(measure.generated(pipe, val.labels, sampling_of(options, pipe.spec.default_sampling)), "generating")
 
     def seen(network: ImageFeatures) -> list[torch.Tensor]:
         named = (("copies", found.pixels), ("made", made))
@@ -160,7 +160,7 @@ def evaluate_given(options: argparse.Namespace, pipe: Pipeline, tokens: list, ne
     from ..measuring.fast_modes import Ruler
 
     ruler, scores = Ruler.of(network, *real, pipe.spec.transformer.classes), []
-    sampling = sampling_of(options, pipe.spec.looks)
+    sampling = sampling_of(options, pipe.spec.default_sampling)
     for count in options.given:
         made = drain(generated(pipe, ruler.val.labels, sampling, tokens[:count]), f"{count} given")
         price = ruler.price(kept_features(network, made, options.cache, "made"))
@@ -172,7 +172,7 @@ def evaluate_given(options: argparse.Namespace, pipe: Pipeline, tokens: list, ne
 
 def write_report(options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict) -> None:
     """What an evaluation found, as JSON in --out, with what it is of."""
-    drawn = vars(sampling_of(options, pipe.spec.looks))
+    drawn = vars(sampling_of(options, pipe.spec.default_sampling))
     report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": pictures, **drawn}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report | found, indent=1), encoding="utf-8")
@@ -188,7 +188,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, classes: Any, tr
     tasks, network = options.masks or measure.TASKS, ImageFeatures()
     seen = kept_features(network, train.pixels, options.cache, "train")
     judge = measure.Judge(network, Gaussian.of(seen), Probe.fit(seen, train.labels, len(classes.names)))
-    ways, scores = measure.methods(pipe, sampling_of(options, pipe.spec.looks), train), []
+    ways, scores = measure.methods(pipe, sampling_of(options, pipe.spec.default_sampling), train), []
     wanted = [name for name in ways if options.rows is None or re.search(options.rows, name)]
     rows, shift = {name: ways[name] for name in wanted}, measure.other_classes(classes.groups)
     work = measure.measure(rows, judge, val.spread(options.count), shift, tasks)
@@ -249,14 +249,14 @@ def bench(options: argparse.Namespace) -> None:
     pipe = loaded(options)
     repeats = options.repeats or (20 if options.trace else 7)
     if options.edit:
-        guided, plain = measure.edits(pipe, sampling_of(options, pipe.spec.looks), repeats)
+        guided, plain = measure.edits(pipe, sampling_of(options, pipe.spec.default_sampling), repeats)
         say(f"class edit {1e3 * guided:.0f} ms, the same without a class {1e3 * plain:.0f} ms: {plain / guided:.2f}")
         return
     if options.trace:
-        plain, traced = measure.traces(pipe, sampling_of(options, pipe.spec.looks), repeats)
+        plain, traced = measure.traces(pipe, sampling_of(options, pipe.spec.default_sampling), repeats)
         say(f"picture {1e3 * plain:.0f} ms, with all of it recorded {1e3 * traced:.0f} ms: {traced / plain:.2f}")
         return
-    request = Request((0,), (0,), sampling_of(options, pipe.spec.looks))
+    request = Request((0,), (0,), sampling_of(options, pipe.spec.default_sampling))
     say(measure.report(*measure.measure(pipe, request, repeats)))
 
 
@@ -270,7 +270,7 @@ def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
         pipes = {dtype: random_pipeline(spec, dtype) for dtype in fast.DTYPES}
     else:
         pipes = {dtype: Pipeline.load(options.model, LoadOptions("cpu", dtype)) for dtype in fast.DTYPES}
-    ways = fast.modes(sampling_of(options, pipes[fast.EXACT].spec.looks))
+    ways = fast.modes(sampling_of(options, pipes[fast.EXACT].spec.default_sampling))
     found = drain(fast.prices(pipes, ways, ruler(options, pipes[fast.EXACT])), "prices") if options.data else []
     say(fast.report(ways, fast.seconds(pipes, ways, options.repeats or 5), found))
 
@@ -289,7 +289,7 @@ def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
     else:
         pipe = loaded(options)
     pipe.spec.need_scales("--previews")
-    ways, sampling = previews.ways(pipe), sampling_of(options, pipe.spec.looks)
+    ways, sampling = previews.ways(pipe), sampling_of(options, pipe.spec.default_sampling)
     if not spec:
         judged = [*ways[:-1], *previews.maps(pipe, sampling)]
         found = previews.distances(pipe.tokenizer, judged, previews.drawn(pipe, previews.JUDGED, sampling))
@@ -333,7 +333,7 @@ def climb(options: argparse.Namespace, spec: ModelSpec) -> None:
         ways = {**ways, **ladder.COMPILED}
     if options.batch < 1:
         raise ValueError(f"batch {options.batch}: choose 1 or more.")
-    sampling = sampling_of(options, spec.looks)
+    sampling = sampling_of(options, spec.default_sampling)
     rungs = ladder.climb(spec, options.repeats or 3, sampling, ways, device, options.batch)
     say(ladder.report(rungs, Schedule.of(spec.tokenizer)))
     say(f"\n{options.batch} pictures at once on {device}: {ladder.throughput(rungs, options.batch)}")

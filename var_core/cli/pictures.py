@@ -4,37 +4,45 @@ import argparse
 import io
 import os
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ..config import METRICS
-from ..editing.canvas import FILLS, Box
-from ..editing.edit import CHANGING, REPAINTING, Edit, Settings, onward, run
+from ..config import METRICS, Sampling
+from ..editing.canvas import Box
+from ..editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward, run
 from ..engine.pipeline import Pipeline, Request
 from ..images import grid, open_mask, open_photo
-from ..recipe import Recipe
+from ..recipe import Recipe, slug
+from ..settings import named, parsed
 from ..training import distributed as processes
 from ..weights import checkpoints
 from .shared import (
+    check_count,
     command,
+    given,
     integers,
     loaded,
     loading_options,
+    picture_file,
     refuse_beside,
     refuse_taken,
-    sampling_given,
     sampling_of,
     sampling_options,
     say,
+    setting_options,
     take_gpu,
     together,
 )
 
+if TYPE_CHECKING:
+    from .shared import Commands
+
+OUT_HELP = "folder, made if need be, or a file that ends in .png; taken names get a number"
 TRACE_FILES = {"out": (".safetensors",), "gif": (".gif",), "mp4": (".mp4",), "sheet": (".png", ".jpg", ".webp")}
 
 
@@ -42,20 +50,19 @@ def generate(options: argparse.Namespace) -> None:
     """Pictures of one class, seeds counting up from --seed, each a PNG with its recipe."""
     pipe = loaded(options)
     label = pipe.spec.label(options.class_name)
-    sampling = sampling_of(options, pipe.spec.looks)
-    if not 1 <= options.count <= 1000:
-        raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
+    sampling = sampling_of(options, pipe.spec.default_sampling)
+    check_count(options)
     if options.scales:
         pipe.spec.need_scales("--scales")
-    options.out.mkdir(parents=True, exist_ok=True)
     for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
         request = Request((label,), (seed,), sampling)
         recipe, result = Recipe.of(pipe, request, 0), pipe.run(request)
-        recipe_in(recipe, result.images[0], options.out / f"{recipe.stem}.png")
+        wanted = picture_file(options.out, recipe.stem)
+        recipe_in(recipe, result.images[0], wanted)
         if options.scales:
             frames, made = [pipe.decode(step.f_hat)[0] for step in result.steps], io.BytesIO()
             grid(frames, columns=len(frames)).save(made, format="PNG")
-            write_new(options.out / f"{recipe.stem}-scales.png", made.getvalue())
+            write_new(wanted.with_stem(f"{wanted.stem}-scales"), made.getvalue())
     say(f"{options.count} picture{'' if options.count == 1 else 's'} in {options.out}")
 
 
@@ -68,13 +75,13 @@ def sample(options: argparse.Namespace) -> None:
 
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if options.metrics:
-        refuse_beside("--metrics", sampling_given(options))
+        refuse_beside("--metrics", given(options, Sampling))
     take_gpu(options.device)
     pipe = loaded(options)
     spec = pipe.spec
     names = options.classes.split(",")
     labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
-    sampling = METRICS if options.metrics else sampling_of(options, pipe.spec.looks)
+    sampling = METRICS if options.metrics else sampling_of(options, pipe.spec.default_sampling)
     job = work.Job(options.count, labels, options.out, options.seed, sampling, options.batch)
     if pipe.at_once(job.request(range(job.batch))) < job.batch:
         say(f"Memory is short for {job.batch} pictures at once: they are made in parts.")
@@ -94,17 +101,17 @@ def edit(options: argparse.Namespace) -> None:
     """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe."""
     pipe = loaded(options)
     job = asked_edit(options, pipe)
-    options.out.mkdir(parents=True, exist_ok=True)
     if job.painted.any():
-        mask_file = vacant(options.out / f"{options.photo.stem}-mask.png", lambda file: shows(file, job.painted))
+        beside = picture_file(options.out, options.photo.stem)
+        mask_file = vacant(beside.with_stem(f"{beside.stem}-mask"), lambda file: shows(file, job.painted))
         if not mask_file.exists():
             Image.fromarray(job.painted).save(mask_file)
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
         picture = Image.fromarray(run(pipe, one)[0])
-        recipe_in(recipe, picture, options.out / f"{options.photo.stem}-{recipe.stem}.png")
-    say(f"{len(job.seeds)} photos in {options.out}")
+        recipe_in(recipe, picture, picture_file(options.out, f"{options.photo.stem}-{recipe.stem}"))
+    say(f"{len(job.seeds)} photo{'' if len(job.seeds) == 1 else 's'} in {options.out}")
 
 
 def vacant(wanted: Path, same: Callable[[Path], bool]) -> Path:
@@ -152,17 +159,16 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
     if found:
         say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
     if options.like:
-        said = ("into", "extend", "box", "seed", "count", *(field.name for field in fields(Settings)))
-        given = [name for name in said if getattr(options, name) != options.usual(name)]
-        refuse_beside("--like", [*given, *sampling_given(options)])
+        said = ("into", "extend", "box", "seed", "count")
+        changed = [name for name in said if getattr(options, name) != options.usual(name)]
+        refuse_beside("--like", [*changed, *given(options, EditSettings), *given(options, Sampling)])
         return Recipe.read(options.like).edit(pipe, photo, painted)
     if not (painted.any() or any(options.extend)):
         raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
-    if not 1 <= options.count <= 1000:
-        raise ValueError(f"count {options.count} is out of range: choose 1 to 1000.")
+    check_count(options)
     label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
     seeds = tuple(range(options.seed, options.seed + options.count))
-    sampling = sampling_of(options, pipe.spec.looks)
+    sampling = sampling_of(options, pipe.spec.default_sampling)
     job = Edit(photo, painted, (label,) * options.count, seeds, sampling, settings_of(options))
     if options.box:
         return looking_at(job, options.box, options.extend)
@@ -177,23 +183,22 @@ def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> 
         raise ValueError("An extension has squares of its own: leave out --box or --extend.")
     box = Box(*numbers)
     boxed = replace(job, boxes=(box,))
-    if not job.unknown()[box.inside(job.mask.shape)].any():
+    if not job.hole_mask()[box.inside(job.mask.shape)].any():
         raise ValueError("Nothing is painted inside the box: choose another box, or leave it out.")
     return boxed
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
+def settings_of(options: argparse.Namespace) -> EditSettings:
     """The edit settings on the command line."""
     usual = CHANGING if options.into and not any(options.extend) else REPAINTING
-    asked = {field.name: getattr(options, field.name) for field in fields(Settings)}
-    return replace(usual, **{name: value for name, value in asked.items() if value is not None})
+    return parsed(usual, given(options, EditSettings))
 
 
 def replay(options: argparse.Namespace) -> None:
     """The picture of a PNG's recipe, made again."""
     recipe = Recipe.read(options.picture)
     pipe = loaded(options, recipe.model)
-    out = options.out or options.picture.with_name(options.picture.stem + "-again.png")
+    out = picture_file(options.out or options.picture.parent, f"{options.picture.stem}-again")
     say(str(recipe_in(recipe, pipe.run(recipe.request(pipe)).images[0], out)))
 
 
@@ -203,9 +208,12 @@ def trace(options: argparse.Namespace) -> None:
     from ..inspection.changes import given_request
     from ..inspection.recording import recorded
 
+    if not options.out.suffix:
+        drawn = f"{slug(options.class_name or '', 'picture')}-seed-{options.seed or 0}"
+        options.out /= f"{options.picture.stem if options.picture else drawn}.safetensors"
     check_trace(options)
     pipe = loaded(options)
-    sampling = sampling_of(options, pipe.spec.looks)
+    sampling = sampling_of(options, pipe.spec.default_sampling)
     label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
     if options.picture:
         tokens = pipe.encode(Image.fromarray(open_photo(options.picture)))
@@ -236,25 +244,24 @@ def check_trace(options: argparse.Namespace) -> None:
             refuse_taken(path, options.replace)
 
 
-def add_commands(commands: Any) -> None:
-    """Add them to the program's."""
+def add_commands(commands: "Commands") -> None:
+    """Add these commands to the program's."""
     _picture_commands(commands)
     _edit_command(commands)
     _trace_command(commands)
 
 
-def _picture_commands(commands: Any) -> None:
+def _picture_commands(commands: "Commands") -> None:
     made = command(commands, "generate", generate)
     made.add_argument("--class", dest="class_name", required=True, help="name or number of the class, or 'no class'")
     made.add_argument("--seed", type=int, default=0, help="seed of the first picture")
     made.add_argument("--count", type=int, default=1, help="number of pictures")
-    text = "folder for the PNG files; taken names get a number"
-    made.add_argument("--out", type=Path, default=Path("outputs"), help=text)
+    made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
     made.add_argument("--scales", action="store_true", help="also a strip of each picture at every scale")
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     sampling_options(made)
     many = command(commands, "sample", sample)
-    many.add_argument("model", help="name or path of a model")
+    many.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     many.add_argument("--count", type=int, default=50_000, help="number of pictures")
     many.add_argument("--classes", default="all", help="all, or names or numbers with commas, taken in turn")
     many.add_argument("--seed", type=int, default=0, help="seed of the first picture")
@@ -265,16 +272,18 @@ def _picture_commands(commands: Any) -> None:
     again = command(commands, "replay", replay)
     again.add_argument("picture", type=Path, help="a PNG made by this program")
     again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
-    again.add_argument("--out", type=Path, default=None, help="file to write (default: beside it)")
+    again.add_argument("--out", type=Path, default=None, help=f"{OUT_HELP} (default: beside it)")
     loading_options(made, many, again)
 
 
-def _trace_command(commands: Any) -> None:
+def _trace_command(commands: "Commands") -> None:
     made = command(commands, "trace", trace)
     made.add_argument("--class", dest="class_name", help="name or number of the class, or 'no class'")
     made.add_argument("--seed", type=int, help="seed of the picture (default: 0)")
     made.add_argument("--picture", type=Path, metavar="FILE", help="trace this picture instead of drawing one")
-    made.add_argument("--out", type=Path, required=True, metavar="FILE", help="the trace: a .safetensors file")
+    made.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the trace: a .safetensors file, or a folder for it"
+    )
     made.add_argument("--gif", type=Path, metavar="FILE", help="also the picture at every scale as an animation")
     made.add_argument("--mp4", type=Path, metavar="FILE", help="the same as a film")
     made.add_argument("--sheet", type=Path, metavar="FILE", help="also a poster of every scale: .png, .jpg or .webp")
@@ -284,7 +293,7 @@ def _trace_command(commands: Any) -> None:
     loading_options(made)
 
 
-def _edit_command(commands: Any) -> None:
+def _edit_command(commands: "Commands") -> None:
     made = command(commands, "edit", edit)
     made.add_argument("photo", type=Path, help="the photo: PNG, JPEG or WebP")
     made.add_argument("--mask", type=Path, help="a picture that is white where to repaint")
@@ -296,32 +305,14 @@ def _edit_command(commands: Any) -> None:
     made.add_argument("--like", type=Path, metavar="PNG", help="repeat the edit of this PNG, on its photo and mask")
     made.add_argument("--seed", type=int, default=0, help="seed of the first result")
     made.add_argument("--count", type=int, default=1, help="number of results")
-    made.add_argument(
-        "--out", type=Path, default=Path("outputs"), help="folder for the PNG files; taken names get a number"
-    )
+    made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    usual, change = Settings(), "with --into and no --extend"
-    made.add_argument("--fill", choices=FILLS, default=usual.fill, help="how the hole is filled before encoding")
-    made.add_argument(
-        "--first-free-scale",
-        type=int,
-        help=f"keep scales before it, from 0 (default: {usual.first_free_scale}; {CHANGING.first_free_scale} {change})",
-    )
-    made.add_argument(
-        "--min-cover",
-        type=float,
-        help=f"a token is free above this share (default: {usual.min_cover}; {CHANGING.min_cover} {change})",
-    )
-    for name, words in (
-        ("follow", "let kept tokens correct what their neighbours spill over them"),
-        ("match", "shift the colours smoothly so that the seam has no step"),
-        ("detail", "borrow detail finer than the model draws from where the photo shows it"),
-    ):
-        made.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=getattr(usual, name), help=words)
-    made.add_argument("--grow", type=int, default=usual.grow, help="pixels to grow the mask by, below 0 to shrink")
-    made.add_argument("--feather", type=int, default=usual.feather, help="pixels over which the edge is blended")
-    made.add_argument("--harmonise", type=int, default=usual.harmonise, help="a second pass so wide along the seam")
-    made.add_argument("--context", type=float, default=usual.context, help="side of the square, in extents of the mask")
+    usual, changing = named(REPAINTING), named(CHANGING)
+    told = {
+        name: f"{value}" + (f"; {changing[name]} with --into and no --extend" if changing[name] != value else "")
+        for name, value in usual.items()
+    }
+    setting_options(made, EditSettings, "how the edit is done", told)
     made.set_defaults(usual=made.get_default)
     sampling_options(made)
     loading_options(made)

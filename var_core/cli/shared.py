@@ -1,16 +1,15 @@
-"""What several commands need: words and bars, reading pictures, processes together, options."""
+"""Parts that several commands share: words and bars, reading pictures, processes together, options."""
 
 import argparse
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from datetime import timedelta
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from tqdm import tqdm
@@ -18,9 +17,18 @@ from tqdm import tqdm
 from ..config import LoadOptions
 from ..engine.pipeline import Pipeline, pick_device
 from ..engine.sampling import Sampling
+from ..settings import Declared, Value, parsed, rows
 from ..training import distributed as processes
 
+if TYPE_CHECKING:
+    from ..training.data import Classes, PictureSet
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # what a parser adds commands to
+
+Outcome = TypeVar("Outcome")
+Run = Callable[[argparse.Namespace], None]
 PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the others wait
+MOST_PICTURES = 1000  # of one command that is not `sample`
 EVERYTHING = 10**9  # more than there can be
 DRAWING = "how tokens are drawn (what is not given: as the model draws best)"
 DTYPE_HELP = (
@@ -41,14 +49,15 @@ def say(text: str) -> None:
         sys.stdout.flush()
 
 
-def drain(work: Iterator[float | Any], label: str) -> Any:
+def drain(work: Iterator[float | Outcome], label: str) -> Outcome:
     """Show a bar for the fractions that `work` yields; returns what it yields last."""
-    last, hidden = None, silent() or None
+    last: float | Outcome | None = None
+    hidden = silent() or None
     with tqdm(total=100, desc=label, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}", disable=hidden) as bar:
         for last in work:
             bar.n = 100 * last if isinstance(last, float) else 100
             bar.refresh()
-    return last
+    return cast(Outcome, last)
 
 
 def take_gpu(device: str) -> None:
@@ -71,8 +80,8 @@ def together(world: int, kind: str) -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def jointly(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
-    """A command that all processes of a torchrun carry out together."""
+def jointly(run: Run) -> Run:
+    """Make a command one that all processes of a torchrun carry out together."""
 
     @wraps(run)
     def joint(options: argparse.Namespace) -> None:
@@ -84,24 +93,26 @@ def jointly(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Nam
     return joint
 
 
-def read_pictures(options: argparse.Namespace, side: int) -> tuple:
-    """Classes, train and val split of --data, with a word on every file that could not be read."""
+def read_pictures(options: argparse.Namespace, side: int) -> "tuple[Classes, PictureSet, PictureSet]":
+    """Read classes, train and val split of --data, with a word on every file that could not be read."""
     from ..training.data import Classes
 
     classes = Classes.of(options.data)
-    splits = []
-    for name in ("train", "val"):
+
+    def split(name: str) -> "PictureSet":
         read = partial(read_split, options.data, name, classes, side)
-        splits.append(read() if processes.world() == 1 else read_once(read, options.out / f"{name}.pixels"))
+        return read() if processes.world() == 1 else read_once(read, options.out / f"{name}.pixels")
+
+    train, val = split("train"), split("val")
     say(
-        f"{len(splits[0])} train and {len(splits[1])} val pictures, {len(classes.names)} classes, "
-        f"{sum(len(split.unreadable) for split in splits)} skipped"
+        f"{len(train)} train and {len(val)} val pictures, {len(classes.names)} classes, "
+        f"{len(train.unreadable) + len(val.unreadable)} skipped"
     )
-    return classes, *splits
+    return classes, train, val
 
 
-def read_split(root: Path, name: str, classes: Any, side: int) -> Any:
-    """One split of a data folder, with a word on every file that could not be read."""
+def read_split(root: Path, name: str, classes: "Classes", side: int) -> "PictureSet":
+    """Read one split of a data folder, with a word on every file that could not be read."""
     from ..training.data import load_split
 
     split = drain(load_split(root, name, classes, side), f"reading {name}")
@@ -110,8 +121,8 @@ def read_split(root: Path, name: str, classes: Any, side: int) -> Any:
     return split
 
 
-def read_once(read: Callable[[], Any], path: Path) -> Any:
-    """The split that process 0 reads, for all processes: they share the memory of one file, gone when they end."""
+def read_once(read: "Callable[[], PictureSet]", path: Path) -> "PictureSet":
+    """Give all processes the split that process 0 reads: they share the memory of one file, gone when they end."""
     from ..training.data import PictureSet
     from ..training.trainer import write_whole
 
@@ -129,6 +140,29 @@ def refuse_taken(path: Path, replace: bool) -> None:
         raise ValueError(f"{path} is there already: add --replace to write over it.")
 
 
+def picture_file(out: Path, name: str) -> Path:
+    """The PNG file that --out means for a picture of a name: `out` itself if it ends in .png, else one in that folder.
+
+    The folder is made if need be.
+    """
+    path = out if names_file(out) else out / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def names_file(out: Path) -> bool:
+    """Whether --out names a file, not a folder."""
+    return out.suffix.lower() == ".png" and not out.is_dir()
+
+
+def check_count(options: argparse.Namespace) -> None:
+    """ValueError unless --count pictures can be made, and have room in --out."""
+    if not 1 <= options.count <= MOST_PICTURES:
+        raise ValueError(f"count {options.count} is out of range: choose 1 to {MOST_PICTURES}.")
+    if options.count > 1 and names_file(options.out):
+        raise ValueError(f"--out {options.out} is a single file: name a folder for {options.count} pictures.")
+
+
 def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
     """The model that the command line asks for, or the other one if it names none."""
     name = options.model or otherwise
@@ -137,18 +171,12 @@ def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
 
 def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:
     """The sampling settings on the command line; what is not there is as `usual`."""
-    return replace(usual, **{name: getattr(options, name) for name in sampling_given(options)})
+    return parsed(usual, given(options, Sampling))
 
 
-def sampling_given(options: argparse.Namespace) -> list[str]:
-    """The sampling settings that are on the command line."""
-    return [field.name for field in fields(Sampling) if hasattr(options, field.name)]
-
-
-def refuse_beside(option: str, given: Sequence[str]) -> None:
-    """ValueError if options are given that would not be heard beside another one."""
-    if given:
-        others = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+def refuse_beside(option: str, names: Iterable[str]) -> None:
+    """ValueError if there are options, by the names of their values, that would not be heard beside another one."""
+    if others := ", ".join(f"--{name.replace('_', '-')}" for name in names):
         raise ValueError(f"{option} says all of that: leave out {others}, or {option}.")
 
 
@@ -172,11 +200,11 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         empty = action.default is None or action.default is False or action.default in ((), EVERYTHING, math.inf)
-        return action.help if empty or "(default" in action.help else super()._get_help_string(action)
+        return action.help if empty or "(default" in (action.help or "") else super()._get_help_string(action)
 
 
-def command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
-    """A new command that does `run`, whose docstring is its help."""
+def command(commands: "Commands", name: str, run: Run) -> argparse.ArgumentParser:
+    """Add a command that does `run`, whose docstring is its help."""
     made = commands.add_parser(name, help=run.__doc__, description=run.__doc__, formatter_class=Help)
     made.set_defaults(run=run)
     made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
@@ -184,33 +212,45 @@ def command(commands: Any, name: str, run: Any) -> argparse.ArgumentParser:
 
 
 def device_option(*commands: argparse.ArgumentParser) -> None:
-    """Where to compute."""
+    """Add --device: where to compute."""
     for made in commands:
         made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 def loading_options(*commands: argparse.ArgumentParser) -> None:
-    """How a model is loaded: see `loaded`."""
+    """Add what says how a model is loaded: see `loaded`."""
     device_option(*commands)
     for made in commands:
         made.add_argument("--dtype", default="auto", help=DTYPE_HELP)
         made.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
 
 
-def sampling_options(made: argparse.ArgumentParser, title: str = DRAWING) -> None:
-    """What is not given is not in the namespace: see `sampling_of`."""
+def setting_options(
+    made: argparse.ArgumentParser, kind: type[Declared], title: str, usual: Mapping[str, str] | None = None
+) -> None:
+    """Add an option for each setting of a table; what is not given is not in the namespace: see `given`.
+
+    `usual` tells, by name, what holds where an option is not given.
+    """
     group = made.add_argument_group(title)
-    ramp = "share of the guidance that grows with the scales, from nothing at the first to all at the last"
-    last = "last scales drawn without guidance: faster, but less of the class"
-    for name, kind, text in (
-        ("--guidance", float, "how strictly to follow the class"),
-        ("--ramp", float, ramp),
-        ("--temperature", float, "below 1 is safer, above 1 wilder"),
-        ("--cooling", float, "share of the temperature that is gone at the last scale"),
-        ("--top-k", int, "draw from the k likeliest tokens, 0 = all"),
-        ("--top-p", float, "draw from the likeliest of this mass, 1 = all"),
-        ("--unguided-scales", int, last),
-    ):
-        group.add_argument(name, type=kind, default=argparse.SUPPRESS, help=text)
-    text = "mix codes instead of choosing one"
-    group.add_argument("--smooth", action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+    for row in rows(kind):
+        bounds = f"{row.help.removesuffix('.')} ({row.bounds})" if row.bounds and not row.choices else row.help
+        text = bounds.removesuffix(".") + (f" (default: {usual[row.name]})" if usual else "")
+        if row.kind is bool:
+            action = argparse.BooleanOptionalAction
+            group.add_argument(row.flag, action=action, default=argparse.SUPPRESS, help=text)
+        else:
+            choices, word = row.choices or None, None if row.choices else row.name.upper()
+            group.add_argument(
+                row.flag, type=row.kind, choices=choices, metavar=word, default=argparse.SUPPRESS, help=text
+            )
+
+
+def given(options: argparse.Namespace, kind: type[Declared]) -> dict[str, Value]:
+    """The settings of a table that are on the command line, by name."""
+    return {row.name: getattr(options, row.name) for row in rows(kind) if hasattr(options, row.name)}
+
+
+def sampling_options(made: argparse.ArgumentParser, title: str = DRAWING) -> None:
+    """Add the settings of sampling: see `sampling_of`."""
+    setting_options(made, Sampling, title)

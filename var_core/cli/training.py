@@ -279,10 +279,10 @@ def export(options: argparse.Namespace) -> None:
     from ..training.export import load_tokenizer, load_transformer
 
     out = options.out or checkpoints.new_file(options.name)
-    tokenizer, looks = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
+    tokenizer, default_sampling = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
     classes, train, _ = read_pictures(options, tokenizer.config.image_side)
     var = load_transformer(options.transformer, tokenizer)
-    write(out, options.name, tokenizer, var, classes, train, looks)
+    write(out, options.name, tokenizer, var, classes, train, default_sampling)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 

@@ -1,7 +1,7 @@
 """Photos and masks at their own resolution: a square to work on, its hole filled, the result pasted back.
 
 Photos are uint8 (H, W, 3), masks bool (H, W) with True = repaint, views float32 (S, S, 3) in 0..255 as the model is to
-see them, covers float32 (S, S): the share of each of the model's pixels that is unknown.
+see them, coverages float32 (S, S): the fraction of each of the model's pixels that is in the hole.
 """
 
 import math
@@ -44,6 +44,23 @@ class Box:
         return out
 
 
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """What the model may not see of a view: the fraction of each of its pixels, float32 (S, S) in 0..1."""
+
+    coverage: Array
+
+    @property
+    def mask(self) -> Array:
+        """The pixels that are drawn, bool (S, S): more than half of each is covered."""
+        return self.coverage > 0.5
+
+    @property
+    def known(self) -> Array:
+        """The pixels to go by, bool (S, S): less than half of each is covered. One half is neither."""
+        return self.coverage < 0.5
+
+
 def check_box(box: Box, size: tuple[int, int]) -> None:
     """ValueError unless a box that someone names shows enough of a photo of (width, height) to work on."""
     width, height = size
@@ -80,38 +97,39 @@ def placed(start: int, end: int, side: int, full: int) -> int:
     return min(max(wanted, 0), full - side) if side <= full else (full - side) // 2
 
 
-def view(photo: Array, unknown: Array, box: Box, side: int) -> tuple[Array, Array]:
-    """What the model may see of a square, and its cover. Unknown pixels do not touch it: the known ones are averaged.
+def view(photo: Array, hole_mask: Array, box: Box, side: int) -> tuple[Array, Hole]:
+    """Return what the model may see of a square, float32 (side, side, 3), and the hole in it.
 
-    Where nothing is known the view is 0. What lies beyond the photo is unknown.
+    Pixels where `hole_mask` (H, W) is True, or beyond the photo, do not touch the view: the known ones are averaged.
+    Where nothing is known the view is 0.
     """
-    known = box.cut((~unknown).astype(np.float32))
+    known = box.cut((~hole_mask).astype(np.float32))
     way = cv2.INTER_AREA if box.side > side else cv2.INTER_LINEAR
     weight = cv2.resize(known, (side, side), interpolation=way)
     total = cv2.resize(box.cut(photo) * known[..., None], (side, side), interpolation=way)
-    cover = np.where(weight > 1 - 1e-4, 0, np.clip(1 - weight, 0, 1)).astype(np.float32)  # rounding paints nothing
-    return total / np.maximum(weight, 1e-4)[..., None] * (weight > 1e-4)[..., None], cover
+    coverage = np.where(weight > 1 - 1e-4, 0, np.clip(1 - weight, 0, 1)).astype(np.float32)  # rounding paints nothing
+    return total / np.maximum(weight, 1e-4)[..., None] * (weight > 1e-4)[..., None], Hole(coverage)
 
 
-def fill(pixels: Array, hole: Array, kind: str) -> Array:
-    """A view with its hole, bool (S, S), filled from what is known around it; grey if nothing is.
+def fill(pixels: Array, hole_mask: Array, kind: str) -> Array:
+    """Fill a view (S, S, 3), where `hole_mask` (S, S), from what is known around it; with grey if nothing is.
 
     `kind` is one of `FILLS`: "spread" (smoothly, coarse to fine), "telea" and "navier-stokes" (OpenCV's), "mean", or
     "none" (grey).
     """
     if kind not in FILLS:
         raise ValueError(f"fill '{kind}': choose one of {', '.join(FILLS)}.")
-    if not hole.any():
+    if not hole_mask.any():
         return pixels
-    if kind == "none" or hole.all():
-        return np.where(hole[..., None], np.float32(127.5), pixels)
+    if kind == "none" or hole_mask.all():
+        return np.where(hole_mask[..., None], np.float32(127.5), pixels)
     if kind == "mean":
-        return np.where(hole[..., None], pixels[~hole].mean(0), pixels)
+        return np.where(hole_mask[..., None], pixels[~hole_mask].mean(0), pixels)
     if kind == "spread":
-        return spread(pixels, (~hole).astype(np.float32))
-    around = spread(pixels, (~hole).astype(np.float32)).round().astype(np.uint8)  # OpenCV looks at what it replaces
-    painted = cv2.inpaint(around, hole.astype(np.uint8), 3, _OPENCV_FILLS[kind])
-    return np.where(hole[..., None], painted.astype(np.float32), pixels)
+        return spread(pixels, (~hole_mask).astype(np.float32))
+    around = spread(pixels, (~hole_mask).astype(np.float32))  # OpenCV looks at what it replaces
+    painted = cv2.inpaint(around.round().astype(np.uint8), hole_mask.astype(np.uint8), 3, _OPENCV_FILLS[kind])
+    return np.where(hole_mask[..., None], painted.astype(np.float32), pixels)
 
 
 def spread(values: Array, known: Array) -> Array:
@@ -127,31 +145,31 @@ def spread(values: Array, known: Array) -> Array:
     pulled = cv2.resize(values * known[..., None], half, interpolation=cv2.INTER_AREA).reshape(*half[::-1], 3)
     coarse = spread(pulled / np.maximum(weight, 1e-6)[..., None], np.minimum(1, 2 * weight))
     pushed = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
-    share = known[..., None]
+    hold = known[..., None]
     for _ in range(SMOOTHINGS):  # towards the membrane that hangs from the known values
-        pushed = cv2.blur(pushed + share * (values - pushed), (3, 3)).reshape(height, width, 3)
-    return pushed + share * (values - pushed)
+        pushed = cv2.blur(pushed + hold * (values - pushed), (3, 3)).reshape(height, width, 3)
+    return pushed + hold * (values - pushed)
 
 
-def matched(drawn: Array, pixels: Array, cover: Array) -> Array:
-    """A drawn picture (S, S, 3), corrected by what it misses of the known pixels; in the hole, smoothly so.
+def matched(drawn: Array, pixels: Array, hole: Hole) -> Array:
+    """Correct a drawn picture (S, S, 3) by what it misses of the known pixels (S, S, 3); in the hole, smoothly so.
 
     The seam then has no step: a cheap relative of Poisson blending (Pérez et al. 2003).
     """
-    return drawn + spread(pixels - drawn, (cover < 0.5).astype(np.float32))
+    return drawn + spread(pixels - drawn, hole.known.astype(np.float32))
 
 
-def grow(mask: Array, pixels: int) -> Array:
-    """A mask grown by so many pixels all around; shrunk if negative."""
+def dilated(mask: Array, pixels: int) -> Array:
+    """Grow a mask (H, W) by so many pixels all around; shrink it if they are negative."""
     if pixels < 0:
-        return ~grow(~mask, -pixels)
+        return ~dilated(~mask, -pixels)
     if pixels == 0 or not mask.any():
         return mask
     return _distance(mask) <= pixels
 
 
 def opacity(mask: Array, feather: int) -> Array:
-    """How much of the result is pasted, float32 (H, W): 1 on the mask, falling to 0 within `feather` pixels around."""
+    """Return the alpha of a paste, float32 (H, W): 1 on the mask, falling to 0 within `feather` pixels around it."""
     if not mask.any():
         return np.zeros(mask.shape, np.float32)
     distance = _distance(mask)
@@ -170,11 +188,11 @@ def enlarged(drawn: Array, side: int) -> Array:
     return cv2.resize(drawn.astype(np.float32), (side, side), interpolation=way)
 
 
-def paste(photo: Array, large: Array, box: Box, share: Array) -> Array:
-    """A photo with a picture (n, n, 3) laid over a square of it, by `opacity`; unchanged where that is 0."""
+def paste(photo: Array, large: Array, box: Box, alpha: Array) -> Array:
+    """Lay a picture (n, n, 3) over a square of a photo, by `alpha` (H, W), see `opacity`; unchanged where that is 0."""
     rows, columns = box.inside(photo.shape)
     top, left = rows.start - box.top, columns.start - box.left
-    under, weight = photo[rows, columns], share[rows, columns, None]
+    under, weight = photo[rows, columns], alpha[rows, columns, None]
     over = large[top : top + under.shape[0], left : left + under.shape[1]]
     mixed = np.clip(under + weight * (over - under), 0, 255).round().astype(np.uint8)
     result = photo.copy()

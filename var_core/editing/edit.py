@@ -11,15 +11,17 @@ from ..engine.pipeline import Pipeline, Request
 from ..engine.plan import Plan
 from ..engine.progress import Progress
 from ..engine.sampling import Sampling, Step
+from ..settings import Setting, check, declared
 from .canvas import (
     FILLS,
     MOST_SIDE,
     Box,
+    Hole,
     check_box,
+    dilated,
     enlarged,
     extended,
     fill,
-    grow,
     matched,
     opacity,
     paste,
@@ -36,38 +38,45 @@ MOST_CONTEXT, MOST_HARMONISED = 10, 32
 
 
 @dataclass(frozen=True)
-class Settings:
+class EditSettings:
     """How an edit is done. Pixels are the photo's."""
 
-    fill: str = "navier-stokes"  # the hole, before it is encoded: one of canvas.FILLS
-    first_free_scale: int = 2  # before it, a token is free only where all of its cell is painted
-    min_cover: float = 0.6  # a token is free if more than this share of its cell is painted
-    follow: bool = True  # kept tokens correct what drawn neighbours spill over them
-    match: bool = True  # shift the drawn colours smoothly so that the seam has no step
-    detail: bool = True  # borrow detail finer than the model draws from where the photo shows it
-    grow: int = 0
-    feather: int = 2
-    context: float = 2.0  # side of the square, in extents of what is painted
-    harmonise: int = 0  # a second pass draws the finest scales anew within so many of the model's pixels of the seam
+    fill: str = declared("navier-stokes", Setting("Fill", "What the hole holds while it is encoded.", choices=FILLS))
+    first_free_scale: int = declared(
+        2, Setting("Kept scales", "So many first scales keep the photo's layout.", 0, 10_000, most_shown=10)
+    )
+    min_coverage: float = declared(
+        0.6, Setting("Free above", "Fraction of a cell that must be painted for its token to be drawn.", 0, 1, 0.05)
+    )
+    follow: bool = declared(True, Setting("Follow", "Kept tokens correct what their neighbours spill over them."))
+    match: bool = declared(True, Setting("Match colours", "Colours shift smoothly, so that the seam has no step."))
+    detail: bool = declared(
+        True, Setting("Detail", "Detail finer than the model draws is borrowed from elsewhere in the photo.")
+    )
+    dilate: int = declared(
+        0, Setting("Grow", "Pixels added around the mask; below 0 it shrinks.", -4096, 4096, typed=True)
+    )
+    feather: int = declared(2, Setting("Feather", "Pixels over which the edge blends.", 0, 4096, typed=True))
+    context: float = declared(
+        2.0, Setting("Context", "How much around the mask the model sees, in its size.", 1, MOST_CONTEXT, 0.25)
+    )
+    harmonise: int = declared(
+        0,
+        Setting(
+            "Harmonise",
+            "A second pass along the seam, so many of the model's pixels wide; 0 is off.",
+            0,
+            MOST_HARMONISED,
+        ),
+    )
 
     def __post_init__(self):
-        if self.fill not in FILLS:
-            raise ValueError(f"fill '{self.fill}': choose one of {', '.join(FILLS)}.")
-        if not (0 <= self.min_cover <= 1 and 1 <= self.context <= MOST_CONTEXT and abs(self.grow) <= 4096):
-            raise ValueError(
-                f"min_cover {self.min_cover}, context {self.context}, grow {self.grow}: choose a cover of 0 to 1, "
-                f"a context of 1 to {MOST_CONTEXT}, a growth of -4096 to 4096 pixels."
-            )
-        if not (0 <= self.feather <= 4096 and 0 <= self.harmonise <= MOST_HARMONISED and self.first_free_scale >= 0):
-            raise ValueError(
-                f"feather {self.feather}, harmonise {self.harmonise}, first_free_scale {self.first_free_scale}: choose "
-                f"0 to 4096 pixels, 0 to {MOST_HARMONISED} pixels, and a scale of 0 or more."
-            )
+        check(self)
 
 
-REPAINTING = Settings()
+REPAINTING = EditSettings()
 # The coarsest scales hold colours and layout, and what shall become something else needs other ones.
-CHANGING = Settings(first_free_scale=0, min_cover=0.1)
+CHANGING = EditSettings(first_free_scale=0, min_coverage=0.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +92,7 @@ class Edit:
     labels: tuple[int, ...]
     seeds: tuple[int, ...]
     sampling: Sampling = field(default_factory=Sampling)
-    settings: Settings = field(default_factory=Settings)
+    settings: EditSettings = field(default_factory=EditSettings)
     boxes: tuple[Box, ...] | None = None
     extend: tuple[int, int, int, int] = (0, 0, 0, 0)
 
@@ -113,13 +122,13 @@ class Edit:
         """The mask on the photo as it was before it was extended."""
         return self.mask[self.inner]
 
-    def unknown(self) -> np.ndarray:
-        """What is drawn, bool (H, W): what is painted, grown, and what is new. ValueError if that is nothing."""
-        grown = self.mask.copy()
-        grown[self.inner] = grow(self.painted, self.settings.grow)
-        if self.mask.any() and not grown.any():
-            raise ValueError(f"grow {self.settings.grow} leaves nothing of the mask: shrink it by less.")
-        return grown
+    def hole_mask(self) -> np.ndarray:
+        """Return what is drawn, bool (H, W): the mask, dilated, and what is new. ValueError if that is nothing."""
+        hole_mask = self.mask.copy()
+        hole_mask[self.inner] = dilated(self.painted, self.settings.dilate)
+        if self.mask.any() and not hole_mask.any():
+            raise ValueError(f"dilate {self.settings.dilate} leaves nothing of the mask: shrink it by less.")
+        return hole_mask
 
 
 def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:
@@ -137,9 +146,9 @@ class Work:
     canvases: tuple[np.ndarray, ...]  # B photos (H, W, 3) as they are before this square
     box: Box
     views: np.ndarray  # uint8 (B, S, S, 3), holes filled
-    cover: np.ndarray  # float32 (S, S)
+    hole: Hole  # what the model may not see of the views
     known: np.ndarray  # bool (n, n): what of the square is known, at the photo's resolution
-    share: np.ndarray  # float32 (H, W): how much of the result is pasted
+    alpha: np.ndarray  # float32 (H, W): how much of the result is pasted
     plan: Plan
     match: bool
     detail: bool
@@ -147,7 +156,7 @@ class Work:
     def pasted(self, drawn: np.ndarray) -> tuple[np.ndarray, ...]:
         """The photos with pictures, uint8 (B, S, S, 3), in the square."""
         pairs = zip(self.canvases, drawn, self.views, strict=True)
-        return tuple(paste(canvas, self._large(canvas, *pair), self.box, self.share) for canvas, *pair in pairs)
+        return tuple(paste(canvas, self._large(canvas, *pair), self.box, self.alpha) for canvas, *pair in pairs)
 
     def _large(self, canvas: np.ndarray, picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """A picture as it is pasted, float32 (n, n, 3): fitted, enlarged, with its detail."""
@@ -160,17 +169,17 @@ class Work:
         """The views with pictures, uint8 (B, S, S, 3), in their holes: uint8 (B, S, S, 3)."""
         pairs = zip(drawn, self.views, strict=True)
         fitted = np.stack([self._fitted(picture, seen) for picture, seen in pairs])
-        mixed = np.where((self.cover > 0.5)[..., None], fitted, self.views)
+        mixed = np.where(self.hole.mask[..., None], fitted, self.views)
         return mixed.round().clip(0, 255).astype(np.uint8)
 
     def _fitted(self, picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
         if not self.match:
             return picture.astype(np.float32)
-        return matched(picture.astype(np.float32), seen.astype(np.float32), self.cover)
+        return matched(picture.astype(np.float32), seen.astype(np.float32), self.hole)
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class EditStage:
     """One scale of one pass over a square. `photos` holds the B results once the pass is done, and is empty before.
 
     Where a second pass follows, the results of the first lack what is borrowed at the end.
@@ -190,34 +199,38 @@ class Stage:
 
 
 def prepare(
-    pipe: Pipeline, canvases: tuple[np.ndarray, ...], unknown: np.ndarray, box: Box, settings: Settings
+    pipe: Pipeline, canvases: tuple[np.ndarray, ...], hole_mask: np.ndarray, box: Box, settings: EditSettings
 ) -> Work:
-    """Make a square of photos ready; `unknown` (H, W) is what the model may not see, and paints within the square."""
+    """Make a square of photos ready; `hole_mask` (H, W) is what the model may not see, and paints within the square."""
     side, count = pipe.spec.tokenizer.image_side, len(canvases)
     different = canvases[:1] if all(canvas is canvases[0] for canvas in canvases) else canvases
-    seen = [view(canvas, unknown, box, side) for canvas in different]
-    cover = seen[0][1]  # the mask is the same for all
-    filled = np.stack([fill(pixels, cover > 0.5, settings.fill) for pixels, _ in seen])
+    seen = [view(canvas, hole_mask, box, side) for canvas in different]
+    hole = seen[0][1]  # the mask is the same for all
+    filled = np.stack([fill(pixels, hole.mask, settings.fill) for pixels, _ in seen])
     views = filled.round().clip(0, 255).astype(np.uint8)
     plan = pipe.inpainting(
-        torch.from_numpy(views), torch.from_numpy(cover), settings.min_cover, settings.first_free_scale, settings.follow
+        torch.from_numpy(views),
+        torch.from_numpy(hole.coverage),
+        settings.min_coverage,
+        settings.first_free_scale,
+        settings.follow,
     )
     if len(different) < count:
         views, plan = np.repeat(views, count, 0), Plan.joined([plan] * count)
-    here = np.zeros_like(unknown)
-    rows, columns = box.inside(unknown.shape)
-    here[rows, columns] = unknown[rows, columns]
-    known, share = box.cut(~unknown), opacity(here, settings.feather)
-    return Work(canvases, box, views, cover, known, share, plan, settings.match, settings.detail)
+    here = np.zeros_like(hole_mask)
+    rows, columns = box.inside(hole_mask.shape)
+    here[rows, columns] = hole_mask[rows, columns]
+    known, alpha = box.cut(~hole_mask), opacity(here, settings.feather)
+    return Work(canvases, box, views, hole, known, alpha, plan, settings.match, settings.detail)
 
 
-def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: Settings) -> Work:
+def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: EditSettings) -> Work:
     """The same square with what was drawn in it, its two finest scales free along the seam."""
-    hole = work.cover > 0.5
-    seam = (grow(hole, settings.harmonise) & ~grow(hole, -settings.harmonise)).astype(np.float32)
+    hole = work.hole.mask
+    seam = (dilated(hole, settings.harmonise) & ~dilated(hole, -settings.harmonise)).astype(np.float32)
     views, first = work.composites(drawn), len(pipe.schedule) - 2
     plan = pipe.inpainting(
-        torch.from_numpy(views), torch.from_numpy(seam), settings.min_cover, max(0, first), settings.follow
+        torch.from_numpy(views), torch.from_numpy(seam), settings.min_coverage, max(0, first), settings.follow
     )
     return replace(work, views=views, plan=plan)
 
@@ -227,12 +240,12 @@ def shifted(seeds: tuple[int, ...], turn: int) -> tuple[int, ...]:
     return tuple((seed + turn * SEED_STRIDE) % 2**63 for seed in seeds)
 
 
-def squares(pipe: Pipeline, edit: Edit, unknown: np.ndarray) -> list[Box]:
+def squares(pipe: Pipeline, edit: Edit, hole_mask: np.ndarray) -> list[Box]:
     """The squares to work on: those asked for, or one around what is painted, then those that draw onward."""
     if edit.boxes is not None:
         return list(edit.boxes)
-    painted = np.zeros_like(unknown)
-    painted[edit.inner] = unknown[edit.inner]
+    painted = np.zeros_like(hole_mask)
+    painted[edit.inner] = hole_mask[edit.inner]
     around = surrounding(painted, edit.settings, pipe.spec.tokenizer.image_side)
     height, width = edit.painted.shape
     further = islice(tiles((width, height), *edit.extend), MOST_SQUARES + 1)  # a tiny photo may take millions
@@ -244,9 +257,9 @@ def squares(pipe: Pipeline, edit: Edit, unknown: np.ndarray) -> list[Box]:
     return boxes
 
 
-def surrounding(painted: np.ndarray, settings: Settings, least: int) -> Box | None:
+def surrounding(painted: np.ndarray, settings: EditSettings, least: int) -> Box | None:
     """The square around what is painted, bool (H, W), and its feather; None if nothing is painted."""
-    box, feathered = window(painted, settings.context, least), grow(painted, settings.feather)
+    box, feathered = window(painted, settings.context, least), dilated(painted, settings.feather)
     if box and feathered[box.inside(feathered.shape)].sum() < feathered.sum():
         box = window(feathered, 1.0, box.side)
     if box and box.side > MOST_SIDE:
@@ -257,22 +270,22 @@ def surrounding(painted: np.ndarray, settings: Settings, least: int) -> Box | No
     return box
 
 
-def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
+def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:
     """Do an edit, scale by scale, square by square; nothing if nothing is painted."""
-    unknown = edit.unknown()
-    boxes = squares(pipe, edit, unknown)
+    hole_mask = edit.hole_mask()
+    boxes = squares(pipe, edit, hole_mask)
     most = 2 if edit.settings.harmonise else 1
     photos = (edit.photo,) * len(edit.labels)
     for number, box in enumerate(boxes):
-        if not unknown[box.inside(unknown.shape)].any():  # another square has drawn it all
+        if not hole_mask[box.inside(hole_mask.shape)].any():  # another square has drawn it all
             continue
-        work = prepare(pipe, photos, unknown, box, edit.settings)
-        passes = most if (work.cover <= 0.5).any() else 1  # without anything known there is no seam
+        work = prepare(pipe, photos, hole_mask, box, edit.settings)
+        passes = most if not work.hole.mask.all() else 1  # without anything known there is no seam
         last = number * most + passes - 1
         for turn in range(number * most, last + 1):
             request = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan)
             for progress in pipe.stream(request):
-                stage = Stage(turn, len(boxes) * most, work, progress)
+                stage = EditStage(turn, len(boxes) * most, work, progress)
                 if not progress.complete:
                     yield stage
             drawn = pipe.pixels(progress.f_hat)
@@ -281,8 +294,8 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[Stage]:
             if turn < last:
                 work = second_pass(pipe, work, drawn, edit.settings)
         photos = results
-        unknown = unknown.copy()
-        unknown[box.inside(unknown.shape)] = False
+        hole_mask = hole_mask.copy()
+        hole_mask[box.inside(hole_mask.shape)] = False
 
 
 def run(pipe: Pipeline, edit: Edit) -> tuple[np.ndarray, ...]:

@@ -100,9 +100,9 @@ class Pipeline:
 
     @torch.inference_mode()
     def inpainting(
-        self, pictures: Tensor, cover: Tensor, min_cover: float, first_free_scale: int, follow: bool
+        self, pictures: Tensor, coverage: Tensor, min_coverage: float, first_free_scale: int, follow: bool
     ) -> Plan:
-        """The plan that repaints what `cover` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`.
+        """The plan that repaints what `coverage` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`.
 
         Each is encoded alone, so that none depends on its neighbours.
         """
@@ -110,9 +110,9 @@ class Pipeline:
         tokens = self.tokenizer.quantizer.tokens(f)
         return Plan.inpaint(
             tokens,
-            cover.to(self.device),
+            coverage.to(self.device),
             self.schedule,
-            min_cover=min_cover,
+            min_coverage=min_coverage,
             first_free_scale=first_free_scale,
             target=f if follow else None,
         )

@@ -106,30 +106,30 @@ class Plan:
     def inpaint(
         cls,
         tokens: list[Tensor],
-        cover: Tensor,
+        coverage: Tensor,
         schedule: Schedule,
         *,
-        min_cover: float,
+        min_coverage: float,
         first_free_scale: int,
         target: Tensor | None = None,
     ) -> Plan:
         """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
 
-        `cover` (S, S) in [0, 1] is the fraction of each pixel that is to be repainted. A token is free if more than
-        `min_cover` of its cell is covered; before `first_free_scale` only if all of it is (where steps are cells, none
-        is coarse, and this plays no part). Where a mask is too thin for that, the most covered cells of the finest
+        `coverage` (S, S) in [0, 1] is the fraction of each pixel that is to be repainted. A token is free if more than
+        `min_coverage` of its cell is; before `first_free_scale` only if all of it is (where steps are cells, none is
+        coarse, and this plays no part). Where a mask is too thin for that, the most covered cells of the finest
         scale are free, so that what is painted always changes.
         """
-        if not (0 <= min_cover <= 1 and 0 <= first_free_scale <= len(schedule)):
+        if not (0 <= min_coverage <= 1 and 0 <= first_free_scale <= len(schedule)):
             raise ValueError(
-                f"min_cover {min_cover}, first_free_scale {first_free_scale}: choose a cover of 0 to 1 and a scale of "
-                f"0 to {len(schedule)}."
+                f"min_coverage {min_coverage}, first_free_scale {first_free_scale}: choose a coverage of 0 to 1 and a "
+                f"scale of 0 to {len(schedule)}."
             )
         strict, freed = 0 if schedule.by_cell else first_free_scale, []
         for scale, side in enumerate(schedule.sides):
-            weights = averaging(len(cover), side).to(cover)
-            fraction = (weights @ cover @ weights.T).flatten()  # (side * side,)
-            most = min_cover if scale >= strict else 1.0
+            weights = averaging(len(coverage), side).to(coverage)
+            fraction = (weights @ coverage @ weights.T).flatten()  # (side * side,)
+            most = min_coverage if scale >= strict else 1.0
             free = fraction > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
             if scale == len(schedule.sides) - 1 and not free.any():
                 free = fraction > max(0.5 * float(fraction.max()), 1e-6)

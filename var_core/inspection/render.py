@@ -268,7 +268,7 @@ def _write_header(sheet: Image.Image, trace: Trace) -> None:
     different = list(dict.fromkeys(about.scale_seeds))
     seed = f"seed{'s' * (len(different) > 1)} {', '.join(map(str, different))}"
     source = {"drawn": seed, "edited": f"edited, {seed}", "opened": "a picture given"}
-    parts = [source[about.origin], f"model {about.model}", *about.sampling.words()]
+    parts = [source[about.origin], f"model {about.model}", *about.sampling.describe()]
     _write(sheet, (MARGIN, MARGIN - 10), about.class_name, _font(36, bold=True), INK, width)
     _write(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts), _font(18), QUIET, width)
 

@@ -198,7 +198,7 @@ def asked(networks: Networks, task: str, batch: int = 1) -> tuple[Tensor, Plan]:
     tokens = [torch.randint(config.vocabulary, (batch, length), generator=chance) for length in schedule.lengths]
     cover = torch.zeros(networks.spec.tokenizer.image_side, networks.spec.tokenizer.image_side)
     cover[:, : cover.shape[1] // 2] = 1
-    plan = Plan.inpaint(tokens, cover, schedule, min_cover=0.6, first_free_scale=2)
+    plan = Plan.inpaint(tokens, cover, schedule, min_coverage=0.6, first_free_scale=2)
     return torch.full((batch,), config.null_label), plan
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..editing.canvas import FILLS, Box, fill, grow
-from ..editing.edit import CHANGING, REPAINTING, Settings, Work, prepare, second_pass, shifted
+from ..editing.canvas import FILLS, Box, dilated, fill
+from ..editing.edit import CHANGING, REPAINTING, EditSettings, Work, prepare, second_pass, shifted
 from ..engine.pipeline import Pipeline, Request
 from ..engine.plan import Plan
 from ..engine.sampling import Sampling
@@ -96,11 +96,13 @@ def transplanted(pictures: PictureSet) -> Method:
     return method
 
 
-def ours(pipe: Pipeline, settings: Settings, sampling: Sampling, null: bool, batch: int = 16) -> Method:
+def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, null: bool, batch: int = 16) -> Method:
     """The editing of this project; `null` uses no class instead of the case's."""
 
     def work(case: Case) -> Work:
-        return prepare(pipe, (case.picture,), grow(case.mask, settings.grow), Box(0, 0, len(case.picture)), settings)
+        return prepare(
+            pipe, (case.picture,), dilated(case.mask, settings.dilate), Box(0, 0, len(case.picture)), settings
+        )
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
         results = []
@@ -118,13 +120,13 @@ def ours(pipe: Pipeline, settings: Settings, sampling: Sampling, null: bool, bat
     return method
 
 
-def likeliest(pipe: Pipeline, settings: Settings, sampling: Sampling, count: int, kept: bool) -> Method:
+def likeliest(pipe: Pipeline, settings: EditSettings, sampling: Sampling, count: int, kept: bool) -> Method:
     """Of `count` results of `ours`, the one whose tokens surprise the model least: the kept ones, or all."""
     one = ours(pipe, settings, sampling, null=False)
 
     def surprise(result: np.ndarray, case: Case) -> float:
-        pixels, cover = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
-        plan = pipe.inpainting(pixels, cover, settings.min_cover, settings.first_free_scale, follow=False)
+        pixels, coverage = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
+        plan = pipe.inpainting(pixels, coverage, settings.min_coverage, settings.first_free_scale, follow=False)
         nats = pipe.token_losses(list(plan.tokens), torch.tensor([case.label]))[0]
         return float(nats[torch.cat(plan.keep, 1)[0]].mean() if kept else nats.mean())
 
@@ -194,7 +196,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         f"{'no' if usual.detail else 'with'} borrowed detail": {"detail": not usual.detail},
         **{f"fill {kind}": {"fill": kind} for kind in FILLS if kind != usual.fill},
         **{f"first free scale {k + 1}": {"first_free_scale": k} for k in (0, 1, 2, 4) if k != usual.first_free_scale},
-        **{f"free above cover {c}": {"min_cover": c} for c in (0.1, 0.3, 0.8) if c != usual.min_cover},
+        **{f"free above coverage {c}": {"min_coverage": c} for c in (0.1, 0.3, 0.8) if c != usual.min_coverage},
         **{f"harmonised within {n} pixels": {"harmonise": n} for n in (0, 6, 12) if n != usual.harmonise},
         **{f"feather {n}": {"feather": n} for n in (0, 2, 6) if n != usual.feather},
     }
@@ -247,7 +249,7 @@ def _crossing(picture: np.ndarray, mask: np.ndarray) -> float:
 
 def jump(picture: np.ndarray, mask: np.ndarray, width: int = 3) -> tuple[float, float]:
     """Steps of mean luma and mean colour between bands `width` pixels to both sides of a mask's edge, in levels."""
-    inner, outer = mask & grow(~mask, width), ~mask & grow(mask, width)
+    inner, outer = mask & dilated(~mask, width), ~mask & dilated(mask, width)
     step = picture[inner].mean(0) - picture[outer].mean(0)
     return abs(float(step @ (0.299, 0.587, 0.114))), float(np.linalg.norm(step))
 

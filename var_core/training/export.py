@@ -56,11 +56,11 @@ def export(
     var: VAR,
     classes: Classes,
     train: PictureSet,
-    looks: Sampling,
+    default_sampling: Sampling,
 ) -> None:
-    """Write a checkpoint for the app; tokens come in the transformer's order, and `looks` is how it draws best."""
+    """Write a checkpoint, which draws best by `default_sampling`; tokens come in the transformer's order."""
     tokenizer = tokenizer.reordered(var.config.order)
     names = tuple(word[:1].upper() + word[1:] for word in classes.names)
-    spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups, looks=looks)
+    spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups, default_sampling=default_sampling)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, spec, tokenizer, fitted_preview(tokenizer, train), var)

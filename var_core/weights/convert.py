@@ -16,7 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..config import LOOKS, OFFICIAL_SIDES_256, OFFICIAL_SIDES_512, ModelSpec, TokenizerConfig, TransformerConfig
+from ..config import (
+    OFFICIAL_SIDES_256,
+    OFFICIAL_SIDES_512,
+    PUBLISHED_SAMPLING,
+    ModelSpec,
+    TokenizerConfig,
+    TransformerConfig,
+)
 from ..files import ASSETS
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
@@ -177,7 +184,12 @@ def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> Mo
     """
     try:
         sizes = _transformer_sizes(read(transformer))
-        spec = ModelSpec(name or transformer.stem, tokenizer_sizes(tokenizer, sizes.sides), sizes, looks=LOOKS)
+        spec = ModelSpec(
+            name or transformer.stem,
+            tokenizer_sizes(tokenizer, sizes.sides),
+            sizes,
+            default_sampling=PUBLISHED_SAMPLING,
+        )
     except KeyError as error:
         raise ValueError(
             f"{error.args[0]} is missing: give the transformer's file (for example var_d16.pth) and the tokenizer's "
@@ -191,7 +203,9 @@ def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> Mo
     known = classes()
     if sizes.classes != len(known.names):
         return spec
-    return replace(spec, class_names=known.names, class_groups=known.groups, class_synonyms=known.synonyms)
+    return replace(
+        spec, class_names=known.names, class_groups=known.groups, class_synonyms=known.synonyms, showcase="macaw"
+    )
 
 
 def check(found: ModelSpec, expected: ModelSpec, path: Path) -> None:

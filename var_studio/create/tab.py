@@ -178,7 +178,7 @@ class Handlers:
         spec, (name, *_) = self.pipe.spec, controls.defaults(self.pipe.spec)
         pills, rest = _grouping(spec)
         chosen = gr.Dropdown(controls.choices(spec, None), value=name)
-        return chosen, pills, rest, *controls.shown_drawing(self.models.looks)
+        return chosen, pills, rest, *controls.shown_drawing(self.models.default_sampling)
 
     def _growing(self, run: Run) -> StageUpdate:
         """The stage of a run under way."""
@@ -197,7 +197,7 @@ def tab(models: Models) -> CreateHandover:
     """Lay out the tab and wire it."""
     with gr.Row(elem_id="create", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            settings, helpers, actions = _settings(models.pipe.spec, lambda: models.looks)
+            settings, helpers, actions = _settings(models.pipe.spec, lambda: models.default_sampling)
         with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
             stage, onward = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
@@ -217,14 +217,14 @@ def tab(models: Models) -> CreateHandover:
     )
 
 
-def _settings(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[RequestControls, Helpers, Actions]:
+def _settings(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tuple[RequestControls, Helpers, Actions]:
     """The left column."""
     name, count, *_ = controls.defaults(spec)
     group, groups, class_name, surprise = _subject(spec, name)
     seeding = parts.seeding("Pictures", controls.MOST_PICTURES, count)
     actions = parts.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        drawing, _ = parts.drawing(looks)
+        drawing, _ = parts.drawing(default_sampling)
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
     helpers = Helpers(group, groups, surprise, seeding.lock, upload)
     return RequestControls(class_name, seeding.how_many, seeding.seed, *drawing), helpers, actions

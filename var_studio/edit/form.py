@@ -8,7 +8,7 @@ from PIL import Image
 
 from var_core.config import ModelSpec
 from var_core.editing.canvas import Box
-from var_core.editing.edit import CHANGING, REPAINTING, Edit, Settings, onward
+from var_core.editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward
 from var_core.engine.sampling import Sampling
 from var_core.images import check_size
 
@@ -35,8 +35,10 @@ def usual_freedom(task: str, first: int, cover: float) -> tuple[int, float]:
     """First free scale, as the page counts it, and cover for a task; what is no task's usual value stays."""
     wanted = CHANGING if task == CHANGE else REPAINTING
     firsts = [settings.first_free_scale + 1 for settings in (REPAINTING, CHANGING)]
-    covers = [settings.min_cover for settings in (REPAINTING, CHANGING)]
-    return (wanted.first_free_scale + 1 if first in firsts else first), wanted.min_cover if cover in covers else cover
+    covers = [settings.min_coverage for settings in (REPAINTING, CHANGING)]
+    return (
+        wanted.first_free_scale + 1 if first in firsts else first
+    ), wanted.min_coverage if cover in covers else cover
 
 
 def extension(workspace: Workspace, unit: str, *amounts: object) -> tuple[int, int, int, int]:
@@ -62,7 +64,7 @@ class EditForm:
     count: object
     seed: object
     sampling: Sampling
-    settings: Settings
+    settings: EditSettings
     extend: tuple[int, int, int, int]
     box: Box | None = None  # the square that the model sees; None: one around the mask
 
@@ -85,7 +87,7 @@ def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarra
     plain = Edit(workspace.photo, mask, (label,) * count, seeds, form.sampling, form.settings)
     if form.task == EXTEND:
         return onward(plain, *form.extend)
-    if form.box and not plain.unknown()[form.box.inside(mask.shape)].any():
+    if form.box and not plain.hole_mask()[form.box.inside(mask.shape)].any():
         raise ValueError("Nothing is painted inside the box: choose another box, or clear it.")
     return replace(plain, boxes=(form.box,) if form.box else None)
 

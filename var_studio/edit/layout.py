@@ -7,7 +7,7 @@ import gradio as gr
 
 from var_core.config import NO_CLASS, ModelSpec
 from var_core.editing.canvas import FILLS
-from var_core.editing.edit import MOST_CONTEXT, MOST_HARMONISED, Settings
+from var_core.editing.edit import MOST_CONTEXT, MOST_HARMONISED, EditSettings
 from var_core.engine.sampling import Sampling
 
 from ..shared import controls, palette
@@ -41,11 +41,11 @@ class How(NamedTuple):
 
     fill: gr.Dropdown
     first_free_scale: gr.Slider
-    min_cover: gr.Slider
+    min_coverage: gr.Slider
     follow: gr.Checkbox
     match: gr.Checkbox
     detail: gr.Checkbox
-    grow: gr.Number
+    dilate: gr.Number
     feather: gr.Number
     context: gr.Slider
     harmonise: gr.Slider
@@ -135,8 +135,8 @@ class Onward(NamedTuple):
     explore: gr.Button
 
 
-def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
-    """The left column, with the knobs of the draw at what `looks` best."""
+def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> Controls:
+    """The left column, with the knobs of the draw at `default_sampling`."""
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
     task, outline, name, numbers = _choice(spec)
@@ -148,7 +148,7 @@ def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> Controls:
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
         how = _how(spec)
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        drawing, _ = parts.drawing(looks, "edit_")
+        drawing, _ = parts.drawing(default_sampling, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
     return Controls(opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore)
 
@@ -218,15 +218,15 @@ def _masking() -> tuple[Masking, gr.Textbox]:
 
 
 def _how(spec: ModelSpec) -> How:
-    """How an edit is done, in the order of `Settings`."""
-    usual, scales = Settings(), len(spec.tokenizer.sides)
+    """How an edit is done, in the order of `EditSettings`."""
+    usual, scales = EditSettings(), len(spec.tokenizer.sides)
     fill = gr.Dropdown(
         list(FILLS), value=usual.fill, label="Fill", info="What the hole holds while it is encoded.", elem_id="fill"
     )
     first = parts.slider(
         "First free scale", "Scales before it keep the photo's layout.", (1, scales + 1), usual.first_free_scale + 1, 1
     )
-    cover = parts.slider("Free above", "Share of a cell that must be painted.", (0, 1), usual.min_cover, 0.05)
+    cover = parts.slider("Free above", "Share of a cell that must be painted.", (0, 1), usual.min_coverage, 0.05)
     follow = gr.Checkbox(
         usual.follow, label="Follow", info="Kept parts correct what their neighbours spill.", elem_id="follow"
     )
@@ -234,7 +234,7 @@ def _how(spec: ModelSpec) -> How:
     detail = gr.Checkbox(
         usual.detail, label="Detail", info="Fine detail is borrowed from elsewhere in the photo.", elem_id="detail"
     )
-    grow = gr.Number(usual.grow, label="Grow", info="Pixels added around the mask.", elem_id="mask_grow")
+    dilate = gr.Number(usual.dilate, label="Grow", info="Pixels added around the mask.", elem_id="mask_grow")
     feather = gr.Number(usual.feather, label="Feather", info="Pixels over which the edge blends.", elem_id="feather")
     context = parts.slider(
         "Context", "How much around the mask the model sees, in its size.", (1, MOST_CONTEXT), usual.context, 0.25
@@ -242,7 +242,7 @@ def _how(spec: ModelSpec) -> How:
     harmonise = parts.slider(
         "Harmonise", "A second pass along the seam, so wide; 0 is off.", (0, MOST_HARMONISED), usual.harmonise, 1
     )
-    return How(fill, first, cover, follow, match, detail, grow, feather, context, harmonise)
+    return How(fill, first, cover, follow, match, detail, dilate, feather, context, harmonise)
 
 
 def right_column() -> tuple[Table, Sheet, Onward]:

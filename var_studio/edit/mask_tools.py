@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from var_core.editing.canvas import Box, check_box, grow, placed
+from var_core.editing.canvas import Box, check_box, dilated, placed
 
 from ..shared import controls, html
 from .workspace import Workspace
@@ -29,7 +29,7 @@ def changed_mask(mask: np.ndarray, act: str, pixels: object = 0) -> np.ndarray:
         return np.zeros_like(mask)
     if act == "invert":
         return ~mask
-    return grow(mask, controls.parse_int("pixels", pixels) * (-1 if act == "shrink" else 1))
+    return dilated(mask, controls.parse_int("pixels", pixels) * (-1 if act == "shrink" else 1))
 
 
 def corners_of(text: str) -> tuple[tuple[int, int], tuple[int, int]]:

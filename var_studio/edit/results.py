@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from var_core.editing.edit import Edit, Stage
+from var_core.editing.edit import Edit, EditStage
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.images import open_photo
 from var_core.recipe import Recipe
@@ -52,13 +52,13 @@ class EditResult(DrawnEdit):
     seconds: float
 
 
-def live(stage: Stage, drawn: np.ndarray) -> list[Image.Image]:
+def live(stage: EditStage, drawn: np.ndarray) -> list[Image.Image]:
     """The square under work as it grows: what is known of it, and what is drawn, uint8 (n, s, s, 3), in the hole.
 
     Of the first n variations, if the others have not begun.
     """
-    weight = stage.work.cover[..., None]
-    size = stage.work.cover.shape[::-1]
+    weight = stage.work.hole.coverage[..., None]
+    size = stage.work.hole.coverage.shape[::-1]
     shown = []
     for seen, picture in zip(stage.work.views, drawn, strict=False):
         large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
@@ -119,7 +119,7 @@ def preview(photo: np.ndarray) -> Image.Image:
     return shown
 
 
-def progress(stage: Stage, seconds: float) -> str:
+def progress(stage: EditStage, seconds: float) -> str:
     """The bar of an edit under way."""
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
     progress = stage.progress

@@ -11,7 +11,7 @@ import numpy as np
 
 from var_core.config import NO_CLASS
 from var_core.editing.canvas import Box
-from var_core.editing.edit import Settings, Stage, squares, stages
+from var_core.editing.edit import EditSettings, EditStage, squares, stages
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
 
@@ -77,7 +77,7 @@ class RunHandlers:
             mask = workspaces.painted_on(now, canvas) if now else None
             pipe = self.pipe
             job = EditJob(now.name if now else "", pipe.digest, forms.edit_asked_for(pipe.spec, now, mask, form))
-            squares(pipe, job.edit, job.edit.unknown())  # refuses what would be refused later
+            squares(pipe, job.edit, job.edit.hole_mask())  # refuses what would be refused later
         if forms.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
         return job, StopFlag(), seed_used, html.bar("Waiting for the model …"), *buttons(running=True)
@@ -117,7 +117,7 @@ class RunHandlers:
             chosen=NONE,
         )
 
-    def _drawn(self, stage: Stage) -> np.ndarray:
+    def _drawn(self, stage: EditStage) -> np.ndarray:
         """Return what the model has drawn: decoded, or a cheap preview where decoding would hold the run up."""
         if stage.drawn is not None:
             return stage.drawn
@@ -176,7 +176,7 @@ class RunHandlers:
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides) + 1)
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
-        return choices, scales, *controls.shown_drawing(self.models.looks)
+        return choices, scales, *controls.shown_drawing(self.models.default_sampling)
 
     def restore(self, path: str) -> tuple[object, ...]:
         """The settings in the recipe of an edited photo."""
@@ -194,10 +194,10 @@ class RunHandlers:
         return *choice, *shown_settings(edited.settings), *drawing, 1, str(recipe.seed), True
 
 
-def read_settings(*values: object) -> Settings:
-    """The `Settings` that values in the order of `How` ask for."""
+def read_settings(*values: object) -> EditSettings:
+    """The `EditSettings` that values in the order of `How` ask for."""
     fill, first, cover, follow, match, detail, grow, feather, context, harmonise = values
-    return Settings(
+    return EditSettings(
         str(fill),
         controls.parse_int("first free scale", first) - 1,
         controls.number("free above", cover),
@@ -211,11 +211,11 @@ def read_settings(*values: object) -> Settings:
     )
 
 
-def shown_settings(settings: Settings) -> tuple[object, ...]:
+def shown_settings(settings: EditSettings) -> tuple[object, ...]:
     """The inverse of `read_settings`."""
     s = settings
-    seam = (s.match, s.detail, s.grow, s.feather)
-    return s.fill, s.first_free_scale + 1, s.min_cover, s.follow, *seam, s.context, s.harmonise
+    seam = (s.match, s.detail, s.dilate, s.feather)
+    return s.fill, s.first_free_scale + 1, s.min_coverage, s.follow, *seam, s.context, s.harmonise
 
 
 def _split(values: Sequence, *lengths: int) -> Iterator[Sequence]:

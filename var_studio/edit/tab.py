@@ -19,7 +19,7 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     """Lay out the tab and wire it; `tabs` holds it and the Create tab."""
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            given = layout.left_column(models.pipe.spec, lambda: models.looks)
+            given = layout.left_column(models.pipe.spec, lambda: models.default_sampling)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             table, sheet, onward = layout.right_column()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     _wire_photo(photos, runs, table, given, sheet, onward.take)
     _wire_mask(photos, table, given.masking, given.choice.box)
     _wire_choice(runs, table, given.choice, given.outline)
-    freed = [given.how.first_free_scale, given.how.min_cover]
+    freed = [given.how.first_free_scale, given.how.min_coverage]
     # on input, not on change: what was restored stays
     given.choice.task.input(forms.usual_freedom, [given.choice.task, *freed], freed, **AT_ONCE)
     _wire_runs(runs, table, given, sheet)

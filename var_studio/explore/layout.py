@@ -94,8 +94,8 @@ class ViewUpdate(NamedTuple):
 SAME = ViewUpdate()
 
 
-def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source, Drawing, Trigger, Export]:
-    """The left column, with the knobs at what `looks` best; third, what happens when they are reset."""
+def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tuple[Source, Drawing, Trigger, Export]:
+    """The left column, with the knobs at `default_sampling`; third, what happens when they are reset."""
     name, *_ = controls.defaults(spec)
     with gr.Group(elem_id="explore_subject"):
         info = "What to draw, or what your picture shows."
@@ -117,7 +117,7 @@ def left_column(spec: ModelSpec, looks: Callable[[], Sampling]) -> tuple[Source,
     )
     with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
         gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
-        drawing, reset = parts.drawing(looks, "explore_")
+        drawing, reset = parts.drawing(default_sampling, "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
         export, file = _files()
     source = Source(class_name, *chance, run, stop, picture, file, shelf)

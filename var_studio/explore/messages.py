@@ -164,7 +164,7 @@ def facts(trace: Trace) -> list[str]:
     if given < len(trace.keep):
         parts = [f"{seed} from scale {scale + 1}" if scale else str(seed) for scale, seed in seeds]
         lines.append(f"seed {', '.join(parts)}")
-    lines += about.sampling.words()
+    lines += about.sampling.describe()
     return [*lines, f"{given} of {len(trace.keep)} tokens kept"] if given else lines
 
 

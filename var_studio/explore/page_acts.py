@@ -38,7 +38,7 @@ class PageActs(Painter):
             trace = changeable_trace(self.pipe, session)
             asked = changes.resampled(trace, sampling, session.pinned)
         for view in self._paint(
-            session, asked, session.origin_of_turn(", ".join(sampling.words())), _kind_of_origin(trace, asked)
+            session, asked, session.origin_of_turn(", ".join(sampling.describe())), _kind_of_origin(trace, asked)
         ):
             yield view._replace(**dict.fromkeys(Drawing._fields, SKIP))
 

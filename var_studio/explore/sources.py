@@ -8,8 +8,7 @@ import gradio as gr
 from var_core.config import NO_CLASS
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
-from var_core.images import flat
-from var_core.images import opened as opened_file
+from var_core.images import flat, open_image
 from var_core.inspection.changes import given_request
 from var_core.inspection.trace import Trace
 
@@ -45,7 +44,7 @@ class Sources(Painter):
     def picture(self, session: ExploreSession, path: str, class_name: str) -> Iterator[ViewUpdate]:
         """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
         with in_words():
-            with opened_file(path, "picture") as image:
+            with open_image(path, "picture") as image:
                 photo = flat(image)
             tokens = self.pipe.encode(photo)
             label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(class_name or "")))
@@ -126,4 +125,4 @@ class Sources(Painter):
         """Class, what the page knows, and knobs for the model that is loaded."""
         name, *_ = controls.defaults(self.pipe.spec)
         chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)
-        return chosen, messages.hello_message(self.pipe), *controls.shown_drawing(self.models.looks)
+        return chosen, messages.hello_message(self.pipe), *controls.shown_drawing(self.models.default_sampling)

@@ -25,7 +25,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: CreateHandover, edi
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Row(elem_id="explore", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            source, drawing, reset, export = left_column(models.pipe.spec, lambda: models.looks)
+            source, drawing, reset, export = left_column(models.pipe.spec, lambda: models.default_sampling)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             bar = gr.HTML(READY, elem_id="explore_bar")
             gr.HTML((FOLDER / "explorer.html").read_text(encoding="utf-8"), apply_default_css=False, elem_id="explorer")

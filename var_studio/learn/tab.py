@@ -10,7 +10,7 @@ import gradio as gr
 
 from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline, Request
-from var_core.images import flat, opened
+from var_core.images import flat, open_image
 from var_core.inspection import levels as pyramid
 from var_core.inspection import race as races
 from var_core.inspection.race import Lane
@@ -127,7 +127,7 @@ class LiveHandlers:
     def take_apart(self, path: str) -> Iterator[LiveUpdate]:
         """A photo, scale by scale."""
         pipe, found = self.models.pipe, []
-        with in_words(), opened(path, "picture") as image:
+        with in_words(), open_image(path, "picture") as image:
             photo = flat(image)
         for level in pyramid.levels(pipe, photo, pipe.decode if runs.decodes_live(pipe) else pipe.preview):
             found.append(level)

@@ -14,7 +14,6 @@ DRAWING = ("guidance", "ramp", "temperature", "cooling", "top_k", "top_p", "smoo
 NAMES = ("class", "count", "seed", *DRAWING)
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
-SHOWPIECES = ("Sunflower", "macaw")
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 
 Values = tuple[str, int, str, float, float, float, float, int, float, bool, int]
@@ -62,9 +61,9 @@ def show(spec: ModelSpec, request: Request) -> Values:
 
 
 def defaults(spec: ModelSpec) -> Values:
-    """What the controls say when the page opens: a class that the model draws well, if one is known, at its best."""
-    label = next((spec.class_names.index(name) for name in SHOWPIECES if name in spec.class_names), 0)
-    return show(spec, Request((label,), (0,), spec.looks))
+    """Return what the controls say when the page opens: a class that the model draws well, at its best."""
+    label = spec.label(spec.showcase) if spec.showcase else 0
+    return show(spec, Request((label,), (0,), spec.default_sampling))
 
 
 def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:
@@ -99,7 +98,7 @@ def classes(spec: ModelSpec, group: str | None) -> list[str]:
 
 def choices(spec: ModelSpec, group: str | None) -> list[tuple[str, str]]:
     """The same for a dropdown: what it shows and searches, which is the name and its synonyms, and the name alone."""
-    shown = [(_called(*spec.words(label)), spec.class_name(label)) for label in _members(spec, group)]
+    shown = [(_called(*spec.names_of(label)), spec.class_name(label)) for label in _members(spec, group)]
     return _whole_first(shown) if spec.class_synonyms else shown
 
 
@@ -114,7 +113,7 @@ def complete(spec: ModelSpec, text: str) -> str:
     The text itself if there is none, or several, or if it is a whole name or synonym: then the spec knows whose.
     """
     wanted = text.strip().casefold()
-    called = [[word.casefold() for word in spec.words(label)] for label in _members(spec, None)]
+    called = [[word.casefold() for word in spec.names_of(label)] for label in _members(spec, None)]
     found = [label for label, words in enumerate(called) if any(wanted in word for word in words)]
     whole_word = any(wanted in words for words in called)
     return spec.class_name(found[0]) if len(found) == 1 and not whole_word else text

@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from var_core.editing.edit import Stage, shifted
+from var_core.editing.edit import EditStage, shifted
 from var_core.engine.pipeline import Request
 from var_core.engine.plan import Plan
 
@@ -58,7 +58,7 @@ class DrawnSquare:
     plan: Plan  # of B pictures: the tokens that the pass has come to, and which of them were kept
 
     @classmethod
-    def from_stage(cls, stage: Stage) -> "DrawnSquare":
+    def from_stage(cls, stage: EditStage) -> "DrawnSquare":
         """Return what the last stage of a pass has drawn."""
         assert stage.drawn is not None, "a pass has drawn something once it is over"
         keep = [keep[0].cpu().numpy() for keep in stage.work.plan.keep]

@@ -71,9 +71,9 @@ class Models:
         return self.pipe.path.stem if self.pipe.path else self.pipe.spec.name
 
     @property
-    def looks(self) -> Sampling:
+    def default_sampling(self) -> Sampling:
         """How the loaded model draws best."""
-        return self.pipe.spec.looks
+        return self.pipe.spec.default_sampling
 
     @property
     def names(self) -> list[str]:

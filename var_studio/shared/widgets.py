@@ -83,12 +83,12 @@ def actions(prefix: str = "") -> Actions:
     return Actions(run, stop)
 
 
-def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, Trigger]:
-    """How tokens are drawn, and the way back to what is usual for the model that is loaded, which `looks` knows.
+def drawing(default_sampling: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, Trigger]:
+    """How tokens are drawn, and the way back to the `default_sampling` of the model that is loaded.
 
     Second, what to wire to what follows that way back.
     """
-    usual = looks()
+    usual = default_sampling()
     widgets = Drawing(
         slider("Guidance", "How strongly the class pulls; 0 is off.", (0, 30), usual.guidance, 0.1, prefix),
         slider("Guidance ramp", "The share of it that grows with the scales.", (0, 1), usual.ramp, 0.1, prefix),
@@ -105,5 +105,5 @@ def drawing(looks: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, T
         slider("Scales without guidance", "So many last scales: faster, but less of the class.", (0, 10), 0, 1, prefix),
     )
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
-    restored = reset.click(lambda: controls.shown_drawing(looks()), None, list(widgets), **AT_ONCE)
+    restored = reset.click(lambda: controls.shown_drawing(default_sampling()), None, list(widgets), **AT_ONCE)
     return widgets, restored.then

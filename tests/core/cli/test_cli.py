@@ -43,6 +43,19 @@ def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_
         assert first.tobytes() == second.tobytes()
 
 
+def test_out_is_a_folder_or_a_file_that_ends_in_png(model, tmp_path, capsys):
+    photo, mask = painted_photo(tmp_path)
+    made, edited, again = (tmp_path / "new" / f"{name}.png" for name in ("made", "edited", "again"))
+    task = ("generate", "--model", model, "--class", "lotus", "--out", made)
+    assert run(*task, "--scales") == 0 and made.is_file() and made.with_name("made-scales.png").is_file()
+    assert "is a single file: name a folder for 2 pictures" in fails(capsys, *task, "--count", 2)
+    assert run("edit", photo, "--model", model, "--mask", mask, "--out", edited) == 0
+    assert Recipe.read(edited).edited and edited.with_name("edited-mask.png").is_file()
+    assert run("replay", made, "--model", model, "--out", again) == 0
+    assert run("replay", made, "--model", model, "--out", tmp_path / "folder") == 0
+    assert again.read_bytes() == (tmp_path / "folder" / "made-again.png").read_bytes() == made.read_bytes()
+
+
 def test_generate_leaves_what_is_there(model, tmp_path, capsys):
     asked = ("generate", "--model", model, "--class", "lotus", "--seed", 7, "--out", tmp_path)
     assert run(*asked) == run(*asked) == run(*asked, "--guidance", 0.5) == 0
@@ -145,8 +158,8 @@ def test_a_mask_that_has_the_name_already_stays_if_it_shows_the_same(model, tmp_
 def test_a_change_of_class_frees_all_scales_by_default(words, usual):
     plain = ["edit", "photo.png", *words.split()]
     assert settings_of(parser().parse_args(plain)) == usual
-    asked = settings_of(parser().parse_args([*plain, "--first-free-scale", "1", "--min-cover", "0.5"]))
-    assert (asked.first_free_scale, asked.min_cover) == (1, 0.5)
+    asked = settings_of(parser().parse_args([*plain, "--first-free-scale", "1", "--min-coverage", "0.5"]))
+    assert (asked.first_free_scale, asked.min_coverage) == (1, 0.5)
 
 
 def test_an_edit_without_a_class_extends_alone(model, tmp_path):
@@ -164,7 +177,9 @@ def test_edits_that_cannot_be_are_refused(model, tmp_path, capsys):
     task = ("edit", photo, "--model", model, "--out", tmp_path)
     assert "Nothing to do: give a --mask" in fails(capsys, *task)
     assert "choose 0 or more for each side" in fails(capsys, *task, "--extend=-5,0,0,3")
-    assert "choose a cover of 0 to 1" in fails(capsys, *task, "--extend", "5,0,0,3", "--min-cover", 3)
+    assert "min_coverage 3.0 is out of range: choose 0 to 1" in fails(
+        capsys, *task, "--extend", "5,0,0,3", "--min-coverage", 3
+    )
     assert "there is no such file" in fails(capsys, "edit", tmp_path / "gone.png", "--model", model)
     assert "four" in fails(capsys, *task, "--extend", "5,0")
 
@@ -185,7 +200,7 @@ def test_wrong_input_is_one_sentence_and_status_2(model, tmp_path, capsys):
     assert "no recipe" in fails(capsys, "replay", plain)
     pattern = ("--edit", "--rows", "(")
     assert "--rows ( is no pattern" in fails(capsys, "evaluate", model, "--data", tmp_path, *pattern)
-    both = ("sample", model, "--metrics", "--top-k", 5, "--out", tmp_path / "many")
+    both = ("sample", "--model", model, "--metrics", "--top-k", 5, "--out", tmp_path / "many")
     assert "--metrics says all of that: leave out --top-k, or --metrics" in fails(capsys, *both)
     assert "d16 is a size without a model" in fails(capsys, "bench", "--model", "d16", "--edit")
     assert "train" in fails(capsys, "train", "tokenizer", "--data", tmp_path, "--out", tmp_path / "run", "--steps", 1)
@@ -227,7 +242,7 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert run("export", *exporting, "--name", "trained", "--out", out, "--guidance", 3, "--ramp", 0) == 0
     further = ("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4)
     spec = checkpoints.load(str(out)).spec
-    assert spec.looks == Sampling(guidance=3.0, ramp=0.0)
+    assert spec.default_sampling == Sampling(guidance=3.0, ramp=0.0)
     assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
     assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json", "--cache", tmp_path) == 0
     report = json.loads((tmp_path / "figures.json").read_text())

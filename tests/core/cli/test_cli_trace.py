@@ -31,6 +31,11 @@ def test_a_trace_is_of_the_picture_that_generate_makes(model, tmp_path):
         assert np.array_equal(np.asarray(picture), trace.pictures[-1].numpy())
 
 
+def test_a_trace_that_goes_into_a_folder_is_called_by_what_it_shows(model, tmp_path):
+    assert run("trace", "--class", "no class", "--seed", 3, "--out", tmp_path / "new", "--model", model) == 0
+    assert Trace.load(tmp_path / "new" / "no-class-seed-3.safetensors").about.seed == 3
+
+
 def test_a_trace_comes_with_an_animation_a_film_and_a_sheet(model, tmp_path, capsys):
     out, gif, mp4, sheet = (tmp_path / f"a.{kind}" for kind in ("safetensors", "gif", "mp4", "png"))
     files = ("--out", out, "--gif", gif, "--mp4", mp4, "--sheet", sheet)

@@ -10,11 +10,12 @@ from var_core.editing.canvas import (
     FILLS,
     MOST_SIDE,
     Box,
+    Hole,
     check_box,
+    dilated,
     enlarged,
     extended,
     fill,
-    grow,
     matched,
     opacity,
     paste,
@@ -104,8 +105,14 @@ def test_a_box_that_cannot_be_worked_on_is_refused_with_the_remedy(box, size, wo
 @pytest.mark.parametrize("full", [301, 999])
 def test_rounding_covers_no_pixel_that_is_known(full):
     unknown = rectangle(full, full, slice(0, 30), slice(0, 30))
-    _, cover = view(noise(full, full), unknown, Box(0, 0, full), 32)
-    assert not cover[10:].any() and not cover[:, 10:].any() and cover.max() <= 1
+    _, hole = view(noise(full, full), unknown, Box(0, 0, full), 32)
+    assert not hole.coverage[10:].any() and not hole.coverage[:, 10:].any() and hole.coverage.max() <= 1
+
+
+def test_half_covered_pixels_are_neither_drawn_nor_gone_by():
+    hole = Hole(np.array([[0, 0.4, 0.5, 0.6, 1]], np.float32))
+    assert hole.mask.tolist() == [[False, False, False, True, True]]
+    assert hole.known.tolist() == [[True, True, False, False, False]]
 
 
 def test_there_is_no_window_around_nothing():
@@ -117,19 +124,19 @@ def test_unknown_pixels_do_not_touch_the_view(side):
     unknown = rectangle(32, 32, slice(9, 20), slice(3, 31))
     first, second = noise(32, 32), noise(32, 32)
     second[unknown] = 255 - second[unknown]
-    for a, b in zip(*(view(photo, unknown, Box(-4, 0, 32), side) for photo in (first, second)), strict=True):
-        assert np.array_equal(a, b)
+    (a, hole), (b, other) = (view(photo, unknown, Box(-4, 0, 32), side) for photo in (first, second))
+    assert np.array_equal(a, b) and np.array_equal(hole.coverage, other.coverage)
 
 
 def test_a_view_of_a_known_square_of_its_own_size_is_the_square():
     photo = noise(32, 32)
-    pixels, cover = view(photo, np.zeros((32, 32), bool), Box(4, 8, 16), 16)
-    assert np.abs(pixels - photo[8:24, 4:20]).max() < 0.01 and not cover.any()
+    pixels, hole = view(photo, np.zeros((32, 32), bool), Box(4, 8, 16), 16)
+    assert np.abs(pixels - photo[8:24, 4:20]).max() < 0.01 and not hole.coverage.any()
 
 
 def test_the_cover_is_the_share_of_unknown_pixels():
-    _, cover = view(noise(16, 16), rectangle(16, 16, slice(0, 3), slice(0, 16)), Box(0, 0, 16), 8)
-    assert np.allclose(cover[:, 0], [1, 0.5, 0, 0, 0, 0, 0, 0])
+    _, hole = view(noise(16, 16), rectangle(16, 16, slice(0, 3), slice(0, 16)), Box(0, 0, 16), 8)
+    assert np.allclose(hole.coverage[:, 0], [1, 0.5, 0, 0, 0, 0, 0, 0])
 
 
 def test_half_known_pixels_show_what_is_known_of_them():
@@ -195,22 +202,22 @@ def test_matching_gives_the_known_pixels_and_lifts_the_hole_by_what_lacks_around
     cover[5:10, 5:10] = 1
     drawn = np.full((16, 16, 3), 70, np.float32)
     drawn[7, 7] += 20
-    fitted = matched(drawn, pixels, cover)
+    fitted = matched(drawn, pixels, Hole(cover))
     assert np.allclose(fitted[cover == 0], 100)
     assert np.allclose(fitted[5:10, 5:10] - drawn[5:10, 5:10], 30, atol=0.1)
 
 
 def test_growing_by_nothing_is_nothing_and_of_nothing_too():
     mask = rectangle(9, 9, slice(3, 5), slice(3, 5))
-    assert np.array_equal(grow(mask, 0), mask)
-    assert not grow(np.zeros((9, 9), bool), 3).any()
+    assert np.array_equal(dilated(mask, 0), mask)
+    assert not dilated(np.zeros((9, 9), bool), 3).any()
 
 
 def test_a_grown_mask_reaches_so_many_pixels_and_shrinks_back():
     mask = rectangle(30, 30, slice(10, 20), slice(10, 20))
-    grown = grow(mask, 4)
+    grown = dilated(mask, 4)
     assert grown[6, 15] and not grown[5, 15] and grown[15, 23] and not grown[15, 24]
-    assert np.array_equal(grow(grown, -4) & mask, mask) and not grow(mask, -5).any()
+    assert np.array_equal(dilated(grown, -4) & mask, mask) and not dilated(mask, -5).any()
 
 
 @pytest.mark.parametrize("feather", [0, 1, 5])
@@ -218,7 +225,7 @@ def test_opacity_is_1_on_the_mask_and_0_beyond_the_feather(feather):
     mask = rectangle(30, 30, slice(10, 20), slice(12, 18))
     share = opacity(mask, feather)
     assert (share[mask] == 1).all()
-    assert np.array_equal(share > 0, grow(mask, feather))
+    assert np.array_equal(share > 0, dilated(mask, feather))
     assert (np.diff(share[15, 18:]) <= 0).all()
 
 

@@ -10,18 +10,18 @@ from support.tiny import SPEC, pipeline
 
 from var_core.device_memory import picture_bytes
 from var_core.editing import edit as edit_module
-from var_core.editing.canvas import FILLS, MOST_SIDE, Box, extended, grow
-from var_core.editing.edit import MOST_SQUARES, Edit, Settings, onward, run, second_pass, squares, stages
+from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated, extended
+from var_core.editing.edit import MOST_SQUARES, Edit, EditSettings, onward, run, second_pass, squares, stages
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 
 SIDE = SPEC.tokenizer.image_side  # 32
 NULL = SPEC.transformer.null_label
 WAYS = [
-    Settings(),
-    Settings(follow=False, detail=False),
-    Settings(match=False, fill="telea", first_free_scale=2, min_cover=0.0),
-    Settings(harmonise=4),
+    EditSettings(),
+    EditSettings(follow=False, detail=False),
+    EditSettings(match=False, fill="telea", first_free_scale=2, min_coverage=0.0),
+    EditSettings(harmonise=4),
 ]
 
 
@@ -54,7 +54,7 @@ MASKS = {
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 def test_every_pixel_outside_the_grown_and_feathered_mask_stays(mask, settings):
     results = run(pipeline(), Edit(photo(), mask, (1, NULL), (3, 4), settings=settings))
-    reached = grow(grow(mask, settings.grow), settings.feather)
+    reached = dilated(dilated(mask, settings.dilate), settings.feather)
     assert len(results) == 2
     for result in results:
         assert result.shape == photo().shape and result.dtype == np.uint8
@@ -63,13 +63,13 @@ def test_every_pixel_outside_the_grown_and_feathered_mask_stays(mask, settings):
 
 
 def test_growing_lets_more_pixels_change():
-    settings = Settings(grow=5, feather=0)
+    settings = EditSettings(dilate=5, feather=0)
     (result,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))
-    changed, reached = (result != photo()).any(-1), grow(MASKS["box"], 5)
+    changed, reached = (result != photo()).any(-1), dilated(MASKS["box"], 5)
     assert (changed & ~MASKS["box"]).any() and not (changed & ~reached).any()
 
 
-@pytest.mark.parametrize("settings", [*WAYS, *(Settings(fill=kind) for kind in FILLS)])
+@pytest.mark.parametrize("settings", [*WAYS, *(EditSettings(fill=kind) for kind in FILLS)])
 def test_pixels_under_the_mask_never_reach_the_result(settings):
     mask = MASKS["islands"] | MASKS["box"]
     other = photo().copy()
@@ -79,7 +79,7 @@ def test_pixels_under_the_mask_never_reach_the_result(settings):
     for a, b in zip(first, second, strict=True):
         assert torch.equal(a.step.tokens, b.step.tokens)
         assert all(torch.equal(x, y) for x, y in zip(a.work.plan.tokens, b.work.plan.tokens, strict=True))
-    reached = grow(mask, settings.feather)
+    reached = dilated(mask, settings.feather)
     for a, b in zip(first[-1].photos, second[-1].photos, strict=True):
         assert np.array_equal(a[mask], b[mask]) and np.array_equal(a[~reached], b[~reached])
         assert np.array_equal(a, b)
@@ -102,7 +102,7 @@ def test_a_full_mask_is_generation(settings):
 
 @pytest.mark.parametrize("follow", [True, False])
 def test_a_variation_does_not_depend_on_its_neighbours_nor_no_class_on_the_second_branch(follow):
-    settings = Settings(follow=follow)
+    settings = EditSettings(follow=follow)
     (alone,) = run(pipeline(), Edit(photo(), MASKS["box"], (NULL,), (7,), settings=settings))  # one branch
     beside = run(pipeline(), Edit(photo(), MASKS["box"], (1, NULL), (5, 7), settings=settings))  # two branches
     assert np.array_equal(alone, beside[1])
@@ -114,7 +114,7 @@ def test_seed_and_class_change_what_is_painted():
 
 
 def test_kept_tokens_are_the_photo_s_where_they_are_fixed():
-    settings = Settings(follow=False)
+    settings = EditSettings(follow=False)
     for stage in stages(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings)):
         keep = stage.step.keep
         assert torch.equal(stage.step.tokens[keep], stage.work.plan.tokens[stage.step.scale][keep])
@@ -141,7 +141,7 @@ def test_a_variation_alone_is_what_it_is_among_others():
 
 
 def test_where_memory_is_short_variations_come_in_parts_and_are_the_same(monkeypatch):
-    edit = Edit(photo(), MASKS["box"], (1, 2, NULL), (3, 4, 5), settings=Settings(harmonise=2))
+    edit = Edit(photo(), MASKS["box"], (1, 2, NULL), (3, 4, 5), settings=EditSettings(harmonise=2))
     together = run(pipeline(), edit)
     each = picture_bytes(SPEC, pipeline().schedule.lengths)
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: int(2.5 * each / 0.9))
@@ -158,21 +158,21 @@ def test_extending_never_sees_what_is_painted_and_redraws_all_of_it(sides, growt
     mask = MASKS["islands"]
     other = photo().copy()
     other[mask] = 255 - other[mask]
-    settings = Settings(grow=growth)
+    settings = EditSettings(dilate=growth)
     edits = [onward(Edit(pixels, mask, (1,), (3,), settings=settings), *sides) for pixels in (photo(), other)]
     first, second = (run(pipeline(), edit)[0] for edit in edits)
     assert np.array_equal(first, second)
     reached = np.zeros(edits[0].mask.shape, bool)
-    for box in squares(pipeline(), edits[0], edits[0].unknown()):
+    for box in squares(pipeline(), edits[0], edits[0].hole_mask()):
         reached[box.inside(reached.shape)] = True
-    assert reached[edits[0].unknown()].all()
+    assert reached[edits[0].hole_mask()].all()
 
 
 def test_shrinking_leaves_the_new_border_as_it_is_and_is_refused_where_nothing_remains():
-    edit = onward(Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(grow=-4)), 0, 0, 9, 0)
-    assert edit.unknown()[:, 56:].all() and edit.unknown()[:, :56].sum() < MASKS["box"].sum()
-    with pytest.raises(ValueError, match="grow -20 leaves nothing of the mask: shrink it by less"):
-        run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(grow=-20)))
+    edit = onward(Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(dilate=-4)), 0, 0, 9, 0)
+    assert edit.hole_mask()[:, 56:].all() and edit.hole_mask()[:, :56].sum() < MASKS["box"].sum()
+    with pytest.raises(ValueError, match="dilate -20 leaves nothing of the mask: shrink it by less"):
+        run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(dilate=-20)))
 
 
 def test_an_extension_of_too_many_squares_is_refused_with_the_remedy():
@@ -190,7 +190,7 @@ def test_photos_of_ordinary_shape_can_be_extended_by_their_own_size_on_every_sid
     height, width = (40 * length for length in shape)
     sides = [round(share * length) or 1 for length in (width, height) * 2]
     edit = onward(Edit(photo(height, width), np.zeros((height, width), bool), (1,), (3,)), *sides)
-    assert len(squares(pipeline(), edit, edit.unknown())) < 0.85 * MOST_SQUARES
+    assert len(squares(pipeline(), edit, edit.hole_mask())) < 0.85 * MOST_SQUARES
 
 
 def test_what_takes_too_large_a_square_is_refused_before_any_work():
@@ -204,15 +204,15 @@ def test_what_takes_too_large_a_square_is_refused_before_any_work():
 @pytest.mark.parametrize("context", [1.0, 2.0])
 def test_the_square_holds_the_feather(feather, context):
     mask = painted(90, 110, (slice(20, 60), slice(30, 70)))
-    edit = Edit(photo(90, 110), mask, (1,), (3,), settings=Settings(context=context, feather=feather))
-    (box,) = squares(pipeline(), edit, edit.unknown())
-    assert box.cut(grow(mask, feather)).sum() == grow(mask, feather).sum()
+    edit = Edit(photo(90, 110), mask, (1,), (3,), settings=EditSettings(context=context, feather=feather))
+    (box,) = squares(pipeline(), edit, edit.hole_mask())
+    assert box.cut(dilated(mask, feather)).sum() == dilated(mask, feather).sum()
     assert box.side == max(40 * context, 40 + 2 * feather)
 
 
 def test_a_feather_around_all_there_is_to_see_fades_everywhere():
     mask = painted(90, 110, (slice(20, 60), slice(30, 70)))
-    (result,) = run(pipeline(), Edit(photo(90, 110), mask, (1,), (3,), settings=Settings(context=1.0, feather=9)))
+    (result,) = run(pipeline(), Edit(photo(90, 110), mask, (1,), (3,), settings=EditSettings(context=1.0, feather=9)))
     changed = (result != photo(90, 110)).any(-1)
     assert changed[:20].any() and changed[60:].any() and changed[:, :30].any() and changed[:, 70:].any()
 
@@ -221,9 +221,13 @@ def test_following_comes_nearer_to_the_kept_features_than_fixed_tokens():
     mask = painted(SIDE, SIDE, (slice(8, 20), slice(8, 20)))
     missed = {}
     for follow in (True, False):
-        edit = Edit(photo(SIDE, SIDE), mask, (1,) * 8, tuple(range(8)), settings=Settings(follow=follow, context=9.0))
+        edit = Edit(
+            photo(SIDE, SIDE), mask, (1,) * 8, tuple(range(8)), settings=EditSettings(follow=follow, context=9.0)
+        )
         *_, last = stages(pipeline(), edit)
-        f = pipeline().inpainting(torch.from_numpy(last.work.views), torch.from_numpy(last.work.cover), 0, 0, True)
+        f = pipeline().inpainting(
+            torch.from_numpy(last.work.views), torch.from_numpy(last.work.hole.coverage), 0, 0, True
+        )
         keep = last.step.keep[:, None].unflatten(-1, last.step.f_hat.shape[-2:]).expand_as(last.step.f_hat)
         missed[follow] = (last.step.f_hat - f.target)[keep].square().mean()
     assert missed[True] < missed[False]
@@ -239,23 +243,23 @@ def test_stages_come_scale_by_scale_and_only_the_last_holds_the_photos():
 @pytest.mark.parametrize("sides", [(4, 4, 4, 4), (70, 0, 0, 0), (0, 33, 10, 0)])
 def test_extending_paints_the_new_part_alone(sides):
     canvas, mask = extended(photo(), *sides)
-    edit = Edit(canvas, mask, (NULL,), (1,), settings=Settings(feather=0), extend=sides)
+    edit = Edit(canvas, mask, (NULL,), (1,), settings=EditSettings(feather=0), extend=sides)
     found = [*stages(pipeline(), edit)]
     (result,) = found[-1].photos
     assert np.array_equal(result[~mask].reshape(40, 56, 3), photo())
-    assert found[-1].turn + 1 == found[-1].turns == len(squares(pipeline(), edit, edit.unknown()))
+    assert found[-1].turn + 1 == found[-1].turns == len(squares(pipeline(), edit, edit.hole_mask()))
     assert (result[mask].reshape(-1, 3).std(0) > 0).all()
 
 
 def test_a_second_pass_draws_anew_along_the_seam_alone():
-    settings = Settings(harmonise=2, feather=0)
+    settings = EditSettings(harmonise=2, feather=0)
     found = [*stages(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))]
     assert [stage.turn for stage in found] == [0] * 4 + [1] * 4 and found[0].turns == 2
     first, second = found[3], found[7]
     free = ~second.work.plan.keep[3][0]
     assert all(keep.all() for keep in second.work.plan.keep[:2]) and 0 < free.sum() < 16
     assert not np.array_equal(first.photos[0], second.photos[0])
-    bare = Settings(feather=0, detail=False)  # what is borrowed comes last
+    bare = EditSettings(feather=0, detail=False)  # what is borrowed comes last
     assert np.array_equal(first.photos[0], run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))[0])
     bare = replace(settings, detail=False)
     (second_bare,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))
@@ -265,7 +269,7 @@ def test_a_second_pass_draws_anew_along_the_seam_alone():
 def test_only_a_pass_that_follows_is_prepared(monkeypatch):
     prepared = []
     monkeypatch.setattr(edit_module, "second_pass", lambda *given: prepared.append(given) or second_pass(*given))
-    run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(harmonise=2)))
+    run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(harmonise=2)))
     assert len(prepared) == 1
 
 
@@ -278,7 +282,7 @@ def test_neighbouring_squares_draw_from_different_seeds():
 
 def test_a_box_of_one_s_own_is_worked_on_and_nothing_outside_it():
     box = Box(20, 5, 12)
-    (result,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=Settings(feather=0), boxes=(box,)))
+    (result,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(feather=0), boxes=(box,)))
     changed = (result != photo()).any(-1)
     changed[box.inside(changed.shape)] = False
     assert not changed.any()
@@ -293,18 +297,18 @@ def test_the_photo_and_the_mask_are_left_alone():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"fill": "magic"}, "choose one of spread"),
-        ({"min_cover": 1.5}, "choose a cover of 0 to 1"),
-        ({"context": 0.5}, "a context of 1 to 10"),
-        ({"feather": -1}, "choose 0 to 4096 pixels"),
-        ({"harmonise": 33}, "0 to 32 pixels"),
-        ({"grow": 5000}, "a growth of -4096 to 4096"),
-        ({"first_free_scale": -1}, "a scale of 0 or more"),
+        ({"fill": "magic"}, "fill 'magic': choose one of spread"),
+        ({"min_coverage": 1.5}, "min_coverage 1.5 is out of range: choose 0 to 1"),
+        ({"context": 0.5}, "context 0.5 is out of range: choose 1 to 10"),
+        ({"feather": -1}, "feather -1 is out of range: choose 0 to 4096"),
+        ({"harmonise": 33}, "harmonise 33 is out of range: choose 0 to 32"),
+        ({"dilate": 5000}, "dilate 5000 is out of range: choose -4096 to 4096"),
+        ({"first_free_scale": -1}, "first_free_scale -1 is out of range: choose 0 to 10000"),
     ],
 )
 def test_settings_out_of_range_are_refused_with_the_range(wrong, words):
     with pytest.raises(ValueError, match=words):
-        Settings(**wrong)
+        EditSettings(**wrong)
 
 
 def test_boxes_that_cannot_be_worked_on_are_refused():
@@ -324,8 +328,8 @@ def test_what_does_not_fit_together_is_refused():
         Edit(photo(), mask[:-1], (1,), (1,))
     with pytest.raises(ValueError, match="give one seed to each label"):
         Edit(photo(), mask, (1,), (1, 2))
-    with pytest.raises(ValueError, match="choose a cover of 0 to 1 and a scale of 0 to 4"):
-        run(pipeline(), Edit(photo(), mask, (1,), (1,), settings=Settings(first_free_scale=5)))
+    with pytest.raises(ValueError, match="choose a coverage of 0 to 1 and a scale of 0 to 4"):
+        run(pipeline(), Edit(photo(), mask, (1,), (1,), settings=EditSettings(first_free_scale=5)))
 
 
 def test_guidance_and_smooth_reach_the_model():

@@ -113,7 +113,7 @@ def test_half_a_picture_is_repainted_and_the_other_half_kept(pipe, follow):
     pixels = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
     cover = torch.zeros(32, 32)
     cover[:, 16:] = 1
-    plan = pipe.inpainting(pixels, cover, min_cover=0.5, first_free_scale=2, follow=follow)
+    plan = pipe.inpainting(pixels, cover, min_coverage=0.5, first_free_scale=2, follow=follow)
     wanted = torch.tensor([[True, True, False, False]] * 4)
     assert torch.equal(by_cell(pipe, plan.kept)[0], wanted)
     found = drawn(pipe, Request((3,), (1,), FAITHFUL, plan))
@@ -125,7 +125,7 @@ def test_a_thin_mask_frees_the_cells_that_it_covers_most(pipe):
     cover = torch.zeros(32, 32)
     cover[9, :] = 1  # a row of pixels in the second row of cells
     tokens = pipe.encode(photo())
-    plan = Plan.inpaint(tokens, cover, pipe.schedule, min_cover=0.5, first_free_scale=0)
+    plan = Plan.inpaint(tokens, cover, pipe.schedule, min_coverage=0.5, first_free_scale=0)
     assert (~by_cell(pipe, plan.kept)[0]).nonzero()[:, 0].tolist() == [1] * 4
 
 

@@ -113,9 +113,9 @@ def cover(*spans: tuple[slice, slice]) -> torch.Tensor:
     return painted
 
 
-def inpainted(painted: torch.Tensor, min_cover: float = 0.5, first_free_scale: int = 0) -> list[list[int]]:
+def inpainted(painted: torch.Tensor, min_coverage: float = 0.5, first_free_scale: int = 0) -> list[list[int]]:
     """The free positions of each scale."""
-    plan = Plan.inpaint(pyramid(), painted, SCHEDULE, min_cover=min_cover, first_free_scale=first_free_scale)
+    plan = Plan.inpaint(pyramid(), painted, SCHEDULE, min_coverage=min_coverage, first_free_scale=first_free_scale)
     assert all((keep == keep[:1]).all() for keep in plan.keep)
     return [(~keep[0]).nonzero()[:, 0].tolist() for keep in plan.keep]
 
@@ -134,17 +134,17 @@ def test_before_the_first_free_scale_only_what_is_wholly_covered_is_free():
     assert inpainted(left, 0.0, 3)[:3] == [[], [0, 2], [0, 3, 6]]
 
 
-@pytest.mark.parametrize("min_cover", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("min_coverage", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("first", [0, 4])
-def test_a_full_cover_frees_all_and_an_empty_one_nothing(min_cover, first):
-    assert inpainted(torch.ones(12, 12), min_cover, first) == [list(range(side * side)) for side in SIDES]
-    assert inpainted(torch.zeros(12, 12), min_cover, first) == [[], [], [], []]
+def test_a_full_cover_frees_all_and_an_empty_one_nothing(min_coverage, first):
+    assert inpainted(torch.ones(12, 12), min_coverage, first) == [list(range(side * side)) for side in SIDES]
+    assert inpainted(torch.zeros(12, 12), min_coverage, first) == [[], [], [], []]
 
 
 def test_a_plan_with_a_target_quantizes_what_is_left_of_it():
     quantizer = networks()[0].quantizer
     f, f_hat = torch.randn(2, 8, 4, 4), torch.randn(2, 8, 4, 4)
-    plan = Plan.inpaint(pyramid(), cover(), SCHEDULE, min_cover=0.5, first_free_scale=0, target=f)
+    plan = Plan.inpaint(pyramid(), cover(), SCHEDULE, min_coverage=0.5, first_free_scale=0, target=f)
     wanted = quantizer.nearest(quantizer.pool(f - f_hat, 2), 2)
     assert torch.equal(plan.given(quantizer, f_hat, 2), wanted)
     fixed = Plan.resume(pyramid(), 4)

@@ -80,8 +80,8 @@ def test_the_temperature_falls_until_the_last_scale():
 
 
 def test_settings_in_words_leave_out_what_does_nothing():
-    assert Sampling().words() == ["guidance 4", "temperature 1", "top-k 100", "top-p 0.95"]
-    told = Sampling(ramp=0.5, cooling=0.2, smooth=True, unguided_scales=2).words()
+    assert Sampling().describe() == ["guidance 4", "temperature 1", "top-k 100", "top-p 0.95"]
+    told = Sampling(ramp=0.5, cooling=0.2, smooth=True, unguided_scales=2).describe()
     assert told[4:] == ["ramp 0.5", "cooling 0.2", "smooth", "last 2 scales unguided"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.tiny import SPEC, pipeline
 
-from var_core.editing.edit import Settings
+from var_core.editing.edit import EditSettings
 from var_core.engine.sampling import Sampling
 from var_core.measuring.edit_benchmark import (
     HALVES,
@@ -124,9 +124,9 @@ def test_every_method_answers_every_case(name):
 @pytest.mark.parametrize("kept", [True, False])
 def test_the_best_of_some_is_one_of_them_and_not_always_the_first(kept):
     given = cases(pictures(8), "half")
-    best = likeliest(pipeline(), Settings(), Sampling(), 3, kept)(given)
+    best = likeliest(pipeline(), EditSettings(), Sampling(), 3, kept)(given)
     first, *others = (
-        ours(pipeline(), Settings(), Sampling(), null=False)([replace(c, seed=c.seed + 7919 * n) for c in given])
+        ours(pipeline(), EditSettings(), Sampling(), null=False)([replace(c, seed=c.seed + 7919 * n) for c in given])
         for n in range(3)
     )
     came = [
@@ -137,7 +137,7 @@ def test_the_best_of_some_is_one_of_them_and_not_always_the_first(kept):
 
 
 def test_a_batch_of_cases_gives_what_each_gives_alone():
-    method = ours(pipeline(), Settings(), Sampling(), null=False)
+    method = ours(pipeline(), EditSettings(), Sampling(), null=False)
     given = cases(pictures(), "half")
     together = method(given)
     assert all(np.array_equal(together[place], method([case])[0]) for place, case in enumerate(given))
@@ -148,7 +148,7 @@ def test_the_notebook_s_recipe_sees_what_lies_under_the_mask_and_ours_does_not()
     hidden = noise()
     hidden[mask] = 0
     given = [[Case(picture, mask, 1, 0)] for picture in (noise(), hidden)]
-    leaking, tight = notebook(pipeline(), Sampling()), ours(pipeline(), Settings(), Sampling(), null=False)
+    leaking, tight = notebook(pipeline(), Sampling()), ours(pipeline(), EditSettings(), Sampling(), null=False)
     assert not np.array_equal(leaking(given[0])[0], leaking(given[1])[0])
     assert np.array_equal(tight(given[0])[0][mask], tight(given[1])[0][mask])
 

@@ -94,7 +94,19 @@ def test_nothing_to_do_is_answered(tmp_path: Path, wrong: dict):
 def test_the_command_makes_pictures_and_the_npz(tmp_path: Path, capsys):
     model = tiny.write(tmp_path)
     out = tmp_path / "made"
-    asked = ["sample", str(model), "--count", "4", "--classes", "lotus,sea", "--out", str(out), "--device", "cpu"]
+    asked = [
+        "sample",
+        "--model",
+        str(model),
+        "--count",
+        "4",
+        "--classes",
+        "lotus,sea",
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+    ]
     assert main(asked) == 0
     assert len(pictures(out)) == 4 and np.load(tmp_path / "made.npz")["arr_0"].shape[0] == 4
     assert "Memory is short" not in capsys.readouterr().out
@@ -109,7 +121,17 @@ def test_the_command_makes_pictures_and_the_npz(tmp_path: Path, capsys):
 
 def test_where_memory_is_short_the_command_says_so_and_makes_all(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: 0)
-    asked = ["sample", str(tiny.write(tmp_path)), "--count", "3", "--out", str(tmp_path / "made"), "--device", "cpu"]
+    asked = [
+        "sample",
+        "--model",
+        str(tiny.write(tmp_path)),
+        "--count",
+        "3",
+        "--out",
+        str(tmp_path / "made"),
+        "--device",
+        "cpu",
+    ]
     assert main(asked) == 0 and len(pictures(tmp_path / "made")) == 3
     assert "Memory is short for 16 pictures at once: they are made in parts." in capsys.readouterr().out
 
@@ -117,7 +139,7 @@ def test_where_memory_is_short_the_command_says_so_and_makes_all(tmp_path: Path,
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes where only Linux tells of them")
 def test_two_processes_of_which_one_is_killed_end_with_the_same_pictures(tmp_path: Path):
     model, out = tiny.write(tmp_path), tmp_path / "shared"
-    asked = ["sample", str(model), "--count", "60", "--batch", "1", "--out", str(out), "--device", "cpu"]
+    asked = ["sample", "--model", str(model), "--count", "60", "--batch", "1", "--out", str(out), "--device", "cpu"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "var_core"]
     quiet = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen([*torchrun, *asked], cwd=tmp_path, env=quiet, stderr=subprocess.DEVNULL)

@@ -416,7 +416,7 @@ def test_what_was_downloaded_draws_and_edits(tmp_path, name):
     mask = torch.zeros(side, side)
     mask[: side // 2] = 1
     tokens = pipe.encode(made.images[0])
-    plan = Plan.inpaint(tokens, mask, pipe.schedule, min_cover=0.5, first_free_scale=1)
+    plan = Plan.inpaint(tokens, mask, pipe.schedule, min_coverage=0.5, first_free_scale=1)
     edited = pipe.run(Request((2,), (8,), plan=plan))
     kept = [k.all() for k in plan.keep]
     assert kept[0] and not kept[-1]

@@ -57,7 +57,11 @@ def test_memory_is_that_of_the_weights_as_they_are_loaded_and_some_more(name, dt
 def test_settings_are_those_of_the_paper_and_its_demo():
     for model in MODELS.values():
         assert (METRICS.guidance, METRICS.top_k, METRICS.top_p) == (1.5, 900, 0.96)
-        assert (model.spec.looks.guidance, model.spec.looks.top_k, model.spec.looks.top_p) == (4.0, 900, 0.95)
+        assert (
+            model.spec.default_sampling.guidance,
+            model.spec.default_sampling.top_k,
+            model.spec.default_sampling.top_p,
+        ) == (4.0, 900, 0.95)
         assert not METRICS.smooth
 
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from support import tiny
 
-from var_core.editing.canvas import FILLS, Box, grow
-from var_core.editing.edit import Edit, Settings, onward, run
+from var_core.editing.canvas import FILLS, Box, dilated
+from var_core.editing.edit import Edit, EditSettings, onward, run
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.recipe import Recipe
@@ -34,9 +34,9 @@ from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
 
 SPEC = tiny.SPEC
-FORM = EditForm(INPAINT, "no class", 1, "5", Sampling(), Settings(), (0, 0, 0, 0))
+FORM = EditForm(INPAINT, "no class", 1, "5", Sampling(), EditSettings(), (0, 0, 0, 0))
 NUMBERS = ("pixels", 0, 0, 0, 0)
-HOW = shown_settings(Settings())
+HOW = shown_settings(EditSettings())
 DRAWING = controls.shown_drawing(Sampling())
 
 
@@ -128,11 +128,11 @@ def test_changes_of_the_mask_are_taken_back_and_brought_again_one_by_one(photos)
     shown, twice = photos.change_mask("clear", once, drawn_on(once, once.mask), 0)
     assert not twice.mask.any() and not np.asarray(shown["layers"][0]).any()
     _, back = photos.undo_mask(twice, sent(shown))
-    assert np.array_equal(back.mask, grow(painted(), 3))
+    assert np.array_equal(back.mask, dilated(painted(), 3))
     _, first = photos.undo_mask(back, None)
     assert np.array_equal(first.mask, painted())
     _, again = photos.redo_mask(first, None)
-    assert np.array_equal(again.mask, grow(painted(), 3))
+    assert np.array_equal(again.mask, dilated(painted(), 3))
     _, first = photos.undo_mask(again, None)
     with pytest.raises(gr.Error, match="There is nothing to undo"):
         photos.undo_mask(first, None)
@@ -153,7 +153,7 @@ def test_a_canvas_that_does_not_show_the_new_mask_yet_changes_nothing(photos):
     strokes = drawn_on(WORKSPACE, painted())
     _, once = photos.change_mask("grow", WORKSPACE, strokes, 3)
     _, twice = photos.change_mask("grow", once, strokes, 3)  # a second click, before the page has shown the first
-    assert np.array_equal(twice.mask, grow(grow(painted(), 3), 3))
+    assert np.array_equal(twice.mask, dilated(dilated(painted(), 3), 3))
     other = workspaces.fresh_workspace("other", photo(), None, workspaces.past(WORKSPACE, strokes))
     assert not workspaces.painted_on(other, strokes).any()
     assert not workspaces.painted_on(WORKSPACE, {**strokes, "background": None}).any()
@@ -174,8 +174,8 @@ def test_a_rectangle_is_cut_at_the_border_and_refused_beyond_it():
 def test_masks_are_inverted_cleared_grown_and_shrunk():
     assert np.array_equal(mask_tools.changed_mask(painted(), "invert"), ~painted())
     assert not mask_tools.changed_mask(painted(), "clear").any()
-    assert np.array_equal(mask_tools.changed_mask(painted(), "grow", 3), grow(painted(), 3))
-    assert np.array_equal(mask_tools.changed_mask(painted(), "shrink", "3"), grow(painted(), -3))
+    assert np.array_equal(mask_tools.changed_mask(painted(), "grow", 3), dilated(painted(), 3))
+    assert np.array_equal(mask_tools.changed_mask(painted(), "shrink", "3"), dilated(painted(), -3))
     with pytest.raises(ValueError, match="pixels is empty"):
         mask_tools.changed_mask(painted(), "grow", None)
 
@@ -235,7 +235,7 @@ def test_each_task_asks_for_its_own_edit():
         (replace(WORKSPACE, mask=painted()), {"box": Box(40, 0, 15)}, "Nothing is painted inside the box"),
         (
             replace(WORKSPACE, mask=painted()),
-            {"box": Box(28, 9, 9), "settings": Settings(grow=-3)},
+            {"box": Box(28, 9, 9), "settings": EditSettings(dilate=-3)},
             "painted inside the box",
         ),
         (WORKSPACE, {"task": EXTEND}, "at least one side must be more than 0"),
@@ -258,18 +258,18 @@ def test_a_class_that_is_not_there_is_answered_with_the_nearest():
 
 
 def test_settings_survive_the_way_to_the_controls_and_back():
-    settings = Settings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6)
+    settings = EditSettings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6)
     assert read_settings(*shown_settings(settings)) == settings
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Settings)])
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(EditSettings)])
 def test_each_control_changes_its_own_setting(field):
-    changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False, "min_cover": 0.9}.get(field, 3)
-    place = [field.name for field in dataclasses.fields(Settings)].index(field)
+    changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False, "min_coverage": 0.9}.get(field, 3)
+    place = [field.name for field in dataclasses.fields(EditSettings)].index(field)
     values = list(HOW)
     values[place] = changed + 1 if field == "first_free_scale" else changed
-    assert changed != getattr(Settings(), field)
-    assert read_settings(*values) == replace(Settings(), **{field: changed})
+    assert changed != getattr(EditSettings(), field)
+    assert read_settings(*values) == replace(EditSettings(), **{field: changed})
 
 
 def asked(
@@ -535,7 +535,7 @@ def test_the_outline_tells_the_new_size_or_what_is_wrong(handlers):
     ],
 )
 def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
-    settings = Settings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32)
+    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32)
     plain = Edit(WORKSPACE.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
     last = watched(handlers, EditJob("garden", handlers.pipe.digest, onward(plain, *extend) if any(extend) else plain))
     restored = handlers.restore(last.result.files[0])

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from support import tiny
 
-from var_core.editing.edit import Edit, Settings, run, stages
+from var_core.editing.edit import Edit, EditSettings, run, stages
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.inspection.atlas import build
@@ -401,7 +401,7 @@ def edited(follow: bool) -> tuple[Edit, outcomes.EditResult]:
     photo = np.random.default_rng(1).integers(256, size=(32, 32, 3), dtype=np.uint8)
     mask = np.zeros((32, 32), bool)
     mask[8:24, 4:20] = True
-    edit = Edit(photo, mask, (1, 1), (3, 4), settings=Settings(follow=follow))
+    edit = Edit(photo, mask, (1, 1), (3, 4), settings=EditSettings(follow=follow))
     return edit, [stage for stage in stages(PIPE, edit) if stage.photos]
 
 

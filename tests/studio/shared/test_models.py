@@ -105,7 +105,7 @@ def test_who_needs_the_model_waits_for_one_that_is_being_loaded(models: Models, 
         assert begun.wait(30)
         monkeypatch.setattr(models_module, "PATIENCE", 0.0)
         with pytest.raises(gr.Error, match="being loaded"):
-            models.looks  # noqa: B018
+            models.default_sampling  # noqa: B018
         monkeypatch.setattr(models_module, "PATIENCE", 30.0)
         waiting = threads.submit(lambda: models.name)
         go_on.set()
@@ -180,8 +180,8 @@ def test_a_failed_download_is_answered(handlers: Handlers, monkeypatch: pytest.M
 
 
 def test_the_published_models_draw_as_their_authors_say(models: Models):
-    assert models.looks == Sampling()  # the tiny one says nothing of it
-    assert MODELS["var-d16"].spec.looks.top_k == 900
+    assert models.default_sampling == Sampling()  # the tiny one says nothing of it
+    assert MODELS["var-d16"].spec.default_sampling.top_k == 900
 
 
 def test_the_page_has_a_menu_only_where_visitors_may_choose():
