@@ -24,12 +24,12 @@ LEFT = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
 def constants() -> dict[str, object]:
-    """What the scripts know from Python, by its name in `shared/constants.js`."""
+    """Return what the scripts know from Python, by its name in `shared/constants.js`."""
     return {
         "attentionUnit": messages.SHARES,
         "gain": render.GAIN,
         "grey": render.GREY,
-        "leastProbability": render.LEAST_SHARE,
+        "leastProbability": render.LEAST_PROBABILITY,
         "mark": palette.MARK,
     }
 
