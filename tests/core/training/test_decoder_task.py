@@ -53,7 +53,8 @@ def test_a_decoder_sees_half_of_the_pictures_with_one_to_three_last_scales_drawn
         assert torch.equal(seen[-1], given[share])  # what was given is as it was
     torch.testing.assert_close(drawn[0], torch.cat(drawn[1:]))  # whatever the share
     other = (drawn[0] - given).abs().amax((1, 2, 3)) > 1e-5
-    _, _, of, seeds, sampling, plan = asked[0]
+    _, _, request = asked[0]
+    of, seeds, sampling, plan = torch.tensor(request.labels), request.seeds, request.sampling, request.plan
     kept = torch.stack([keep.all(1) for keep in plan.keep], 1)  # (b, K)
     assert torch.equal(kept, torch.stack([keep.any(1) for keep in plan.keep], 1))  # a scale whole, or not at all
     assert set(kept.sum(1).tolist()) == {1, 2, 3} and kept.int().diff(dim=1).max() == 0  # the first ones, always some
