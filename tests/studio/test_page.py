@@ -15,20 +15,25 @@ from support import tiny
 
 from var_core.config import published
 from var_core.device_memory import picture_bytes
+from var_core.editing.edit import EditSettings
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.recipe import Recipe
 from var_core.schedule import Schedule
+from var_core.settings import Setting, rows
 from var_studio.create import tab as create
-from var_studio.create.tab import Handlers
+from var_studio.create.tab import Handlers, RequestControls
 from var_studio.edit import layout as edit_layout
+from var_studio.edit.layout import How
 from var_studio.explore import layout as explore_layout
+from var_studio.explore.layout import View, ViewUpdate
 from var_studio.learn import tab as learn
 from var_studio.shared import controls, html, models_menu, served_files
 from var_studio.shared import run as runs
 from var_studio.shared.html import READY
 from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
+from var_studio.shared.widgets import Drawing
 
 SPEC = tiny.SPEC
 CALLED = replace(
@@ -396,8 +401,8 @@ def test_every_button_does_something(page: gr.Blocks):
 
 def test_the_sliders_reach_as_far_as_the_core_allows(page: gr.Blocks):
     sliders = {block.elem_id: block for block in page.blocks.values() if isinstance(block, gr.Slider)}
-    names = dict.fromkeys(("guidance", "temperature", "cooling", "top_p"))
-    for name, label in {**{name: name for name in names}, "ramp": "guidance_ramp"}.items():
+    for name in ("guidance", "temperature", "cooling", "top_p", "ramp"):
+        label = name
         for end, beyond in ((sliders[label].minimum, -0.01), (sliders[label].maximum, 0.01)):
             assert getattr(Sampling(**{name: end}), name) == end
             with pytest.raises(ValueError, match="out of range"):
@@ -422,3 +427,37 @@ def test_every_sampling_setting_has_a_control():
 def test_an_update_has_a_value_for_each_widget_and_changes_none_that_it_does_not_name(widgets: type, update: type):
     assert update._fields == widgets._fields
     assert update() == (gr.skip(),) * len(widgets._fields)
+
+
+@pytest.mark.parametrize(
+    ("settings", "prefix"),
+    [(Sampling(), ""), (Sampling(), "edit_"), (Sampling(), "explore_"), (EditSettings(), "")],
+    ids=["create", "edit", "explore", "how it edits"],
+)
+def test_every_setting_has_a_widget_as_its_table_says(page: gr.Blocks, settings: Sampling | EditSettings, prefix: str):
+    widgets = {block.elem_id: block for block in page.blocks.values() if getattr(block, "elem_id", None)}
+    kinds = {bool: gr.Checkbox, str: gr.Dropdown}
+    for row in rows(type(settings)):
+        widget = widgets[f"{prefix}{row.name}"]
+        assert isinstance(widget, kinds.get(row.kind, gr.Number if row.typed else gr.Slider))
+        assert (widget.label, widget.info, widget.value) == (row.label, row.help, getattr(settings, row.name))
+        if isinstance(widget, gr.Slider):
+            end = len(SPEC.tokenizer.sides) if row.name == "first_free_scale" else row.most_shown or row.high
+            assert (widget.minimum, widget.maximum, widget.step) == (row.low, end, row.step)
+        if row.choices:
+            assert [value for _, value in widget.choices] == list(row.choices)
+
+
+def test_every_setting_travels_with_the_controls_of_each_tab_and_in_links():
+    names = tuple(row.name for row in rows(Sampling))
+    assert controls.NAMES == ("class", "count", "seed", *names) and Drawing._fields == names
+    assert RequestControls._fields[3:] == ViewUpdate._fields[-len(names) :] == View._fields[-len(names) :] == names
+    assert How._fields == tuple(row.name for row in rows(EditSettings))
+    told = controls.link(SPEC, Request((1,), (2,)))
+    assert all(f"{name}=" in told for name in names)
+
+
+@pytest.mark.parametrize("row", [row for row in rows(Sampling) if row.kind in (int, float)], ids=lambda row: row.name)
+def test_a_link_that_says_a_setting_out_of_range_is_answered_in_words(row: Setting):
+    with pytest.raises(ValueError, match=f"{row.name} .* is out of range: choose {row.low} to {row.high}"):
+        controls.from_link(SPEC, {row.name: str(row.kind(row.high + row.step))})

@@ -11,6 +11,7 @@ from var_core.editing.canvas import Box
 from var_core.editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward
 from var_core.engine.sampling import Sampling
 from var_core.images import check_size
+from var_core.settings import parse_float, parse_int
 
 from ..shared import controls, html
 from .workspace import Workspace
@@ -31,21 +32,21 @@ CLASS_HINTS = {
 }
 
 
-def usual_freedom(task: str, first: int, cover: float) -> tuple[int, float]:
-    """First free scale, as the page counts it, and cover for a task; what is no task's usual value stays."""
+def usual_freedom(task: str, first: int, coverage: float) -> tuple[int, float]:
+    """Return first free scale and least coverage for a task; what is no task's usual value stays."""
     wanted = CHANGING if task == CHANGE else REPAINTING
-    firsts = [settings.first_free_scale + 1 for settings in (REPAINTING, CHANGING)]
-    covers = [settings.min_coverage for settings in (REPAINTING, CHANGING)]
-    return (
-        wanted.first_free_scale + 1 if first in firsts else first
-    ), wanted.min_coverage if cover in covers else cover
+    if first in [settings.first_free_scale for settings in (REPAINTING, CHANGING)]:
+        first = wanted.first_free_scale
+    if coverage in [settings.min_coverage for settings in (REPAINTING, CHANGING)]:
+        coverage = wanted.min_coverage
+    return first, coverage
 
 
 def extension(workspace: Workspace, unit: str, *amounts: object) -> tuple[int, int, int, int]:
     """Pixels to add to the left, top, right and bottom; `amounts` in the unit, per cent of the photo's own side."""
     found = []
     for place, (name, amount) in enumerate(zip(SIDES, amounts, strict=True)):
-        value = controls.number(name, amount)
+        value = parse_float(name, amount)
         if value < 0:
             raise ValueError(f"{name} {amount}: choose 0 or more.")
         pixels = value * workspace.size[place % 2] / 100 if unit == PER_CENT else value
@@ -77,7 +78,7 @@ def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarra
         raise ValueError("Say how far to extend: at least one side must be more than 0.")
     if form.task != EXTEND and not mask.any():
         raise ValueError("Nothing is painted yet: paint over what should change, then press Run.")
-    count, seed = controls.parse_int("variations", form.count), controls.parse_int("seed", form.seed)
+    count, seed = parse_int("variations", form.count), parse_int("seed", form.seed)
     if not 1 <= count <= MOST_VARIATIONS:
         raise ValueError(f"variations {count} is out of range: choose 1 to {MOST_VARIATIONS}.")
     label = spec.label(controls.complete(spec, form.class_name))

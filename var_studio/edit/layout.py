@@ -6,8 +6,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from var_core.config import NO_CLASS, ModelSpec
-from var_core.editing.canvas import FILLS
-from var_core.editing.edit import MOST_CONTEXT, MOST_HARMONISED, EditSettings
+from var_core.editing.edit import EditSettings
 from var_core.engine.sampling import Sampling
 
 from ..shared import controls, palette
@@ -37,7 +36,7 @@ class Choice(NamedTuple):
 
 
 class How(NamedTuple):
-    """The widgets whose values make a `var_core.editing.edit.Settings`, in the order of its fields."""
+    """The widgets whose values make a `var_core.editing.edit.EditSettings`, in the order of its fields."""
 
     fill: gr.Dropdown
     first_free_scale: gr.Slider
@@ -146,7 +145,7 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> Co
         masking, box = _masking()
     choice = Choice(task, box, name, *numbers)
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
-        how = _how(spec)
+        how = How._make(parts.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides)))
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
         drawing, _ = parts.drawing(default_sampling, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
@@ -215,34 +214,6 @@ def _masking() -> tuple[Masking, gr.Textbox]:
         save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
     file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
     return Masking(invert, clear, undo, redo, pixels, grow, shrink, upload, save, file, picker, corners, add, look), box
-
-
-def _how(spec: ModelSpec) -> How:
-    """How an edit is done, in the order of `EditSettings`."""
-    usual, scales = EditSettings(), len(spec.tokenizer.sides)
-    fill = gr.Dropdown(
-        list(FILLS), value=usual.fill, label="Fill", info="What the hole holds while it is encoded.", elem_id="fill"
-    )
-    first = parts.slider(
-        "First free scale", "Scales before it keep the photo's layout.", (1, scales + 1), usual.first_free_scale + 1, 1
-    )
-    cover = parts.slider("Free above", "Share of a cell that must be painted.", (0, 1), usual.min_coverage, 0.05)
-    follow = gr.Checkbox(
-        usual.follow, label="Follow", info="Kept parts correct what their neighbours spill.", elem_id="follow"
-    )
-    match = gr.Checkbox(usual.match, label="Match colours", info="No step at the seam.", elem_id="match")
-    detail = gr.Checkbox(
-        usual.detail, label="Detail", info="Fine detail is borrowed from elsewhere in the photo.", elem_id="detail"
-    )
-    dilate = gr.Number(usual.dilate, label="Grow", info="Pixels added around the mask.", elem_id="mask_grow")
-    feather = gr.Number(usual.feather, label="Feather", info="Pixels over which the edge blends.", elem_id="feather")
-    context = parts.slider(
-        "Context", "How much around the mask the model sees, in its size.", (1, MOST_CONTEXT), usual.context, 0.25
-    )
-    harmonise = parts.slider(
-        "Harmonise", "A second pass along the seam, so wide; 0 is off.", (0, MOST_HARMONISED), usual.harmonise, 1
-    )
-    return How(fill, first, cover, follow, match, detail, dilate, feather, context, harmonise)
 
 
 def right_column() -> tuple[Table, Sheet, Onward]:

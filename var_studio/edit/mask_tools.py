@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.canvas import Box, check_box, dilated, placed
+from var_core.settings import parse_int
 
-from ..shared import controls, html
+from ..shared import html
 from .workspace import Workspace
 
 
@@ -29,7 +30,7 @@ def changed_mask(mask: np.ndarray, act: str, pixels: object = 0) -> np.ndarray:
         return np.zeros_like(mask)
     if act == "invert":
         return ~mask
-    return dilated(mask, controls.parse_int("pixels", pixels) * (-1 if act == "shrink" else 1))
+    return dilated(mask, parse_int("pixels", pixels) * (-1 if act == "shrink" else 1))
 
 
 def corners_of(text: str) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -42,7 +43,7 @@ def _numbers(text: str, names: str) -> list[int]:
     parts = text.replace(";", ",").split(",")
     if len(parts) != names.count(",") + 1:
         raise ValueError(f"'{text}' does not say {names}: type whole numbers, in pixels of the photo, with commas.")
-    return [controls.parse_int("a number", part) for part in parts]
+    return [parse_int("a number", part) for part in parts]
 
 
 def square_around(workspace: Workspace, corners: Sequence[tuple[int, int]]) -> Box:

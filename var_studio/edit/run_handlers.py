@@ -14,6 +14,7 @@ from var_core.editing.canvas import Box
 from var_core.editing.edit import EditSettings, EditStage, squares, stages
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
+from var_core.settings import named, parsed
 
 from ..shared import controls, html
 from ..shared import run as runs
@@ -174,7 +175,7 @@ class RunHandlers:
     def renew(self) -> tuple[object, ...]:
         """Class, scales and knobs for the model that is loaded."""
         spec = self.pipe.spec
-        scales = gr.Slider(maximum=len(spec.tokenizer.sides) + 1)
+        scales = gr.Slider(maximum=len(spec.tokenizer.sides))
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
         return choices, scales, *controls.shown_drawing(self.models.default_sampling)
 
@@ -195,27 +196,13 @@ class RunHandlers:
 
 
 def read_settings(*values: object) -> EditSettings:
-    """The `EditSettings` that values in the order of `How` ask for."""
-    fill, first, cover, follow, match, detail, grow, feather, context, harmonise = values
-    return EditSettings(
-        str(fill),
-        controls.parse_int("first free scale", first) - 1,
-        controls.number("free above", cover),
-        bool(follow),
-        bool(match),
-        bool(detail),
-        controls.parse_int("grow", grow),
-        controls.parse_int("feather", feather),
-        controls.number("context", context),
-        controls.parse_int("harmonise", harmonise),
-    )
+    """Return the `EditSettings` that values in the order of `How` ask for."""
+    return parsed(EditSettings(), dict(zip(How._fields, values, strict=True)))
 
 
 def shown_settings(settings: EditSettings) -> tuple[object, ...]:
-    """The inverse of `read_settings`."""
-    s = settings
-    seam = (s.match, s.detail, s.dilate, s.feather)
-    return s.fill, s.first_free_scale + 1, s.min_coverage, s.follow, *seam, s.context, s.harmonise
+    """Return the values of `How` that ask for settings: the inverse of `read_settings`."""
+    return tuple(named(settings).values())
 
 
 def _split(values: Sequence, *lengths: int) -> Iterator[Sequence]:

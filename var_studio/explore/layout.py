@@ -99,7 +99,7 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tu
     name, *_ = controls.defaults(spec)
     with gr.Group(elem_id="explore_subject"):
         info = "What to draw, or what your picture shows."
-        class_name = parts.subject(controls.choices(spec, None), name, info, "explore_class")
+        class_name = parts.subject(controls.choices(spec, None), str(name), info, "explore_class")
         chance = parts.chance("Where chance starts.", "explore_")
     run, stop = parts.actions("explore_")
     picture = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")

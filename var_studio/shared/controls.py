@@ -1,22 +1,18 @@
 """What the controls say, as a `Request`, and a `Request` as what the controls should say. Pure functions."""
 
-import math
 import secrets
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from var_core.config import ModelSpec
+from var_core.config import ModelSpec, Sampling
 from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.settings import Value, named, parse_int, parsed, rows
 
 # The order of the control values wherever they travel together: into `read`, out of `show`, in a link.
-DRAWING = ("guidance", "ramp", "temperature", "cooling", "top_k", "top_p", "smooth", "unguided_scales")
+DRAWING = tuple(row.name for row in rows(Sampling))
 NAMES = ("class", "count", "seed", *DRAWING)
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
-TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
-
-Values = tuple[str, int, str, float, float, float, float, int, float, bool, int]
 
 
 def read(spec: ModelSpec, *values: object) -> Request:
@@ -34,33 +30,23 @@ def read(spec: ModelSpec, *values: object) -> Request:
 
 
 def read_drawing(*values: object) -> Sampling:
-    """The `Sampling` that values in the order of `DRAWING` ask for; ValueError as in `read`."""
-    given = dict(zip(DRAWING, values, strict=True))
-    return Sampling(
-        guidance=number("guidance", given["guidance"]),
-        ramp=number("guidance ramp", given["ramp"]),
-        temperature=number("temperature", given["temperature"]),
-        cooling=number("cooling", given["cooling"]),
-        top_k=parse_int("top-k", given["top_k"]),
-        top_p=number("top-p", given["top_p"]),
-        smooth=_switch("smooth", given["smooth"]),
-        unguided_scales=parse_int("scales without guidance", given["unguided_scales"]),
-    )
+    """Return the `Sampling` that values in the order of `DRAWING` ask for; ValueError as in `read`."""
+    return parsed(Sampling(), dict(zip(DRAWING, values, strict=True)))
 
 
-def shown_drawing(sampling: Sampling) -> tuple[float, float, float, float, int, float, bool, int]:
-    """The inverse of `read_drawing`."""
-    return tuple(getattr(sampling, name) for name in DRAWING)
+def shown_drawing(sampling: Sampling) -> tuple[Value, ...]:
+    """Return the values of the controls of the draw, in the order of `DRAWING`: the inverse of `read_drawing`."""
+    return tuple(named(sampling).values())
 
 
-def show(spec: ModelSpec, request: Request) -> Values:
+def show(spec: ModelSpec, request: Request) -> tuple[Value, ...]:
     """The control values that ask for a request: the inverse of `read`."""
     seed = str(request.seeds[0])  # text: a browser's numbers end at 2^53
     name = spec.class_name(request.labels[0])
     return (name, len(request.labels), seed, *shown_drawing(request.sampling))
 
 
-def defaults(spec: ModelSpec) -> Values:
+def defaults(spec: ModelSpec) -> tuple[Value, ...]:
     """Return what the controls say when the page opens: a class that the model draws well, at its best."""
     label = spec.label(spec.showcase) if spec.showcase else 0
     return show(spec, Request((label,), (0,), spec.default_sampling))
@@ -119,29 +105,6 @@ def complete(spec: ModelSpec, text: str) -> str:
     return spec.class_name(found[0]) if len(found) == 1 and not whole_word else text
 
 
-def number(name: str, value: object) -> float:
-    """What a number box says; ValueError, in words, if it is none."""
-    if value is None or value == "":
-        raise ValueError(f"{name} is empty: type a number.")
-    try:
-        found = float(value)
-    except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise ValueError(f"{name} '{value}' is not a number.")
-    return found
-
-
-def parse_int(name: str, value: object) -> int:
-    """The same of a whole number, also as text."""
-    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 100:
-        return int(value)  # not through float: seeds have up to 19 digits
-    found = number(name, value)
-    if not found.is_integer():
-        raise ValueError(f"{name} {value} is not a whole number.")
-    return int(found)
-
-
 def _members(spec: ModelSpec, group: str | None) -> list[int]:
     """The labels in a group; None: all, and that of "no class"."""
     if group is None:
@@ -161,10 +124,3 @@ def _whole_first(shown: list[tuple[str, str]]) -> list[tuple[str, str]]:
         having = (place for place, (other, _) in enumerate(ordered) if name.casefold() in other.casefold())
         ordered.insert(next(having, len(ordered)), (text, name))
     return ordered
-
-
-def _switch(name: str, value: object) -> bool:
-    word = str(value).lower()
-    if word not in TRUE + FALSE:
-        raise ValueError(f"{name} '{value}' is neither on nor off.")
-    return word in TRUE

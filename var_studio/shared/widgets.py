@@ -1,11 +1,13 @@
 """Widgets that several tabs have: the subject, the seed, Run and Stop, and the controls of the draw."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import FormComponent
 
-from var_core.engine.sampling import Sampling
+from var_core.config import Sampling
+from var_core.settings import Declared, Setting, rows
 
 from . import controls
 from .events import AT_ONCE, Trigger
@@ -46,16 +48,32 @@ class Seeding(NamedTuple):
     lock: gr.Checkbox
 
 
-def slider(label: str, info: str, ends: tuple[float, float], value: float, step: float, prefix: str = "") -> gr.Slider:
-    """A slider whose id is its label in lower case, after a prefix."""
-    name = prefix + label.lower().replace("-", "_").replace(" ", "_")
-    return gr.Slider(*ends, value, step=step, label=label, info=info, elem_id=name)
+def setting_widgets(settings: Declared, prefix: str = "", **most: float) -> list[FormComponent]:
+    """Return the widgets of a table of settings, in its order; ids are names after a prefix.
+
+    `most` says, by name, where a slider ends that does not end where the table says.
+    """
+    table = rows(type(settings))
+    return [_setting_widget(row, getattr(settings, row.name), prefix, most.get(row.name)) for row in table]
+
+
+def _setting_widget(row: Setting, value: Any, prefix: str, most: float | None) -> FormComponent:
+    name = f"{prefix}{row.name}"
+    if row.kind is bool:
+        return gr.Checkbox(value, label=row.label, info=row.help, elem_id=name)
+    if row.choices:
+        return gr.Dropdown(list(row.choices), value=value, label=row.label, info=row.help, elem_id=name)
+    if row.typed:  # without bounds: what lies beyond is refused with a sentence that says more than Gradio's
+        return gr.Number(value, label=row.label, info=row.help, elem_id=name)
+    end = most or row.most_shown or row.high
+    return gr.Slider(row.low, end, value, step=row.step, label=row.label, info=row.help, elem_id=name)
 
 
 def seeding(label: str, most: int, count: int, prefix: str = "") -> Seeding:
     """How many and which seed, with a button that rolls one."""
     with gr.Group():
-        many = slider(label, "How many at once.", (1, most), count, 1, prefix)
+        name = f"{prefix}{label.lower()}"
+        many = gr.Slider(1, most, count, step=1, label=label, info="How many at once.", elem_id=name)
         return Seeding(many, *chance("Where chance starts. Picture i takes seed + i.", prefix))
 
 
@@ -88,22 +106,7 @@ def drawing(default_sampling: Callable[[], Sampling], prefix: str = "") -> tuple
 
     Second, what to wire to what follows that way back.
     """
-    usual = default_sampling()
-    widgets = Drawing(
-        slider("Guidance", "How strongly the class pulls; 0 is off.", (0, 30), usual.guidance, 0.1, prefix),
-        slider("Guidance ramp", "The share of it that grows with the scales.", (0, 1), usual.ramp, 0.1, prefix),
-        slider("Temperature", "Below 1 safer, above 1 bolder.", (0.05, 5), usual.temperature, 0.05, prefix),
-        slider("Cooling", "The share of it that is gone at the last scale.", (0, 0.95), usual.cooling, 0.05, prefix),
-        gr.Number(usual.top_k, label="Top-k", info="Only the k likeliest codes; 0 is off.", elem_id=f"{prefix}top_k"),
-        slider("Top-p", "Only the likeliest codes up to this share; 1 is off.", (0, 1), usual.top_p, 0.01, prefix),
-        gr.Checkbox(
-            usual.smooth,
-            label="Smooth",
-            info="Blends codes by probability: softer, less varied.",
-            elem_id=f"{prefix}smooth",
-        ),
-        slider("Scales without guidance", "So many last scales: faster, but less of the class.", (0, 10), 0, 1, prefix),
-    )
+    widgets = Drawing._make(setting_widgets(default_sampling(), prefix))
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
     restored = reset.click(lambda: controls.shown_drawing(default_sampling()), None, list(widgets), **AT_ONCE)
     return widgets, restored.then

@@ -267,7 +267,7 @@ def test_each_control_changes_its_own_setting(field):
     changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False, "min_coverage": 0.9}.get(field, 3)
     place = [field.name for field in dataclasses.fields(EditSettings)].index(field)
     values = list(HOW)
-    values[place] = changed + 1 if field == "first_free_scale" else changed
+    values[place] = changed
     assert changed != getattr(EditSettings(), field)
     assert read_settings(*values) == replace(EditSettings(), **{field: changed})
 
@@ -565,7 +565,7 @@ def test_every_control_is_wired_into_a_run_in_the_order_it_is_read(page):
     labels = [getattr(widget, "label", None) for widget in given[2:]]
     how = [
         "Fill",
-        "First free scale",
+        "Kept scales",
         "Free above",
         "Follow",
         "Match colours",
@@ -606,7 +606,7 @@ def test_painting_outside_the_chosen_box_is_told():
 
 
 def test_a_change_frees_all_scales_and_other_tasks_keep_the_coarsest_unless_told_otherwise():
-    keeping, freeing = (3, 0.6), (1, 0.1)
+    keeping, freeing = (2, 0.6), (0, 0.1)
     assert forms.usual_freedom(CHANGE, *keeping) == freeing and forms.usual_freedom(INPAINT, *freeing) == keeping
     assert forms.usual_freedom(EXTEND, *keeping) == keeping and forms.usual_freedom(CHANGE, *freeing) == freeing
-    assert forms.usual_freedom(CHANGE, 5, 0.45) == (5, 0.45) and forms.usual_freedom(INPAINT, 2, 0.1) == (2, 0.6)
+    assert forms.usual_freedom(CHANGE, 4, 0.45) == (4, 0.45) and forms.usual_freedom(INPAINT, 1, 0.1) == (1, 0.6)
