@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from var_core.cli import parser
+from var_core.config import Sampling
+from var_core.editing.edit import EditSettings
+from var_core.settings import rows
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
-    [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*/README.md"), *ROOT.glob("checkpoints/*.md")]
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*/README.md"), *ROOT.glob("checkpoints/*.md")]
 )
+MAP = ROOT / "docs" / "architecture.md"
+FOLDERS = ("var_core", "var_studio", "tests", "docs", "tools", "assets", "checkpoints")
 LARGEST_PICTURE = 250_000  # bytes
 
 
@@ -43,6 +48,40 @@ def test_relative_links_lead_somewhere(page):
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), link
         assert not anchor or anchor in anchors(there), link
+
+
+def files_on_the_map() -> set[str]:
+    """The files in the tables of the tree: each stands in the section of its folder."""
+    named = set()
+    for folder, section in re.findall(r"^### `(\w[\w/]*)`\n(.*?)(?=^##)", text_of(MAP), re.DOTALL | re.MULTILINE):
+        for cell in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
+            named |= {folder + name for name in re.findall(r"`(\w+\.py)`", cell)}
+    return named
+
+
+def test_the_map_shows_every_file_with_code_and_no_other():
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("var_core", "var_studio")
+        for path in (ROOT / package).glob("**/*.py")
+        if path.name not in ("__init__.py", "__main__.py")
+    }
+    assert files_on_the_map() == there
+
+
+def test_every_path_on_the_map_exists():
+    paths = {word for word in re.findall(r"`([\w./]+/[\w./]*)`", text_of(MAP)) if word.split("/")[0] in FOLDERS}
+    assert len(paths) > 30
+    assert not [path for path in sorted(paths) if not (ROOT / path).exists()]
+
+
+def test_every_name_on_the_map_stands_in_the_code():
+    code = "\n".join(text_of(path) for top in ("var_core", "var_studio") for path in (ROOT / top).glob("**/*.py"))
+    walks = text_of(MAP).partition("## Four walks")[2].partition("## Glossary")[0]
+    names = {part for name in re.findall(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)`", walks) for part in name.split(".")}
+    names -= {part for word in re.findall(r"`[\w/]+\.\w+`", walks) for part in re.findall(r"\w+", word)}
+    assert len(names) > 20
+    assert not [name for name in sorted(names) if not re.search(rf"\b{name}\b", code)]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.parent == ROOT / "docs"], ids=name_of)
@@ -78,3 +117,10 @@ def test_the_readme_is_short_and_tells_how_to_run_and_test():
     assert len(lines) <= 150
     for command in ("make demo", "make test"):
         assert any(line.startswith(command) for line in lines)
+
+
+@pytest.mark.parametrize(("page", "settings"), [("create", Sampling), ("edit", EditSettings)])
+def test_every_setting_has_a_row_on_the_page_of_its_tab(page, settings):
+    page_text = text_of(ROOT / "docs" / f"{page}.md")
+    for row in rows(settings):
+        assert f"| **{row.label}** |" in page_text
