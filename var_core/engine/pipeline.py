@@ -156,31 +156,8 @@ class Pipeline:
 
         The `cache` of an earlier run saves what this one would compute again; see `PrefixCache`.
         """
-        self._check(request)
+        request.check(self.spec)
         return sampling.steps(self.var, self.tokenizer.quantizer, request, cache)
-
-    def _check(self, request: Request) -> None:
-        """ValueError unless this model can do it."""
-        if not 0 <= min(request.labels) <= max(request.labels) <= self.spec.transformer.null_label:
-            raise ValueError(
-                f"labels {request.labels}: this model has classes 0 to {self.spec.transformer.classes - 1} "
-                f"and {self.spec.transformer.null_label} for no class."
-            )
-        for seed in request.seeds:
-            if isinstance(seed, tuple) and len(seed) != len(self.schedule):
-                raise ValueError(
-                    f"{len(seed)} seeds for a picture of {len(self.schedule)} scales: give one, or as many."
-                )
-        if request.plan is not None:
-            self._check_plan(request.plan)
-
-    def _check_plan(self, plan: Plan) -> None:
-        if (found := [t.shape[1] for t in plan.tokens]) != list(self.schedule.lengths):
-            raise ValueError(f"a plan for {found} tokens, but this model has {list(self.schedule.lengths)}.")
-        last = self.spec.tokenizer.vocabulary - 1
-        for scale, (tokens, keep) in enumerate(zip(plan.tokens, plan.keep, strict=True)):
-            for token in tokens[keep & ((tokens < 0) | (tokens > last))].tolist():
-                raise ValueError(f"token {token} at scale {scale} is not in the codebook: choose 0 to {last}.")
 
     def at_once(self, request: Request, free: int | None = None) -> int:
         """How many of a request's pictures may share a pass, at least 1: as many as need no more than `free` bytes.
@@ -200,7 +177,7 @@ class Pipeline:
         Each is the same picture however they are parted. Closing the iterator stops within one scale; `free` is as in
         `at_once`.
         """
-        self._check(request)
+        request.check(self.spec)
         begun: tuple[tuple[Step, ...], ...] = ()
         parts = portions(len(request.labels), self.at_once(request, free))
         for rows in parts:

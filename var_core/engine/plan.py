@@ -42,6 +42,16 @@ class Plan:
         if shapes != others:
             raise ValueError(f"plan with tokens of shapes {shapes} but keep of shapes {others}: they must be equal.")
 
+    def check(self, schedule: Schedule, vocabulary: int) -> None:
+        """ValueError unless the maps are of a schedule's lengths, and their given tokens in a codebook of that size."""
+        if (found := [t.shape[1] for t in self.tokens]) != list(schedule.lengths):
+            raise ValueError(f"a plan for {found} tokens, but this model has {list(schedule.lengths)}.")
+        for scale, (tokens, keep) in enumerate(zip(self.tokens, self.keep, strict=True)):
+            for token in tokens[keep & ((tokens < 0) | (tokens >= vocabulary))].tolist():
+                raise ValueError(
+                    f"token {token} at scale {scale} is not in the codebook: choose 0 to {vocabulary - 1}."
+                )
+
     @property
     def batch(self) -> int:
         return len(self.tokens[0])

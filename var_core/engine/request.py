@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..config import Sampling
+from ..config import ModelSpec, Sampling
+from ..schedule import Schedule
 from .plan import Plan
 
 Seed = int | tuple[int, ...]  # of a picture: one for all scales, or one for each
@@ -27,6 +28,20 @@ class Request:
         for seed in (number for one in self.seeds for number in (one if isinstance(one, tuple) else (one,))):
             if not 0 <= seed < 2**63:
                 raise ValueError(f"seed {seed} is out of range: choose 0 to {2**63 - 1}.")
+
+    def check(self, spec: ModelSpec) -> None:
+        """ValueError unless a model of these sizes can make the pictures."""
+        schedule, null = Schedule.of(spec.tokenizer), spec.transformer.null_label
+        if not 0 <= min(self.labels) <= max(self.labels) <= null:
+            raise ValueError(
+                f"labels {self.labels}: this model has classes 0 to {spec.transformer.classes - 1} "
+                f"and {null} for no class."
+            )
+        for seed in self.seeds:
+            if isinstance(seed, tuple) and len(seed) != len(schedule):
+                raise ValueError(f"{len(seed)} seeds for a picture of {len(schedule)} scales: give one, or as many.")
+        if self.plan is not None:
+            self.plan.check(schedule, spec.tokenizer.vocabulary)
 
     def part(self, rows: slice) -> Request:
         """The request for some of its pictures."""
