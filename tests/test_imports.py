@@ -15,6 +15,7 @@ FLOORS = (
     *(
         "var_core.settings",
         "var_core.config",
+        "var_core.flops",
         "var_core.schedule",
         "var_core.files",
         "var_core.clock",

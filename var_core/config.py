@@ -120,6 +120,14 @@ class TransformerConfig:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads: choose a multiple.")
 
+    @classmethod
+    def of_depth(
+        cls, depth: int, codes: TokenizerConfig, classes: int, shared_adaln: bool = False
+    ) -> "TransformerConfig":
+        """Return the sizes for a tokenizer's codes by the published shape rules: heads = depth, width = 64 * depth."""
+        sizes = (depth, 64 * depth, depth, codes.vocabulary, codes.code_width)
+        return cls(codes.sides, classes, *sizes, shared_adaln=shared_adaln, order=codes.order)
+
     @property
     def null_label(self) -> int:
         """The label that means "no class"."""
@@ -324,10 +332,11 @@ def upgrade(values: dict) -> dict:
 
 
 def published(depth: int, sides: tuple[int, ...] = OFFICIAL_SIDES_256, shared_adaln: bool = False) -> ModelSpec:
-    """The ImageNet model of a given depth, by the published shape rules: heads = depth, width = 64 * depth."""
+    """The ImageNet model of a given depth, by the published shape rules."""
     name = f"var-d{depth}" + ("-s" if shared_adaln else "")
-    transformer = TransformerConfig(sides, 1000, depth, 64 * depth, depth, shared_adaln=shared_adaln)
-    return ModelSpec(name, TokenizerConfig(sides=sides), transformer, default_sampling=PUBLISHED_SAMPLING)
+    codes = TokenizerConfig(sides=sides)
+    transformer = TransformerConfig.of_depth(depth, codes, 1000, shared_adaln)
+    return ModelSpec(name, codes, transformer, default_sampling=PUBLISHED_SAMPLING)
 
 
 SPECS = {

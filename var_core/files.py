@@ -5,6 +5,8 @@ nothing is written there.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -39,3 +41,18 @@ def where_models_go() -> str:
         f"Models are looked for in {CHECKPOINTS}, then in {user_models()}, where new ones are written. "
         f"The environment variable {HOME} names another folder than {user_folder()}."
     )
+
+
+@contextmanager
+def replacing(path: Path, writer: str = "") -> Iterator[Path]:
+    """Yield a path beside `path` to write to; what was written takes the place of `path` when the block ends well.
+
+    A reader, or a crash, meets the old file or the new one, never half of one. `writer` tells apart those who may write
+    the same file at once.
+    """
+    part = path.with_name(f".{path.name}{writer}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

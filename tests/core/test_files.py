@@ -1,4 +1,7 @@
-"""Where models are looked for and written: what ships, the user's folder, and never the installed package."""
+"""Where models are looked for and written: what ships, the user's folder, and never the installed package.
+
+Files appear whole or not at all.
+"""
 
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from support.command import fails, run
 from var_core import cli
 from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline
-from var_core.files import CHECKPOINTS, HOME, model_folders, user_folder, user_models, where_models_go
+from var_core.files import CHECKPOINTS, HOME, model_folders, replacing, user_folder, user_models, where_models_go
 from var_core.weights import checkpoints
 from var_core.weights.checkpoints import DEFAULT, available, file_for, find, new_file, refuse_shipped
 from var_core.weights.download import downloads
@@ -97,3 +100,29 @@ def test_the_help_says_where_models_go(program, monkeypatch, tmp_path, capsys):
         program(["--help"])
     told = "".join(capsys.readouterr().out.split())
     assert "".join(where_models_go().split()) in told and str(tmp_path / "100%" / "models") in told
+
+
+def test_what_is_written_takes_the_place_of_the_file_at_the_end(tmp_path: Path):
+    path = tmp_path / "kept"
+    path.write_text("old")
+    with replacing(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path):
+    path = tmp_path / "kept"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as part:
+        part.write_text("half of")
+        raise ZeroDivisionError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_do_not_meet(tmp_path: Path):
+    path = tmp_path / "kept"
+    with replacing(path, writer=".1") as first, replacing(path, writer=".2") as second:
+        first.write_text("same")
+        second.write_text("same")
+    assert path.read_text() == "same" and list(tmp_path.iterdir()) == [path]

@@ -7,14 +7,14 @@ import torch
 from support import tiny
 
 from var_core.config import TransformerConfig
-from var_core.measuring.evaluate import Measured
-from var_core.training.data import Classes, PictureSet, load_split
-from var_core.training.decoder_task import DecoderTask, refined
-from var_core.training.tokenizer_task import TokenizerTask, tokenise
+from var_core.measuring.reference import Measured
+from var_core.training.data import Classes, Dataset, load_split
+from var_core.training.decoder_task import DecoderSettings, DecoderTask, refined
+from var_core.training.tokenizer_task import TokenData, TokenizerSettings, TokenizerTask, tokenise
 from var_core.training.trainer import Budget, Optimisation, Trainer, load_state
-from var_core.training.transformer_task import TransformerTask
+from var_core.training.transformer_task import TransformerSettings, TransformerTask
 
-SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, average=0.9)
+SETTINGS = Optimisation(batch=4, warmup=2, learning_rate=2e-3, ema_decay=0.9)
 
 
 def last(values):
@@ -22,43 +22,46 @@ def last(values):
     return final
 
 
-def read(root: Path) -> tuple[Classes, PictureSet, PictureSet]:
-    """Classes, train and val split of a data folder."""
+def read(root: Path) -> Dataset:
+    """A data folder in memory."""
     classes = Classes.of(root)
-    return classes, *(last(load_split(root, split, classes, 32)) for split in ("train", "val"))
+    return Dataset(classes, *(last(load_split(root, split, classes, 32)) for split in ("train", "val")))
 
 
-def tokenizer_task(folder, settings: Optimisation = SETTINGS, perceptual: float = 0.2) -> TokenizerTask:
-    classes, train, val = folder
+def tokenizer_task(folder: Dataset, settings: Optimisation = SETTINGS, **choices) -> TokenizerTask:
     torch.manual_seed(0)
-    return TokenizerTask(tiny.SPEC.tokenizer, train, val, classes, settings, perceptual=perceptual)
+    return TokenizerTask(tiny.SPEC.tokenizer, folder, TokenizerSettings(**choices), settings)
 
 
-def transformer_task(
-    folder, settings: Optimisation = SETTINGS, class_dropout: float = 0.1, **choices
-) -> TransformerTask:
-    classes, train, val = folder
+def transformer_task(folder: Dataset, settings: Optimisation = SETTINGS, **choices) -> TransformerTask:
     tokenizer = tiny.networks()[0]
-    sets = [last(tokenise(tokenizer, split)) for split in (train, val)]
+    data = TokenData(folder.classes, *(last(tokenise(tokenizer, split)) for split in (folder.train, folder.val)))
     torch.manual_seed(0)
     config = TransformerConfig(tiny.SIDES, 3, 2, 32, 2, vocabulary=64, code_width=8)
-    return TransformerTask(config, tokenizer, *sets, classes, settings, class_dropout=class_dropout, **choices)
+    return TransformerTask(config, tokenizer, data, TransformerSettings(**choices), settings)
 
 
 def decoder_task(
-    folder, settings: Optimisation = SETTINGS, sizes: tuple[int, int] = (0, 0), drawing: bool = False, **choices
+    folder: Dataset,
+    settings: Optimisation = SETTINGS,
+    sizes: tuple[int, int] = (0, 0),
+    drawing: bool = False,
+    **choices,
 ) -> DecoderTask:
     """`sizes` are channels and blocks of the refinement; with `drawing` a transformer draws half of the last tokens."""
-    classes, train, val = folder
     tokenizer, _, var = tiny.networks()
     torch.manual_seed(0)
-    tokens = last(tokenise(tokenizer, train))
-    shared = {"alone": 1, "var": var if drawing else None, **choices}
-    return DecoderTask(refined(tokenizer, *sizes), train, val, tokens, classes, settings, **shared)
+    tokens = last(tokenise(tokenizer, folder.train))
+    losses = DecoderSettings(**{"alone": 1, **choices})
+    return DecoderTask(refined(tokenizer, *sizes), folder, tokens, losses, settings, var=var if drawing else None)
 
 
 def refining_task(folder) -> DecoderTask:
     return decoder_task(folder, sizes=(8, 1))
+
+
+def judged_task(folder) -> DecoderTask:
+    return decoder_task(folder, feature_adversarial=0.1)
 
 
 # Without the perceptual loss: its network has kinks, where rounding becomes much more than rounding. The discriminator

@@ -6,7 +6,7 @@ import sys
 from .. import __version__
 from ..engine.pipeline import use_threads
 from ..files import where_models_go
-from . import measuring, models, pictures, training
+from . import bench, evaluate, experiments, models, pictures, runs, train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,11 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    about = {"description": "VAR Studio on the command line.", "epilog": where_models_go()}
-    top = argparse.ArgumentParser(prog="python -m var_core", **about)
+    """Return all commands and their options."""
+    about = "VAR Studio on the command line."
+    top = argparse.ArgumentParser(prog="python -m var_core", description=about, epilog=where_models_go())
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for kind in (pictures, models, training, measuring):
+    for kind in (pictures, models, train, runs, experiments, evaluate, bench):
         kind.add_commands(commands)
     return top

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..engine.pipeline import pick_device, pick_dtype
 from ..weights import checkpoints
 from ..weights.registry import MODELS, fits, named, short_of_memory, size
-from .shared import command, say
+from .shared import Commands, command, say
 
 
 def list_classes(options: argparse.Namespace) -> None:
@@ -94,7 +94,7 @@ def _next_bar(bar: tqdm | None, now: Any) -> tqdm:
     return tqdm(total=now.total or None, initial=now.begun, desc=f"{now.doing} {now.file}", disable=None, **unit)
 
 
-def add_commands(commands: Any) -> None:
+def add_commands(commands: Commands) -> None:
     """Add them to the program's."""
     fetched = command(commands, "download", download)
     fetched.add_argument("name", help=f"one of {', '.join(MODELS)}")

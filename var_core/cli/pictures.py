@@ -19,7 +19,7 @@ from ..engine.pipeline import Pipeline, Request
 from ..images import grid, open_mask, open_photo
 from ..recipe import Recipe, slug
 from ..settings import named, parsed
-from ..training import distributed as processes
+from ..training import distributed
 from ..weights import checkpoints
 from .shared import (
     check_count,
@@ -71,7 +71,7 @@ def sample(options: argparse.Namespace) -> None:
 
     Under torchrun the processes share the work; the pictures are the same however many there are.
     """
-    from ..measuring import fid_samples as work
+    from ..measuring import fid_samples
 
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if options.metrics:
@@ -82,18 +82,18 @@ def sample(options: argparse.Namespace) -> None:
     names = options.classes.split(",")
     labels = tuple(range(spec.transformer.classes)) if names == ["all"] else tuple(map(spec.label, names))
     sampling = METRICS if options.metrics else sampling_of(options, pipe.spec.default_sampling)
-    job = work.Job(options.count, labels, options.out, options.seed, sampling, options.batch)
+    job = fid_samples.FidJob(options.count, labels, options.out, options.seed, sampling, options.batch)
     if pipe.at_once(job.request(range(job.batch))) < job.batch:
         say(f"Memory is short for {job.batch} pictures at once: they are made in parts.")
     with together(world, pipe.device.type):
         ours = len(job.left(rank, world))
         with tqdm(total=ours, unit="picture", disable=True if rank else None) as bar:
-            for made in work.sample(pipe, job, rank, world):
+            for made in fid_samples.sample(pipe, job, rank, world):
                 bar.update(made)
-        processes.wait()
+        distributed.wait()
     if rank == 0:
         packed = options.out.with_suffix(".npz")
-        work.pack(job, packed)
+        fid_samples.pack(job, packed)
         say(f"{job.count} pictures in {options.out}, all of them in {packed}")
 
 

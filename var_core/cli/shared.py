@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeAlias, TypeVar
 
 import torch
 from tqdm import tqdm
@@ -18,15 +18,13 @@ from ..config import LoadOptions
 from ..engine.pipeline import Pipeline, pick_device
 from ..engine.sampling import Sampling
 from ..settings import Declared, Value, parsed, rows
-from ..training import distributed as processes
-
-if TYPE_CHECKING:
-    from ..training.data import Classes, PictureSet
-
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # what a parser adds commands to
+from ..training import distributed
+from ..training.data import Classes, Dataset, PictureSet, load_split
+from ..training.trainer import write_whole
 
 Outcome = TypeVar("Outcome")
 Run = Callable[[argparse.Namespace], None]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # what a parser adds commands to
 PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the others wait
 MOST_PICTURES = 1000  # of one command that is not `sample`
 EVERYTHING = 10**9  # more than there can be
@@ -50,14 +48,15 @@ def say(text: str) -> None:
 
 
 def drain(work: Iterator[float | Outcome], label: str) -> Outcome:
-    """Show a bar for the fractions that `work` yields; returns what it yields last."""
-    last: float | Outcome | None = None
+    """Show a bar for the fractions that `work` yields; return what it yields last."""
+    last: float | Outcome = 0.0
     hidden = silent() or None
     with tqdm(total=100, desc=label, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}", disable=hidden) as bar:
         for last in work:
             bar.n = 100 * last if isinstance(last, float) else 100
             bar.refresh()
-    return cast(Outcome, last)
+    assert not isinstance(last, float)
+    return last
 
 
 def take_gpu(device: str) -> None:
@@ -68,7 +67,7 @@ def take_gpu(device: str) -> None:
 
 @contextmanager
 def together(world: int, kind: str) -> Iterator[None]:
-    """Lets `world` processes, started by torchrun, find each other: see `processes`."""
+    """Lets `world` processes, started by torchrun, find each other: see `distributed`."""
     if world == 1:
         yield
         return
@@ -88,49 +87,42 @@ def jointly(run: Run) -> Run:
         take_gpu(options.device)
         with together(int(os.environ.get("WORLD_SIZE", 1)), pick_device(options.device)):
             run(options)
-            processes.wait()
+            distributed.wait()
 
     return joint
 
 
-def read_pictures(options: argparse.Namespace, side: int) -> "tuple[Classes, PictureSet, PictureSet]":
-    """Read classes, train and val split of --data, with a word on every file that could not be read."""
-    from ..training.data import Classes
-
+def read_pictures(options: argparse.Namespace, side: int) -> Dataset:
+    """Read both splits of --data, with a word on every file that could not be read."""
     classes = Classes.of(options.data)
 
-    def split(name: str) -> "PictureSet":
+    def split(name: str) -> PictureSet:
         read = partial(read_split, options.data, name, classes, side)
-        return read() if processes.world() == 1 else read_once(read, options.out / f"{name}.pixels")
+        return read() if distributed.world() == 1 else read_once(read, options.out / f"{name}.pixels")
 
     train, val = split("train"), split("val")
     say(
         f"{len(train)} train and {len(val)} val pictures, {len(classes.names)} classes, "
         f"{len(train.unreadable) + len(val.unreadable)} skipped"
     )
-    return classes, train, val
+    return Dataset(classes, train, val)
 
 
-def read_split(root: Path, name: str, classes: "Classes", side: int) -> "PictureSet":
+def read_split(root: Path, name: str, classes: Classes, side: int) -> PictureSet:
     """Read one split of a data folder, with a word on every file that could not be read."""
-    from ..training.data import load_split
-
     split = drain(load_split(root, name, classes, side), f"reading {name}")
     for path in split.unreadable:
         say(f"skipped (cannot be read): {path}")
     return split
 
 
-def read_once(read: "Callable[[], PictureSet]", path: Path) -> "PictureSet":
-    """Give all processes the split that process 0 reads: they share the memory of one file, gone when they end."""
-    from ..training.data import PictureSet
-    from ..training.trainer import write_whole
-
+def read_once(read: Callable[[], PictureSet], path: Path) -> PictureSet:
+    """Return the split that process 0 reads, in all processes: they share the memory of one file, gone at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    processes.told(lambda: write_whole(vars(read()), path))
+    distributed.broadcast(lambda: write_whole(vars(read()), path))
     split = PictureSet(**torch.load(path, mmap=True, weights_only=True))
-    processes.wait()
-    processes.told(path.unlink)
+    distributed.wait()
+    distributed.broadcast(path.unlink)
     return split
 
 
@@ -203,7 +195,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if empty or "(default" in (action.help or "") else super()._get_help_string(action)
 
 
-def command(commands: "Commands", name: str, run: Run) -> argparse.ArgumentParser:
+def command(commands: Commands, name: str, run: Run) -> argparse.ArgumentParser:
     """Add a command that does `run`, whose docstring is its help."""
     made = commands.add_parser(name, help=run.__doc__, description=run.__doc__, formatter_class=Help)
     made.set_defaults(run=run)

@@ -25,7 +25,7 @@ class Way:
     exponent: int | None = None
 
     def config(self, size: TransformerConfig, side: int) -> TransformerConfig:
-        """A transformer of a size for maps that reach this side."""
+        """Return a transformer of a size for maps that reach this side."""
         return replace(size, sides=growing(side) if self.order == SCALES else (side,), order=self.order)
 
 
@@ -39,7 +39,7 @@ WAYS = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one picture drawn one way, without guidance and decoder."""
+    """Cost of one picture drawn one way, without guidance and decoder."""
 
     way: str
     side: int
@@ -52,13 +52,13 @@ class Cost:
 
 
 def growing(side: int) -> tuple[int, ...]:
-    """Sides from 1 to this one that grow about geometrically; for 16: 1, 2, 3, 5, 6, 9, 12, 16."""
+    """Return sides from 1 to this one that grow about geometrically; for 16: 1, 2, 3, 5, 6, 9, 12, 16."""
     count = math.ceil(math.log(side) / math.log(GROWTH))
     return tuple(sorted({round(side ** (k / count)) for k in range(count + 1)}))
 
 
 def exponent(costs: Sequence[Cost], way: str, measure: str) -> float:
-    """p of the fit y = a * n^p of a measure over a way's sides; nan where fewer than two were measured."""
+    """Return p of the fit y = a * n^p of a measure over a way's sides; nan where fewer than two were measured."""
     known = [row for row in costs if row.way == way and not math.isnan(getattr(row, measure))]
     if len(known) < 2:
         return math.nan

@@ -4,9 +4,12 @@ import csv
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
-Row = TypeVar("Row")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 
 
 def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
@@ -19,10 +22,10 @@ def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
 
 
 def read(path: Path, kind: type[Row]) -> list[Row]:
-    """The inverse of `write`."""
+    """Read back what `write` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
         return [kind(**_typed(line, kind)) for line in csv.DictReader(file)]
 
 
-def _typed(line: dict[str, str], kind: type) -> dict[str, Any]:
-    return {field.name: field.type(line[field.name]) for field in fields(kind)}
+def _typed(line: dict[str, str], kind: type[Row]) -> dict[str, object]:
+    return {field.name: cast(type, field.type)(line[field.name]) for field in fields(kind)}

@@ -1,6 +1,5 @@
 """Scaling laws: how loss and error fall as the transformer grows, with fits beside the paper's (section 4.2)."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -8,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config import TokenizerConfig, TransformerConfig
+from ..config import TransformerConfig
+from ..flops import training_flops
 from ..schedule import Schedule
+from .run_log import read_log
+from .tables import markdown
 
 MEASURES = ("loss_last", "loss_mean", "error_last", "error_mean")
 LAWFUL = 0.9  # least fall together, as a correlation, of what is called a law
@@ -41,7 +43,7 @@ class PowerLaw:
 
     @classmethod
     def fit(cls, x: Sequence[float], y: Sequence[float]) -> "PowerLaw":
-        """Least squares on the logarithms; ValueError unless there are two different x, and all are above 0."""
+        """Fit by least squares on the logarithms; ValueError unless there are two different x, and all are above 0."""
         if len(set(x)) < 2 or min(*x, *y) <= 0:
             raise ValueError(f"a power law needs two different sizes and values above 0; these are {x} and {y}.")
         across, along = np.log(x), np.log(y)
@@ -52,7 +54,7 @@ class PowerLaw:
 
     @property
     def lawful(self) -> bool:
-        """Whether y falls with x nearly as the fit says."""
+        """Say whether y falls with x nearly as the fit says."""
         return self.correlation <= -LAWFUL
 
     def __call__(self, x: float) -> float:
@@ -68,22 +70,16 @@ PAPER = {
 }
 
 
-def sized(depth: int, codes: TokenizerConfig, classes: int) -> TransformerConfig:
-    """The transformer of a depth by the published shape rules: heads = depth, width = 64 * depth."""
-    sizes = (depth, 64 * depth, depth, codes.vocabulary, codes.code_width)
-    return TransformerConfig(codes.sides, classes, *sizes, order=codes.order)
-
-
 def rate_of(config: TransformerConfig, rate: float) -> float:
-    """The learning rate of a size when `rate` is that of depth 3: with 1 / width, which goes with the depth.
+    """Return the learning rate of a size when `rate` is that of depth 3: with 1 / width, which goes with the depth.
 
-    So do Yang et al. (2022, table 3) for Adam and inner matrices; here all weights do.
+    Yang et al. (2022, table 3) scale the rate of inner matrices so for Adam; here all weights have it.
     """
     return rate * BASE / config.depth
 
 
 def parameters(config: TransformerConfig) -> int:
-    """Of the blocks and their AdaLN, without embeddings and head."""
+    """Count those of the blocks and their AdaLN, without embeddings and head."""
     width, hidden = config.width, config.mlp_ratio * config.width
     attention = 4 * width**2 + 3 * width + config.heads  # q and v have biases, and so has the projection
     feed_forward = 2 * width * hidden + hidden + width
@@ -91,24 +87,14 @@ def parameters(config: TransformerConfig) -> int:
     return config.depth * (attention + feed_forward + modulation)
 
 
-def operations(config: TransformerConfig, tokens: int) -> float:
-    """Floating-point operations of training on a picture of which so many tokens are seen: forward, twice backward."""
-    width = config.width
-    linear = config.depth * (4 + 2 * config.mlp_ratio) * width**2 + width * (config.vocabulary + config.code_width)
-    attention = 2 * config.depth * tokens * width  # under the mask about half of it, which no library skips here
-    modulation = config.depth * 6 * width**2 + 2 * width**2  # once a picture
-    return 6.0 * (tokens * (linear + attention) + modulation)
-
-
 def seen(schedule: Schedule, most_per_scale: int) -> int:
-    """Tokens of a picture that a training step sees; see `TransformerTask`."""
+    """Return how many tokens of a picture a training step sees; see `TransformerSettings`."""
     return sum(min(length, most_per_scale or length) for length in schedule.lengths)
 
 
 def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> list[Point]:
-    """What the log of a transformer's training run says of it, wherever it was measured on val."""
-    each = batch * operations(config, tokens)
-    logged = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    """Read from the log of a transformer's run a point for every time that it was measured on val."""
+    each = float(batch * training_flops(config, tokens))
     return [
         Point(
             config.depth,
@@ -121,26 +107,26 @@ def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> 
             error_last=row["error_by_scale"][-1],
             error_mean=row["val_error"],
         )
-        for row in logged
+        for row in read_log(run)
         if "val_loss" in row
     ]
 
 
 def trained(points: Iterable[Point]) -> list[Point]:
-    """The last point of every size, from the smallest to the largest."""
+    """Return the last point of every size, from the smallest to the largest."""
     last = {point.depth: point for point in sorted(points, key=lambda point: point.step)}
     return [last[depth] for depth in sorted(last)]
 
 
 def laws(points: Iterable[Point]) -> dict[str, PowerLaw]:
-    """The fit of every measure against parameters, in billions, at the end of each model's training."""
+    """Fit every measure against parameters, in billions, at the end of each model's training."""
     last = trained(points)
     sizes = [point.parameters / 1e9 for point in last]
     return {name: PowerLaw.fit(sizes, [getattr(point, name) for point in last]) for name in MEASURES}
 
 
 def frontier(points: Iterable[Point], measure: str) -> list[Point]:
-    """The points that no other reaches with fewer operations, by rising operations."""
+    """Return the points that no other reaches with fewer operations, by rising operations."""
     best: list[Point] = []
     for point in sorted(points, key=lambda point: (point.operations, getattr(point, measure))):
         if not best or getattr(point, measure) < getattr(best[-1], measure):
@@ -148,38 +134,50 @@ def frontier(points: Iterable[Point], measure: str) -> list[Point]:
     return best
 
 
-def reigns(points: Iterable[Point], measure: str) -> list[tuple[int, float]]:
-    """Parameters of the size that is best, and up to how many operations of training it is, as these grow."""
+def best_by_compute(points: Iterable[Point], measure: str) -> list[tuple[int, float]]:
+    """Return parameters of the size that is best, and up to how many operations of training it is, as these grow."""
     found = groupby(frontier(points, measure), key=lambda point: point.parameters)
     return [(size, max(point.operations for point in best)) for size, best in found]
 
 
 def compute_law(points: Iterable[Point], measure: str) -> PowerLaw:
-    """The fit of the `frontier` of a measure against operations; ValueError if that has fewer than two points."""
+    """Fit the `frontier` of a measure against operations; ValueError if that has fewer than two points."""
     front = frontier(points, measure)
     return PowerLaw.fit([point.operations for point in front], [getattr(point, measure) for point in front])
 
 
 def report(points: Sequence[Point]) -> str:
-    """The last point of every size, and the laws, as Markdown."""
-    lines = ["| depth | parameters | steps | TFLOP | loss, last scale | loss, mean | error, last scale | error, mean |"]
-    lines.append("|---" * 8 + "|")
-    for point in trained(points):
-        values = " | ".join(f"{getattr(point, name):.4f}" for name in MEASURES)
-        lines.append(
-            f"| {point.depth} | {point.parameters:,} | {point.step} | {point.operations / 1e12:.1f} | {values} |"
+    """Return the last point of every size, and the laws, as Markdown."""
+    named = {name: name.replace("_", ", ") for name in MEASURES}
+    heads = ["depth", "parameters", "steps", "TFLOP", "loss, last scale", "loss, mean", "error, last scale"]
+    sizes = [
+        (
+            p.depth,
+            f"{p.parameters:,}",
+            p.step,
+            f"{p.operations / 1e12:.1f}",
+            *(f"{getattr(p, n):.4f}" for n in MEASURES),
         )
-    lines += ["", "| measure | ours, N in billions | correlation | the paper's |", "|---|---|---|---|"]
-    for name, law in laws(points).items():
-        ours, theirs = (f"{each.factor:.3g} N^{each.exponent:.3g}" for each in (law, PAPER[name]))
-        lines.append(
-            f"| {name.replace('_', ', ')} | {ours if law.lawful else 'no law'} | {law.correlation:.3f} | {theirs} |"
-        )
-    lines += ["", "| best for so much training | exponent of operations | correlation |", "|---|---|---|"]
-    for name in (name for name in MEASURES if len(frontier(points, name)) > 1):
-        law = compute_law(points, name)
-        exponent = f"{law.exponent:.3g}" if law.lawful else "no law"
-        lines.append(f"| {name.replace('_', ', ')} | {exponent} | {law.correlation:.3f} |")
-    lines += ["", "| parameters | best by mean loss up to so many operations |", "|---|---|"]
-    lines += [f"| {size:,} | {most:.2g} |" for size, most in reigns(points, "loss_mean")]
-    return "\n".join(lines)
+        for p in trained(points)
+    ]
+    found = [
+        (named[name], _told(law), f"{law.correlation:.3f}", f"{PAPER[name].factor:.3g} N^{PAPER[name].exponent:.3g}")
+        for name, law in laws(points).items()
+    ]
+    fronts = {name: compute_law(points, name) for name in MEASURES if len(frontier(points, name)) > 1}
+    exponents = [
+        (named[name], f"{law.exponent:.3g}" if law.lawful else "no law", f"{law.correlation:.3f}")
+        for name, law in fronts.items()
+    ]
+    best = [(f"{size:,}", f"{most:.2g}") for size, most in best_by_compute(points, "loss_mean")]
+    tables = [
+        markdown([*heads, "error, mean"], sizes),
+        markdown(["measure", "ours, N in billions", "correlation", "the paper's"], found),
+        markdown(["best for so much training", "exponent of operations", "correlation"], exponents),
+        markdown(["parameters", "best by mean loss up to so many operations"], best),
+    ]
+    return "\n\n".join(tables)
+
+
+def _told(law: PowerLaw) -> str:
+    return f"{law.factor:.3g} N^{law.exponent:.3g}" if law.lawful else "no law"

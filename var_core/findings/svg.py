@@ -37,8 +37,8 @@ PAPER_SIZES = (18e6, 2e9)  # parameters, from the smallest to the largest of the
 
 
 def svg(paint: Callable[[Axes], None], label: str) -> str:
-    """A figure of one panel as SVG text to set into a page, which it leaves as it is; `label` says what it shows."""
-    with rc_context(STYLE):
+    """Draw a panel as SVG text to set into a page, which it leaves as it is; `label` says what it shows."""
+    with rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(4.6, 3.4), layout="constrained")
         paint(figure.add_subplot())
         buffer = io.StringIO()
@@ -52,7 +52,7 @@ def svg(paint: Callable[[Axes], None], label: str) -> str:
 
 
 def of_costs(rows: Sequence[Cost], measure: str) -> str:
-    """A measure ("seconds" or "operations") of every way to draw, against the side of the map, on logarithmic axes."""
+    """Draw "seconds" or "operations" of every way against the side of the map, on logarithmic axes."""
 
     def paint(axes: Axes) -> None:
         for way, colour, style in zip(WAYS, COLOURS, STYLES, strict=True):
@@ -71,7 +71,7 @@ def of_costs(rows: Sequence[Cost], measure: str) -> str:
 
 
 def of_scaling(points: Sequence[Point], measure: str) -> str:
-    """A measure against parameters: what was trained here with its fit, and the law of the paper over its own sizes."""
+    """Draw a measure against parameters: what was trained here, its fit, and the paper's law over its own sizes."""
     last = scaling.trained(points)
     sizes = [point.parameters for point in last]
     ours, theirs = scaling.laws(points)[measure], PAPER[measure]
@@ -91,7 +91,7 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
 
 
 def of_training(points: Sequence[Point]) -> str:
-    """The mean loss against the operations of the training, a line for each size, and the law of the best of all."""
+    """Draw the mean loss against operations of the training, a line for each size, and the law of the best."""
     front, law = scaling.frontier(points, "loss_mean"), scaling.compute_law(points, "loss_mean")
 
     def paint(axes: Axes) -> None:
@@ -111,7 +111,7 @@ def of_training(points: Sequence[Point]) -> str:
 
 
 def _logarithmic(axes: Axes) -> None:
-    """Logarithmic axes with plain numbers beside the upright one, and a legend."""
+    """Set logarithmic axes with plain numbers beside the upright one, and a legend."""
     axes.set(xscale="log", yscale="log")
     axes.yaxis.set_major_formatter(FuncFormatter(_plain))
     axes.yaxis.set_minor_formatter(FuncFormatter(_plain))
@@ -120,7 +120,7 @@ def _logarithmic(axes: Axes) -> None:
 
 
 def _lines(points: Sequence[Point]) -> Iterator[tuple[int, list[Point]]]:
-    """The points of each size, in the order of the training."""
+    """Yield the points of each size, in the order of the training."""
     for size in sorted({point.parameters for point in points}):
         yield size, sorted((point for point in points if point.parameters == size), key=lambda point: point.step)
 

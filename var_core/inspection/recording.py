@@ -16,6 +16,7 @@ from ..engine.pipeline import Pipeline
 from ..engine.prefix_cache import PrefixCache
 from ..engine.request import Request, seed_at
 from ..engine.sampling import Step, TokenSampler, guide
+from ..flops import read_flops
 from ..schedule import Schedule
 from .codebook import codebook_hash, colours
 from .trace import LIKELIEST, MOST_LETTERS, UNKNOWN, About, Trace
@@ -23,12 +24,11 @@ from .trace import LIKELIEST, MOST_LETTERS, UNKNOWN, About, Trace
 
 def flops(config: TransformerConfig, branches: int) -> list[int]:
     """Floating-point operations of matrix products at each scale (a multiplication and an addition are two)."""
-    width, prefix, found = config.width, 0, []
-    for length in Schedule.of(config).lengths:
-        prefix += length
-        block = (4 + 2 * config.mlp_ratio) * width**2 + 2 * prefix * width  # of one token
-        first = config.code_width * width if prefix > length else 0  # the coarsest scale is shown a class, not codes
-        found.append(2 * branches * length * (config.depth * block + first) + 2 * length * width * config.vocabulary)
+    found = []
+    for span in Schedule.of(config).spans:
+        length = span.stop - span.start
+        embedded = length if span.start else 0  # the coarsest scale is shown a class, not codes
+        found.append(read_flops(config, branches * length, branches * embedded, span.stop, length))
     return found
 
 

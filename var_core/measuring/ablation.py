@@ -1,6 +1,6 @@
-"""What each gain in speed is worth, on random weights of a published size: plain first, then one gain after another.
+"""What each optimisation is worth, on random weights of a published size: plain first, then one after another.
 
-Every rung gives the same tokens; `check` says where one does not.
+Every variant gives the same tokens; `Variant.differing` counts those that do not.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import safe_open
@@ -21,8 +22,9 @@ from ..config import ON_CPU, LoadOptions, ModelSpec
 from ..engine.pipeline import Pipeline, Request
 from ..engine.plan import Plan
 from ..engine.sampling import Sampling, guide, sample, steps, uniforms
+from ..findings.tables import markdown
 from ..nn.cache import KVCache
-from ..nn.layers import compile_block
+from ..nn.layers import Block, compile_block
 from ..nn.linear import Linear, pack
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR, randomise
@@ -33,8 +35,8 @@ from .bench import peak_bytes
 
 
 @dataclass(frozen=True)
-class Gains:
-    """Which gains a rung has; none is the published algorithm written down straight."""
+class Optimisations:
+    """Says which optimisations a variant has; none is the published algorithm written down straight."""
 
     one_branch: bool = False  # guidance has nothing to mix without a class
     adaln_once: bool = False  # modulations depend on the class alone, not on the scale
@@ -47,20 +49,20 @@ class Gains:
 
     @property
     def of_networks(self) -> tuple[bool, ...]:
-        """Those that change the networks: rungs that have the same of them share networks."""
+        """Return those that change the networks: variants that have the same of them share networks."""
         return self.channels_last, self.packed, self.halved, self.compiled
 
 
 ANYWHERE = {
-    "plain": Gains(),
-    "+ one branch where both are equal": Gains(True),
-    "+ AdaLN once": Gains(True, True),
-    "+ cache written in place": Gains(True, True, True),
-    "+ head and draw only where needed": Gains(True, True, True, True),
-    "+ decoder with channels last": Gains(True, True, True, True, True),
+    "plain": Optimisations(),
+    "+ one branch where both are equal": Optimisations(True),
+    "+ AdaLN once": Optimisations(True, True),
+    "+ cache written in place": Optimisations(True, True, True),
+    "+ head and draw only where needed": Optimisations(True, True, True, True),
+    "+ decoder with channels last": Optimisations(True, True, True, True, True),
 }
-ALL_EXACT = Gains(True, True, True, True, True)
-RUNGS = {**ANYWHERE, "+ packed products": replace(ALL_EXACT, packed=True)}
+ALL_EXACT = Optimisations(True, True, True, True, True)
+VARIANTS = {**ANYWHERE, "+ packed products": replace(ALL_EXACT, packed=True)}
 ON_GPU = {
     **ANYWHERE,
     "+ products in float16": replace(ALL_EXACT, halved=True),
@@ -75,11 +77,11 @@ TASKS = (PICTURE, EDIT)
 class Joined:
     """The plain cache: keys and values of every scale are joined to those before."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.parts: dict[int, tuple[Tensor, Tensor]] = {}
 
     def extend(self, block: int, start: int, q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """As `KVCache.extend`."""
+        """Join the keys and values of a step to those before, and return all, as `KVCache.extend` does."""
         before = self.parts.get(block)
         self.parts[block] = (k, v) if before is None else (torch.cat((before[0], k), 2), torch.cat((before[1], v), 2))
         return self.parts[block]
@@ -87,7 +89,7 @@ class Joined:
 
 @dataclass(frozen=True)
 class Networks:
-    """Random networks of one size, as one rung uses them."""
+    """Random networks of one size, as one variant uses them."""
 
     spec: ModelSpec
     var: VAR
@@ -103,7 +105,7 @@ class Networks:
 
 
 def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
-    """Networks of a size; their logits are far enough from uniform that guidance and filters matter."""
+    """Return networks of a size; their logits are far enough from uniform that guidance and filters matter."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         var, tokenizer = randomise(VAR(spec.transformer)), Tokenizer(spec.tokenizer)
@@ -114,75 +116,82 @@ def random_networks(spec: ModelSpec, seed: int = 0) -> Networks:
 
 
 def random_pipeline(spec: ModelSpec, dtype: str) -> Pipeline:
-    """A pipeline with random weights of a size, on the CPU."""
+    """Return a pipeline with random weights of a size, on the CPU."""
     networks = random_networks(spec)
     loaded = LoadedModel(spec, networks.tokenizer, Preview(spec.tokenizer), networks.var, "random")
     return Pipeline(loaded, LoadOptions("cpu", dtype))
 
 
-def fitted(networks: Networks, gains: Gains) -> Networks:
-    """The same networks as a rung uses them: in place, so that going back is not possible."""
-    if gains.halved:
+def fitted(networks: Networks, optimisations: Optimisations) -> Networks:
+    """Change networks to what a variant uses, in place, so that going back is not possible; return them."""
+    if optimisations.halved:
         halve(networks.var)
-    if gains.packed:
+    if optimisations.packed:
         pack(networks.var)
-    if gains.compiled:
+    if optimisations.compiled:
         for block in networks.var.blocks:
-            compile_block(block)
-    kind = torch.channels_last if gains.channels_last else torch.contiguous_format
-    return replace(networks, tokenizer=networks.tokenizer.to(memory_format=kind))
+            compile_block(cast(Block, block))
+    kind = torch.channels_last if optimisations.channels_last else torch.contiguous_format
+    networks.tokenizer.to(memory_format=kind)  # type: ignore[call-overload]
+    return networks
 
 
 def halve(var: VAR) -> None:
-    """Linear layers of the blocks in float16, as `checkpoints.load` has them on a GPU."""
+    """Make linear layers of the blocks float16, as `checkpoints.load` has them on a GPU."""
     for name, layer in var.named_modules():
         if isinstance(layer, Linear) and HALVED.match(f"transformer.{name}.weight"):
             layer.half()
 
 
 def plain_filter(logits: Tensor, top_k: int, top_p: float) -> Tensor:
-    """As `sampling.filter_logits`, by full sorting."""
+    """Filter as `sampling.filter_logits` does, by full sorting."""
     smallest = logits.topk(min(top_k, logits.shape[-1])).values[..., -1:]
     kept = logits.masked_fill(logits < smallest, -torch.inf)
-    ordered, places = kept.sort(-1, descending=True)
-    shares = ordered.softmax(-1)
-    outside = shares.cumsum(-1) - shares >= top_p
-    return ordered.masked_fill(outside, -torch.inf).gather(-1, places.argsort(-1))
+    ordered, indices = kept.sort(-1, descending=True)
+    probabilities = ordered.softmax(-1)
+    outside = probabilities.cumsum(-1) - probabilities >= top_p
+    return ordered.masked_fill(outside, -torch.inf).gather(-1, indices.argsort(-1))
 
 
 @torch.inference_mode()
 def plain_steps(
-    networks: Networks, labels: Tensor, seeds: tuple[int, ...], sampling: Sampling, plan: Plan, gains: Gains
+    networks: Networks,
+    labels: Tensor,
+    seeds: tuple[int, ...],
+    sampling: Sampling,
+    plan: Plan,
+    only: Optimisations,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The loop with only some of the gains: tokens (B, L_k) and f_hat (B, C, s_K, s_K) after every scale."""
+    """Draw with only some of the optimisations: yields tokens (B, L_k) and f_hat (B, C, s_K, s_K) after every scale."""
     var, quantizer, schedule = networks.var, networks.tokenizer.quantizer, networks.schedule
     nothing = torch.full_like(labels, var.config.null_label)
-    both = labels if gains.one_branch and torch.equal(labels, nothing) else torch.cat((labels, nothing))
+    both = labels if only.one_branch and torch.equal(labels, nothing) else torch.cat((labels, nothing))
     condition, f_hat = var.condition(both), quantizer.empty(len(labels))
-    cache = var.new_cache(len(both), KVCache) if gains.kept_cache else Joined()
+    cache = var.new_cache(len(both), KVCache) if only.kept_cache else cast(KVCache, Joined())
     for scale, length in enumerate(schedule.lengths):
-        if scale and not gains.adaln_once:
+        if scale and not only.adaln_once:
             condition = var.condition(both)
         shown = quantizer.next_input(f_hat, scale).repeat(len(both) // len(labels), 1, 1)
         logits = var.logits(var.step(condition, shown, scale, cache))
         if len(both) > len(labels):
-            logits = guide(*logits.chunk(2), sampling.strength(scale, schedule))
-        shares = plain_filter(logits / sampling.heat(scale, schedule), sampling.top_k, sampling.top_p).softmax(-1)
-        drawn = sample(shares, uniforms(seeds, scale, length).to(shares.device))
+            with_class, without = logits.chunk(2)
+            logits = guide(with_class, without, sampling.strength(scale, schedule))
+        filtered = plain_filter(logits / sampling.heat(scale, schedule), sampling.top_k, sampling.top_p)
+        drawn = sample(filtered.softmax(-1), uniforms(seeds, scale, length).to(filtered.device))
         tokens = torch.where(plan.keep[scale], plan.tokens[scale], drawn)
         f_hat = quantizer.add(f_hat, quantizer.codes(tokens), scale)
         yield tokens, f_hat
 
 
-def rung_steps(
-    networks: Networks, task: str, gains: Gains, sampling: Sampling, batch: int = 1
+def variant_steps(
+    networks: Networks, task: str, optimisations: Optimisations, sampling: Sampling, batch: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The loop of a rung for a task: the last rungs run the engine's own."""
+    """Draw as a variant does, for a task: the last variants run the engine's own loop."""
     labels, plan = asked(networks, task, batch)
     seeds = tuple(range(batch))
-    if not gains.drawn_only:
+    if not optimisations.drawn_only:
         plan = plan.to(networks.device)
-        yield from plain_steps(networks, labels.to(networks.device), seeds, sampling, plan, gains)
+        yield from plain_steps(networks, labels.to(networks.device), seeds, sampling, plan, optimisations)
         return
     request = Request(tuple(labels.tolist()), seeds, sampling, plan)
     for step in steps(networks.var, networks.tokenizer.quantizer, request):
@@ -190,12 +199,12 @@ def rung_steps(
 
 
 def asked(networks: Networks, task: str, batch: int = 1) -> tuple[Tensor, Plan]:
-    """Labels (B,) and plan of a task, on the CPU."""
+    """Return labels (B,) and plan of a task, on the CPU."""
     schedule, config = networks.schedule, networks.spec.transformer
     if task == PICTURE:
         return torch.arange(batch) % config.classes, Plan.free(schedule, batch)
-    chance = torch.Generator().manual_seed(0)
-    tokens = [torch.randint(config.vocabulary, (batch, length), generator=chance) for length in schedule.lengths]
+    rng = torch.Generator().manual_seed(0)
+    tokens = [torch.randint(config.vocabulary, (batch, length), generator=rng) for length in schedule.lengths]
     cover = torch.zeros(networks.spec.tokenizer.image_side, networks.spec.tokenizer.image_side)
     cover[:, : cover.shape[1] // 2] = 1
     plan = Plan.inpaint(tokens, cover, schedule, min_coverage=0.6, first_free_scale=2)
@@ -204,16 +213,16 @@ def asked(networks: Networks, task: str, batch: int = 1) -> tuple[Tensor, Plan]:
 
 @dataclass(frozen=True)
 class Clocked:
-    """One task on one rung, once."""
+    """One task on one variant, once."""
 
     tokens: Tensor  # (B, L)
     seconds: tuple[float, ...]  # of every scale, then of the decoder
 
 
 @torch.inference_mode()
-def clocked(networks: Networks, task: str, gains: Gains, sampling: Sampling, batch: int = 1) -> Clocked:
+def clocked(networks: Networks, task: str, optimisations: Optimisations, sampling: Sampling, batch: int = 1) -> Clocked:
     """Do a task for so many pictures, with the time of every scale."""
-    running, found, seconds = rung_steps(networks, task, gains, sampling, batch), [], []
+    running, found, seconds = variant_steps(networks, task, optimisations, sampling, batch), [], []
     for _ in networks.schedule.lengths:
         seconds.append(timed(lambda: found.append(next(running)), networks.device))
     seconds.append(timed(lambda: [networks.tokenizer.decode(one[None]) for one in found[-1][1]], networks.device))
@@ -221,41 +230,41 @@ def clocked(networks: Networks, task: str, gains: Gains, sampling: Sampling, bat
 
 
 @dataclass(frozen=True)
-class Rung:
-    """What was measured of a rung: seconds of every scale and the decoder for each task (medians)."""
+class Variant:
+    """A variant, measured: median seconds of every scale and the decoder for each task."""
 
     name: str
     seconds: dict[str, tuple[float, ...]]
-    differing: dict[str, int]  # tokens that are not those of the plain rung
+    differing: dict[str, int]  # tokens that are not those of the plain variant
 
 
-def climb(
+def run_ablation(
     spec: ModelSpec,
     repeats: int,
     sampling: Sampling,
-    ways: dict[str, Gains] = RUNGS,
+    choices: dict[str, Optimisations] = VARIANTS,
     device: str = "cpu",
     batch: int = 1,
-) -> list[Rung]:
-    """All rungs on a device, in turns, so that a noisy machine is noisy for all; times are of a whole batch."""
-    versions = {}
-    for gains in ways.values():
-        if gains.of_networks not in versions:
+) -> list[Variant]:
+    """Measure all variants on a device in turns, so that a noisy machine is noisy for all; times are of a batch."""
+    versions: dict[tuple[bool, ...], Networks] = {}
+    for optimisations in choices.values():
+        if optimisations.of_networks not in versions:
             networks = random_networks(spec)
             moved = replace(networks, var=networks.var.to(device), tokenizer=networks.tokenizer.to(device))
-            versions[gains.of_networks] = fitted(moved, gains)
-    times = {(name, task): [] for name in ways for task in TASKS}
+            versions[optimisations.of_networks] = fitted(moved, optimisations)
+    times: dict[tuple[str, str], list[Clocked]] = {(name, task): [] for name in choices for task in TASKS}
     for _ in range(repeats + 1):  # the first round warms up
         for (name, task), done in times.items():
-            gains = ways[name]
-            done.append(clocked(versions[gains.of_networks], task, gains, sampling, batch))
+            optimisations = choices[name]
+            done.append(clocked(versions[optimisations.of_networks], task, optimisations, sampling, batch))
     plain = {task: times["plain", task][0].tokens for task in TASKS}
-    rungs = []
-    for name in ways:
+    variants = []
+    for name in choices:
         medians = {task: _medians(times[name, task][1:]) for task in TASKS}
         differing = {task: int((times[name, task][0].tokens != plain[task]).sum()) for task in TASKS}
-        rungs.append(Rung(name, medians, differing))
-    return rungs
+        variants.append(Variant(name, medians, differing))
+    return variants
 
 
 def _medians(done: list[Clocked]) -> tuple[float, ...]:
@@ -263,7 +272,7 @@ def _medians(done: list[Clocked]) -> tuple[float, ...]:
 
 
 def peaks(spec: ModelSpec, sampling: Sampling) -> dict[str, int]:
-    """Bytes that a process held at most which read the weights from a file and made one picture.
+    """Return the bytes that a process held at most which read the weights from a file and made one picture.
 
     First plainly, all weights read into memory; then as the engine does it.
     """
@@ -281,7 +290,7 @@ def peaks(spec: ModelSpec, sampling: Sampling) -> dict[str, int]:
 
 
 def _write(networks: Networks, path: Path) -> None:
-    """The networks as a model file in float32."""
+    """Write the networks as a model file in float32."""
     parts = zip(PARTS, (networks.tokenizer, Preview(networks.spec.tokenizer), networks.var), strict=True)
     tensors = {f"{part}{key}": value for part, network in parts for key, value in network.state_dict().items()}
     for _ in write(path, tensors, {"spec": json.dumps(networks.spec.to_dict())}):
@@ -294,11 +303,11 @@ def _plainly(path: Path, sampling: Sampling) -> None:
         var, tokenizer = VAR(spec.transformer), Tokenizer(spec.tokenizer)
     for part, network in (("tokenizer.", tokenizer), ("transformer.", var)):
         load_strict(network, {name: _copied(path, part + name) for name in network.state_dict()})
-    clocked(Networks(spec, var.eval(), tokenizer.eval()), PICTURE, RUNGS["plain"], sampling)
+    clocked(Networks(spec, var.eval(), tokenizer.eval()), PICTURE, VARIANTS["plain"], sampling)
 
 
 def _copied(path: Path, name: str) -> Tensor:
-    """A tensor of a file, read into memory: nothing of the file stays mapped beside it."""
+    """Read a tensor of a file into memory: nothing of the file stays mapped beside it."""
     with safe_open(path, "pt") as file:
         return file.get_tensor(name).clone()
 
@@ -312,29 +321,21 @@ def _peak(told: Connection, work: Callable[[Path, Sampling], None], path: Path, 
     told.send(peak_bytes())
 
 
-def throughput(rungs: list[Rung], batch: int) -> str:
-    """Pictures a second, plain and with all gains, in words."""
-    plain, best = (batch / sum(rung.seconds[PICTURE]) for rung in (rungs[0], rungs[-1]))
-    return f"{plain:.2f} a second plain, {best:.2f} with {rungs[-1].name.removeprefix('+ ')}"
+def throughput(variants: list[Variant], batch: int) -> str:
+    """Say how many pictures a second are made, plain and with all optimisations."""
+    plain, best = (batch / sum(variant.seconds[PICTURE]) for variant in (variants[0], variants[-1]))
+    return f"{plain:.2f} a second plain, {best:.2f} with {variants[-1].name.removeprefix('+ ')}"
 
 
-def report(rungs: list[Rung], schedule: Schedule) -> str:
-    """The tables as Markdown: whole tasks, then every scale of a picture; times in ms, gains against plain."""
-    plain = rungs[0]
-    lines = [
-        "| | picture, ms | gain | edit without class, ms | gain | decoder, ms | gain | other tokens |",
-        "|---" * 8 + "|",
-    ]
-    for rung in rungs:
-        cells = []
-        for task in TASKS:
-            ours, theirs = sum(rung.seconds[task]), sum(plain.seconds[task])
-            cells += [f"{1e3 * ours:.0f}", f"{theirs / ours:.2f}"]
-        ours, theirs = rung.seconds[PICTURE][-1], plain.seconds[PICTURE][-1]
-        cells += [f"{1e3 * ours:.0f}", f"{theirs / ours:.2f}", str(sum(rung.differing.values()))]
-        lines.append(f"| {rung.name} | " + " | ".join(cells) + " |")
-    lengths = " | ".join(str(length) for length in schedule.lengths)
-    lines += ["", f"| ms of a scale of so many tokens | {lengths} | decoder |", "|---" * (len(schedule) + 2) + "|"]
-    for rung in rungs:
-        lines.append(f"| {rung.name} | " + " | ".join(f"{1e3 * value:.0f}" for value in rung.seconds[PICTURE]) + " |")
-    return "\n".join(lines)
+def report(variants: list[Variant], schedule: Schedule) -> str:
+    """Return the tables as Markdown: whole tasks, then every scale of a picture; times in ms, gains against plain."""
+    plain, wholes = variants[0], []
+    for variant in variants:
+        pairs = [(sum(variant.seconds[task]), sum(plain.seconds[task])) for task in TASKS]
+        pairs.append((variant.seconds[PICTURE][-1], plain.seconds[PICTURE][-1]))
+        cells = [cell for ours, theirs in pairs for cell in (f"{1e3 * ours:.0f}", f"{theirs / ours:.2f}")]
+        wholes.append([variant.name, *cells, sum(variant.differing.values())])
+    scales = [[variant.name, *(f"{1e3 * value:.0f}" for value in variant.seconds[PICTURE])] for variant in variants]
+    heads = ["", "picture, ms", "gain", "edit without class, ms", "gain", "decoder, ms", "gain", "other tokens"]
+    lengths = ["ms of a scale of so many tokens", *schedule.lengths, "decoder"]
+    return f"{markdown(heads, wholes)}\n\n{markdown(lengths, scales)}"

@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..clock import timed
 from ..editing.edit import Edit, run
 from ..engine.pipeline import Pipeline, Request
-from ..engine.sampling import Sampling, Step
+from ..engine.sampling import Sampling
+from ..findings.tables import markdown
 from ..inspection.recording import recorded
 
 # (work, device) -> operations, seconds
@@ -24,18 +25,21 @@ Gauge = Callable[[Callable[[], object], torch.device], tuple[float, float]]
 
 
 def packed_operations(x: torch.Size, weight: torch.Size, *_: object, **__: object) -> int:
-    """Operations of a packed product of shapes x (..., in) and weight (out, in), unknown to torch's counter."""
+    """Count operations of a packed product of shapes x (..., in) and weight (out, in), unknown to torch's counter."""
     return 2 * math.prod(x) * weight[0]
 
 
 def attention_operations(q: torch.Size, k: torch.Size, *_: object, **__: object) -> int:
-    """Operations of attention on a CPU, unknown to torch's counter too; q (B, H, n, d), k (B, H, m, d)."""
+    """Count operations of attention on a CPU, unknown to torch's counter too; q (B, H, n, d), k (B, H, m, d)."""
     return 4 * math.prod(q) * k[-2]
 
 
 PACKED = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # not every build of torch has it
 ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-COUNTED = {ATTENTION: attention_operations, **({PACKED: packed_operations} if PACKED else {})}
+COUNTED: dict[object, Callable[..., int]] = {
+    ATTENTION: attention_operations,
+    **({PACKED: packed_operations} if PACKED else {}),
+}
 
 
 @dataclass(frozen=True)
@@ -48,41 +52,45 @@ class Row:
 
 
 def matrix_speed(device: torch.device, side: int = 2048, repeats: int = 5) -> float:
-    """Operations per second of float32 matrix products (side x side), the best of some."""
+    """Return operations per second of float32 matrix products (side x side), the best of some."""
     a, b = torch.randn(2, side, side, device=device)
     return 2 * side**3 / min(timed(lambda: a @ b, device) for _ in range(repeats))
 
 
 def scales(pipe: Pipeline, request: Request, gauge: Gauge) -> list[Row]:
-    """One row a scale (step and preview), and one for the last decode, for one run of the request."""
+    """Return a row for each scale (step and preview), and one for the last decode, of one run of the request."""
     rows: list[Row] = []
-    running = pipe.steps(request)
-    step: Step | None = None
+    running, seen = pipe.steps(request), []
 
     def advance() -> None:
-        nonlocal step
-        step = next(running)
-        pipe.preview(step.f_hat)
+        seen.append(next(running).f_hat)
+        pipe.preview(seen[-1])
 
     for number, length in enumerate(pipe.schedule.lengths, 1):
         rows.append(Row(f"scale {number}, {length} tokens", *gauge(advance, pipe.device)))
-    return [*rows, Row("decode", *gauge(lambda: pipe.decode(step.f_hat), pipe.device))]
+    return [*rows, Row("decode", *gauge(lambda: pipe.decode(seen[-1]), pipe.device))]
+
+
+def counted_flops(work: Callable[[], object]) -> tuple[float, float]:
+    """Count operations of a call while it runs: all of them, and those of attention."""
+    with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+        work()
+    found = counter.get_flop_counts()["Global"]
+    return sum(found.values()), sum(number for kind, number in found.items() if "attention" in str(kind))
 
 
 def counted(work: Callable[[], object], _device: torch.device) -> tuple[float, float]:
-    """Operations of a call; its time is not told, since counting slows it."""
-    with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
-        work()
-    return counter.get_total_flops(), 0.0
+    """Count operations of a call; its time is not told, since counting slows it."""
+    return counted_flops(work)[0], 0.0
 
 
 def clocked(work: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Time of a call; its operations are not counted."""
+    """Measure the seconds of a call; its operations are not counted."""
     return 0.0, timed(work, device)
 
 
 def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Row], float]:
-    """Rows with the median time over `repeats` runs, and the speed of matrix products between those runs.
+    """Return rows with the median time over `repeats` runs, and the speed of matrix products between those runs.
 
     A first run counts the operations, and warms up.
     """
@@ -99,7 +107,7 @@ def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Ro
 
 
 def edits(pipe: Pipeline, sampling: Sampling, repeats: int = 7, count: int = 4) -> tuple[float, float]:
-    """Median seconds of a class edit and of the same edit with no class, in turns; `count` variations of noise."""
+    """Return median seconds of a class edit and of the same with no class, in turns; `count` variations of noise."""
     side = pipe.spec.tokenizer.image_side
     photo = np.random.default_rng(0).integers(256, size=(side, side, 3), dtype=np.uint8)
     mask = np.zeros((side, side), bool)
@@ -115,7 +123,7 @@ def edits(pipe: Pipeline, sampling: Sampling, repeats: int = 7, count: int = 4) 
 
 
 def traces(pipe: Pipeline, sampling: Sampling, repeats: int = 20) -> tuple[float, float]:
-    """Median seconds of one picture, shown after every scale, and of the same with all of it recorded, in turns."""
+    """Return median seconds of a picture, shown after every scale, and of the same with all recorded, in turns."""
     request, times = Request((0,), (0,), sampling), []
 
     def shown() -> None:
@@ -129,32 +137,30 @@ def traces(pipe: Pipeline, sampling: Sampling, repeats: int = 20) -> tuple[float
 
 
 def report(rows: list[Row], speed: float) -> str:
-    """The table as Markdown: time of every part, time of as many operations in large matrix products, the ratio."""
+    """Return the table as Markdown: time of every part, of as many operations in large matrix products, the ratio."""
     total = Row("whole picture", sum(row.operations for row in rows), sum(row.seconds for row in rows))
-    lines = ["| part | GFLOP | ms | ms as matrix products | ratio |", "|---|---|---|---|---|"]
+    cells = []
     for row in (*rows, total):
         ideal = row.operations / speed
-        lines.append(
-            f"| {row.name} | {row.operations / 1e9:.3f} | {1e3 * row.seconds:.1f} | {1e3 * ideal:.1f} "
-            f"| {row.seconds / ideal:.2f} |"
-        )
-    lines.append("")
-    lines.append(f"matrix products: {speed / 1e9:.0f} GFLOP/s; peak memory of the process: {peak_memory()}")
-    return "\n".join(lines)
+        times = (f"{1e3 * row.seconds:.1f}", f"{1e3 * ideal:.1f}", f"{row.seconds / ideal:.2f}")
+        cells.append((row.name, f"{row.operations / 1e9:.3f}", *times))
+    table = markdown(("part", "GFLOP", "ms", "ms as matrix products", "ratio"), cells)
+    return f"{table}\n\nmatrix products: {speed / 1e9:.0f} GFLOP/s; peak memory of the process: {peak_memory()}"
 
 
 def peak_memory() -> str:
-    """The most memory that this process held, in MiB."""
+    """Say the most memory that this process held, in MiB."""
     if sys.platform == "win32":
         return "not measured on Windows"
     return f"{peak_bytes() / 2**20:.0f} MiB"
 
 
 def peak_bytes() -> int:
-    """The most memory that this process held; not on Windows."""
+    """Return the most bytes that this process held; not on Windows."""
     status = Path("/proc/self/status")
     if status.is_file():  # what getrusage tells of a child begins at what its parent held
-        return 2**10 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
+        (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return 2**10 * int(kilobytes)
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -5,12 +5,11 @@ one. The paper (section 3, appendix) counts attention without a cache: O(n^4) by
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..clock import timed
 from ..config import SCALES, TokenizerConfig, TransformerConfig
@@ -18,11 +17,13 @@ from ..engine.prefix_cache import PrefixCache
 from ..engine.request import Request
 from ..engine.sampling import Sampling, steps
 from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, Way, exponent
+from ..findings.tables import markdown
+from ..flops import attention_flops, modulation_flops, read_flops
 from ..nn.linear import pack
 from ..nn.quantizer import Quantizer, quantizer_of
 from ..nn.transformer import VAR, randomise
 from ..schedule import Schedule
-from .bench import COUNTED
+from .bench import counted_flops
 
 SMALL = TransformerConfig((1,), classes=1, depth=4, width=256, heads=4)
 
@@ -31,7 +32,7 @@ class UncachedRun(PrefixCache):
     """Reads without a cache: all tokens so far pass through the blocks again at every step."""
 
     def read(self, scale_input: Tensor, scale: int) -> Tensor:
-        """As `PrefixCache.read`."""
+        """Read a scale as `PrefixCache.read` does, with all before it."""
         self.shown = [*self.shown[:scale], scale_input]
         length = scale_input.shape[1]
         inputs = torch.cat(self.shown, 1)[:, self.var.schedule.lengths[0] :]
@@ -39,7 +40,7 @@ class UncachedRun(PrefixCache):
 
 
 def networks(config: TransformerConfig) -> tuple[VAR, Quantizer]:
-    """Random weights on the CPU, laid out as the engine has them."""
+    """Make random weights on the CPU, laid out as the engine has them."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         var = randomise(VAR(config)).eval()
@@ -50,36 +51,26 @@ def networks(config: TransformerConfig) -> tuple[VAR, Quantizer]:
 
 
 def draw(var: VAR, quantizer: Quantizer, cached: bool) -> Tensor:
-    """The tokens of one picture of no class, (1, L)."""
+    """Draw the tokens of one picture of no class, (1, L)."""
     request = Request((var.config.null_label,), (0,), Sampling(guidance=0.0))
     done = steps(var, quantizer, request, None if cached else UncachedRun())
     return torch.cat([step.tokens for step in done], 1)
 
 
-def counted(work: Callable[[], object]) -> tuple[float, float]:
-    """Operations of a call: all of them, and those of attention."""
-    with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
-        work()
-    found = counter.get_flop_counts()["Global"]
-    return sum(found.values()), sum(number for kind, number in found.items() if "attention" in str(kind))
-
-
 def computed(config: TransformerConfig, cached: bool) -> tuple[float, float]:
-    """What `counted` finds of drawing a picture, by formula."""
-    schedule, width = Schedule.of(config), config.width
-    every = 2 * (6 * config.depth + 2) * width**2 + between(config)  # AdaLN, once
-    attention = 0
+    """Compute what `counted_flops` finds of drawing a picture: all operations, and those of attention."""
+    schedule = Schedule.of(config)
+    every, attention = modulation_flops(config) + between(config), 0
     for span, length in zip(schedule.spans, schedule.lengths, strict=True):
         first = 0 if cached and span.start else schedule.lengths[0]  # these tokens are shown the class, not codes
         read = length if cached else span.stop
-        every += 2 * config.depth * read * (4 + 2 * config.mlp_ratio) * width**2
-        every += 2 * width * ((read - first) * config.code_width + length * config.vocabulary)
-        attention += 4 * config.depth * width * read * span.stop
-    return float(every + attention), float(attention)
+        every += read_flops(config, read, read - first, span.stop, length)
+        attention += attention_flops(config, read, span.stop)
+    return float(every), float(attention)
 
 
 def between(config: TransformerConfig) -> int:
-    """Operations of the quantizer between the steps of a picture: smoothing, and averaging down."""
+    """Count operations of the quantizer between the steps of a picture: smoothing, and averaging down."""
     if config.order != SCALES:
         return 0
     width, full = config.code_width, config.sides[-1]
@@ -94,13 +85,13 @@ def cost(way: Way, side: int, size: TransformerConfig, repeats: int, most: float
     source, seconds = FORMULA, math.nan
     if operations <= most:
         work, source = partial(draw, *networks(config), way.cached), COUNT
-        operations, attention = counted(work)  # which warms up, too
+        operations, attention = counted_flops(work)  # which warms up, too
         seconds = min(timed(work, torch.device("cpu")) for _ in range(repeats))
     return Cost(way.name, side, schedule.total, len(schedule), operations, attention, source, seconds)
 
 
 def measure(sides: Sequence[int], size: TransformerConfig, repeats: int, most: float) -> Iterator[Cost]:
-    """Every way at every side; ValueError unless exponents can be found."""
+    """Measure every way at every side; ValueError unless exponents can be found."""
     if len(set(sides)) < 2 or min(sides) < 2 or repeats < 1:
         raise ValueError(f"sides {sides}, repeats {repeats}: choose two sides of 2 or more, and one repeat or more.")
     cost(WAYS[0], min(sides), size, repeats, most)  # the first of a process is slow
@@ -110,37 +101,35 @@ def measure(sides: Sequence[int], size: TransformerConfig, repeats: int, most: f
 
 
 def report(costs: Sequence[Cost]) -> str:
-    """What was measured, the exponents beside the paper's, and what cells cost over scales, as Markdown."""
-    return "\n\n".join("\n".join(part) for part in (_measured(costs), _exponents(costs), _ratios(costs)))
+    """Return what was measured, the exponents beside the paper's, and what cells cost over scales, as Markdown."""
+    return "\n\n".join((_measured(costs), _exponents(costs), _ratios(costs)))
 
 
-def _measured(costs: Sequence[Cost]) -> list[str]:
-    lines = ["| way | side | tokens | steps | GFLOP | of attention | ms |", "|---" * 7 + "|"]
+def _measured(costs: Sequence[Cost]) -> str:
+    rows = []
     for row in costs:
         mark = " (computed)" if row.source == FORMULA else ""
-        numbers = f"{row.operations / 1e9:.3g}{mark} | {row.attention / 1e9:.3g} | {_told(1e3 * row.seconds, '.0f')}"
-        lines.append(f"| {row.way} | {row.side} | {row.tokens} | {row.steps} | {numbers} |")
-    return lines
+        counts = (f"{row.operations / 1e9:.3g}{mark}", f"{row.attention / 1e9:.3g}")
+        rows.append((row.way, row.side, row.tokens, row.steps, *counts, _told(1e3 * row.seconds, ".0f")))
+    return markdown(("way", "side", "tokens", "steps", "GFLOP", "of attention", "ms"), rows)
 
 
-def _exponents(costs: Sequence[Cost]) -> list[str]:
-    lines = ["| grows with the side as n^ | operations | attention alone | time | the paper's |", "|---" * 5 + "|"]
-    for way in WAYS:
-        found = " | ".join(_told(exponent(costs, way.name, name), ".2f") for name in MEASURES)
-        lines.append(f"| {way.name} | {found} | {way.exponent or ''} |")
-    return lines
+def _exponents(costs: Sequence[Cost]) -> str:
+    heads = ("grows with the side as n^", "operations", "attention alone", "time", "the paper's")
+    found = ((way, [_told(exponent(costs, way.name, name), ".2f") for name in MEASURES]) for way in WAYS)
+    return markdown(heads, [(way.name, *cells, way.exponent or "") for way, cells in found])
 
 
-def _ratios(costs: Sequence[Cost]) -> list[str]:
-    """How many times as much raster order costs as scales do, with a cache and without."""
-    lines = ["| raster over scales | operations | time | operations, no cache | time, no cache |", "|---" * 5 + "|"]
-    found = {(row.way, row.side): row for row in costs}
+def _ratios(costs: Sequence[Cost]) -> str:
+    """Say how many times as much raster order costs as scales do, with a cache and without."""
+    heads = ("raster over scales", "operations", "time", "operations, no cache", "time, no cache")
+    found, rows = {(row.way, row.side): row for row in costs}, []
     for side in sorted({row.side for row in costs}):
         scales, cells, *bare = (found[way.name, side] for way in WAYS)
         pairs = [(cells, scales), (bare[1], bare[0])]
         ratios = [getattr(a, name) / getattr(b, name) for a, b in pairs for name in ("operations", "seconds")]
-        lines.append(f"| {side} x {side} | {' | '.join(_told(ratio, '.1f') for ratio in ratios)} |")
-    return [*lines, "", "The paper tells of about 20 times the time at 16 x 16."]
+        rows.append((f"{side} x {side}", *(_told(ratio, ".1f") for ratio in ratios)))
+    return f"{markdown(heads, rows)}\n\nThe paper tells of about 20 times the time at 16 x 16."
 
 
 def _told(value: float, form: str) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,10 +15,10 @@ from ..editing.edit import CHANGING, REPAINTING, EditSettings, Work, prepare, se
 from ..engine.pipeline import Pipeline, Request
 from ..engine.plan import Plan
 from ..engine.sampling import Sampling
+from ..findings.tables import markdown
 from ..images import to_float
 from ..training.data import PictureSet
-from ..training.features import ImageFeatures
-from .evaluate import Gaussian, Probe, features_of, frechet
+from .reference import Reference
 
 KINDS = ("centre box", "half", "outer border", "brush strokes", "thin lines")
 HALVES = ("top half", "bottom half")  # what an order of tokens that runs from top to bottom can and cannot complete
@@ -27,24 +28,22 @@ UNTOUCHED, REAL = "untouched", "pixels of a real picture of the class"
 
 
 def mask_of(kind: str, number: int, side: int) -> np.ndarray:
-    """The mask of a kind for picture `number`, bool (side, side): always the same one, for every method."""
+    """Return the mask of a kind for picture `number`, bool (side, side): always the same one, for every method."""
     if kind in HALVES:
         return np.repeat((np.arange(side) < side // 2) == (kind == HALVES[0]), side).reshape(side, side)
-    chance = np.random.Generator(np.random.Philox(key=[KINDS.index(kind), number]))
+    rng = np.random.Generator(np.random.Philox(key=[KINDS.index(kind), number]))
     mask = np.zeros((side, side), np.uint8)
     if kind in ("centre box", "outer border"):
-        edge = (
-            round(side * chance.uniform(0.2, 0.3)) if kind == "centre box" else round(side * chance.uniform(0.15, 0.25))
-        )
+        edge = round(side * rng.uniform(0.2, 0.3)) if kind == "centre box" else round(side * rng.uniform(0.15, 0.25))
         mask[edge : side - edge, edge : side - edge] = 1
         return mask == (1 if kind == "centre box" else 0)
     if kind == "half":
         mask[: side // 2] = 1
-        return np.rot90(mask, chance.integers(4)).astype(bool)
-    strokes, thickness = (chance.integers(1, 4), (0.1, 0.2)) if kind == "brush strokes" else (8, (0.008, 0.024))
+        return np.rot90(mask, int(rng.integers(4))).astype(bool)
+    strokes, thickness = (rng.integers(1, 4), (0.1, 0.2)) if kind == "brush strokes" else (8, (0.008, 0.024))
     for _ in range(strokes):
-        corners = (chance.uniform(0, side, (4, 2))).astype(np.int32)
-        cv2.polylines(mask, [corners], False, 1, max(1, round(side * chance.uniform(*thickness))))
+        corners = (rng.uniform(0, side, (4, 2))).astype(np.int32)
+        cv2.polylines(mask, [corners], False, 1, max(1, round(side * rng.uniform(*thickness))))
     return mask.astype(bool)
 
 
@@ -63,7 +62,7 @@ Method = Callable[[Sequence[Case]], list[np.ndarray]]
 
 
 def cases(pictures: PictureSet, kind: str, shift: Sequence[int] | None = None) -> list[Case]:
-    """A case for every picture; with `shift`, the label of each class is replaced by another (a class edit)."""
+    """Return a case for every picture; with `shift`, the label of each class is replaced by another (a class edit)."""
     side = pictures.pixels.shape[1]
     labels = [label if shift is None else shift[label] for label in pictures.labels.tolist()]
     return [
@@ -73,7 +72,7 @@ def cases(pictures: PictureSet, kind: str, shift: Sequence[int] | None = None) -
 
 
 def filled(kind: str) -> Method:
-    """Only the fill of `canvas.fill`, no model."""
+    """Return a method that only fills, as `canvas.fill` does, with no model."""
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
         return [
@@ -85,7 +84,7 @@ def filled(kind: str) -> Method:
 
 
 def transplanted(pictures: PictureSet) -> Method:
-    """The hole shows what lies there in a real picture of the wanted class: the most hits that can be hoped for."""
+    """Return a method that shows what lies there in a real picture of the class: the most accuracy to be hoped for."""
     donors = {label: number for number, label in reversed(list(enumerate(pictures.labels.tolist())))}
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
@@ -97,7 +96,7 @@ def transplanted(pictures: PictureSet) -> Method:
 
 
 def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, null: bool, batch: int = 16) -> Method:
-    """The editing of this project; `null` uses no class instead of the case's."""
+    """Return the editing of this project as a method; `null` uses no class instead of the case's."""
 
     def work(case: Case) -> Work:
         return prepare(
@@ -121,38 +120,41 @@ def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, null: bool,
 
 
 def likeliest(pipe: Pipeline, settings: EditSettings, sampling: Sampling, count: int, kept: bool) -> Method:
-    """Of `count` results of `ours`, the one whose tokens surprise the model least: the kept ones, or all."""
+    """Return a method that chooses of `count` results of `ours` the one with the likeliest tokens, kept or all."""
     one = ours(pipe, settings, sampling, null=False)
 
     def surprise(result: np.ndarray, case: Case) -> float:
         pixels, coverage = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
         plan = pipe.inpainting(pixels, coverage, settings.min_coverage, settings.first_free_scale, follow=False)
         nats = pipe.token_losses(list(plan.tokens), torch.tensor([case.label]))[0]
-        return float(nats[torch.cat(plan.keep, 1)[0]].mean() if kept else nats.mean())
+        return float(nats[torch.cat(list(plan.keep), 1)[0]].mean() if kept else nats.mean())
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
         tries = [one([replace(case, seed=case.seed + 7919 * number) for case in given]) for number in range(count)]
-        return [
-            min((results[place] for results in tries), key=lambda result, case=case: surprise(result, case))
-            for place, case in enumerate(given)
-        ]
+        chosen = []
+        for case, *results in zip(given, *tries, strict=True):
+            nats = [surprise(result, case) for result in results]
+            chosen.append(results[int(np.argmin(nats))])
+        return chosen
 
     return method
 
 
 def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
-    """The recipe of the authors' notebook: the whole picture encoded, what lies under the mask too; the coarsest token
+    """Return the recipe of the authors' notebook as a method.
+
+    The whole picture encoded, what lies under the mask too; the coarsest token
     kept; a cell kept where the mask, resized bilinearly, is at most 0.5; what the model draws is the result.
     """
 
     def plan(case: Case) -> Plan:
         free = torch.from_numpy(case.mask)[None, None].float()
-        shares = [F.interpolate(free, size=(side, side), mode="bilinear").flatten(1) for side in pipe.schedule.sides]
-        keep = pipe.schedule.visit(torch.cat(shares, 1) <= 0.5)
+        coverage = [F.interpolate(free, size=(side, side), mode="bilinear").flatten(1) for side in pipe.schedule.sides]
+        keep = pipe.schedule.visit(torch.cat(coverage, 1) <= 0.5)
         keep[0] = torch.ones_like(keep[0])
         with torch.inference_mode():
             images = to_float(torch.from_numpy(case.picture)[None])
-            return Plan(pipe.pyramids(images), [k.to(pipe.device) for k in keep])
+            return Plan(tuple(pipe.pyramids(images)), tuple(k.to(pipe.device) for k in keep))
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
         results = []
@@ -166,7 +168,7 @@ def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
 
 
 def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, null: bool, turn: int) -> np.ndarray:
-    """What the model draws for cases in a pass, uint8 (B, S, S, 3)."""
+    """Draw what the model makes of cases in a pass, uint8 (B, S, S, 3)."""
     labels = tuple(pipe.spec.transformer.null_label if null else case.label for case in part)
     seeds = shifted(tuple(case.seed for case in part), turn)
     *_, last = pipe.steps(Request(labels, seeds, sampling, plan))
@@ -174,7 +176,7 @@ def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, 
 
 
 def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, Method]:
-    """The rows of the table: real pixels, fills, the notebook's recipe, ours, and ours with each choice switched."""
+    """Return the rows of the table: real pixels, fills, the notebook's recipe, ours, ours with each choice switched."""
     usual = REPAINTING
     rows: dict[str, Method] = {
         REAL: transplanted(train),
@@ -190,7 +192,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         "ours, best of 4 by what is kept": likeliest(pipe, usual, sampling, 4, kept=True),
         "ours, best of 4 by all": likeliest(pipe, usual, sampling, 4, kept=False),
     }
-    switches = {
+    switches: dict[str, dict[str, Any]] = {
         "kept tokens fixed": {"follow": not usual.follow},
         "colours not matched": {"match": not usual.match},
         f"{'no' if usual.detail else 'with'} borrowed detail": {"detail": not usual.detail},
@@ -223,12 +225,12 @@ class Scores:
     off: float  # |seam - 1|
     brightness: float  # step of the mean luma across the edge, in levels of 255
     colour: float  # the same of the mean colour, Euclidean
-    hits: float  # share of results that the probe takes for the wanted class; of class edits, what was painted of them
+    accuracy: float  # of the probe: results it takes for the wanted class; of class edits it sees what was painted
     seconds: float  # a picture
 
 
 def seam(results: Sequence[np.ndarray], given: Sequence[Case]) -> float:
-    """Mean absolute gradient across the masks' edges over that of the untouched pictures."""
+    """Return the mean absolute gradient across the masks' edges over that of the untouched pictures."""
     across = [
         (_crossing(result, case.mask), _crossing(case.picture, case.mask))
         for result, case in zip(results, given, strict=True)
@@ -238,7 +240,7 @@ def seam(results: Sequence[np.ndarray], given: Sequence[Case]) -> float:
 
 
 def _crossing(picture: np.ndarray, mask: np.ndarray) -> float:
-    """Sum of absolute differences between neighbours of which one is painted."""
+    """Sum absolute differences between neighbours of which one is painted."""
     levels = picture.astype(np.float64)
     total = 0.0
     for axis in (0, 1):
@@ -248,67 +250,69 @@ def _crossing(picture: np.ndarray, mask: np.ndarray) -> float:
 
 
 def jump(picture: np.ndarray, mask: np.ndarray, width: int = 3) -> tuple[float, float]:
-    """Steps of mean luma and mean colour between bands `width` pixels to both sides of a mask's edge, in levels."""
+    """Return steps of mean luma and mean colour, in levels, between bands `width` pixels wide along a mask's edge."""
     inner, outer = mask & dilated(~mask, width), ~mask & dilated(mask, width)
     step = picture[inner].mean(0) - picture[outer].mean(0)
     return abs(float(step @ (0.299, 0.587, 0.114))), float(np.linalg.norm(step))
 
 
 def painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The rectangle around what is painted, enlarged to the picture's size."""
+    """Cut out the rectangle around what is painted, and enlarge it to the picture's size."""
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return cv2.resize(part, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-@dataclass(frozen=True)
-class Judge:
-    """What results are measured with."""
-
-    network: ImageFeatures
-    reference: Gaussian
-    probe: Probe
-
-    def scores(
-        self, method: str, kind: str, results: Sequence[np.ndarray], given: Sequence[Case], seconds: float
-    ) -> Scores:
-        """The figures of results for cases; `seconds` for all of them."""
-        *_, seen = features_of(self.network, torch.from_numpy(np.stack(results)))
-        jumps = np.array([jump(result, case.mask) for result, case in zip(results, given, strict=True)])
-        distance = frechet(Gaussian.of(seen), self.reference)
-        if kind == CLASS_EDIT:
-            shown = [painted(result, case.mask) for result, case in zip(results, given, strict=True)]
-            *_, seen = features_of(self.network, torch.from_numpy(np.stack(shown)))
-        hits = self.probe.hits(seen, torch.tensor([case.label for case in given]))
-        edge = seam(results, given)
-        return Scores(
-            method,
-            kind,
-            distance,
-            edge,
-            abs(edge - 1),
-            *jumps.mean(0).tolist(),
-            hits.float().mean().item(),
-            seconds / len(given),
-        )
+def scored(
+    reference: Reference,
+    method: str,
+    kind: str,
+    results: Sequence[np.ndarray],
+    given: Sequence[Case],
+    seconds: float,
+) -> Scores:
+    """Return the figures of results for cases; `seconds` for all of them."""
+    seen = reference.features(torch.from_numpy(np.stack(results)))
+    jumps = np.array([jump(result, case.mask) for result, case in zip(results, given, strict=True)])
+    distance = reference.distance(seen)
+    if kind == CLASS_EDIT:
+        shown = [painted(result, case.mask) for result, case in zip(results, given, strict=True)]
+        seen = reference.features(torch.from_numpy(np.stack(shown)))
+    correct = reference.probe.correct(seen, torch.tensor([case.label for case in given]))
+    edge, (brightness, colour) = seam(results, given), jumps.mean(0).tolist()
+    return Scores(
+        method=method,
+        kind=kind,
+        frechet=distance,
+        seam=edge,
+        off=abs(edge - 1),
+        brightness=brightness,
+        colour=colour,
+        accuracy=correct.float().mean().item(),
+        seconds=seconds / len(given),
+    )
 
 
 def measure(
-    rows: dict[str, Method], judge: Judge, pictures: PictureSet, shift: Sequence[int], tasks: Sequence[str] = TASKS
+    rows: dict[str, Method],
+    reference: Reference,
+    pictures: PictureSet,
+    shift: Sequence[int],
+    tasks: Sequence[str] = TASKS,
 ) -> Iterator[float | Scores]:
-    """All methods on kinds of masks, and on class edits of the centre box: yields fractions done, and `Scores`."""
+    """Measure all methods on kinds of masks, and class edits of the centre box: yields fractions done, and `Scores`."""
     for number, kind in enumerate(tasks):
         given = cases(pictures, KINDS[0], shift) if kind == CLASS_EDIT else cases(pictures, kind)
-        yield judge.scores(UNTOUCHED, kind, [case.picture for case in given], given, 0.0)
-        for place, (name, method) in enumerate(rows.items()):
-            started = time.perf_counter()
+        yield scored(reference, UNTOUCHED, kind, [case.picture for case in given], given, 0.0)
+        for done, (name, method) in enumerate(rows.items(), 1):
+            began = time.perf_counter()
             results = method(given)
-            yield judge.scores(name, kind, results, given, time.perf_counter() - started)
-            yield (number + (place + 1) / len(rows)) / len(tasks)
+            yield scored(reference, name, kind, results, given, time.perf_counter() - began)
+            yield (number + done / len(rows)) / len(tasks)
 
 
 def other_classes(groups: Sequence[str]) -> list[int]:
-    """For every class, another of its group to change it into; itself if it is alone."""
+    """Return for every class another of its group to change it into; itself if it is alone."""
     members = {group: [label for label, mine in enumerate(groups) if mine == group] for group in set(groups)}
     return [
         members[group][(members[group].index(label) + len(members[group]) // 2) % len(members[group])]
@@ -317,11 +321,11 @@ def other_classes(groups: Sequence[str]) -> list[int]:
 
 
 def overall(scores: Sequence[Scores]) -> list[Scores]:
-    """The mean of every method over the kinds of masks, class edits left out."""
+    """Return the mean of every method over the kinds of masks, class edits left out."""
     means = []
     for method in dict.fromkeys(row.method for row in scores):
         rows = [row for row in scores if row.method == method and row.kind != CLASS_EDIT]
-        figures = ("frechet", "seam", "off", "brightness", "colour", "hits", "seconds")
+        figures = ("frechet", "seam", "off", "brightness", "colour", "accuracy", "seconds")
         means.append(
             Scores(method, OVERALL, *(sum(getattr(row, name) for row in rows) / len(rows) for name in figures))
         )
@@ -329,21 +333,17 @@ def overall(scores: Sequence[Scores]) -> list[Scores]:
 
 
 def table(scores: Sequence[Scores]) -> str:
-    """Markdown: the means, then one table for each kind of mask."""
+    """Return Markdown: the means, then one table for each kind of mask."""
+    heads = ("method", "Fréchet", "seam", "off 1 by", "brightness jump", "colour jump", "accuracy", "ms")
+    several = len({row.kind for row in scores} - {CLASS_EDIT}) > 1
+    everything = [*(overall(scores) if several else ()), *scores]
     parts = []
-    everything = [*(overall(scores) if len({row.kind for row in scores} - {CLASS_EDIT}) > 1 else ()), *scores]
     for kind in dict.fromkeys(row.kind for row in everything):
-        lines = [
-            f"### {kind}",
-            "",
-            "| method | Fréchet | seam | off 1 by | brightness jump | colour jump | hits | ms |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {row.method} | {row.frechet:.1f} | {row.seam:.2f} | {row.off:.2f} "
-            f"| {row.brightness:.1f} | {row.colour:.1f} | {row.hits:.3f} | {1000 * row.seconds:.0f} |"
-            for row in everything
-            if row.kind == kind
-        ]
-        parts.append("\n".join(lines))
+        rows = [_cells(row) for row in everything if row.kind == kind]
+        parts.append(f"### {kind}\n\n{markdown(heads, rows)}")
     return "\n\n".join(parts)
+
+
+def _cells(row: Scores) -> tuple[str, ...]:
+    figures = (f"{row.frechet:.1f}", f"{row.seam:.2f}", f"{row.off:.2f}", f"{row.brightness:.1f}", f"{row.colour:.1f}")
+    return row.method, *figures, f"{row.accuracy:.3f}", f"{1000 * row.seconds:.0f}"

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from torch import Tensor
-
 from ..clock import timed
 from ..engine.pipeline import INT8, Pipeline, Request
 from ..engine.sampling import Sampling
-from ..training.features import ImageFeatures
-from .evaluate import Gaussian, Measured, Probe, features_of, frechet, generated
+from ..findings.tables import markdown
+from .evaluate import generated
+from .reference import Measured, QualityCost, Reference
 
 EXACT = "float32"
 DTYPES = (EXACT, INT8)
@@ -27,7 +26,7 @@ class Mode:
 
 
 def modes(sampling: Sampling) -> list[Mode]:
-    """The exact one first, then guidance off at 1, 2, 3 of the last scales, 8-bit products, and both."""
+    """Return the exact mode first, then guidance off at 1, 2, 3 of the last scales, 8-bit products, and both."""
     off = {count: replace(sampling, unguided_scales=count) for count in (1, 2, 3)}
     return [
         Mode("exact", sampling),
@@ -37,59 +36,32 @@ def modes(sampling: Sampling) -> list[Mode]:
     ]
 
 
-def seconds(pipes: dict[str, Pipeline], ways: Sequence[Mode], repeats: int) -> list[float]:
-    """Median time of one picture in each mode, in turns; `pipes` has the model for every dtype."""
-    works = [partial(pipes[way.dtype].run, Request((0,), (0,), way.sampling)) for way in ways]
+def seconds(pipes: dict[str, Pipeline], choices: Sequence[Mode], repeats: int) -> list[float]:
+    """Return the median time of one picture in each mode, in turns; `pipes` has the model for every dtype."""
+    works = [partial(pipes[mode.dtype].run, Request((0,), (0,), mode.sampling)) for mode in choices]
     rounds = [[timed(work, pipes[EXACT].device) for work in works] for _ in range(repeats + 1)]
     return [statistics.median(column) for column in zip(*rounds[1:], strict=True)]  # the first round warms up
 
 
-@dataclass(frozen=True)
-class Price:
-    """Fréchet distance to the train pictures, as a multiple of val's, and hit rate as a share of val's."""
-
-    distance: float
-    hits: float
-
-
-@dataclass(frozen=True)
-class Ruler:
-    """What prices are measured with: real pictures, seen by a network."""
-
-    network: ImageFeatures
-    train: Gaussian
-    val: Measured
-    probe: Probe
-
-    @classmethod
-    def of(cls, network: ImageFeatures, train: Measured, val: Measured, classes: int) -> "Ruler":
-        return cls(network, Gaussian.of(train.features), val, Probe.fit(train.features, train.labels, classes))
-
-    def price(self, features: Tensor) -> Price:
-        """Of pictures with val's labels, by their features (N, d)."""
-        floor = frechet(Gaussian.of(self.val.features), self.train)
-        real, hits = (self.probe.hits(seen, self.val.labels).float().mean() for seen in (self.val.features, features))
-        return Price(frechet(Gaussian.of(features), self.train) / floor, float(hits / real))
-
-
-def prices(pipes: dict[str, Pipeline], ways: Sequence[Mode], ruler: Ruler) -> Iterator[float | list[Price]]:
-    """Pictures in every mode, with val's labels and seeds 0, 1, ...: yields the fraction done, the prices last."""
+def quality_costs(
+    pipes: dict[str, Pipeline], choices: Sequence[Mode], reference: Reference, val: Measured
+) -> Iterator[float | list[QualityCost]]:
+    """Draw pictures in every mode, with val's labels and seeds 0, 1, ...: yields the fraction done, the costs last."""
     found = []
-    for number, way in enumerate(ways):
-        for made in generated(pipes[way.dtype], ruler.val.labels, way.sampling):
+    for number, mode in enumerate(choices):
+        for made in generated(pipes[mode.dtype], val.labels, mode.sampling):
             if isinstance(made, float):
-                yield (number + made) / len(ways)
-        *_, features = features_of(ruler.network, made)
-        found.append(ruler.price(features))
+                yield (number + made) / len(choices)
+            else:
+                found.append(reference.quality_cost(reference.features(made), val))
     yield found
 
 
-def report(ways: Sequence[Mode], times: Sequence[float], found: Sequence[Price]) -> str:
-    """The table as Markdown; without prices if none were measured."""
-    lines = ["| mode | ms a picture | times as fast |" + " Fréchet ratio | hit ratio |" * bool(found)]
-    lines.append("|---" * (5 if found else 3) + "|")
-    for place, (way, time) in enumerate(zip(ways, times, strict=True)):
-        cells = [way.name, f"{1e3 * time:.0f}", f"{times[0] / time:.2f}"]
-        cells += [f"{found[place].distance:.3f}", f"{found[place].hits:.3f}"] if found else []
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def report(choices: Sequence[Mode], times: Sequence[float], found: Sequence[QualityCost]) -> str:
+    """Return the table as Markdown; without costs if none were measured."""
+    rows = []
+    for index, (mode, time) in enumerate(zip(choices, times, strict=True)):
+        cells = [mode.name, f"{1e3 * time:.0f}", f"{times[0] / time:.2f}"]
+        rows.append([*cells, f"{found[index].distance:.3f}", f"{found[index].accuracy:.3f}"] if found else cells)
+    heads = ["mode", "ms a picture", "times as fast"]
+    return markdown([*heads, "Fréchet ratio", "accuracy ratio"] if found else heads, rows)

@@ -15,12 +15,13 @@ from PIL import Image
 
 from ..engine.pipeline import Pipeline, Request
 from ..engine.sampling import Sampling
+from ..files import replacing
 
-NOTE = "job.json"  # in the folder: what its pictures are of
+NOTE = "job.json"  # in the folder: says what its pictures are of
 
 
 @dataclass(frozen=True)
-class Job:
+class FidJob:
     """`count` pictures into files of a folder, 000000.png and so on."""
 
     count: int
@@ -37,20 +38,20 @@ class Job:
             )
 
     def path(self, number: int) -> Path:
-        """The file of a picture."""
+        """Return the file of a picture."""
         return self.out / f"{number:06d}.png"
 
     def request(self, numbers: Sequence[int]) -> Request:
-        """What makes some of the pictures, side by side."""
+        """Return the request that makes some of the pictures, side by side."""
         labels = tuple(self.labels[number % len(self.labels)] for number in numbers)
         return Request(labels, tuple(self.seed + number for number in numbers), self.sampling)
 
     def left(self, rank: int, world: int) -> list[int]:
-        """The pictures that process `rank` of `world` has yet to make."""
+        """Return the numbers of the pictures that process `rank` of `world` has yet to make."""
         return [number for number in range(rank, self.count, world) if not self.path(number).is_file()]
 
 
-def claim(pipe: Pipeline, job: Job) -> None:
+def claim(pipe: Pipeline, job: FidJob) -> None:
     """Note in the folder what its pictures are of; ValueError if it holds those of another job.
 
     More pictures of the same are no other job.
@@ -66,12 +67,11 @@ def claim(pipe: Pipeline, job: Job) -> None:
                 f"{job.out} holds pictures of another model, class, seed or setting: choose another folder."
             )
         return
-    part = job.out / f".{NOTE}.{os.getpid()}"
-    part.write_text(json.dumps(asked), encoding="utf-8")
-    os.replace(part, note)
+    with replacing(note, writer=f".{os.getpid()}") as part:
+        part.write_text(json.dumps(asked), encoding="utf-8")
 
 
-def sample(pipe: Pipeline, job: Job, rank: int = 0, world: int = 1) -> Iterator[int]:
+def sample(pipe: Pipeline, job: FidJob, rank: int = 0, world: int = 1) -> Iterator[int]:
     """Make this process's share of the pictures that are not there yet; yields how many were made, batch by batch.
 
     A file appears only when it is whole, so that a run which was killed can be gone on with.
@@ -82,14 +82,15 @@ def sample(pipe: Pipeline, job: Job, rank: int = 0, world: int = 1) -> Iterator[
         numbers = left[start : start + job.batch]
         made = pipe.run(job.request(numbers)).images
         for number, picture in zip(numbers, made, strict=True):
-            part = job.out / f".{number:06d}.part"
-            picture.save(part, "PNG")
-            os.replace(part, job.path(number))
+            with replacing(job.path(number)) as part:
+                picture.save(part, "PNG")
         yield len(numbers)
 
 
-def pack(job: Job, path: Path) -> None:
-    """All pictures as the .npz that evaluators of FID read: `arr_0`, uint8 (count, S, S, 3), one by one, not in memory.
+def pack(job: FidJob, path: Path) -> None:
+    """Write all pictures as the .npz that evaluators of FID read: `arr_0`, uint8 (count, S, S, 3).
+
+    They are taken one by one, so that memory need not hold all.
 
     ValueError if one is missing.
     """
@@ -97,10 +98,12 @@ def pack(job: Job, path: Path) -> None:
         raise ValueError(f"{len(missing)} of {job.count} pictures are missing in {job.out}: run the command again.")
     first = np.asarray(Image.open(job.path(0)))
     header = {"descr": "|u1", "fortran_order": False, "shape": (job.count, *first.shape)}
-    part = path.with_name(f".{path.name}.part")
-    with zipfile.ZipFile(part, "w", allowZip64=True) as packed, packed.open("arr_0.npy", "w", force_zip64=True) as file:
+    with (
+        replacing(path) as part,
+        zipfile.ZipFile(part, "w", allowZip64=True) as packed,
+        packed.open("arr_0.npy", "w", force_zip64=True) as file,
+    ):
         np.lib.format.write_array_header_1_0(file, header)
         for number in range(job.count):
             with Image.open(job.path(number)) as picture:
                 file.write(np.asarray(picture).tobytes())
-    os.replace(part, path)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..clock import timed
 from ..engine.pipeline import Pipeline, Request
 from ..engine.sampling import Sampling
+from ..findings.tables import markdown
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
 from ..weights.convert import crops, fitted
@@ -32,27 +33,27 @@ class Way:
 
 
 def ways(pipe: Pipeline) -> list[Way]:
-    """The cheap ones, and decoding itself, last."""
+    """Return the cheap ways, and decoding itself, last."""
     parts = {"decoded at a quarter of the side": 4, "decoded at half the side": 2, "decoded": 1}
     decoders = [Way(name, partial(decoded, pipe.tokenizer, parts=count)) for name, count in parts.items()]
     return [Way("linear map", pipe.preview_map), *decoders]
 
 
 def decoded(tokenizer: Tokenizer, f_hat: Tensor, parts: int) -> Tensor:
-    """Pictures (B, 3, S / parts, S / parts): decoded from f_hat averaged over `parts` by `parts` cells."""
+    """Decode pictures (B, 3, S / parts, S / parts) from f_hat averaged over `parts` by `parts` cells."""
     side = max(1, f_hat.shape[-1] // parts)
     return tokenizer.decode(F.interpolate(f_hat, size=(side, side), mode="area"))
 
 
 def at_side(pictures: Tensor, side: int) -> Tensor:
-    """Pictures (B, 3, s, s) at another side: averaged down, or enlarged bilinearly."""
+    """Resize pictures (B, 3, s, s) to another side: averaged down, or enlarged bilinearly."""
     if pictures.shape[-1] >= side:
         return F.interpolate(pictures, size=(side, side), mode="area")
     return F.interpolate(pictures, size=(side, side), mode="bilinear")
 
 
 def drawn(pipe: Pipeline, seeds: Sequence[int], sampling: Sampling) -> list[list[Tensor]]:
-    """f_hat (1, C, s_K, s_K) after every scale of one picture for each seed, of classes spread over all."""
+    """Return f_hat (1, C, s_K, s_K) after every scale of one picture for each seed, of classes spread over all."""
     classes = pipe.spec.transformer.classes
     requests = [Request((number * classes // len(seeds),), (seed,), sampling) for number, seed in enumerate(seeds)]
     return [[step.f_hat for step in pipe.steps(request)] for request in requests]
@@ -63,7 +64,7 @@ def drawn(pipe: Pipeline, seeds: Sequence[int], sampling: Sampling) -> list[list
 
 @torch.inference_mode()
 def distances(tokenizer: Tokenizer, judged: Sequence[Way], pictures: Sequence[Sequence[Tensor]]) -> list[list[float]]:
-    """How far each way is from decoding, after each of K scales: RMSE in grey levels over all `pictures`.
+    """Measure how far each way is from decoding, after each of K scales: RMSE in grey levels over all `pictures`.
 
     Both are compared at the side of the linear map's pictures, to which larger ones are averaged down.
     """
@@ -78,7 +79,7 @@ def distances(tokenizer: Tokenizer, judged: Sequence[Way], pictures: Sequence[Se
 
 
 def maps(pipe: Pipeline, sampling: Sampling) -> list[Way]:
-    """Linear maps that need no training pictures: fitted to the example pictures, the model's own, and both."""
+    """Return linear maps that need no training pictures: fitted to the example pictures, the model's own, and both."""
     own, examples = own_pairs(pipe, sampling), example_pairs(pipe)
     return [
         Way("linear map, as conversion fits it", as_converted(pipe)),
@@ -89,7 +90,7 @@ def maps(pipe: Pipeline, sampling: Sampling) -> list[Way]:
 
 
 def as_converted(pipe: Pipeline) -> Preview:
-    """The map that a published model gets when its files are converted."""
+    """Return the map that a published model gets when its files are converted."""
     work = fitted(pipe.tokenizer, pipe.spec.name)
     while True:
         try:
@@ -99,7 +100,7 @@ def as_converted(pipe: Pipeline) -> Preview:
 
 
 def fitted_to(pipe: Pipeline, pairs: Pairs) -> Preview:
-    """A map fitted to what f_hat decodes to."""
+    """Return a map fitted to what f_hat decodes to."""
     preview = Preview(pipe.spec.tokenizer)
     preview.fit(*map(torch.cat, zip(*pairs, strict=True)))
     return preview.eval()
@@ -107,13 +108,13 @@ def fitted_to(pipe: Pipeline, pairs: Pairs) -> Preview:
 
 @torch.inference_mode()
 def own_pairs(pipe: Pipeline, sampling: Sampling) -> Pairs:
-    """Pictures that the model draws, after every scale."""
+    """Return pictures that the model draws, after every scale."""
     return _decoded(pipe, (f_hat for picture in drawn(pipe, OWN, sampling) for f_hat in picture))
 
 
 @torch.inference_mode()
 def example_pairs(pipe: Pipeline) -> Pairs:
-    """Parts of the example pictures, each after one scale, in turns."""
+    """Return parts of the example pictures, each after one scale, in turns."""
     side, scales = pipe.spec.tokenizer.image_side, len(pipe.schedule)
     partly = []
     for number, crop in enumerate(crops(4)):
@@ -139,10 +140,10 @@ class Costs:
 
 @torch.inference_mode()
 def costs(pipe: Pipeline, judged: Sequence[Way], sampling: Sampling, repeats: int) -> Costs:
-    """Times of a run and of looking at its last scale, in turns."""
+    """Measure a run, and looking at its last scale, in turns."""
     request, rounds = Request((0,), (0,), sampling), []
     f_hat = pipe.run(request).steps[-1].f_hat
-    works = [*(partial(way.look, f_hat) for way in judged), partial(pipe.run, request)]
+    works: list[Callable[[], object]] = [*(partial(way.look, f_hat) for way in judged), partial(pipe.run, request)]
     for _ in range(repeats + 1):  # the first round warms up
         rounds.append([timed(work, pipe.device) for work in works])
     *looks, run = (statistics.median(column) for column in zip(*rounds[1:], strict=True))
@@ -150,19 +151,18 @@ def costs(pipe: Pipeline, judged: Sequence[Way], sampling: Sampling, repeats: in
 
 
 def report_distances(judged: Sequence[Way], found: Sequence[Sequence[float]], sides: Sequence[int]) -> str:
-    """The table as Markdown: grey levels after each scale, and their mean."""
-    heads = " | ".join(f"{side} x {side}" for side in sides)
-    lines = [f"| grey levels off after the scale of | {heads} | mean |", "|---" * (len(sides) + 2) + "|"]
-    for way, levels in zip(judged, found, strict=True):
-        cells = " | ".join(f"{level:.1f}" for level in (*levels, statistics.mean(levels)))
-        lines.append(f"| {way.name} | {cells} |")
-    return "\n".join(lines)
+    """Return the table as Markdown: grey levels after each scale, and their mean."""
+    heads = ["grey levels off after the scale of", *(f"{side} x {side}" for side in sides), "mean"]
+    levels = ((*each, statistics.mean(each)) for each in found)
+    rows = [[way.name, *(f"{level:.1f}" for level in row)] for way, row in zip(judged, levels, strict=True)]
+    return markdown(heads, rows)
 
 
 def report_costs(judged: Sequence[Way], spent: Costs, scales: int) -> str:
-    """The table as Markdown: time of one look, and looks at all scales as a share of a run that has none."""
-    lines = [f"| way to look | ms | all {scales}, ms | share of the run |", "|---|---|---|---|"]
+    """Return the table as Markdown: time of one look, and looks at all scales as a share of a run that has none."""
+    rows = []
     for way, look in zip(judged, spent.looks, strict=True):
-        share = scales * look / spent.run
-        lines.append(f"| {way.name} | {1e3 * look:.1f} | {1e3 * scales * look:.0f} | {100 * share:.1f} % |")
-    return "\n".join([*lines, "", f"the run, with one decode: {1e3 * spent.run:.0f} ms"])
+        share = f"{100 * scales * look / spent.run:.1f} %"
+        rows.append((way.name, f"{1e3 * look:.1f}", f"{1e3 * scales * look:.0f}", share))
+    table = markdown(("way to look", "ms", f"all {scales}, ms", "share of the run"), rows)
+    return f"{table}\n\nthe run, with one decode: {1e3 * spent.run:.0f} ms"

@@ -1,9 +1,10 @@
 """Plots of a training run's log."""
 
-import json
 from pathlib import Path
 
 from matplotlib.figure import Figure
+
+from ..findings.run_log import read_log
 
 # key in log.jsonl -> title and unit of its panel
 PANELS = {
@@ -16,19 +17,11 @@ PANELS = {
 }
 
 
-def read_log(run: Path) -> list[dict]:
-    """The rows of run/log.jsonl; ValueError if there is none."""
-    path = run / "log.jsonl"
-    if not path.is_file():
-        raise ValueError(f"{run}: no log.jsonl here; name the folder of a training run.")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def smoothed(values: list[float], keep: float = 0.9) -> list[float]:
-    """Running mean, so that the trend shows through the noise of single batches."""
+def smoothed(values: list[float], ema_decay: float = 0.9) -> list[float]:
+    """Return the running mean, so that the trend shows through the noise of single batches."""
     out, mean = [], values[0]
     for value in values:
-        mean = keep * mean + (1 - keep) * value
+        mean = ema_decay * mean + (1 - ema_decay) * value
         out.append(mean)
     return out
 
@@ -39,8 +32,8 @@ def plot(run: Path) -> Path:
     shown = {key: [row for row in rows if key in row] for key in PANELS}
     shown = {key: found for key, found in shown.items() if found}
     figure = Figure(figsize=(5 * min(3, len(shown)), 3.5 * -(-len(shown) // 3)), layout="constrained")
-    for place, (key, found) in enumerate(shown.items(), 1):
-        axes = figure.add_subplot(-(-len(shown) // 3), min(3, len(shown)), place)
+    for number, (key, found) in enumerate(shown.items(), 1):
+        axes = figure.add_subplot(-(-len(shown) // 3), min(3, len(shown)), number)
         hours, values = [row["seconds"] / 3600 for row in found], [row[key] for row in found]
         if isinstance(values[0], list):
             for scale, series in enumerate(zip(*values, strict=True)):

@@ -18,7 +18,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a data folder: a class's id is its place in these lists."""
+    """The classes of a data folder: a class's id is its index in these lists."""
 
     folders: tuple[str, ...]
     names: tuple[str, ...]
@@ -26,7 +26,7 @@ class Classes:
 
     @classmethod
     def of(cls, root: Path) -> "Classes":
-        """From root/classes.json (a list of {id, folder, name, group}) if it is there, else from train's folders."""
+        """Read root/classes.json (a list of {id, folder, name, group}) if it is there, else take train's folders."""
         listing = root / "classes.json"
         if listing.is_file():
             return cls._listed(listing)
@@ -61,20 +61,29 @@ class PictureSet:
         return len(self.pixels)
 
     def spread(self, most: int) -> "PictureSet":
-        """At most so many of the pictures, evenly spread over the set; ValueError unless that is 2 or more."""
+        """Return at most so many of the pictures, evenly spread over the set; ValueError unless that is 2 or more."""
         if most < 2:
             raise ValueError(f"{most} pictures are too few: choose 2 or more.")
         rows = torch.linspace(0, len(self) - 1, min(most, len(self))).long()
         return PictureSet(self.pixels[rows], self.labels[rows], self.unreadable)
 
     def images(self, index: Tensor, flips: Tensor | None = None) -> Tensor:
-        """Pictures as floats (B, 3, S, S) in [-1, 1]; `flips` bool (B,) mirrors left and right."""
+        """Return pictures as floats (B, 3, S, S) in [-1, 1]; `flips` bool (B,) mirrors left and right."""
         batch = to_float(self.pixels[index])
         return batch if flips is None else torch.where(flips[:, None, None, None], batch.flip(-1), batch)
 
 
+@dataclass(frozen=True)
+class Dataset:
+    """A data folder in memory: its classes and both splits."""
+
+    classes: Classes
+    train: PictureSet
+    val: PictureSet
+
+
 def split_folder(root: Path, split: str) -> Path:
-    """root/split, or a ValueError that says what to do."""
+    """Return root/split, or raise a ValueError that says what to do."""
     folder = root / split
     if not folder.is_dir():
         raise ValueError(f"{root}: there is no folder '{split}'. Pictures belong in train/<class>/ and val/<class>/.")
@@ -82,7 +91,7 @@ def split_folder(root: Path, split: str) -> Path:
 
 
 def listing(root: Path, split: str, classes: Classes) -> list[tuple[Path, int]]:
-    """Every picture file of a split with its label; a class without pictures raises ValueError."""
+    """List every picture file of a split with its label; a class without pictures raises ValueError."""
     folder = split_folder(root, split)
     rows = []
     for label, name in enumerate(classes.folders):
@@ -94,8 +103,8 @@ def listing(root: Path, split: str, classes: Classes) -> list[tuple[Path, int]]:
     return rows
 
 
-def digest(root: Path, classes: Classes) -> str:
-    """SHA-256, in hex, of what a data folder holds: every file's place, label and content."""
+def data_digest(root: Path, classes: Classes) -> str:
+    """Return the SHA-256, in hex, of what a data folder holds: every file's path, label and content."""
     whole = hashlib.sha256()
     for split in ("train", "val"):
         for path, label in listing(root, split, classes):
@@ -105,7 +114,7 @@ def digest(root: Path, classes: Classes) -> str:
 
 
 def read_picture(path: Path, side: int) -> np.ndarray | None:
-    """The centre square of a picture as uint8 (side, side, 3); None if the file cannot be read."""
+    """Return the centre square of a picture as uint8 (side, side, 3); None if the file cannot be read."""
     try:
         with read(path) as opened:
             return square(opened, side)
@@ -120,7 +129,8 @@ def load_split(root: Path, split: str, classes: Classes, side: int) -> Iterator[
     """
     rows = listing(root, split, classes)
     pixels = torch.empty((len(rows), side, side, 3), dtype=torch.uint8)
-    labels, unreadable = [], []
+    labels: list[int] = []
+    unreadable: list[str] = []
     with ThreadPoolExecutor() as pool:
         for done, ((path, label), picture) in enumerate(
             zip(rows, pool.map(lambda row: read_picture(row[0], side), rows), strict=True)
@@ -138,8 +148,8 @@ def load_split(root: Path, split: str, classes: Classes, side: int) -> Iterator[
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Which pictures make up training step t: a function of (seed, t) alone, so that a resumed run repeats itself.
+class BatchSampler:
+    """Chooses the pictures of training step t: a function of (seed, t) alone, so that a resumed run repeats itself.
 
     Every group is drawn with equal weight, and every picture within its group; with `mirror` half of them mirrored.
     """
@@ -149,23 +159,23 @@ class Draws:
     mirror: bool = True
 
     @classmethod
-    def over(cls, labels: Tensor, classes: Classes, seed: int, mirror: bool = True) -> "Draws":
-        """Draws over pictures with these labels, int64 (N,)."""
+    def over(cls, labels: Tensor, classes: Classes, seed: int, mirror: bool = True) -> "BatchSampler":
+        """Return a sampler of pictures with these labels, int64 (N,)."""
         names = sorted({classes.groups[label] for label in labels.tolist()})
         of_label = torch.tensor([names.index(group) if group in names else -1 for group in classes.groups])
         return cls(tuple((of_label[labels] == i).nonzero()[:, 0] for i in range(len(names))), seed, mirror)
 
-    def generator(self, step: int) -> np.random.Generator:
-        """The random numbers of one step."""
+    def rng(self, step: int) -> np.random.Generator:
+        """Return the random numbers of one step."""
         return np.random.Generator(np.random.Philox(key=[self.seed, step]))
 
-    def batch(self, generator: np.random.Generator, size: int) -> Tensor:
-        """Row numbers, int64 (size,)."""
-        chosen = generator.integers(len(self.groups), size=size)
-        places = generator.random(size)
-        rows = [int(self.groups[g][int(p * len(self.groups[g]))]) for g, p in zip(chosen, places, strict=True)]
+    def batch(self, rng: np.random.Generator, size: int) -> Tensor:
+        """Draw row numbers, int64 (size,)."""
+        chosen = rng.integers(len(self.groups), size=size)
+        fractions = rng.random(size)
+        rows = [int(self.groups[g][int(p * len(self.groups[g]))]) for g, p in zip(chosen, fractions, strict=True)]
         return torch.tensor(rows)
 
-    def mirrored(self, generator: np.random.Generator, size: int) -> Tensor:
-        """Which pictures of a batch are mirrored, bool (size,)."""
-        return torch.from_numpy((generator.random(size) < 0.5) & self.mirror)
+    def mirrored(self, rng: np.random.Generator, size: int) -> Tensor:
+        """Draw which pictures of a batch are mirrored, bool (size,)."""
+        return torch.from_numpy((rng.random(size) < 0.5) & self.mirror)

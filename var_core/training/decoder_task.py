@@ -6,7 +6,7 @@ one that sees the features of a frozen network (Sauer et al. 2021).
 
 import copy
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -21,15 +21,15 @@ from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
 from ..schedule import Schedule
 from ..weights.checkpoints import load_strict
-from .data import Classes, Draws, PictureSet
-from .distributed import differentiate, joined
+from .data import BatchSampler, Dataset
+from .distributed import differentiate, wrap_ddp
 from .features import CHANNELS, ImageFeatures, apart, directions, perceptual_distance
 from .tokenizer_task import TokenSet, draw_pictures, pixel_loss, reconstruction_report, same_tokenizer, tokenizer_hash
-from .trainer import Optimisation, autocast
+from .trainer import Optimisation, autocast, channels_last
 
 COOLING = 0.7  # at most, when it draws
 DRAWN = 3  # scales, at most, that a transformer draws of a picture
-CELL = 2 ** len(CHANNELS)  # pixels, the side of what the last map of features says in one place
+CELL = 2 ** len(CHANNELS)  # pixels, the side of what the last map of features says in one vector
 SHIFTS = CELL  # pixels, at most, by which pictures are moved before they are judged
 
 
@@ -39,15 +39,15 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, width: int = 64):
         super().__init__()
         slope = nn.LeakyReLU(0.2)
-        layers = [
+        layers: list[nn.Module] = [
             *(nn.PixelUnshuffle(4), nn.Conv2d(48, width, 3, padding=1), slope),
             *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), slope),
             *(nn.Conv2d(2 * width, 2 * width, 3, padding=1), slope),
             nn.Conv2d(2 * width, 1, 1),
         ]
-        for place, layer in enumerate(layers):
+        for index, layer in enumerate(layers):
             if isinstance(layer, nn.Conv2d):
-                layers[place] = nn.utils.parametrizations.spectral_norm(layer)
+                layers[index] = nn.utils.parametrizations.spectral_norm(layer)
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class PatchDiscriminator(nn.Module):
 
 
 class FeatureDiscriminator(nn.Module):
-    """Feature maps of a frozen network, at unit length in each place -> how real each looks, (B, J, S/16, S/16).
+    """Feature maps of a frozen network, every vector of length 1 -> how real each looks, (B, J, S/16, S/16).
 
     One small head for each of the J maps (Sauer et al. 2021), of which each is twice as large as the next.
     """
@@ -87,7 +87,7 @@ class Critic:
 
     def __init__(self, network: nn.Module, weight: float, alone: int, optimisation: Optimisation):
         self.network, self.weight, self.alone, self.precision = network, weight, alone, optimisation.precision
-        self.joined = joined(network)
+        self.ddp = wrap_ddp(network)
         self.solver = torch.optim.AdamW(
             network.parameters(), lr=optimisation.learning_rate, betas=(0.5, 0.9), weight_decay=0.0
         )
@@ -95,40 +95,43 @@ class Critic:
 
     @property
     def pull(self) -> float:
-        """The weight of its loss for the decoder, by now."""
+        """Return the weight of its loss for the decoder, by now."""
         learned = max((state["step"] for state in self.solver.state.values()), default=0)
         return self.weight * (learned >= self.alone)
 
     def fooled(self, real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
-        """The decoder's loss for what it made; both are kept for `learn`."""
+        """Return the decoder's loss for what it made; both are kept for `learn`."""
         self.seen.append((real, [given.detach() for given in made]))
         self.network.requires_grad_(False).eval()
         return -self.network(*made).float().mean()
 
     def learn(self) -> None:
+        """Take one step on the pictures seen since the last one."""
         self.network.requires_grad_(True)
-        differentiate(self.joined, self.seen, self.told_apart)
+        differentiate(self.ddp, self.seen, self.told_apart)
         self.solver.step()
         self.solver.zero_grad(set_to_none=True)
         self.seen = []
 
     def told_apart(self, pair: tuple[Sequence[Tensor], Sequence[Tensor]]) -> Tensor:
-        """The discriminator's loss on what is real and what was made."""
+        """Return the discriminator's loss on what is real and what was made."""
         self.network.train(pair is self.seen[0])  # so that its spectral norms are followed once a step
         with autocast(self.network, self.precision):
-            real, made = self.joined(*map(torch.cat, zip(*pair, strict=True))).float().chunk(2)
+            real, made = self.ddp(*map(torch.cat, zip(*pair, strict=True))).float().chunk(2)
         return F.relu(1 - real).mean() + F.relu(1 + made).mean()
 
     def state(self) -> dict:
-        return {"judge": self.network.state_dict(), "judge_optimizer": self.solver.state_dict()}
+        """Return what its training goes on from."""
+        return {"discriminator": self.network.state_dict(), "discriminator_optimizer": self.solver.state_dict()}
 
     def load(self, state: dict) -> None:
-        self.network.load_state_dict(state["judge"])
-        self.solver.load_state_dict(state["judge_optimizer"])
+        """Go on from what `state` returned."""
+        self.network.load_state_dict(state["discriminator"])
+        self.solver.load_state_dict(state["discriminator_optimizer"])
 
 
 def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokenizer:
-    """A copy of a tokenizer that refines with so many channels and residual blocks, and for now decodes as before.
+    """Copy a tokenizer to one that refines with so many channels and residual blocks, and for now decodes as before.
 
     0 is as many as it has. ValueError for other channels than it has already, or fewer blocks.
     """
@@ -144,10 +147,20 @@ def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokeniz
     return copied
 
 
+@dataclass(frozen=True)
+class DecoderSettings:
+    """Weights of the losses of a decoder's training, and for how many first steps discriminators learn alone."""
+
+    perceptual: float = 0.5
+    adversarial: float = 0.1
+    feature_adversarial: float = 0.0  # above 0 there is a discriminator of features
+    alone: int = 200
+
+
 class DecoderTask:
     """Reconstruction (L1 + L2), perceptual and adversarial (hinge) losses of pictures decoded from given tokens.
 
-    With `feature_adversarial`, the weight of a discriminator of features, the perceptual loss sees pictures whole.
+    With a discriminator of features the perceptual loss sees pictures whole.
     The decoder is that of `tokenizer` itself, see `refined`. With a `var`, half of the pictures have their last tokens
     drawn by it: it decides them one by one, so that together they say less than those of a real picture, and the
     decoder learns what such tokens are likely to mean.
@@ -158,50 +171,45 @@ class DecoderTask:
     def __init__(
         self,
         tokenizer: Tokenizer,
-        train: PictureSet,
-        val: PictureSet,
+        data: Dataset,
         tokens: TokenSet,
-        classes: Classes,
+        settings: DecoderSettings,
         optimisation: Optimisation,
         device: str = "cpu",
-        perceptual: float = 0.5,
-        adversarial: float = 0.1,
-        feature_adversarial: float = 0.0,
-        alone: int = 200,
         var: VAR | None = None,
     ):
-        self.model = tokenizer.to(device, memory_format=torch.channels_last).requires_grad_(False)
+        self.model = channels_last(tokenizer, device).requires_grad_(False)
         for part in (self.model.after_quantizer, self.model.decoder):
             part.requires_grad_(True)
-        self.optimisation, self.device = optimisation, device
-        self.perceptual = perceptual
+        self.settings, self.optimisation, self.device = settings, optimisation, device
         self.features = ImageFeatures().to(device)
-        patches = PatchDiscriminator().to(device, memory_format=torch.channels_last)
-        self.patches = Critic(patches, adversarial, alone, optimisation)
+        patches = channels_last(PatchDiscriminator(), device)
+        self.patches = Critic(patches, settings.adversarial, settings.alone, optimisation)
         self.maps: Critic | None = None
-        if feature_adversarial:
+        if settings.feature_adversarial:
             if (side := tokenizer.config.image_side) % CELL:
                 raise ValueError(f"Features of {side} x {side} pixels cannot be judged: make it n times {CELL}.")
-            heads = FeatureDiscriminator().to(device, memory_format=torch.channels_last)
-            self.maps = Critic(heads, feature_adversarial, alone, optimisation)
-        self.train, self.val, self.tokens = train, val, tokens
+            heads = channels_last(FeatureDiscriminator(), device)
+            self.maps = Critic(heads, settings.feature_adversarial, settings.alone, optimisation)
+        self.train, self.val, self.tokens = data.train, data.val, tokens
         self.schedule = Schedule.of(self.model.config)
-        self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
+        self.sampler = BatchSampler.over(data.train.labels, data.classes, optimisation.seed, optimisation.mirror)
         self.var = var and var.to(device)
 
-    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
-        chance = self.draws.generator(step)
-        rows, flips, drawn = draw_pictures(self.train, self.draws, chance, self.optimisation.batch, share)
+    def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a part of a step's batch, and the terms it is made of."""
+        rng = self.sampler.rng(step)
+        rows, flips, drawn = draw_pictures(self.train, self.sampler, rng, self.optimisation.batch, micro_batch)
         images = drawn.to(self.device, memory_format=torch.channels_last)
         tokens = self.tokens.tokens[flips.long(), rows].long().to(self.device)
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
             f_hat = self.model.quantizer.features(self.schedule.split(tokens))
             if self.var:
-                f_hat = self.drawn(f_hat, tokens, self.train.labels[rows], chance, share)
+                f_hat = self.redrawn(self.var, f_hat, tokens, self.train.labels[rows], rng, micro_batch)
         decoded = self.model.decode_unclamped(f_hat).float()
         pixels = pixel_loss(decoded, images)
         # All networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
-        shift = tuple(chance.integers(SHIFTS, size=2).tolist())
+        shift = tuple(rng.integers(SHIFTS, size=2).tolist())
         moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
         fooled = self.patches.fooled([wanted], [moved])
         loss = pixels + self.patches.pull * fooled
@@ -215,14 +223,16 @@ class DecoderTask:
             measured["fooled_features"] = fooled.item()
         else:
             perceived = perceptual_distance(self.features, moved, wanted)
-        return loss + self.perceptual * perceived, {**measured, "perceptual": perceived.item()}
+        return loss + self.settings.perceptual * perceived, {**measured, "perceptual": perceived.item()}
 
-    def drawn(self, f_hat: Tensor, tokens: Tensor, labels: Tensor, chance: np.random.Generator, share: slice) -> Tensor:
-        """f_hat (b, C, s_K, s_K) of tokens (b, L), but of half of them with up to DRAWN last scales drawn anew."""
+    def redrawn(
+        self, var: VAR, f_hat: Tensor, tokens: Tensor, labels: Tensor, rng: np.random.Generator, micro_batch: slice
+    ) -> Tensor:
+        """Return f_hat (b, C, s_K, s_K) of tokens (b, L), for half of them with up to DRAWN last scales drawn anew."""
         size, scales = self.optimisation.batch, len(self.schedule)
-        chosen, seeds = chance.random(size)[share] < 0.5, chance.integers(2**62, size=size)[share]
-        firsts = scales - 1 - chance.integers(min(DRAWN, scales), size=size)[share]
-        sampling = Sampling(guidance=0.0, cooling=COOLING * chance.random())
+        chosen, seeds = rng.random(size)[micro_batch] < 0.5, rng.integers(2**62, size=size)[micro_batch]
+        firsts = scales - 1 - rng.integers(min(DRAWN, scales), size=size)[micro_batch]
+        sampling = Sampling(guidance=0.0, cooling=COOLING * rng.random())
         rows = torch.from_numpy(chosen.nonzero()[0])
         if not len(rows):
             return f_hat
@@ -231,21 +241,22 @@ class DecoderTask:
             for own, first in zip(tokens[rows].split(1), firsts[chosen], strict=True)
         ]
         labels_of, seeds_of = tuple(labels[rows].tolist()), tuple(seeds[chosen].tolist())
-        *_, last = steps(self.var, self.model.quantizer, Request(labels_of, seeds_of, sampling, Plan.joined(plans)))
+        *_, last = steps(var, self.model.quantizer, Request(labels_of, seeds_of, sampling, Plan.joined(plans)))
         return f_hat.index_copy(0, rows.to(f_hat.device), last.f_hat)
 
     def after(self, _step: int) -> dict[str, float]:
-        """One step of the discriminators, on the same pictures."""
+        """Take one step of the discriminators, on the same pictures."""
         for critic in filter(None, (self.patches, self.maps)):
             critic.learn()
         return {}
 
     @torch.no_grad()
-    def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
-        """As that of the tokenizer's training."""
-        return reconstruction_report(average, self.val, self.device)
+    def report(self, ema: Tokenizer) -> tuple[dict, Image.Image]:
+        """Return what `reconstruction_report` does."""
+        return reconstruction_report(ema, self.val, self.device)
 
     def extra_state(self) -> dict:
+        """Return sizes, which tokenizer the decoder belongs to, and what the discriminators go on from."""
         return {
             "config": asdict(self.model.config),
             "tokenizer": tokenizer_hash(self.model),
@@ -255,8 +266,8 @@ class DecoderTask:
         }
 
     def load_extra_state(self, state: dict) -> None:
-        """ValueError if the run's decoder belongs to another tokenizer."""
+        """Go on with the discriminators; ValueError if the run's decoder belongs to another tokenizer."""
         same_tokenizer(state, self.model)
         self.patches.load(state)
-        if self.maps and state.get("maps"):
+        if self.maps and state["maps"]:
             self.maps.load(state["maps"])

@@ -16,27 +16,27 @@ from .transformer_task import TransformerTask
 
 
 def load_tokenizer(source: Path) -> Tokenizer:
-    """The averaged weights of a tokenizer's or decoder's training run, or those of a model file; else ValueError."""
+    """Load the averaged weights of a tokenizer's or decoder's run, or those of a model file; else ValueError."""
     if source.suffix == SUFFIX:
         return load(str(source)).tokenizer
     state = load_state(source, TokenizerTask.KIND, "decoder")
     tokenizer = Tokenizer(TokenizerConfig(**state["extra"]["config"]))
-    load_strict(tokenizer, state["average"])
+    load_strict(tokenizer, state["ema"])
     return tokenizer.eval()
 
 
 def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
-    """The averaged weights of a transformer's training run; ValueError if it learned another tokenizer's tokens."""
+    """Load the averaged weights of a transformer's run; ValueError if it learned another tokenizer's tokens."""
     state = load_state(run, TransformerTask.KIND)
     same_tokenizer(state["extra"], tokenizer)
     var = VAR(TransformerConfig(**state["extra"]["config"]))
-    load_strict(var, state["average"])
+    load_strict(var, state["ema"])
     return var.eval()
 
 
 @torch.inference_mode()
 def fitted_preview(tokenizer: Tokenizer, pictures: PictureSet, count: int = 512) -> Preview:
-    """The linear preview map, fitted to partial and whole reconstructions of `count` pictures."""
+    """Return the linear preview map, fitted to partial and whole reconstructions of `count` pictures."""
     rows = torch.linspace(0, len(pictures) - 1, min(count, len(pictures))).long()
     features, images = [], []
     for part in rows.split(32):

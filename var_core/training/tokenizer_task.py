@@ -16,10 +16,10 @@ from ..images import grid, to_pil
 from ..nn.quantizer import Quantized
 from ..nn.tokenizer import Tokenizer
 from ..weights.checkpoints import load_strict
-from .data import Classes, Draws, PictureSet
-from .distributed import rank, total, world
+from .data import BatchSampler, Classes, Dataset, PictureSet
+from .distributed import all_reduce_sum, rank, world
 from .features import ImageFeatures, perceptual_distance
-from .trainer import Optimisation
+from .trainer import Optimisation, channels_last
 
 
 class CodebookMeans:
@@ -29,8 +29,8 @@ class CodebookMeans:
     the codebook as it is, as if so many vectors of each step had stood for every code so far.
     """
 
-    def __init__(self, codebook: Tensor, keep: float = 0.99, dead_below: float = 0.1, weight: float = 0.0):
-        self.codebook, self.keep, self.dead_below = codebook, keep, dead_below
+    def __init__(self, codebook: Tensor, ema_decay: float = 0.99, dead_below: float = 0.1, weight: float = 0.0):
+        self.codebook, self.ema_decay, self.dead_below = codebook, ema_decay, dead_below
         self.counts = torch.full_like(codebook[:, 0], weight)  # (V,)
         self.sums = weight * codebook  # (V, C)
 
@@ -39,58 +39,58 @@ class CodebookMeans:
         """Follow a batch's `tally`; dead codes move to the vectors that it offers. Returns how many were dead."""
         width = self.codebook.shape[1]
         counts, sums, offered = said.split((1, width, width), 1)
-        self.counts.mul_(self.keep).add_(counts[:, 0], alpha=1 - self.keep)
-        self.sums.mul_(self.keep).add_(sums, alpha=1 - self.keep)
-        dead = self.counts < self.dead_below * (1 - self.keep)
-        self.counts[dead] = 1 - self.keep
-        self.sums[dead] = offered[dead] * (1 - self.keep)
+        self.counts.mul_(self.ema_decay).add_(counts[:, 0], alpha=1 - self.ema_decay)
+        self.sums.mul_(self.ema_decay).add_(sums, alpha=1 - self.ema_decay)
+        dead = self.counts < self.dead_below * (1 - self.ema_decay)
+        self.counts[dead] = 1 - self.ema_decay
+        self.sums[dead] = offered[dead] * (1 - self.ema_decay)
         self.codebook.copy_(self.sums / self.counts[:, None])
         return int(dead.sum())
 
 
-def tally(tokens: Tensor, vectors: Tensor, places: Tensor) -> Tensor:
-    """What a batch, or a part of one, says of each code: (V, 1 + 2C). Those of all parts add up to that of the batch.
+def tally(tokens: Tensor, vectors: Tensor, indices: Tensor) -> Tensor:
+    """Count what a batch, or a part of one, says of each code: (V, 1 + 2C); tallies of all parts add up to the batch's.
 
-    tokens (n,) stood for vectors (n, C). Of a code: how often it was chosen, the sum of its vectors, and the vector at
-    places (V,), which it may be moved to: zeros if that is before the first of this part, or behind the last.
+    tokens (n,) stood for vectors (n, C). A code has how often it was chosen, the sum of its vectors, and the vector at
+    `indices` (V,), which it may be moved to: zeros if that is before the first of this part, or behind the last.
     """
     ones = vectors.new_ones(len(vectors), 1)
-    chosen = vectors.new_zeros(len(places), 1 + vectors.shape[1])
+    chosen = vectors.new_zeros(len(indices), 1 + vectors.shape[1])
     chosen.index_add_(0, tokens, torch.cat((ones, vectors), 1))
-    inside = (places >= 0) & (places < len(vectors))
-    offered = vectors[places.clamp(0, len(vectors) - 1)] * inside[:, None]
+    inside = (indices >= 0) & (indices < len(vectors))
+    offered = vectors[indices.clamp(0, len(vectors) - 1)] * inside[:, None]
     return torch.cat((chosen, offered), 1)
 
 
 def draw_pictures(
-    pictures: PictureSet, draws: Draws, chance: np.random.Generator, size: int, share: slice
+    pictures: PictureSet, sampler: BatchSampler, rng: np.random.Generator, size: int, micro_batch: slice
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Row numbers (b,), which of them are mirrored, bool (b,), and these pictures (b, 3, S, S), of a share of a batch.
+    """Draw row numbers (b,), which are mirrored, bool (b,), and these pictures (b, 3, S, S), of a part of a batch.
 
-    All of the batch of `size` is drawn, so that the shares of all processes are the batch of one.
+    All of the batch of `size` is drawn, so that the parts of all processes are the batch of one.
     """
-    rows = draws.batch(chance, size)[share]
-    flips = draws.mirrored(chance, size)[share]
+    rows = sampler.batch(rng, size)[micro_batch]
+    flips = sampler.mirrored(rng, size)[micro_batch]
     return rows, flips, pictures.images(rows, flips)
 
 
 def pixel_loss(decoded: Tensor, images: Tensor) -> Tensor:
-    """L1 + L2 of pictures (B, 3, S, S)."""
+    """Return L1 + L2 of pictures (B, 3, S, S)."""
     error = decoded - images
     return error.abs().mean() + error.square().mean()
 
 
 def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
-    """A copy of `start` with more residual blocks (or as many), which gives the same tokens and pictures until trained.
+    """Copy `start` with more residual blocks (or as many): the same tokens and pictures until it is trained.
 
     What is added keeps silent at first: its last convolutions are zero. One of other maps, of which the last is as
     large, or with other `own_codes`, begins with the same networks, but has tokens of its own. ValueError where sizes
     differ otherwise.
     """
-    maps = {"sides": config.sides, "order": config.order, "own_codes": config.own_codes}
-    same = replace(start.config, residual_blocks=config.residual_blocks, **maps) == config
+    blocks, maps = config.residual_blocks, config.sides
+    same = replace(start.config, residual_blocks=blocks, sides=maps, order=config.order, own_codes=config.own_codes)
     fewer = config.residual_blocks < start.config.residual_blocks
-    if not same or fewer or config.sides[-1] != start.config.sides[-1]:
+    if same != config or fewer or config.sides[-1] != start.config.sides[-1]:
         raise ValueError(
             f"A tokenizer of {start.config} cannot grow into one of {config}: blocks can be added, and all its maps "
             "but the last one be others."
@@ -105,6 +105,14 @@ def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
     return made
 
 
+@dataclass(frozen=True)
+class TokenizerSettings:
+    """Weights of the losses of a tokenizer's training."""
+
+    perceptual: float = 0.2
+    commitment: float = 0.25
+
+
 class TokenizerTask:
     """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors.
 
@@ -116,89 +124,88 @@ class TokenizerTask:
     def __init__(
         self,
         config: TokenizerConfig,
-        train: PictureSet,
-        val: PictureSet,
-        classes: Classes,
+        data: Dataset,
+        settings: TokenizerSettings,
         optimisation: Optimisation,
         device: str = "cpu",
-        perceptual: float = 0.2,
-        commitment: float = 0.25,
         start: Tokenizer | None = None,
     ):
         made = grown(start, config) if start else Tokenizer(config)
-        self.model = made.to(device, memory_format=torch.channels_last)
+        self.model = channels_last(made, device)
         quantizer = self.model.quantizer
         quantizer.requires_grad_(False)  # the codebook; and convolutions that no scale uses
         for scale in range(len(quantizer.schedule)):
             quantizer.phi(scale).requires_grad_(True)
-        self.optimisation, self.device = optimisation, device
-        self.perceptual, self.commitment = perceptual, commitment
+        self.settings, self.optimisation, self.device = settings, optimisation, device
         self.features = ImageFeatures().to(device)
-        self.train, self.val = train, val
-        self.draws = Draws.over(train.labels, classes, optimisation.seed, optimisation.mirror)
-        share = optimisation.batch * quantizer.schedule.total / config.vocabulary  # of a code in a step
+        self.train, self.val = data.train, data.val
+        self.sampler = BatchSampler.over(data.train.labels, data.classes, optimisation.seed, optimisation.mirror)
+        uses = optimisation.batch * quantizer.schedule.total / config.vocabulary  # of a code in a step
         known = start is not None and (start.config.sides, start.config.own_codes) == (config.sides, config.own_codes)
-        self.means = CodebookMeans(quantizer.codebook.data, weight=share if known else 0.0)
+        self.means = CodebookMeans(quantizer.codebook.data, weight=uses if known else 0.0)
         self.said: list[Tensor] = []  # tallies of the parts of a step
 
-    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
-        *_, drawn = draw_pictures(self.train, self.draws, self.draws.generator(step), self.optimisation.batch, share)
+    def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a part of a step's batch, and the terms it is made of."""
+        rng, size = self.sampler.rng(step), self.optimisation.batch
+        *_, drawn = draw_pictures(self.train, self.sampler, rng, size, micro_batch)
         images = drawn.to(self.device, memory_format=torch.channels_last)
         f = self.model.features(images).float()
         with torch.autocast(f.device.type, enabled=False):
             found = list(self.model.quantizer.quantize(f))
-        towards = [F.mse_loss(q.f_hat, f.detach()) + self.commitment * F.mse_loss(f, q.f_hat.detach()) for q in found]
+        weight = self.settings.commitment
+        towards = [F.mse_loss(q.f_hat, f.detach()) + weight * F.mse_loss(f, q.f_hat.detach()) for q in found]
         quantizing = torch.stack(towards).mean()
         decoded = self.model.decode_unclamped(f + (found[-1].f_hat - f).detach()).float()
         pixels = pixel_loss(decoded, images)
         perceived = perceptual_distance(self.features, decoded, images)
-        self.said.append(self.hear(found, step, share.start))
+        self.said.append(self.hear(found, step, micro_batch.start))
         measured = {"pixels": pixels.item(), "perceptual": perceived.item(), "quantizing": quantizing.item()}
-        return pixels + self.perceptual * perceived + quantizing, measured
+        return pixels + self.settings.perceptual * perceived + quantizing, measured
 
     def hear(self, found: list[Quantized], step: int, first: int) -> Tensor:
-        """The `tally` of the part of a step's batch that begins at picture `first`."""
+        """Return the `tally` of the part of a step's batch that begins at picture `first`."""
         tokens = torch.cat([q.tokens for q in found], 1).flatten()
         vectors = torch.cat([q.residual.detach() for q in found], 1).flatten(0, 1)
-        places = self.offers(self.draws.generator(step + 2**40)) - first * self.model.quantizer.schedule.total
-        return tally(tokens, vectors, torch.from_numpy(places).to(vectors.device))
+        indices = self.offers(self.sampler.rng(step + 2**40)) - first * self.model.quantizer.schedule.total
+        return tally(tokens, vectors, torch.from_numpy(indices).to(vectors.device))
 
-    def offers(self, chance: np.random.Generator) -> np.ndarray:
-        """For each code a random place in a step's batch, (V,), among those where it may be chosen."""
+    def offers(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw for each code a random index into a step's tokens, (V,), among those where it may be chosen."""
         quantizer, batch = self.model.quantizer, self.optimisation.batch
         length, vocabulary = quantizer.schedule.total, len(self.means.counts)
         if not quantizer.own_codes:
-            return chance.integers(batch * length, size=vocabulary)
+            return rng.integers(batch * length, size=vocabulary)
         found = []
         for scale, span in enumerate(quantizer.schedule.spans):
             allowed = quantizer.allowed(scale)
             count = allowed.stop - allowed.start
-            found.append(
-                length * chance.integers(batch, size=count) + chance.integers(span.start, span.stop, size=count)
-            )
+            found.append(length * rng.integers(batch, size=count) + rng.integers(span.start, span.stop, size=count))
         return np.concatenate(found)
 
     def after(self, _step: int) -> dict[str, float]:
         """Move the codebook; returns how many codes the batch uses."""
-        said, self.said = total(torch.stack(self.said).sum(0)), []
+        said, self.said = all_reduce_sum(torch.stack(self.said).sum(0)), []
         self.means.update(said)
         return {"codes": int((said[:, 0] > 0).sum())}
 
-    def report(self, average: Tokenizer) -> tuple[dict, Image.Image]:
-        """See `reconstruction_report`."""
-        return reconstruction_report(average, self.val, self.device)
+    def report(self, ema: Tokenizer) -> tuple[dict, Image.Image]:
+        """Return what `reconstruction_report` does."""
+        return reconstruction_report(ema, self.val, self.device)
 
     def extra_state(self) -> dict:
+        """Return sizes, and the running means that the codebook follows."""
         return {"config": asdict(self.model.config), "counts": self.means.counts, "sums": self.means.sums}
 
     def load_extra_state(self, state: dict) -> None:
+        """Go on with the running means of a run."""
         self.means.counts.copy_(state["counts"])
         self.means.sums.copy_(state["sums"])
 
 
 @torch.no_grad()
 def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict, Image.Image]:
-    """PSNR in dB and codebook use per scale on up to 256 val pictures; a sheet of pairs."""
+    """Measure PSNR in dB and codebook use per scale on up to 256 val pictures; draw a sheet of pairs."""
     rows = torch.linspace(0, len(val) - 1, min(256, len(val))).long()
     decibels, sequences, shown = [], [], []
     for part in rows.split(32):
@@ -217,7 +224,7 @@ def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) ->
 def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
     """ValueError unless the extra state of a run belongs to a tokenizer that gives these very tokens.
 
-    One that does not say which it belongs to fits.
+    A run that does not say which it belongs to fits.
     """
     ours = tokenizer_hash(tokenizer)
     if extra.get("tokenizer", ours) != ours:
@@ -228,12 +235,12 @@ def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
 
 
 def same_in_file(stored: Tokenizer, tokenizer: Tokenizer) -> bool:
-    """Whether the tokenizer of a model file, which holds half of the digits, gives the tokens of this one."""
+    """Say whether the tokenizer of a model file, which holds half of the digits, gives the tokens of this one."""
     return tokenizer_hash(stored) == tokenizer_hash(copy.deepcopy(tokenizer).half())
 
 
 def tokenizer_hash(tokenizer: Tokenizer) -> str:
-    """SHA-256, in hex, of the weights that decide which tokens a picture gets: all but the decoder's."""
+    """Return the SHA-256, in hex, of the weights that decide which tokens a picture gets: all but the decoder's."""
     digest = hashlib.sha256()
     for name, value in sorted(tokenizer.state_dict().items()):
         if name.startswith(("after_quantizer.", "decoder.")):
@@ -243,7 +250,7 @@ def tokenizer_hash(tokenizer: Tokenizer) -> str:
 
 
 def psnr(images: Tensor, targets: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB of each picture, (B,); both (B, 3, S, S) in [-1, 1]."""
+    """Return the peak signal-to-noise ratio in dB of each picture, (B,); both (B, 3, S, S) in [-1, 1]."""
     return 10 * torch.log10(4 / (images - targets).square().mean((1, 2, 3)).clamp_min(1e-12))
 
 
@@ -253,6 +260,15 @@ class TokenSet:
 
     tokens: Tensor  # int32 (2, N, L): as it is, mirrored
     labels: Tensor  # int64 (N,)
+
+
+@dataclass(frozen=True)
+class TokenData:
+    """The tokens of both splits of a data folder, and its classes."""
+
+    classes: Classes
+    train: TokenSet
+    val: TokenSet
 
 
 @torch.inference_mode()
@@ -266,6 +282,6 @@ def tokenise(tokenizer: Tokenizer, pictures: PictureSet, device: str = "cpu") ->
             images = pictures.images(ours).to(device, memory_format=torch.channels_last)
             for mirrored, batch in enumerate((images, images.flip(-1))):
                 part[mirrored, ours - rows[0]] = torch.cat(tokenizer.encode(batch), 1).to("cpu", torch.int32)
-        tokens[:, rows] = total(part)
+        tokens[:, rows] = all_reduce_sum(part)
         yield int(rows[-1] + 1) / len(pictures)
     yield TokenSet(tokens, pictures.labels)

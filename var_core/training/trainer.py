@@ -1,50 +1,52 @@
 """The loop of every training. A run is a folder: `state.pt` (resumable), `log.jsonl`, `samples-*.png`.
 
 Every random choice is a function of (seed, step), so that a resumed run repeats an unbroken one exactly. Several
-processes draw the same batch, and each takes its share: they go on together as one would go on alone.
+processes draw the same batch, and each takes its part of it: they go on together as one would go on alone.
 """
 
 import copy
-import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from .distributed import differentiate, joined, largest, rank, total, world
+from ..files import replacing
+from ..findings.run_log import append_log, log_of, read_log, write_log
+from .distributed import all_reduce_max, all_reduce_sum, differentiate, rank, world, wrap_ddp
 
+Network = TypeVar("Network", bound=nn.Module)
+VERSION = 2  # of the training state, see `upgrade`
 MUON_RATE = 3.0  # times the learning rate, where a step's length is AdamW's (Liu et al. 2025, section 2.2)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train (minutes, or steps), and over which last part of that the learning rate falls to zero."""
+    """Limits of a training in minutes or steps; over its last fraction, `cooldown`, the learning rate falls to zero."""
 
     minutes: float = math.inf
     steps: float = math.inf
-    decay: float = 0.0
+    cooldown: float = 0.0
 
     def __post_init__(self):
-        if not (self.minutes > 0 and self.steps > 0 and 0 <= self.decay <= 1):
+        if not (self.minutes > 0 and self.steps > 0 and 0 <= self.cooldown <= 1):
             raise ValueError(
-                f"minutes {self.minutes}, steps {self.steps}, decay {self.decay}: choose minutes and steps above 0, "
-                "and a decay of 0 to 1."
+                f"minutes {self.minutes}, steps {self.steps}, cooldown {self.cooldown}: choose minutes and steps above "
+                "0, and a cooldown of 0 to 1."
             )
 
     def used(self, seconds: float, steps: int) -> float:
-        """Fraction of the budget spent, 1 at its end."""
+        """Return the fraction of the budget spent, 1 at its end."""
         return max(seconds / 60 / self.minutes, steps / self.steps)
 
-    def gain(self, used: float) -> float:
-        """Factor on the learning rate, 1 and then falling to 0 (linearly over the tail)."""
-        return min(1.0, (1 - min(used, 1.0)) / self.decay) if self.decay else 1.0
+    def lr_scale(self, used: float) -> float:
+        """Return the factor on the learning rate: 1, then falling linearly to 0 over the cooldown."""
+        return min(1.0, (1 - min(used, 1.0)) / self.cooldown) if self.cooldown else 1.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Optimisation:
     warmup: int = 200
     weight_decay: float = 0.02
     clip: float = 1.0
-    average: float = 0.999
+    ema_decay: float = 0.999  # of the moving average of the weights
     seed: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
     accumulate: int = 1
@@ -68,18 +70,18 @@ class Optimisation:
             raise ValueError(f"precision '{self.precision}': choose auto, float32 or bfloat16.")
         if self.accumulate < 1:
             raise ValueError(f"accumulate {self.accumulate}: choose 1 part or more.")
-        if not (self.batch >= 1 and self.learning_rate > 0 and 0 <= self.average < 1 and self.seed >= 0):
+        if not (self.batch >= 1 and self.learning_rate > 0 and 0 <= self.ema_decay < 1 and self.seed >= 0):
             raise ValueError(
-                f"batch {self.batch}, rate {self.learning_rate}, average {self.average}, seed {self.seed}: choose "
-                "a batch of 1 or more, a rate above 0, an average of 0 to below 1, a seed of 0 or more."
+                f"batch {self.batch}, rate {self.learning_rate}, EMA decay {self.ema_decay}, seed {self.seed}: "
+                "choose a batch of 1 or more, a rate above 0, an EMA decay of 0 to below 1, a seed of 0 or more."
             )
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step, counted from 0, while no budget makes it fall."""
+        """Return the learning rate of a step, counted from 0, while no budget makes it fall."""
         return self.learning_rate * min(1.0, (step + 1) / self.warmup)
 
-    def shares(self, rank: int, world: int) -> list[slice]:
-        """The parts of a batch that process `rank` of `world` computes; ValueError unless all are of one size."""
+    def micro_batches(self, rank: int, world: int) -> list[slice]:
+        """Return the parts of a batch that process `rank` of `world` computes; ValueError unless all have one size."""
         parts = world * self.accumulate
         size, rest = divmod(self.batch, parts)
         if rest:
@@ -91,66 +93,62 @@ class Optimisation:
         return [slice(part * size, (part + 1) * size) for part in range(first, first + self.accumulate)]
 
 
-class Task(Protocol):
-    """What is trained: knows its model, its loss and its pictures, not the loop.
+class Task(Protocol[Network]):
+    """A task knows its model, its loss and its pictures, not the loop that trains it.
 
-    `loss` is that of a share of a step's batch, with what else was measured there; `after` follows the optimiser's step
-    and returns what could be measured of the whole batch alone.
+    `loss` returns the loss of a part of a step's batch, and what else was measured there; `after` follows the
+    optimiser's step and returns what could be measured of the whole batch alone; `report` measures the averaged
+    weights, `ema`.
     """
 
     KIND: str
-    model: nn.Module
+    model: Network
     optimisation: Optimisation
 
-    def loss(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]: ...
+    def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]: ...
     def after(self, step: int) -> dict[str, float]: ...
-    def report(self, average: nn.Module) -> tuple[dict, Image.Image]: ...
+    def report(self, ema: Network) -> tuple[dict, Image.Image]: ...
     def extra_state(self) -> dict: ...
     def load_extra_state(self, state: dict) -> None: ...
 
 
-class Loss(nn.Module):
-    """A task's loss as a network to call, which is what may be joined with those of other processes."""
+class Loss(nn.Module, Generic[Network]):
+    """A task's loss as a network to call, since only a network can be wrapped for several processes."""
 
-    def __init__(self, task: Task):
+    def __init__(self, task: Task[Network]):
         super().__init__()
         self.task, self.model = task, task.model
 
-    def forward(self, step: int, share: slice) -> tuple[Tensor, dict[str, float]]:
-        return self.task.loss(step, share)
+    def forward(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
+        return self.task.loss(step, micro_batch)
 
 
-class Trainer:
+class Trainer(Generic[Network]):
     """The loop around a task: optimiser, average of the weights, state on disk.
 
     Where several processes train together, each has one of these; the first alone writes.
     """
 
-    def __init__(self, task: Task, out: Path):
+    def __init__(self, task: Task[Network], out: Path):
         self.task, self.out = task, out
-        self.shares = task.optimisation.shares(rank(), world())
-        self.network = joined(Loss(task))
-        self.average = copy.deepcopy(task.model).requires_grad_(False).eval()
+        self.micro_batches = task.optimisation.micro_batches(rank(), world())
+        self.network = wrap_ddp(Loss(task))
+        self.ema = copy.deepcopy(task.model).requires_grad_(False).eval()
         self.optimizers = _optimizers(task.model, task.optimisation)
         self.step, self.seconds = 0, 0.0
         self.asked = self.stopped = False
-
-    @property
-    def log_file(self) -> Path:
-        """A row of figures every few steps, as JSON."""
-        return self.out / "log.jsonl"
 
     def stop(self) -> None:
         """Ask all processes to end, and save, after the step they are in. A signal's handler may call it."""
         self.asked = True
 
-    def update(self, gain: float) -> dict[str, float]:
-        """One step at `gain` times the learning rate; returns what was measured.
+    def update(self, lr_scale: float) -> dict[str, float]:
+        """One step at `lr_scale` times the learning rate; returns what was measured.
 
         ValueError, before the weights are changed, if the gradients are not finite: the state on disk stays good.
         """
         settings = self.task.optimisation
-        rate = gain * settings.rate_at(self.step)
+        rate = lr_scale * settings.rate_at(self.step)
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = (MUON_RATE if name == "muon" else 1.0) * rate
@@ -165,30 +163,30 @@ class Trainer:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         measured |= self.task.after(self.step)
-        self._follow(min(settings.average, (1 + self.step) / (10 + self.step)))
+        self._follow(min(settings.ema_decay, (1 + self.step) / (10 + self.step)))
         self.step += 1
         return {**measured, "norm": norm.item(), "rate": rate}
 
     def _differentiate(self) -> dict[str, float]:
-        """The gradients of a step; returns the loss, and what else was measured, of the whole batch."""
-        heard = []
+        """Compute the gradients of a step; return the loss, and what else was measured, of the whole batch."""
+        heard: list[dict[str, float]] = []
 
-        def loss(share: slice) -> Tensor:
+        def loss(micro_batch: slice) -> Tensor:
             with autocast(self.task.model, self.task.optimisation.precision):
-                found, measured = self.network(self.step, share)
+                found, measured = self.network(self.step, micro_batch)
             heard.append({"loss": found.item(), **measured})
             return found
 
-        differentiate(self.network, self.shares, loss)
+        differentiate(self.network, self.micro_batches, loss)
         means = torch.tensor([list(part.values()) for part in heard], dtype=torch.float64).mean(0)
-        return dict(zip(heard[0], (total(means) / world()).tolist(), strict=True))
+        return dict(zip(heard[0], (all_reduce_sum(means) / world()).tolist(), strict=True))
 
     @torch.no_grad()
-    def _follow(self, keep: float) -> None:
+    def _follow(self, ema_decay: float) -> None:
         """Move the average towards the trained weights; what no gradient trains is taken as it is."""
-        pairs = list(zip(self.average.parameters(), self.task.model.parameters(), strict=True))
+        pairs = list(zip(self.ema.parameters(), self.task.model.parameters(), strict=True))
         ours, theirs = zip(*[pair for pair in pairs if pair[1].requires_grad], strict=True)
-        torch._foreach_lerp_(list(ours), [p.detach() for p in theirs], 1 - keep)
+        torch._foreach_lerp_(list(ours), [p.detach() for p in theirs], 1 - ema_decay)
         for mine, given in pairs:
             if not given.requires_grad:
                 mine.copy_(given)
@@ -198,10 +196,11 @@ class Trainer:
         if rank() > 0:
             return
         state = {
+            "version": VERSION,
             "step": self.step,
             "seconds": self.seconds,
             "model": self.task.model.state_dict(),
-            "average": self.average.state_dict(),
+            "ema": self.ema.state_dict(),
             **{name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "kind": self.task.KIND,
             "extra": self.task.extra_state(),
@@ -217,14 +216,13 @@ class Trainer:
         self.task.load_extra_state(state["extra"])  # first: it refuses what does not fit
         self.step, self.seconds = state["step"], state["seconds"]
         self.task.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
+        self.ema.load_state_dict(state["ema"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state[name])
         if rank() > 0:
             return
-        log = self.log_file
-        rows = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.is_file() else []
-        log.write_text("".join(row for row in rows if json.loads(row)["step"] <= self.step), encoding="utf-8")
+        if log_of(self.out).is_file():
+            write_log(self.out, (row for row in read_log(self.out) if row["step"] <= self.step))
 
     def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[dict]:
         """Train, yielding the figures of every step; saves, logs and draws a sample sheet on the way and at the end.
@@ -235,7 +233,7 @@ class Trainer:
         saved = reported = 0.0
         while not self.stopped and (used := budget.used(spent, self.step - first)) < 1:
             began = time.monotonic()
-            measured = self.update(budget.gain(used))
+            measured = self.update(budget.lr_scale(used))
             elapsed = self._agree(time.monotonic() - began)
             spent += elapsed
             self.seconds += elapsed
@@ -253,55 +251,88 @@ class Trainer:
         self.save()
 
     def _agree(self, elapsed: float) -> float:
-        """The seconds of a step by the clock of process 0; notes whether any process was asked to stop."""
-        seconds, asked = largest((0.0 if rank() else elapsed, float(self.asked)))
+        """Return the seconds of a step by the clock of process 0; note whether any process was asked to stop."""
+        seconds, asked = all_reduce_max((0.0 if rank() else elapsed, float(self.asked)))
         self.stopped = bool(asked)
         return seconds
 
     def report(self) -> dict:
-        """Figures of the averaged weights on the val split, and a sheet of pictures in the run's folder."""
+        """Return figures of the averaged weights on the val split; write a sheet of pictures into the run's folder."""
         if rank() > 0:
             return {}
-        figures, sheet = self.task.report(self.average)
+        figures, sheet = self.task.report(self.ema)
         name = f"samples-{self.step:07d}.png"
         sheet.save(self.out / name)
         return {**figures, "sheet": name}
 
     def log(self, row: dict) -> None:
+        """Add a row to the run's log, in process 0 alone."""
         if rank() > 0:
             return
-        with self.log_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_log(self.out, row)
 
 
-def write_whole(values: dict, path: Path) -> None:
-    """Save so that a crash leaves the old file or the new one, never half of one."""
-    partial = path.with_name(path.name + ".part")
-    torch.save(values, partial)
-    os.replace(partial, path)
+def write_whole(values: dict | Tensor, path: Path) -> None:
+    """Save with torch so that a crash leaves the old file or the new one, never half of one."""
+    with replacing(path) as part:
+        torch.save(values, part)
+
+
+def upgrade(state: dict) -> dict:
+    """Return the values of a training state under today's names, whichever version of the program wrote it.
+
+    Version 1, which has no number in it, calls `ema` "average" and a discriminator "judge", and leaves out what it did
+    not know yet. ValueError for a version that this program does not know.
+    """
+    version = state.get("version", 1)
+    if version > VERSION:
+        raise ValueError(f"The training state has version {version}, this program knows up to {VERSION}: update it.")
+    if version == VERSION:
+        return state
+    renamed = {{"average": "ema"}.get(name, name): value for name, value in state.items()}
+    return {**renamed, "version": VERSION, "extra": _upgraded_extra(state["kind"], state["extra"])}
+
+
+def _upgraded_extra(kind: str, extra: dict) -> dict:
+    """Return what a task of a kind keeps beside weights, of version 1, as one of today keeps it."""
+    if kind == "transformer":
+        return {"without": [], "self_correction": 0.0, "class_dropout": 0.1, "most_per_scale": 0, **extra}
+    if kind == "decoder":
+        critics = {"judge": "discriminator", "judge_optimizer": "discriminator_optimizer"}
+        renamed = {critics.get(name, name): value for name, value in extra.items()}
+        maps = {critics[name]: value for name, value in (extra.get("maps") or {}).items()}
+        return {"drawn": False, **renamed, "maps": maps or None}
+    return extra
 
 
 def load_state(run: Path, *kinds: str) -> dict:
-    """The state of a training run of one of these kinds in a folder; ValueError if there is none."""
+    """Return the state of a training run of one of these kinds in a folder; ValueError if there is none."""
     path = run / "state.pt"
     if not path.is_file():
         raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = upgrade(torch.load(path, map_location="cpu", weights_only=True))
     if state["kind"] not in kinds:
         raise ValueError(f"{run} is the run of a {state['kind']}; name that of a {' or '.join(kinds)}.")
     return state
 
 
 def autocast(model: nn.Module, precision: str) -> torch.autocast:
-    """Products in bfloat16 where asked for; weights stay float32."""
+    """Return a context in which products are bfloat16 where asked for; weights stay float32."""
     kind = next(model.parameters()).device.type
     return torch.autocast(
         kind, torch.bfloat16, enabled=precision == "bfloat16" or (precision == "auto" and kind == "cuda")
     )
 
 
+def channels_last(network: Network, device: str) -> Network:
+    """Move a network to a device, with the channels of its convolutions last in memory, where they are faster."""
+    network.to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
 def _optimizers(model: nn.Module, settings: Optimisation) -> dict[str, torch.optim.Optimizer]:
-    """What trains the weights, by the name of its state. What has a single dimension does not decay."""
+    """Return what trains the weights, by the name of its state; weights of a single dimension do not decay."""
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     inner = [name for name in trained if settings.muon and name.startswith("blocks.") and trained[name].ndim == 2]
     matrices = [trained.pop(name) for name in inner]
@@ -309,8 +340,9 @@ def _optimizers(model: nn.Module, settings: Optimisation) -> dict[str, torch.opt
         {"params": [p for p in trained.values() if p.ndim >= 2], "weight_decay": settings.weight_decay},
         {"params": [p for p in trained.values() if p.ndim < 2], "weight_decay": 0.0},
     ]
-    found = {"optimizer": torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), fused=True)}
+    adam = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), fused=True)
+    found: dict[str, torch.optim.Optimizer] = {"optimizer": adam}
     if settings.muon:
-        decay = settings.weight_decay
-        found["muon"] = torch.optim.Muon(matrices, lr=0.0, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+        weight_decay = settings.weight_decay
+        found["muon"] = torch.optim.Muon(matrices, 0.0, weight_decay, adjust_lr_fn="match_rms_adamw")
     return found

@@ -20,7 +20,7 @@ SHARPNESS = 0.02  # variance of what a code is taken to stand for, in the units 
 
 @torch.no_grad()
 def adapted(start: VAR, config: TransformerConfig) -> VAR:
-    """A copy of `start`, or one for other maps: each takes levels and positions from the map most like it in side.
+    """Copy `start`, or make one for other maps: each takes levels and positions from the map most like it in side.
 
     The last map, which alone has the finest detail, takes those of the last, and no other does. ValueError where
     sizes differ otherwise.
@@ -42,14 +42,14 @@ def adapted(start: VAR, config: TransformerConfig) -> VAR:
 
 
 def resized(sequence: Tensor, side: int) -> Tensor:
-    """What is said of a map (B, s * s, D), for one of another side (B, side * side, D), interpolated."""
+    """Interpolate what is said of a map (B, s * s, D) to one of another side, (B, side * side, D)."""
     square = sequence.transpose(1, 2).unflatten(-1, (math.isqrt(sequence.shape[1]),) * 2)
     return F.interpolate(square, size=(side, side), mode="bilinear").flatten(2).transpose(1, 2)
 
 
 @torch.no_grad()
 def translated(start: VAR, old: Tokenizer, new: Tokenizer, pictures: PictureSet) -> VAR:
-    """A copy of `start`, which speaks the codes of `old`, for those of `new`: not right, but much better than nothing.
+    """Copy `start`, which speaks the codes of `old`, for those of `new`: not right, but much better than nothing.
 
     A linear map from the features of one to those of the other is fitted to the pictures. It says where a new code
     lies among the old ones; its row of the head is the mean of theirs, the nearer the heavier. Tokenizers whose cells
@@ -65,8 +65,8 @@ def translated(start: VAR, old: Tokenizer, new: Tokenizer, pictures: PictureSet)
     shifted = torch.cat([there, torch.ones_like(there[:, :1])], 1)
     way = torch.linalg.lstsq(shifted, here).solution[:-1]  # (C, C); codes are differences, which no shift changes
     apart = torch.cdist(new.quantizer.codebook @ way, old.quantizer.codebook).square()
-    shares = (apart / (-2 * SHARPNESS)).softmax(1)
-    made.head.weight.copy_(shares @ start.head.weight)
-    made.head.bias.copy_(shares @ start.head.bias)
+    weights = (apart / (-2 * SHARPNESS)).softmax(1)
+    made.head.weight.copy_(weights @ start.head.weight)
+    made.head.bias.copy_(weights @ start.head.bias)
     made.code_embedding.weight.copy_(start.code_embedding.weight @ way.T)
     return made

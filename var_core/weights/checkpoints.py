@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..config import ModelSpec
-from ..files import PACKAGE, model_folders, user_models
+from ..files import PACKAGE, model_folders, replacing, user_models
 from ..nn.linear import Linear
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
@@ -133,12 +133,8 @@ def save(path: Path, spec: ModelSpec, tokenizer: Tokenizer, preview: Preview, va
         for part, module in (("tokenizer", tokenizer), ("preview", preview), ("transformer", var))
         for name, value in module.state_dict().items()
     }
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as part:
         save_file(tensors, part, {"spec": json.dumps(spec.to_dict())})
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from ..config import (
     TokenizerConfig,
     TransformerConfig,
 )
-from ..files import ASSETS
+from ..files import ASSETS, replacing
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
@@ -337,19 +337,15 @@ def write(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str])
     on the machine that fitted it. ValueError if the disk is full.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
     try:
-        with open(part, "wb") as file:
+        with replacing(out) as part, open(part, "wb") as file:
             yield from _written(file, out.name, tensors, dict(metadata))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, out)
     except OSError as error:
         raise ValueError(
             f"{out} could not be written ({error.strerror or error}): make room, then try again."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _written(

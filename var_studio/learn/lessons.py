@@ -3,7 +3,6 @@
 import base64
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from string import Template
@@ -15,8 +14,9 @@ from var_core.files import ASSETS
 from var_core.findings import costs
 from var_core.findings import records as rows
 from var_core.findings.costs import Cost
-from var_core.findings.scaling import Point, reigns
-from var_core.findings.trial import Trial
+from var_core.findings.halves import Halves
+from var_core.findings.run_summary import RunSummary
+from var_core.findings.scaling import Point, best_by_compute
 from var_core.inspection.levels import Level
 from var_core.inspection.race import Lane
 
@@ -33,17 +33,6 @@ PANELS = (
     ("map", "What is written", "the tokens of this scale, in the colours of their codes"),
     ("decoded", "What can be read", "the picture decoded from all tokens so far"),
 )
-
-
-@dataclass(frozen=True)
-class Halves:
-    """How pictures of which a half was drawn anew lie to real ones; seams as in `var_core.measuring.edit_benchmark`."""
-
-    kind: str
-    scales_distance: float  # Fréchet, to train, of a VAR
-    raster_distance: float
-    scales_seam: float
-    raster_seam: float
 
 
 def pyramid(levels: Sequence[Level], vocabulary: int) -> str:
@@ -158,16 +147,16 @@ def _halves() -> str:
 
 
 def _orders() -> str:
-    trials = rows.read(DATA / "orders.csv", Trial)
+    trials = rows.read(DATA / "orders.csv", RunSummary)
     lines = ((row.name, row.tokens, row.steps, f"{row.pictures:,}", *_measures(row)) for row in trials)
     cells = next(row.tokens for row in trials if row.order != SCALES)
     told = {"parameters": f"{trials[0].parameters / 1e6:.1f}", "operations": f"{trials[0].operations / 1e12:.0f}"}
     return lesson("orders", trials=_lines(lines), side=math.isqrt(cells), **told)
 
 
-def _measures(row: Trial) -> tuple[str, ...]:
-    """Return what a trial came to, in the order of the table."""
-    measures = (row.reconstructions, row.guidance, row.distance, row.hits)
+def _measures(row: RunSummary) -> tuple[str, ...]:
+    """Return what a run came to, in the order of the table."""
+    measures = (row.reconstructions, row.guidance, row.distance, row.accuracy)
     return tuple(
         f"{value:.{digits}f}" for value, digits in zip((*measures, row.milliseconds), (2, 1, 2, 2, 0), strict=True)
     )
@@ -186,7 +175,7 @@ def _scaling() -> str:
 
     points = rows.read(DATA / "scaling.csv", Point)
     figures = "".join(plots.of_scaling(points, measure) for measure in LOSSES)
-    best = "; ".join(f"{size / 1e6:.2g} M up to {_power(most)}" for size, most in reigns(points, LOSSES[0]))
+    best = "; ".join(f"{size / 1e6:.2g} M up to {_power(most)}" for size, most in best_by_compute(points, LOSSES[0]))
     return lesson("scaling", figures=figures, training=plots.of_training(points), best=best)
 
 

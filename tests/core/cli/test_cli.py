@@ -20,7 +20,7 @@ from var_core.cli import parser
 from var_core.cli.pictures import settings_of
 from var_core.editing.edit import CHANGING, REPAINTING
 from var_core.engine.sampling import Sampling
-from var_core.findings import records as rows
+from var_core.findings import records
 from var_core.findings.scaling import Point
 from var_core.recipe import Recipe
 from var_core.training.trainer import load_state
@@ -199,7 +199,7 @@ def test_wrong_input_is_one_sentence_and_status_2(model, tmp_path, capsys):
     Image.new("RGB", (8, 8)).save(plain)
     assert "no recipe" in fails(capsys, "replay", plain)
     pattern = ("--edit", "--rows", "(")
-    assert "--rows ( is no pattern" in fails(capsys, "evaluate", model, "--data", tmp_path, *pattern)
+    assert "--rows ( is no pattern" in fails(capsys, "evaluate", "--model", model, "--data", tmp_path, *pattern)
     both = ("sample", "--model", model, "--metrics", "--top-k", 5, "--out", tmp_path / "many")
     assert "--metrics says all of that: leave out --top-k, or --metrics" in fails(capsys, *both)
     assert "d16 is a size without a model" in fails(capsys, "bench", "--model", "d16", "--edit")
@@ -239,40 +239,53 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert run("plot", transformer) == 0
     assert (transformer / "curves.png").stat().st_size > 1000
     exporting = ("--data", data, "--tokenizer", tokenizer, "--transformer", transformer)
-    assert run("export", *exporting, "--name", "trained", "--out", out, "--guidance", 3, "--ramp", 0) == 0
+    assert run("export", *exporting, "--name", "trained", "--out", tmp_path, "--guidance", 3, "--ramp", 0) == 0
     further = ("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4)
     spec = checkpoints.load(str(out)).spec
     assert spec.default_sampling == Sampling(guidance=3.0, ramp=0.0)
     assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
-    assert run("evaluate", out, "--data", data, "--out", tmp_path / "figures.json", "--cache", tmp_path) == 0
-    report = json.loads((tmp_path / "figures.json").read_text())
+    assert run("evaluate", "--model", out, "--data", data, "--out", tmp_path / "figures", "--cache", tmp_path) == 0
+    report = json.loads((tmp_path / "figures" / "evaluation.json").read_text())
     capsys.readouterr()
-    partly = ("evaluate", out, "--data", data, "--cache", tmp_path, "--given")
-    assert run(*partly, "4,0", "--out", tmp_path / "given.json") == 0
+    partly = ("evaluate", "--model", out, "--data", data, "--cache", tmp_path, "--given")
+    assert run(*partly, "4,0", "--out", tmp_path / "given") == 0
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
     figures = {figure["name"]: figure["ratio"] for figure in report["figures"]}
     for row, name in zip(rows, ("reconstructions", "generated"), strict=True):
         assert float(row[1]) == pytest.approx(figures[f"Fréchet distance to train, {name}"], abs=0.0006)
     assert figures["Fréchet distance to train, generated, by lite2"] > 1
-    given = json.loads((tmp_path / "given.json").read_text())
+    given = json.loads((tmp_path / "given" / "evaluation.json").read_text())
     assert (report["guidance"], report["ramp"]) == (3.0, 0.0)  # as the model draws best, unless asked otherwise
-    assert run(*partly, "4", "--ramp", 0.5, "--out", tmp_path / "asked.json") == 0
-    asked = json.loads((tmp_path / "asked.json").read_text())
+    assert run(*partly, "4", "--ramp", 0.5, "--out", tmp_path / "asked") == 0
+    asked = json.loads((tmp_path / "asked" / "evaluation.json").read_text())
     assert (asked["guidance"], asked["ramp"]) == (3.0, 0.5)
     assert [row["given"] for row in given["scores"]] == [4, 0] and given["digest"] == report["digest"]
     assert "given (5,): choose 0 to 4, the scales" in fails(capsys, *partly, "5")
     assert run(*further) == 0  # its tokens are now others than those that the transformer has learned
-    assert "another tokenizer" in fails(capsys, "export", *exporting, "--name", "mixed", "--out", out)
-    edits = ("evaluate", out, "--edit", "--rows", "^ours$|^mean", "--data", data, "--cache", tmp_path, "--count", 4)
-    assert run(*edits, "--out", tmp_path / "edits.json") == 0
-    scores = json.loads((tmp_path / "edits.json").read_text())["scores"]
+    assert "another tokenizer" in fails(capsys, "export", *exporting, "--name", "mixed", "--out", tmp_path)
+    edits = (
+        "evaluate",
+        "--model",
+        out,
+        "--edit",
+        "--rows",
+        "^ours$|^mean",
+        "--data",
+        data,
+        "--cache",
+        tmp_path,
+        "--count",
+        4,
+    )
+    assert run(*edits, "--out", tmp_path / "edits") == 0
+    scores = json.loads((tmp_path / "edits" / "evaluation.json").read_text())["scores"]
     assert {row["method"] for row in scores} == {"untouched", "mean fill", "ours"} and len(scores) == 6 * 3
     assert all(row["seam"] == pytest.approx(1) for row in scores if row["method"] == "untouched")
-    assert run(*edits, "--masks", "top half, bottom half", "--out", tmp_path / "halves.json") == 0
-    scores = json.loads((tmp_path / "halves.json").read_text())["scores"]
+    assert run(*edits, "--masks", "top half, bottom half", "--out", tmp_path / "halves") == 0
+    scores = json.loads((tmp_path / "halves" / "evaluation.json").read_text())["scores"]
     assert [row["kind"] for row in scores] == ["top half"] * 3 + ["bottom half"] * 3
     assert "masks 'left': choose from centre box, " in fails(capsys, *edits, "--masks", "left")
-    assert "add --edit" in fails(capsys, "evaluate", out, "--data", data, "--masks", "half")
+    assert "add --edit" in fails(capsys, "evaluate", "--model", out, "--data", data, "--masks", "half")
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
 
@@ -289,7 +302,7 @@ def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
     assert capsys.readouterr().out.count("train and 9 val pictures") == 1  # read once, for the tokens too
     assert run("train", "decoder", *shared, "--resume", "--out", decoder) == 0
     out = tmp_path / "on.safetensors"
-    parts = ("--data", data, "--tokenizer", decoder, "--transformer", first, "--name", "on", "--out", out)
+    parts = ("--data", data, "--tokenizer", decoder, "--transformer", first, "--name", "on", "--out", tmp_path)
     assert run("export", *parts) == 0
     told = fails(capsys, "train", "transformer", *shared, "--self-correction", 2, "--out", tmp_path / "no")
     assert "self-correction 2.0 is out of range: choose 0 to 1" in told
@@ -324,7 +337,7 @@ def test_training_goes_on_with_the_same_tokens_alone(data, model, tmp_path, caps
     sizes = ("--depth", 2, "--width", 32, "--heads", 2)
     assert run("train", "transformer", *shared, *sizes, "--tokenizer", tokenizer, "--out", transformer) == 0
     out, parts = tmp_path / "made.safetensors", ("--tokenizer", tokenizer, "--transformer", transformer)
-    assert run("export", "--data", data, *parts, "--name", "made", "--out", out) == 0
+    assert run("export", "--data", data, *parts, "--name", "made", "--out", tmp_path) == 0
     begun = ("train", "transformer", *shared, "--start", out)
     maps, other = ("--tokenizer", tmp_path / "maps"), ("--out", tmp_path / "others")
     assert run("train", "tokenizer", *shared, "--start", tokenizer, "--sides", "1,3,4", "--out", maps[1]) == 0
@@ -377,7 +390,7 @@ def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
     [
         "--steps 0",
         "--minutes -1",
-        "--decay 2",
+        "--cooldown 2",
         "--batch 0",
         "--rate 0",
         "--norm-groups 0",
@@ -394,7 +407,7 @@ def test_sizes_are_trained_in_turn_and_measured_once(data, model, tmp_path, caps
     asked = ("scaling", "--data", data, "--tokenizer", model, "--depths", "1,2", "--batch", 4, "--out", tmp_path)
     asked += ("--csv", tmp_path / "points.csv", "--minutes-each", 0.01)
     assert run(*asked) == 0
-    points, before = rows.read(tmp_path / "points.csv", Point), capsys.readouterr().out
+    points, before = records.read(tmp_path / "points.csv", Point), capsys.readouterr().out
     assert [point.depth for point in points] == [1, 2] and points[0].parameters < points[1].parameters
     assert "| loss, last |" in before
     assert run(*asked) == 0 and capsys.readouterr().out == before
@@ -405,8 +418,8 @@ def test_sizes_are_trained_for_as_many_steps_and_trained_on(data, model, tmp_pat
     asked += ("--csv", tmp_path / "points.csv", "--steps-each")
     for steps in (2, 3):
         assert run(*asked, steps) == 0
-        assert {point.step for point in rows.read(tmp_path / "points.csv", Point)} >= {steps}
-    assert [point.step for point in rows.read(tmp_path / "points.csv", Point)][-1] == 3
+        assert {point.step for point in records.read(tmp_path / "points.csv", Point)} >= {steps}
+    assert [point.step for point in records.read(tmp_path / "points.csv", Point)][-1] == 3
     states = [load_state(tmp_path / f"depth-{depth}", "transformer")["optimizer"] for depth in (1, 2)]
     narrow, wide = (state["param_groups"][0]["lr"] for state in states)
     assert narrow == pytest.approx(2 * wide)

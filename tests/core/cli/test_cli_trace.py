@@ -96,7 +96,7 @@ def test_traces_that_cannot_be_are_refused(model, tmp_path, capsys):
 
 def test_an_atlas_of_the_val_pictures_is_written_beside_the_model(own_model, data, capsys):
     (data / "val" / "stripes" / "broken.png").write_bytes(b"nothing")
-    assert run("atlas", own_model, "--data", data) == 0
+    assert run("atlas", "--model", own_model, "--data", data) == 0
     said = capsys.readouterr().out
     assert "skipped (cannot be read)" in said and "64 codes in 9 pictures" in said
     atlas = Atlas.load(path_for(own_model))
@@ -106,12 +106,12 @@ def test_an_atlas_of_the_val_pictures_is_written_beside_the_model(own_model, dat
 def test_an_atlas_is_replaced_only_if_asked(own_model, data, capsys):
     out = path_for(own_model)
     out.write_bytes(b"mine")
-    assert "is there already: add --replace" in fails(capsys, "atlas", own_model, "--data", data)
+    assert "is there already: add --replace" in fails(capsys, "atlas", "--model", own_model, "--data", data)
     assert out.read_bytes() == b"mine"
-    assert run("atlas", own_model, "--data", data, "--replace") == 0
+    assert run("atlas", "--model", own_model, "--data", data, "--replace") == 0
     assert Atlas.load(out).uses.any()
 
 
 def test_an_atlas_of_no_model_or_no_data_is_refused(own_model, tmp_path, capsys):
-    assert "There is no model 'nothing'" in fails(capsys, "atlas", "nothing", "--data", tmp_path)
-    assert "there is no folder" in fails(capsys, "atlas", own_model, "--data", tmp_path)
+    assert "There is no model 'nothing'" in fails(capsys, "atlas", "--model", "nothing", "--data", tmp_path)
+    assert "there is no folder" in fails(capsys, "atlas", "--model", own_model, "--data", tmp_path)

@@ -11,7 +11,7 @@ from support import tiny
 from support.command import fails, run
 from support.tasks import last, read
 
-from var_core.cli.training import read_tokens
+from var_core.cli.training_run import read_tokens
 from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
@@ -181,23 +181,23 @@ def test_one_tokenizer_serves_transformers_of_every_order_on_the_command_line(da
         assert run("train", "transformer", *small, "--order", order, "--out", tmp_path / order) == 0
     assert {path.name for path in tokenizer.glob("tokens*")} == {"tokens-raster.pt"}  # one file serves all
     asked, known = Namespace(tokenizer=tokenizer, out=None, data=data), load_tokenizer(tokenizer)
-    _, *pictures = read(data)
+    pictures = read(data)
     for order in PATHS:
         found = read_tokens(asked, known.reordered(order), "cpu", None)
-        for kept, split in zip(found, pictures, strict=True):
+        for kept, split in ((found.train, pictures.train), (found.val, pictures.val)):
             assert torch.equal(kept.tokens, last(tokenise(known.reordered(order), split)).tokens)
     assert run("train", "transformer", *small, "--resume", "--out", tmp_path / "z-curve") == 0  # its order is its own
     assert load_state(tmp_path / "z-curve", "transformer")["extra"]["config"]["order"] == "z-curve"
     assert run("plot", tmp_path / "z-curve") == 0 and run("plot", tokenizer) == 0
     out, parts = tmp_path / "z.safetensors", ("--tokenizer", tokenizer, "--transformer", tmp_path / "z-curve")
-    assert run("export", "--data", data, *parts, "--name", "z", "--out", out) == 0
+    assert run("export", "--data", data, *parts, "--name", "z", "--out", out.parent) == 0
     assert {checkpoints.read_spec(out).tokenizer.order, checkpoints.read_spec(out).transformer.order} == {"z-curve"}
     drawing = ("generate", "--model", out, "--class", "stripes", "--out", tmp_path)
     assert run(*drawing) == 0 and (tmp_path / "stripes-seed-0.png").is_file()
     assert "and --scales shows scale after scale" in fails(capsys, *drawing, "--scales")
-    measured = ("evaluate", out, "--data", data, "--cache", tmp_path)
-    assert run(*measured, "--out", tmp_path / "figures.json") == 0
-    names = [figure["name"] for figure in json.loads((tmp_path / "figures.json").read_text())["figures"]]
+    measured = ("evaluate", "--model", out, "--data", data, "--cache", tmp_path)
+    assert run(*measured, "--out", tmp_path / "figures") == 0
+    names = [figure["name"] for figure in json.loads((tmp_path / "figures" / "evaluation.json").read_text())["figures"]]
     assert names.count("loss, scale 1, nats per token") == 1 and "loss, scale 2, nats per token" not in names
     edits = ("--edit", "--rows", "^ours$|notebook", "--count", 2, "--out", tmp_path / "edits.json")
     assert run(*measured, *edits) == 0

@@ -1,4 +1,4 @@
-"""Every rung of the ladder gives the same tokens, so that their times can be compared."""
+"""Every variant gives the same tokens, so that their times can be compared."""
 
 import pytest
 import torch
@@ -9,16 +9,16 @@ from var_core.measuring.ablation import (
     EDIT,
     ON_GPU,
     PICTURE,
-    RUNGS,
     TASKS,
-    Rung,
-    climb,
+    VARIANTS,
+    Variant,
     clocked,
     fitted,
     peaks,
     plain_filter,
     random_networks,
     report,
+    run_ablation,
     throughput,
 )
 from var_core.schedule import Schedule
@@ -33,45 +33,45 @@ def test_the_plain_filter_keeps_what_the_engine_keeps(top_k, top_p):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", list(RUNGS))
-def test_every_rung_draws_the_tokens_of_the_plain_one(task, name):
-    plain = clocked(fitted(random_networks(tiny.SPEC), RUNGS["plain"]), task, RUNGS["plain"], SAMPLING)
-    found = clocked(fitted(random_networks(tiny.SPEC), RUNGS[name]), task, RUNGS[name], SAMPLING)
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_every_variant_draws_the_tokens_of_the_plain_one(task, name):
+    plain = clocked(fitted(random_networks(tiny.SPEC), VARIANTS["plain"]), task, VARIANTS["plain"], SAMPLING)
+    found = clocked(fitted(random_networks(tiny.SPEC), VARIANTS[name]), task, VARIANTS[name], SAMPLING)
     assert torch.equal(found.tokens, plain.tokens)
     assert len(found.seconds) == len(tiny.SIDES) + 1 and min(found.seconds) > 0
 
 
 def test_the_two_tasks_differ():
     networks = random_networks(tiny.SPEC)
-    picture, edit = (clocked(networks, task, RUNGS["plain"], SAMPLING).tokens for task in (PICTURE, EDIT))
+    picture, edit = (clocked(networks, task, VARIANTS["plain"], SAMPLING).tokens for task in (PICTURE, EDIT))
     assert not torch.equal(picture, edit)
 
 
-def test_the_ladder_is_told_as_a_table():
-    rungs = climb(tiny.SPEC, 1, SAMPLING)
-    assert [rung.name for rung in rungs] == list(RUNGS)
-    assert all(count == 0 for rung in rungs for count in rung.differing.values())
-    text = report(rungs, Schedule(tiny.SIDES))
-    assert all(f"| {name} |" in text for name in RUNGS)
+def test_the_variants_are_told_as_a_table():
+    variants = run_ablation(tiny.SPEC, 1, SAMPLING)
+    assert [variant.name for variant in variants] == list(VARIANTS)
+    assert all(count == 0 for variant in variants for count in variant.differing.values())
+    text = report(variants, Schedule(tiny.SIDES))
+    assert all(f"| {name} |" in text for name in VARIANTS)
     assert text.splitlines()[2].split("|")[3].strip() == "1.00"
 
 
 def test_what_a_gpu_would_run_runs_here():
-    ways = {name: gains for name, gains in ON_GPU.items() if not gains.compiled}
-    rungs = climb(tiny.SPEC, 1, SAMPLING, ways, batch=3)
-    assert [rung.name for rung in rungs] == list(ways)
-    assert all(count == 0 for rung in rungs[:-1] for count in rung.differing.values())
+    ways = {name: optimisations for name, optimisations in ON_GPU.items() if not optimisations.compiled}
+    variants = run_ablation(tiny.SPEC, 1, SAMPLING, ways, batch=3)
+    assert [variant.name for variant in variants] == list(ways)
+    assert all(count == 0 for variant in variants[:-1] for count in variant.differing.values())
     halved = fitted(random_networks(tiny.SPEC), ON_GPU["+ products in float16"]).var
     assert halved.blocks[0].attention.qkv.weight.dtype == torch.float16 and halved.head.weight.dtype == torch.float32
-    assert throughput([Rung("plain", {PICTURE: (1.0, 1.0)}, {}), Rung("+ all", {PICTURE: (0.5, 0.5)}, {})], 4) == (
-        "2.00 a second plain, 4.00 with all"
-    )
+    assert throughput(
+        [Variant("plain", {PICTURE: (1.0, 1.0)}, {}), Variant("+ all", {PICTURE: (0.5, 0.5)}, {})], 4
+    ) == ("2.00 a second plain, 4.00 with all")
 
 
 def test_every_picture_of_a_batch_is_drawn_as_alone():
     networks = random_networks(tiny.SPEC)
-    both = clocked(networks, PICTURE, RUNGS["plain"], SAMPLING, batch=2)
-    assert torch.equal(both.tokens[:1], clocked(networks, PICTURE, RUNGS["plain"], SAMPLING).tokens)
+    both = clocked(networks, PICTURE, VARIANTS["plain"], SAMPLING, batch=2)
+    assert torch.equal(both.tokens[:1], clocked(networks, PICTURE, VARIANTS["plain"], SAMPLING).tokens)
 
 
 def test_memory_is_that_of_processes_of_their_own():

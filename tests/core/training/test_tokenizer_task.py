@@ -10,7 +10,15 @@ from support import tiny
 from support.tasks import SETTINGS, assert_same, tokenizer_task, trained
 
 from var_core.training.export import load_tokenizer
-from var_core.training.tokenizer_task import CodebookMeans, TokenizerTask, grown, psnr, tally, tokenizer_hash
+from var_core.training.tokenizer_task import (
+    CodebookMeans,
+    TokenizerSettings,
+    TokenizerTask,
+    grown,
+    psnr,
+    tally,
+    tokenizer_hash,
+)
 from var_core.training.trainer import Trainer
 
 DEEPER = replace(tiny.SPEC.tokenizer, residual_blocks=3)
@@ -18,8 +26,7 @@ WRONG = [{"code_width": 16}, {"vocabulary": 32}, {"channels": 32}, {"residual_bl
 
 
 def test_convolutions_that_no_scale_uses_are_not_trained(folder):
-    classes, *sets = folder
-    task = TokenizerTask(replace(tiny.SPEC.tokenizer, sides=(1, 4)), *sets, classes, SETTINGS)
+    task = TokenizerTask(replace(tiny.SPEC.tokenizer, sides=(1, 4)), folder, TokenizerSettings(), SETTINGS)
     task.loss(0, slice(0, 4))[0].backward()
     trained = [weight for weight in task.model.quantizer.parameters() if weight.requires_grad]
     assert len(trained) == 4 and all(weight.grad is not None for weight in trained)
@@ -35,14 +42,14 @@ def test_tokenizer_training_improves_reconstruction_and_logs_it(folder, tmp_path
     assert len(rows[-1]["codes_by_scale"]) == len(tiny.SIDES)
     assert (out / rows[-1]["sheet"]).is_file()
     decoded = load_tokenizer(out)
-    images = folder[2].images(torch.arange(3))
+    images = folder.val.images(torch.arange(3))
     back = decoded.decode(decoded.quantizer.features(decoded.encode(images)))
     assert psnr(back, images).mean() > start["psnr"] + 2
 
 
 @torch.no_grad()
 def test_a_grown_tokenizer_gives_the_same_tokens_and_pictures_until_it_is_trained(folder):
-    given, images = tiny.networks()[0], folder[2].images(torch.arange(4))
+    given, images = tiny.networks()[0], folder.val.images(torch.arange(4))
     deeper = grown(given, DEEPER)
     assert len(deeper.state_dict()) > len(given.state_dict())
     tokens = given.encode(images)
@@ -63,7 +70,7 @@ def test_a_grown_tokenizer_shares_no_memory_with_its_start():
 @torch.no_grad()
 @pytest.mark.parametrize("maps", [{"sides": (4,), "order": "raster"}, {"sides": (1, 2, 4)}])
 def test_a_tokenizer_of_other_maps_begins_with_the_same_networks(folder, maps):
-    given, images = tiny.networks()[0], folder[2].images(torch.arange(4))
+    given, images = tiny.networks()[0], folder.val.images(torch.arange(4))
     other = grown(given, replace(given.config, **maps))
     assert_same(other.features(images), given.features(images))
     f_hat = given.quantizer.features(given.encode(images))
@@ -71,16 +78,15 @@ def test_a_tokenizer_of_other_maps_begins_with_the_same_networks(folder, maps):
 
 
 def test_codes_of_their_own_are_offered_vectors_of_their_own_scale(folder):
-    classes, train, val = folder
     config = replace(tiny.SPEC.tokenizer, own_codes=True)
-    task = TokenizerTask(config, train, val, classes, SETTINGS, start=tiny.networks()[0])
-    quantizer, places = task.model.quantizer, task.offers(np.random.default_rng(0))
-    assert len(places) == 64 and places.max() < SETTINGS.batch * 30
+    task = TokenizerTask(config, folder, TokenizerSettings(), SETTINGS, start=tiny.networks()[0])
+    quantizer, indices = task.model.quantizer, task.offers(np.random.default_rng(0))
+    assert len(indices) == 64 and indices.max() < SETTINGS.batch * 30
     for scale, span in enumerate(quantizer.schedule.spans):
-        mine = places[quantizer.allowed(scale)] % 30
+        mine = indices[quantizer.allowed(scale)] % 30
         assert span.start <= mine.min() and mine.max() < span.stop
     Trainer(task, folder).update(1.0)
-    tokens = task.model.encode(val.images(torch.arange(4)))
+    tokens = task.model.encode(folder.val.images(torch.arange(4)))
     assert all(
         t.min() >= quantizer.allowed(k).start and t.max() < quantizer.allowed(k).stop for k, t in enumerate(tokens)
     )
@@ -94,10 +100,9 @@ def test_a_tokenizer_grows_in_blocks_alone(wrong):
 
 
 def test_training_goes_on_from_a_grown_tokenizer_and_improves_it(folder, tmp_path):
-    classes, train, val = folder
     trained(tokenizer_task(folder), tmp_path / "first", steps=30)
     start = load_tokenizer(tmp_path / "first")
-    task = TokenizerTask(DEEPER, train, val, classes, SETTINGS, start=start)
+    task = TokenizerTask(DEEPER, folder, TokenizerSettings(), SETTINGS, start=start)
     before, _ = task.report(start)
     trained(task, tmp_path / "second", steps=30)
     after, _ = task.report(load_tokenizer(tmp_path / "second"))
@@ -111,7 +116,7 @@ def test_psnr_of_a_known_error():
 
 
 def test_codes_become_the_means_of_their_vectors():
-    means = CodebookMeans(torch.zeros(2, 2), keep=0.5)
+    means = CodebookMeans(torch.zeros(2, 2), ema_decay=0.5)
     vectors = torch.tensor([[1.0, 1.0], [3.0, 3.0], [-1.0, 0.0]])
     for _ in range(30):
         means.update(tally(torch.tensor([0, 0, 1]), vectors, torch.tensor([0, 0])))
@@ -130,7 +135,7 @@ def test_means_that_begin_from_a_codebook_leave_it_where_it_is_if_the_vectors_ag
 
 
 def test_a_code_that_nothing_chooses_moves_to_a_vector_of_the_batch():
-    means = CodebookMeans(torch.zeros(3, 2), keep=0.9)
+    means = CodebookMeans(torch.zeros(3, 2), ema_decay=0.9)
     vectors = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     revived = means.update(tally(torch.tensor([0, 0]), vectors, torch.tensor([0, 1, 0])))
     assert revived == 2
@@ -138,14 +143,14 @@ def test_a_code_that_nothing_chooses_moves_to_a_vector_of_the_batch():
 
 
 def test_tallies_of_parts_add_up_to_that_of_the_batch():
-    chance = torch.Generator().manual_seed(0)
-    tokens, vectors = torch.randint(8, (30,), generator=chance), torch.randn(30, 3, generator=chance)
-    places = torch.randint(30, (8,), generator=chance)
-    whole = tally(tokens, vectors, places)
-    parts = [tally(tokens[first:last], vectors[first:last], places - first) for first, last in ((0, 12), (12, 30))]
+    rng = torch.Generator().manual_seed(0)
+    tokens, vectors = torch.randint(8, (30,), generator=rng), torch.randn(30, 3, generator=rng)
+    indices = torch.randint(30, (8,), generator=rng)
+    whole = tally(tokens, vectors, indices)
+    parts = [tally(tokens[first:last], vectors[first:last], indices - first) for first, last in ((0, 12), (12, 30))]
     torch.testing.assert_close(sum(parts), whole)
     assert torch.equal(whole[:, 0], torch.bincount(tokens, minlength=8).float())
-    assert torch.equal(whole[:, 4:], vectors[places])
+    assert torch.equal(whole[:, 4:], vectors[indices])
 
 
 def test_the_decoder_does_not_decide_tokens_and_all_else_does():

@@ -11,13 +11,14 @@ from support.tasks import (
     assert_same,
     curve,
     decoder_task,
+    judged_task,
     refining_task,
     tokenizer_task,
     trained,
     transformer_task,
 )
 
-from var_core.training.trainer import Budget, Optimisation, Trainer, load_state
+from var_core.training.trainer import VERSION, Budget, Optimisation, Trainer, load_state, upgrade
 
 
 @pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task, refining_task])
@@ -42,16 +43,16 @@ def test_every_weight_that_is_trained_gets_a_gradient(make, folder):
     assert all(weight.grad is not None for weight in task.model.parameters() if weight.requires_grad)
 
 
-def test_the_shares_of_all_processes_are_the_batch():
+def test_the_micro_batches_of_all_processes_are_the_batch():
     settings = Optimisation(batch=24, accumulate=3)
-    found = [share for rank in range(4) for share in settings.shares(rank, 4)]
-    assert [row for share in found for row in range(24)[share]] == list(range(24)) and len(found) == 12
-    assert Optimisation(batch=5).shares(0, 1) == [slice(0, 5)]
+    found = [part for rank in range(4) for part in settings.micro_batches(rank, 4)]
+    assert [row for part in found for row in range(24)[part]] == list(range(24)) and len(found) == 12
+    assert Optimisation(batch=5).micro_batches(0, 1) == [slice(0, 5)]
 
 
-def test_uneven_shares_are_refused():
+def test_uneven_micro_batches_are_refused():
     with pytest.raises(ValueError, match=r"batch 10 does not divide by 4 processes x 2 parts: .* such as 16"):
-        Optimisation(batch=10, accumulate=2).shares(0, 4)
+        Optimisation(batch=10, accumulate=2).micro_batches(0, 4)
     with pytest.raises(ValueError, match="accumulate 0: choose 1 part or more"):
         Optimisation(accumulate=0)
 
@@ -101,9 +102,9 @@ def test_bfloat16_keeps_the_weights_in_float32_and_comes_close(folder, tmp_path)
 
 
 def test_the_learning_rate_falls_to_zero_over_the_tail_only():
-    budget = Budget(steps=100, decay=0.2)
-    assert [round(budget.gain(used), 6) for used in (0.0, 0.8, 0.9, 1.0)] == [1.0, 1.0, 0.5, 0.0]
-    assert Budget(steps=100).gain(0.99) == 1.0
+    budget = Budget(steps=100, cooldown=0.2)
+    assert [round(budget.lr_scale(used), 6) for used in (0.0, 0.8, 0.9, 1.0)] == [1.0, 1.0, 0.5, 0.0]
+    assert Budget(steps=100).lr_scale(0.99) == 1.0
 
 
 def test_no_state_is_a_clear_error(tmp_path):
@@ -128,3 +129,32 @@ def test_a_run_goes_on_only_with_the_optimiser_it_was_begun_with(folder, tmp_pat
     trained(transformer_task(folder, replace(SETTINGS, muon=not muon)), tmp_path, steps=1)
     with pytest.raises(ValueError, match=f"was begun {'without' if muon else 'with'} Muon"):
         trained(transformer_task(folder, replace(SETTINGS, muon=muon)), tmp_path, steps=1, resume=True)
+
+
+OLD_NAMES = {"ema": "average", "discriminator": "judge", "discriminator_optimizer": "judge_optimizer"}
+
+
+def as_version_1(values: object) -> object:
+    """A training state under the names of version 1, without what it did not know."""
+    if isinstance(values, dict):
+        kept = {name: value for name, value in values.items() if name not in ("version", "drawn", "class_dropout")}
+        return {OLD_NAMES.get(name, name): as_version_1(value) for name, value in kept.items()}
+    return values
+
+
+@pytest.mark.parametrize("make", [tokenizer_task, transformer_task, refining_task, judged_task])
+def test_a_run_of_an_earlier_version_goes_on_as_if_it_were_of_this_one(make, folder, tmp_path):
+    whole = trained(make(folder), tmp_path / "whole", steps=3)
+    trained(make(folder), tmp_path / "old", steps=2)
+    path = tmp_path / "old" / "state.pt"
+    old = as_version_1(torch.load(path, weights_only=True))
+    assert "average" in old and "version" not in old and "ema" not in old
+    torch.save(old, path)
+    assert_same(whole, trained(make(folder), tmp_path / "old", steps=1, resume=True))
+
+
+def test_a_state_of_this_version_is_left_as_it_is_and_one_of_a_later_is_refused():
+    state = {"version": VERSION, "kind": "tokenizer", "extra": {}}
+    assert upgrade(state) == state
+    with pytest.raises(ValueError, match=f"version {VERSION + 1}, this program knows up to {VERSION}: update it"):
+        upgrade({**state, "version": VERSION + 1})

@@ -7,9 +7,9 @@ import torch
 from support import tiny
 from support.tasks import SETTINGS, assert_same, last, trained, transformer_task
 
-from var_core.training.tokenizer_task import tokenise
+from var_core.training.tokenizer_task import TokenData, tokenise
 from var_core.training.trainer import Optimisation
-from var_core.training.transformer_task import TransformerTask
+from var_core.training.transformer_task import TransformerSettings, TransformerTask
 
 
 def test_transformer_training_lowers_the_loss_on_val(folder, tmp_path):
@@ -21,12 +21,11 @@ def test_transformer_training_lowers_the_loss_on_val(folder, tmp_path):
 
 
 def test_training_starts_from_given_weights_and_leaves_them_alone(folder):
-    classes, *_ = folder
     given = tiny.networks()[2]
     before = {name: value.clone() for name, value in given.state_dict().items()}
     task = transformer_task(folder)
-    sets = task.train, task.val
-    begun = TransformerTask(given.config, task.tokenizer, *sets, classes, SETTINGS, start=given)
+    data = TokenData(folder.classes, task.train, task.val)
+    begun = TransformerTask(given.config, task.tokenizer, data, TransformerSettings(), SETTINGS, start=given)
     assert_same(begun.model.state_dict(), before)
     loss, _ = begun.loss(0, slice(0, 4))
     loss.backward()
@@ -36,17 +35,17 @@ def test_training_starts_from_given_weights_and_leaves_them_alone(folder):
 
 def test_training_on_a_part_of_the_places_sees_all_coarse_ones(folder):
     task = transformer_task(folder, most_per_scale=5)
-    places = task.places(task.draws.generator(0))
-    assert places.tolist() == sorted(set(places.tolist()))
-    found = [sum(span.start <= p < span.stop for p in places.tolist()) for span in task.model.schedule.spans]
+    positions = task.positions(task.sampler.rng(0)).tolist()
+    assert positions == sorted(set(positions))
+    found = [sum(span.start <= p < span.stop for p in positions) for span in task.model.schedule.spans]
     assert found == [1, 4, 5, 5]
-    assert not torch.equal(places, task.places(task.draws.generator(1)))
+    assert positions != task.positions(task.sampler.rng(1)).tolist()
 
 
 def test_self_correction_shows_up_to_so_many_wrong_tokens_whatever_the_share(folder):
     task = transformer_task(folder, Optimisation(batch=64), self_correction=0.5)
-    tokens, where = task.wrong(task.draws.generator(0), slice(0, 64))
-    parts = [task.wrong(task.draws.generator(0), share) for share in (slice(0, 32), slice(32, 64))]
+    tokens, where = task.wrong(task.sampler.rng(0), slice(0, 64))
+    parts = [task.wrong(task.sampler.rng(0), micro_batch) for micro_batch in (slice(0, 32), slice(32, 64))]
     assert torch.equal(tokens, torch.cat([part[0] for part in parts]))
     assert torch.equal(where, torch.cat([part[1] for part in parts]))
     rates = where.float().mean(1)
@@ -57,7 +56,7 @@ def test_self_correction_shows_up_to_so_many_wrong_tokens_whatever_the_share(fol
 
 
 @pytest.mark.parametrize("name", ["self_correction", "class_dropout"])
-def test_shares_are_between_0_and_1(folder, name):
+def test_fractions_are_between_0_and_1(folder, name):
     with pytest.raises(ValueError, match=r"(self-correction|class dropout) 1\.5 is out of range: choose 0 to 1"):
         transformer_task(folder, **{name: 1.5})
 
@@ -84,7 +83,7 @@ def test_a_share_of_the_pictures_is_shown_without_its_class(folder, share, namel
 
 def test_mirrored_tokens_are_those_of_the_mirrored_picture(folder):
     tokenizer = tiny.networks()[0]
-    train = folder[1]
+    train = folder.train
     tokens = last(tokenise(tokenizer, train)).tokens
     images = train.images(torch.arange(2), torch.tensor([True, True]))
     assert torch.equal(tokens[1, :2].long(), torch.cat(tokenizer.encode(images), 1))

@@ -14,9 +14,10 @@ from support import tiny
 
 from var_core.engine.pipeline import Request
 from var_core.findings import records as rows
-from var_core.findings.scaling import PAPER, Point, laws, reigns, trained
+from var_core.findings.halves import Halves
+from var_core.findings.run_summary import RunSummary
+from var_core.findings.scaling import PAPER, Point, best_by_compute, laws, trained
 from var_core.inspection.race import race
-from var_core.measuring.compare import Trial
 from var_core.measuring.costs import WAYS, Cost
 from var_core.weights import checkpoints
 from var_studio.learn import lessons as shown
@@ -165,7 +166,7 @@ def test_what_has_no_data_is_left_out():
 
 def test_halves_that_were_completed_are_shown(data: Path):
     Image.new("RGB", (60, 20)).save(data / "halves.jpg")
-    rows.write(data / "halves.csv", shown.Halves, [shown.Halves("bottom half", 178.4, 172.6, 1.0252, 1.5)])
+    rows.write(data / "halves.csv", Halves, [Halves("bottom half", 178.4, 172.6, 1.0252, 1.5)])
     page = shown.measured.__wrapped__()
     held = re.search(r'<img src="data:image/jpeg;base64,([^"]+)" width="60" height="20" alt="[^"]+">', page)[1]
     assert base64.b64decode(held) == (data / "halves.jpg").read_bytes()
@@ -173,9 +174,11 @@ def test_halves_that_were_completed_are_shown(data: Path):
 
 
 def test_orders_that_were_trained_are_told(data: Path):
-    row = Trial("<spiral>", "spiral", 4_240_000, 256, 256, 19200, 1.5e14, 1800.0, 22.0, 2.25, 1.5, 7.5, 0.25, 2300.0)
+    row = RunSummary(
+        "<spiral>", "spiral", 4_240_000, 256, 256, 19200, 1.5e14, 1800.0, 22.0, 2.25, 1.5, 7.5, 0.25, 2300.0
+    )
     scales = replace(row, name="scales", order="scales", tokens=341)
-    rows.write(data / "orders.csv", Trial, [row, scales])
+    rows.write(data / "orders.csv", RunSummary, [row, scales])
     page = shown.measured.__wrapped__()
     cells = "256 256 19,200 2.25 1.5 7.50 0.25 2300".split()
     assert '<th scope="row">&lt;spiral&gt;</th>' + "".join(f"<td>{cell}</td>" for cell in cells) in page
@@ -201,7 +204,7 @@ def test_the_sizes_that_come_along_are_what_their_lesson_says():
     assert 7e4 < sizes[0].parameters < 8e4 and 1.55e7 < sizes[-1].parameters < 1.65e7
     assert all(law.lawful and 0.25 * PAPER[name].exponent < law.exponent < 0 for name, law in laws(known).items())
     # each is ahead of all larger ones up to its end
-    assert reigns(known, "loss_mean") == [(point.parameters, point.operations) for point in sizes]
+    assert best_by_compute(known, "loss_mean") == [(point.parameters, point.operations) for point in sizes]
     assert max(point.seconds for point in sizes) < 1200
 
 

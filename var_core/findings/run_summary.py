@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A training run, and what came of it."""
+class RunSummary:
+    """A training run, and what came of it: a row of `compare`'s file."""
 
     name: str
     order: str
@@ -16,8 +16,8 @@ class Trial:
     operations: float  # floating-point operations of the training
     loss: float  # nats a picture of val, all its tokens together
     psnr: float  # dB, of val pictures encoded and decoded
-    reconstructions: float  # Fréchet distance to train of those, over that of val
+    reconstructions: float  # Fréchet distance to train of these, over that of val
     guidance: float  # the best of those tried
-    distance: float  # the same of generated pictures
-    hits: float  # share of them that a probe takes for their class, over val's
+    distance: float  # Fréchet distance to train of generated pictures, over that of val
+    accuracy: float  # of a probe that names their class, over that on val
     milliseconds: float  # of one picture

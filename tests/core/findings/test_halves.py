@@ -1,0 +1,29 @@
+"""Two evaluations of completed halves side by side."""
+
+import json
+
+from support.command import run
+
+from var_core.findings import records
+from var_core.findings.halves import METHOD, Halves, side_by_side
+
+
+def score(method: str, kind: str, frechet: float, seam: float) -> dict:
+    return {"method": method, "kind": kind, "frechet": frechet, "seam": seam}
+
+
+SCALES = [score("untouched", "top half", 1.0, 1.0), score(METHOD, "top half", 197.57931, 1.0458)]
+RASTER = [score(METHOD, "bottom half", 174.5, 1.1), score(METHOD, "top half", 234.8401, 1.4477)]
+
+
+def test_a_row_has_both_models_on_a_kind_of_mask_that_both_saw():
+    assert side_by_side(SCALES, RASTER) == [Halves("top half", 197.5793, 234.8401, 1.0458, 1.4477)]
+
+
+def test_the_command_writes_what_the_lesson_reads(tmp_path):
+    for name, scores in (("scales", SCALES), ("raster", RASTER)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "evaluation.json").write_text(json.dumps({"scores": scores}))
+    out = tmp_path / "halves.csv"
+    assert run("halves", tmp_path / "scales", tmp_path / "raster", "--csv", out) == 0
+    assert records.read(out, Halves) == side_by_side(SCALES, RASTER)

@@ -1,0 +1,151 @@
+"""The command that measures how good a model is."""
+
+import argparse
+import json
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from ..engine.pipeline import Pipeline
+from ..findings.tables import markdown
+from ..measuring import edit_benchmark, evaluate
+from ..measuring.reference import Measured, Reference
+from ..training.data import Dataset
+from ..training.features import HELD_OUT_NETWORK, ImageFeatures
+from ..weights import checkpoints
+from .features import CACHE_HELP, kept_features, reference_of, seen_pictures
+from .shared import (
+    EVERYTHING,
+    Commands,
+    command,
+    drain,
+    integers,
+    loaded,
+    loading_options,
+    names,
+    read_pictures,
+    sampling_of,
+    sampling_options,
+    say,
+)
+
+REPORT = "evaluation.json"  # in the folder of --out
+
+
+def evaluate_model(options: argparse.Namespace) -> None:
+    """Measure a model on a data folder: reconstructions, generated pictures (labels as in val), copying, loss."""
+    check_edits(options)
+    pipe = loaded(options)
+    data = read_pictures(options, pipe.spec.tokenizer.image_side)
+    if len(data.classes.names) != pipe.spec.transformer.classes:
+        raise ValueError(
+            f"{options.data} has {len(data.classes.names)} classes, the model {pipe.spec.transformer.classes}."
+        )
+    scales = 0 if pipe.schedule.by_cell else len(pipe.schedule)
+    if not all(0 <= count <= scales for count in options.given):
+        raise ValueError(f"given {options.given}: choose 0 to {scales}, the scales that the model has.")
+    if options.edit:
+        return evaluate_edits(options, pipe, data)
+    data = replace(data, val=data.val.spread(options.count))
+    found = drain(evaluate.reconstructed(pipe, data.val), "reconstructing")
+    if options.given:
+        return evaluate_given(options, pipe, found.tokens, *reference_of(options, data))
+    made = drain(
+        evaluate.generated(pipe, data.val.labels, sampling_of(options, pipe.spec.default_sampling)),
+        "generating",
+    )
+    classes, figures = data.classes, []
+    for network in (ImageFeatures(), ImageFeatures(HELD_OUT_NETWORK)):
+        train, val = seen_pictures(options, network, data)
+        reference = Reference.of(network, train, len(classes.names))
+        pictures = {"copies": found.pixels, "made": made}
+        copies, drawn = (kept_features(network, pixels, options.cache, name) for name, pixels in pictures.items())
+        if network.name == HELD_OUT_NETWORK:
+            figures += evaluate.quality(reference, val, copies, drawn, f", by {network.name}")
+        else:
+            figures += evaluate.compare(reference, train, val, copies, drawn, classes.groups)
+    figures += evaluate.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
+    say(evaluate.table(figures))
+    rows = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
+    write_report(options, pipe, len(data.val), {"figures": rows})
+
+
+def check_edits(options: argparse.Namespace) -> None:
+    """Raise ValueError for kinds of masks that do not exist, or for what is said of edits where none are asked for."""
+    if not options.edit and (options.masks or options.rows):
+        raise ValueError("--masks and --rows choose among edits: add --edit, or leave them out.")
+    known = (*edit_benchmark.TASKS, *edit_benchmark.HALVES)
+    try:
+        re.compile(options.rows or "")
+    except re.error as error:
+        raise ValueError(f"--rows {options.rows} is no pattern ({error}): escape brackets with a backslash.") from error
+    if unknown := [name for name in options.masks if name not in known]:
+        raise ValueError(f"masks '{', '.join(unknown)}': choose from {', '.join(known)}.")
+
+
+def evaluate_given(
+    options: argparse.Namespace, pipe: Pipeline, tokens: list[Tensor], reference: Reference, val: Measured
+) -> None:
+    """Draw pictures that begin with the token maps of real ones; how good they are, as a table."""
+    scores, sampling = [], sampling_of(options, pipe.spec.default_sampling)
+    for count in options.given:
+        made = drain(evaluate.generated(pipe, val.labels, sampling, tokens[:count]), f"{count} given")
+        seen = kept_features(reference.network, made, options.cache, "made")
+        scores.append({"given": count, **asdict(reference.quality_cost(seen, val))})
+    rows = [(row["given"], f"{row['distance']:.3f}", f"{row['accuracy']:.3f}") for row in scores]
+    say(markdown(("scales given", "Fréchet ratio", "accuracy ratio"), rows))
+    write_report(options, pipe, len(val.labels), {"scores": scores})
+
+
+def write_report(options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict[str, list[dict]]) -> None:
+    """Write what an evaluation found, and of what, as JSON into the folder of --out."""
+    drawn = vars(sampling_of(options, pipe.spec.default_sampling))
+    report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": pictures, **drawn}
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / REPORT).write_text(json.dumps(report | found, indent=1), encoding="utf-8")
+    say(f"written to {options.out / REPORT}")
+
+
+def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -> None:
+    """Measure every way to edit on every kind of mask, as a table."""
+    tasks, network = options.masks or edit_benchmark.TASKS, ImageFeatures()
+    seen = Measured(kept_features(network, data.train.pixels, options.cache, "train"), data.train.labels)
+    reference = Reference.of(network, seen, len(data.classes.names))
+    ways = edit_benchmark.methods(pipe, sampling_of(options, pipe.spec.default_sampling), data.train)
+    wanted = [name for name in ways if options.rows is None or re.search(options.rows, name)]
+    rows, shift = {name: ways[name] for name in wanted}, edit_benchmark.other_classes(data.classes.groups)
+    work, scores = edit_benchmark.measure(rows, reference, data.val.spread(options.count), shift, tasks), []
+    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
+        for item in work:
+            if isinstance(item, float):
+                bar.n = 100 * item
+                bar.refresh()
+            else:
+                scores.append(item)
+    say(edit_benchmark.table(scores))
+    write_report(options, pipe, min(options.count, len(data.val)), {"scores": [vars(row) for row in scores]})
+
+
+def add_commands(commands: Commands) -> None:
+    """Add it to the program's."""
+    measured = command(commands, "evaluate", evaluate_model)
+    measured.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    text = "use at most this many val pictures, evenly spread (default: all)"
+    measured.add_argument("--count", type=int, default=EVERYTHING, help=text)
+    instead = measured.add_mutually_exclusive_group()
+    instead.add_argument("--edit", action="store_true", help="measure edits instead of generation")
+    text = "so many first scales are real ones, and the rest is drawn: where is quality lost? several, with commas"
+    instead.add_argument("--given", type=integers, default=(), help=text)
+    measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
+    text = "with --edit: kinds of masks, with commas (default: the first six of: centre box, half, outer border, brush "
+    text += "strokes, thin lines, class edit, top half, bottom half)"
+    measured.add_argument("--masks", type=names, default=(), metavar="KINDS", help=text)
+    text = f"folder for the report, {REPORT}"
+    measured.add_argument("--out", type=Path, default=Path("runs/evaluation"), help=text)
+    measured.add_argument("--cache", type=Path, default=Path("runs/features"), help=CACHE_HELP)
+    sampling_options(measured)
+    loading_options(measured)

@@ -1,0 +1,78 @@
+"""Commands about what was trained: its curves, its model file, its atlas."""
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from ..config import LoadOptions
+from ..engine.pipeline import Pipeline
+from ..engine.sampling import Sampling
+from ..inspection.atlas import build, path_for
+from ..training.data import Classes
+from ..training.export import export, load_tokenizer, load_transformer
+from ..weights import checkpoints
+from .shared import (
+    TOKENIZER_HELP,
+    Commands,
+    command,
+    device_option,
+    read_pictures,
+    read_split,
+    refuse_taken,
+    sampling_of,
+    sampling_options,
+    say,
+)
+
+
+def plot_curves(options: argparse.Namespace) -> None:
+    """Draw the curves of a training run."""
+    from ..training.curves import plot  # here, not above: matplotlib would hold up every command
+
+    say(str(plot(options.run_folder)))
+
+
+def export_model(options: argparse.Namespace) -> None:
+    """Pack both trained networks, averaged weights, into one model file for the app."""
+    out = options.out / f"{options.name}.safetensors" if options.out else checkpoints.new_file(options.name)
+    checkpoints.refuse_shipped(out)
+    tokenizer, default_sampling = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
+    data = read_pictures(options, tokenizer.config.image_side)
+    var = load_transformer(options.transformer, tokenizer)
+    export(out, options.name, tokenizer, var, data.classes, data.train, default_sampling)
+    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
+
+
+def make_atlas(options: argparse.Namespace) -> None:
+    """Collect patches of what each code of a model adds to the val pictures of --data, in a file beside the model's."""
+    out = path_for(checkpoints.find(options.model))
+    refuse_taken(out, options.replace)
+    pipe = Pipeline.load(options.model, LoadOptions(options.device))
+    val = read_split(options.data, "val", Classes.of(options.data), pipe.spec.tokenizer.image_side)
+    pictures = (Image.fromarray(pixels) for pixels in val.pixels.numpy())
+    found = build(pipe, tqdm(pictures, total=len(val), unit="picture", disable=None))
+    found.save(out)
+    used = int((found.uses > 0).sum())
+    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB): {used} of {len(found.uses)} codes in {len(val)} pictures")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the program's."""
+    curves = command(commands, "plot", plot_curves)
+    curves.add_argument("run_folder", type=Path, help="folder of a training run")
+    pack = command(commands, "export", export_model)
+    pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
+    pack.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
+    pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
+    pack.add_argument("--name", required=True, help="name of the model, and of its file")
+    pack.add_argument(
+        "--out", type=Path, default=None, help="folder for the file (default: the user's folder of models)"
+    )
+    sampling_options(pack, "how the model draws best, which its file will say")
+    shown = command(commands, "atlas", make_atlas)
+    shown.add_argument("--model", required=True, help="name or path of a model")
+    shown.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    shown.add_argument("--replace", action="store_true", help="replace an atlas that is there already")
+    device_option(shown)

@@ -1,0 +1,29 @@
+"""The log of a training run: a row of figures every few steps, as JSON, in the run's folder."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def log_of(run: Path) -> Path:
+    """Return the path of a run's log."""
+    return run / "log.jsonl"
+
+
+def read_log(run: Path) -> list[dict]:
+    """Return the rows of a run's log, first to last; ValueError if there is none."""
+    path = log_of(run)
+    if not path.is_file():
+        raise ValueError(f"{run}: no {path.name} here; name the folder of a training run.")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write_log(run: Path, rows: Iterable[dict]) -> None:
+    """Write a run's log anew."""
+    log_of(run).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def append_log(run: Path, row: dict) -> None:
+    """Add a row to a run's log."""
+    with log_of(run).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
