@@ -1,4 +1,4 @@
-"""What the commands that train share: settings, tokens, the bar, what a run goes on with."""
+"""Parts that all commands share which train: settings, tokens, the bar, what a run goes on with."""
 
 import argparse
 import json

@@ -1,1 +1,1 @@
-"""What was measured, as rows, fitted laws and curves. Reads tables; measures and trains nothing."""
+"""Measured rows, fitted laws, curves and logs of runs. Reads tables; measures and trains nothing."""

@@ -1,15 +1,15 @@
-"""How well pictures of which one half is hidden are completed, scale by scale and in raster order."""
+"""Completion of pictures of which one half is hidden, scale by scale and in raster order."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+Score = Mapping[str, str | float]  # as `edit_benchmark.Scores`, read from a report
 METHOD = "ours, no class"  # of the edit benchmark: nothing but the visible half says what belongs there
 
 
 @dataclass(frozen=True)
 class Halves:
-    """How pictures of which a half was drawn anew lie to real ones; seams as in `var_core.measuring.edit_benchmark`."""
+    """Distance to real pictures of those of which a half was drawn anew; seams as in `var_core.measuring.edit_benchmark`."""
 
     kind: str
     scales_distance: float  # Fréchet, to train, of a VAR
@@ -18,11 +18,13 @@ class Halves:
     raster_seam: float
 
 
-def side_by_side(scales: Iterable[Mapping[str, Any]], raster: Iterable[Mapping[str, Any]]) -> list[Halves]:
+def side_by_side(scales: Iterable[Score], raster: Iterable[Score]) -> list[Halves]:
     """Join the scores of two reports of the edit benchmark, a row for each kind of mask that both have."""
     first, second = ({row["kind"]: row for row in scores if row["method"] == METHOD} for scores in (scales, raster))
     return [
-        Halves(kind, *(round(row[kind][name], 4) for name in ("frechet", "seam") for row in (first, second)))
+        Halves(
+            str(kind), *(round(float(row[kind][name]), 4) for name in ("frechet", "seam") for row in (first, second))
+        )
         for kind in first
         if kind in second
     ]

@@ -1,4 +1,4 @@
-"""What each optimisation is worth, on random weights of a published size: plain first, then one after another.
+"""Worth of each optimisation, on random weights of a published size: plain first, then one after another.
 
 Every variant gives the same tokens; `Variant.differing` counts those that do not.
 """

@@ -43,7 +43,7 @@ def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) ->
 
 @dataclass(frozen=True)
 class Comparison:
-    """What all runs are measured with: the val pictures, how a network sees them, and strengths of guidance to try."""
+    """Measures for all runs: the val pictures, how a network sees them, and strengths of guidance to try."""
 
     classes: Classes
     val: PictureSet

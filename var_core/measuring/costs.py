@@ -1,4 +1,4 @@
-"""What next-scale prediction saves: the cost of a picture against the side n of its token map.
+"""Savings of next-scale prediction: the cost of a picture against the side n of its token map.
 
 Drawn with random weights of one small size, scale by scale or cell by cell, with a cache of keys and values or without
 one. The paper (section 3, appendix) counts attention without a cache: O(n^4) by scales, O(n^6) by cells.

@@ -1,4 +1,4 @@
-"""How good are edits? Methods side by side on the same pictures and masks."""
+"""Quality of edits: methods side by side on the same pictures and masks."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -213,7 +213,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
 
 @dataclass(frozen=True)
 class Scores:
-    """How a method did on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
+    """Figures of a method on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
 
     A mean over kinds has the mean of `off`, where a seam too sharp in one kind and too soft in another do not cancel.
     """

@@ -1,4 +1,4 @@
-"""How good is a model? Each figure stands beside what real pictures score in its place."""
+"""Quality of a model: each figure stands beside what real pictures score in its place."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

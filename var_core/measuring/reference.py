@@ -1,4 +1,4 @@
-"""What pictures are measured with: real pictures as a frozen network sees them, and a classifier trained on these."""
+"""Measures of pictures against real ones: real pictures as a frozen network sees them, a classifier trained on these."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What has been trained: networks of runs, and a checkpoint made of them."""
+"""Networks of training runs, and a model file made of them."""
 
 from pathlib import Path
 

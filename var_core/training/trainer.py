@@ -143,7 +143,7 @@ class Trainer(Generic[Network]):
         self.asked = True
 
     def update(self, lr_scale: float) -> dict[str, float]:
-        """One step at `lr_scale` times the learning rate; returns what was measured.
+        """Take one step at `lr_scale` times the learning rate; return what was measured.
 
         ValueError, before the weights are changed, if the gradients are not finite: the state on disk stays good.
         """

@@ -1,4 +1,4 @@
-"""What a transformer has learned, carried over to other token maps and to another tokenizer's codes."""
+"""Weights of a trained transformer carried over to other token maps, and to another tokenizer's codes."""
 
 import copy
 import math
