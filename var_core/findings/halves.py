@@ -9,7 +9,7 @@ METHOD = "ours, no class"  # of the edit benchmark: nothing but the visible half
 
 @dataclass(frozen=True)
 class Halves:
-    """Distance to real pictures of those of which a half was drawn anew; seams as in `var_core.measuring.edit_benchmark`."""
+    """Figures of pictures of which a half was drawn anew; seams as in `var_core.measuring.edit_benchmark`."""
 
     kind: str
     scales_distance: float  # Fréchet, to train, of a VAR

@@ -1,4 +1,4 @@
-"""Measures of pictures against real ones: real pictures as a frozen network sees them, a classifier trained on these."""
+"""Measures against real pictures: how a frozen network sees these, and a classifier trained on them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
