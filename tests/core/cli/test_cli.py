@@ -287,7 +287,7 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert "masks 'left': choose from centre box, " in fails(capsys, *edits, "--masks", "left")
     assert "add --edit" in fails(capsys, "evaluate", "--model", out, "--data", data, "--masks", "half")
     names = {figure["name"] for figure in report["figures"]}
-    assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe hit rate, generated"} <= names
+    assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe accuracy, generated"} <= names
 
 
 def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
