@@ -16,7 +16,7 @@ LABELS = torch.tensor([1, 5])
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
     """A few pictures."""
-    return tasks.read(pictures.write(tmp_path_factory.mktemp("data")))[1]
+    return tasks.read(pictures.write(tmp_path_factory.mktemp("data"))).train
 
 
 def shown() -> torch.Tensor:
