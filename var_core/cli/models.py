@@ -2,15 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from tqdm import tqdm
 
 from ..engine.pipeline import pick_device, pick_dtype
 from ..weights import checkpoints
+from ..weights.convert import FileProgress
 from ..weights.registry import MODELS, fits, named, short_of_memory, size
 from .shared import Commands, command, say
 
@@ -73,12 +74,12 @@ def list_models(options: argparse.Namespace) -> None:
             say(f"{'':20s} {problem}")
 
 
-def follow(work: Iterator[Any]) -> None:
+def follow(work: Iterator[FileProgress]) -> None:
     """Show a bar for each part of a download or conversion; closed as soon as the user has enough."""
-    shown, bar = None, None
-    with closing(work):
+    shown, bar = ("", ""), None
+    with closing(cast(Generator[FileProgress, None, None], work)):
         for now in work:
-            if (now.doing, now.file) != shown:
+            if bar is None or (now.doing, now.file) != shown:
                 shown = now.doing, now.file
                 bar = _next_bar(bar, now)
             bar.n, bar.total = now.done, now.total or None
@@ -87,7 +88,7 @@ def follow(work: Iterator[Any]) -> None:
         bar.close()
 
 
-def _next_bar(bar: tqdm | None, now: Any) -> tqdm:
+def _next_bar(bar: tqdm | None, now: FileProgress) -> tqdm:
     if bar is not None:
         bar.close()
     unit = {"unit": " pictures"} if now.doing == "preview" else {"unit": "B", "unit_scale": True}

@@ -226,7 +226,7 @@ def test_crops_are_squares_from_every_example_and_always_the_same():
 
 def test_progress_tells_rate_and_time_left_of_what_is_new():
     now = FileProgress("download", "x", 600, 1000, 2.0, 400)
-    assert (now.share, now.rate, now.seconds_left) == (0.6, 100.0, 4.0)
+    assert (now.fraction, now.rate, now.seconds_left) == (0.6, 100.0, 4.0)
     early = FileProgress("download", "x", 400, 1000, 0.0, 400)
     assert (early.rate, early.seconds_left) == (0.0, None)
     assert FileProgress("download", "x", 0, 0, 1.0).fraction == 0  # nobody knows yet how much it is
