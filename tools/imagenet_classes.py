@@ -90,7 +90,7 @@ def display_names(synsets: Mapping[str, Synset], wnids: Sequence[str]) -> list[s
 def build(
     synsets: Mapping[str, Synset], wnids: Sequence[str], groups: Mapping[str, Sequence[str]]
 ) -> dict[str, dict | list]:
-    """What the file says: each group's ancestors with their names, and each class."""
+    """Read the file: each group's ancestors with their names, and each class."""
     owner = {ancestor: group for group, ancestors in groups.items() for ancestor in ancestors}
     classes = []
     for wnid, name in zip(wnids, display_names(synsets, wnids), strict=True):

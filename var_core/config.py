@@ -135,7 +135,7 @@ class TransformerConfig:
 
 
 class Scales(Protocol):
-    """What has scales: a `Schedule`."""
+    """Anything that has scales, as a `Schedule` does."""
 
     def __len__(self) -> int: ...
     def ratio(self, scale: int) -> float: ...
@@ -282,7 +282,7 @@ class ModelSpec:
         raise ValueError(f"There is no class '{text}'. Did you mean: {hint}?")
 
     def _meanings(self) -> dict[str, tuple[int, ...]]:
-        """What may be typed, folded, to the labels that it may mean: every name, then what is a synonym only."""
+        """Map what may be typed, folded, to the labels that it may mean: every name, then what is a synonym only."""
         labels = range(self.transformer.classes + 1)
         names = {self.class_name(label).casefold(): (label,) for label in labels}
         synonyms: dict[str, tuple[int, ...]] = {}

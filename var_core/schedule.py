@@ -77,7 +77,7 @@ class Schedule:
         return list(sequence.split([side * side for side in self.sides], dim=1))
 
     def visit(self, cells: Tensor) -> list[Tensor]:
-        """What is said of every cell (B, L, ...), see `cells`, as K pieces (B, L_k, ...) for the steps."""
+        """Split what is said of every cell (B, L, ...), see `cells`, into K pieces (B, L_k, ...) for the steps."""
         return self.split(cells[:, list(self.cells)])
 
 

@@ -53,7 +53,7 @@ class Setting:
 
     @property
     def bounds(self) -> str:
-        """What it takes, in words; empty for a switch."""
+        """Say what it takes, in words; empty for a switch."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         return "" if self.kind is bool else f"{self.low} to {self.high}"

@@ -46,7 +46,7 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Hole:
-    """What the model may not see of a view: the fraction of each of its pixels, float32 (S, S) in 0..1."""
+    """The part of a view that the model may not see: the fraction of each of its pixels, float32 (S, S) in 0..1."""
 
     coverage: Array
 

@@ -225,7 +225,7 @@ def prepare(
 
 
 def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: EditSettings) -> Work:
-    """The same square with what was drawn in it, its two finest scales free along the seam."""
+    """Return a square with what was drawn in it, its two finest scales free along the seam."""
     hole = work.hole.mask
     seam = (dilated(hole, settings.harmonise) & ~dilated(hole, -settings.harmonise)).astype(np.float32)
     views, first = work.composites(drawn), len(pipe.schedule) - 2

@@ -49,7 +49,7 @@ def borrowed(photo: Array, known: Array, drawn: Array) -> Array:
 
 
 def detail(photo: Array, known: Array, drawn: Array) -> Array:
-    """What a photo (n, n, 3) has over a drawn picture (S, S, 3) besides slow shifts of colour; 0 where unknown."""
+    """Return a photo (n, n, 3) less a drawn picture (S, S, 3) and slow shifts of colour; 0 where it is unknown."""
     full, side = len(photo), len(drawn)
     over = np.where(known[..., None], photo - enlarged(drawn, full), 0)
     small = cv2.resize(over, (side, side), interpolation=cv2.INTER_AREA)

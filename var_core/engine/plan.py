@@ -62,12 +62,12 @@ class Plan:
         return torch.cat(tuple(self.keep), 1)
 
     def to(self, device: torch.device) -> Plan:
-        """The same plan on a device."""
+        """Return the plan on a device."""
         target = None if self.target is None else moved(self.target, device)
         return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target)
 
     def part(self, rows: slice) -> Plan:
-        """The same plan for some of its pictures."""
+        """Return the plan of some of its pictures."""
         target = None if self.target is None else self.target[rows]
         return Plan([t[rows] for t in self.tokens], [k[rows] for k in self.keep], target)
 

@@ -62,7 +62,7 @@ class PrefixCache:
 
     @property
     def condition(self) -> Condition:
-        """What the labels contribute to the network."""
+        """The labels' contribution to the network."""
         assert self._condition is not None, "nothing has begun"
         return self._condition
 

@@ -64,7 +64,7 @@ def _pictures(part: tuple[Step, ...]) -> int:
 
 
 def _joined(steps: tuple[Step, ...]) -> Step:
-    """The same step of several parts as one."""
+    """Join the steps of several parts into one."""
     names = _tensors(steps[0])
     return _replaced(steps[0], {name: torch.cat([getattr(step, name) for step in steps]) for name in names})
 

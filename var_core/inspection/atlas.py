@@ -66,7 +66,7 @@ class Atlas:
 
     @classmethod
     def load(cls, path: Path) -> Atlas:
-        """What `save` wrote: patches nearly, all else exactly. ValueError with the remedy if there is none."""
+        """Read what `save` wrote: patches nearly, all else exactly. ValueError with the remedy if there is none."""
         try:
             with Image.open(path, formats=["WEBP"]) as sheet:
                 rest, pixels = json.loads(sheet.getexif()[DESCRIPTION]), np.asarray(sheet.convert("RGB"))
@@ -124,7 +124,7 @@ def build(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atl
 
 @torch.inference_mode()
 def changes(pipe: Pipeline, pyramid: list[Tensor]) -> list[Image.Image]:
-    """What each scale of a pyramid, K maps (1, L_k), adds to the picture: K pictures, as `render.residual` has them."""
+    """Show what each scale of a pyramid, K maps (1, L_k), adds: K pictures, as `render.residual` has them."""
     quantizer, found = pipe.tokenizer.quantizer, []
     side = pipe.spec.tokenizer.image_side
     f_hat, before = quantizer.empty(1), np.full((side, side, 3), GREY, np.uint8)

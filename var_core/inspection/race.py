@@ -28,7 +28,7 @@ class Lane:
 
     @property
     def tokens(self) -> int:
-        """Those drawn so far."""
+        """The tokens drawn so far."""
         return sum(self.schedule.lengths[: self.steps])
 
     @property
@@ -64,7 +64,7 @@ def race(runners: Sequence[tuple[Pipeline, Request]]) -> Iterator[tuple[Lane, ..
 
 
 def picture(pipe: Pipeline, lane: Lane) -> Image.Image:
-    """What a lane shows, RGBA of side S: decoded, and transparent where no token has come yet."""
+    """Return what a lane shows, RGBA of side S: decoded, and transparent where no token has come yet."""
     side = pipe.spec.tokenizer.image_side
     if lane.f_hat is None:
         return Image.new("RGBA", (side, side))

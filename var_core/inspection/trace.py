@@ -134,7 +134,7 @@ class Trace:
         return Plan(self.pyramid(), self.schedule.split(self.keep[None]))
 
     def request(self) -> Request:
-        """What makes this picture (again)."""
+        """Return the request that makes this picture (again)."""
         return Request((self.about.label,), (self.about.scale_seeds,), self.about.sampling, self.plan())
 
     def of_scales(self, scales: Collection[int]) -> Marks:

@@ -46,21 +46,21 @@ class Published:
 
     @property
     def tokenizer_bytes(self) -> int:
-        """Of the tokenizer's file, to within a percent."""
+        """Bytes of the tokenizer's file, to within a percent."""
         return 4 * self.tokenizer_parameters
 
     @property
     def download_bytes(self) -> int:
-        """Of both files together, to within a percent: weights in float32, and the constants that lie beside them."""
+        """Bytes of both files together, to within a percent: weights in float32, and the constants beside them."""
         return self.disk_bytes + 4 * sum(side**2 for side in self.spec.tokenizer.sides) ** 2
 
     @property
     def disk_bytes(self) -> int:
-        """Of the converted file, to within a percent."""
+        """Bytes of the converted file, to within a percent."""
         return 4 * (self.parameters + self.tokenizer_parameters)
 
     def memory_bytes(self, dtype: torch.dtype = torch.float32) -> int:
-        """What a device needs for one picture: weights (see `checkpoints.load`), and to draw or to decode it."""
+        """Bytes that a device needs for one picture: weights (see `checkpoints.load`), and to draw or to decode it."""
         var = self.spec.transformer
         modulations = 6 * var.width**2 * (1 if var.shared_adaln else var.depth)
         halved = (4 + 2 * var.mlp_ratio) * var.depth * var.width**2 + modulations
@@ -94,7 +94,7 @@ def named(name: str) -> Published:
 
 
 def fits(model: Published, folder: Path | None, device: str, there: int = 0) -> list[str]:
-    """What is too small on this machine for downloading a model to `folder` and drawing on `device`, a sentence each.
+    """Say what is too small here for downloading a model to `folder` and drawing on `device`, a sentence each.
 
     For `there` see `short_of_disk`. Empty: it fits. On "cuda" the transformer's blocks are float16, elsewhere float32,
     as `Pipeline.load` has them.

@@ -83,7 +83,7 @@ def classes(spec: ModelSpec, group: str | None) -> list[str]:
 
 
 def choices(spec: ModelSpec, group: str | None) -> list[tuple[str, str]]:
-    """The same for a dropdown: what it shows and searches, which is the name and its synonyms, and the name alone."""
+    """Return the classes for a dropdown: name and synonyms, which it shows and searches, and the name alone."""
     shown = [(_called(*spec.names_of(label)), spec.class_name(label)) for label in _members(spec, group)]
     return _whole_first(shown) if spec.class_synonyms else shown
 
