@@ -52,6 +52,16 @@ class EditResult(DrawnEdit):
     seconds: float
 
 
+def drawn_so_far(pipe: Pipeline, stage: EditStage) -> np.ndarray:
+    """Return what the model has drawn, uint8 (n, S, S, 3), or a cheap preview where decoding would hold the run up."""
+    if stage.drawn is not None:
+        return stage.drawn
+    f_hat = stage.progress.f_hat
+    if runs.decodes_live(pipe, len(f_hat)):
+        return pipe.pixels(f_hat)
+    return np.stack([np.asarray(picture) for picture in pipe.preview(f_hat)])
+
+
 def live(stage: EditStage, drawn: np.ndarray) -> list[Image.Image]:
     """The square under work as it grows: what is known of it, and what is drawn, uint8 (n, s, s, 3), in the hole.
 

@@ -11,13 +11,12 @@ import numpy as np
 
 from var_core.config import NO_CLASS
 from var_core.editing.canvas import Box
-from var_core.editing.edit import EditSettings, EditStage, squares, stages
+from var_core.editing.edit import EditSettings, squares, stages
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
 from var_core.settings import named, parsed
 
 from ..shared import controls, html
-from ..shared import run as runs
 from ..shared.events import buttons, in_words
 from ..shared.handover import DrawnSquare
 from ..shared.html import READY
@@ -102,7 +101,7 @@ class RunHandlers:
                 if stage.photos:
                     squares_done, photos = [*squares_done, DrawnSquare.from_stage(stage)], stage.photos
                 bar = outcomes.progress(stage, time.perf_counter() - started)
-                yield self._growing(bar, outcomes.live(stage, self._drawn(stage)))
+                yield self._growing(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
             result = outcomes.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
         yield self.over(result, outcomes.finished(results, result))
@@ -117,15 +116,6 @@ class RunHandlers:
             inside="",
             chosen=NONE,
         )
-
-    def _drawn(self, stage: EditStage) -> np.ndarray:
-        """Return what the model has drawn: decoded, or a cheap preview where decoding would hold the run up."""
-        if stage.drawn is not None:
-            return stage.drawn
-        f_hat = stage.progress.f_hat
-        if runs.decodes_live(self.pipe, len(f_hat)):
-            return self.pipe.pixels(f_hat)
-        return np.stack([np.asarray(picture) for picture in self.pipe.preview(f_hat)])
 
     def over(self, result: EditResult | None, results: tuple[EditResult, ...]) -> SheetUpdate:
         """The sheet that shows a finished edit; None: nothing is shown."""
