@@ -39,7 +39,7 @@ SPEC = tiny.SPEC
 CALLED = replace(
     SPEC, class_synonyms=(("Nelumbo",), ("Rosa", "rose bush"), (), (), ("deep sea", "wood"), (), ("wood",))
 )
-USUAL = dict(zip(controls.NAMES, controls.defaults(SPEC), strict=True))
+USUAL = dict(zip(controls.NAMES, controls.defaults(SPEC).all(), strict=True))
 
 
 def read(**changes: object) -> Request:
@@ -62,7 +62,7 @@ def asked(request: Request) -> create.Asked:
 
 
 def test_the_controls_as_they_open_ask_for_the_defaults():
-    assert controls.read(SPEC, *controls.defaults(SPEC)) == Request((2,), (0,), Sampling())
+    assert controls.read(SPEC, *controls.defaults(SPEC).all()) == Request((2,), (0,), Sampling())
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_bad_input_is_answered_with_what_it_takes(control: str, value: object, s
     ],
 )
 def test_showing_a_request_and_reading_it_back_changes_nothing(request_: Request):
-    assert controls.read(SPEC, *controls.show(SPEC, request_)) == request_
+    assert controls.read(SPEC, *controls.show(SPEC, request_).all()) == request_
 
 
 def test_a_link_from_before_a_setting_was_there_means_what_it_meant():
@@ -193,7 +193,7 @@ def test_a_surprise_is_a_class_of_the_group():
 def test_a_model_without_class_names_has_controls_too():
     spec = published(16)
     assert controls.groups(spec) == []
-    assert controls.read(spec, *controls.defaults(spec)).labels == (0,)
+    assert controls.read(spec, *controls.defaults(spec).all()).labels == (0,)
 
 
 def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: Handlers):

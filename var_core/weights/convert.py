@@ -73,7 +73,7 @@ def convert(
     name: str | None = None,
     expected: ModelSpec | None = None,
     origin: str | None = None,
-) -> Iterator[FileProgress]:
+) -> Generator[FileProgress, None, None]:
     """Make the two published files into the model file `out`; it is there, whole, when the iterator ends.
 
     `tokenizer` may also be a model file of ours: then it is the one in there. `origin` says where it was published, if

@@ -111,9 +111,9 @@ class Handlers:
         pipe = self.pipe
         with in_words():
             request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), *drawing)
-        name, _, seed_used, *_ = controls.show(pipe.spec, request)
+        shown = controls.show(pipe.spec, request)
         asked, bar = Asked(request, pipe.digest), html.bar("Waiting for the model …")
-        return asked, StopFlag(), name, seed_used, bar, *buttons(running=True)
+        return asked, StopFlag(), shown.class_name, shown.seed, bar, *buttons(running=True)
 
     def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[StageUpdate]:
         """Make a request's pictures; the stage after each scale, and at the end. The flag ends it within a scale."""
@@ -144,15 +144,15 @@ class Handlers:
         """The settings that make the chosen picture again, with the seed locked."""
         with in_words():
             self.models.require(run.digest)
-        return *controls.show(self.pipe.spec, runs.alone(run, chosen)), True
+        return *controls.show(self.pipe.spec, runs.alone(run, chosen)).all(), True
 
     def restore(self, path: str) -> tuple[object, ...]:
         """The settings in the recipe of a picture, with the seed locked."""
         with in_words():
             recipe = Recipe.read(Path(path))
             values = controls.show(self.pipe.spec, recipe.request(self.pipe))
-        gr.Info(f"Restored: {escape(values[0])}, seed {values[2]}. Run makes the same picture again.")
-        return *values, True, None
+        gr.Info(f"Restored: {escape(values.class_name)}, seed {values.seed}. Run makes the same picture again.")
+        return *values.all(), True, None
 
     def visit(self, visitor: gr.Request) -> tuple[object, ...]:
         """The settings that the page's address asks for."""
@@ -161,7 +161,7 @@ class Handlers:
             return (SKIP,) * (len(RequestControls._fields) + 1)
         with in_words():
             request = controls.from_link(self.pipe.spec, query)
-        return *controls.show(self.pipe.spec, request), "seed" in query
+        return *controls.show(self.pipe.spec, request).all(), "seed" in query
 
     def in_group(self, group: str, current: str) -> gr.Dropdown:
         """The classes of a group; the current one stays if it is among them."""
@@ -175,7 +175,7 @@ class Handlers:
 
     def renew(self) -> tuple[object, ...]:
         """Class, groups and knobs for the model that is loaded."""
-        spec, (name, *_) = self.pipe.spec, controls.defaults(self.pipe.spec)
+        spec, name = self.pipe.spec, controls.defaults(self.pipe.spec).class_name
         pills, rest = _grouping(spec)
         chosen = gr.Dropdown(controls.choices(spec, None), value=name)
         return chosen, pills, rest, *controls.shown_drawing(self.models.default_sampling)
@@ -219,9 +219,9 @@ def tab(models: Models) -> CreateHandover:
 
 def _settings(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tuple[RequestControls, Helpers, Actions]:
     """The left column."""
-    name, count, *_ = controls.defaults(spec)
-    group, groups, class_name, surprise = _subject(spec, name)
-    seeding = parts.seeding("Pictures", controls.MOST_PICTURES, count)
+    usual = controls.defaults(spec)
+    group, groups, class_name, surprise = _subject(spec, usual.class_name)
+    seeding = parts.seeding("Pictures", controls.MOST_PICTURES, usual.count)
     actions = parts.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
         drawing, _ = parts.drawing(default_sampling)

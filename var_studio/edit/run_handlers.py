@@ -160,7 +160,7 @@ class RunHandlers:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
         with in_words():
             self.models.require(result.digest)
-        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[place]), True
+        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[place]).all(), True
 
     def renew(self) -> tuple[object, ...]:
         """Class, scales and knobs for the model that is loaded."""

@@ -96,7 +96,7 @@ SAME = ViewUpdate()
 
 def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tuple[Source, Drawing, Trigger, Export]:
     """The left column, with the knobs at `default_sampling`; third, what happens when they are reset."""
-    name, *_ = controls.defaults(spec)
+    name = controls.defaults(spec).class_name
     with gr.Group(elem_id="explore_subject"):
         info = "What to draw, or what your picture shows."
         class_name = parts.subject(controls.choices(spec, None), str(name), info, "explore_class")

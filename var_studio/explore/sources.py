@@ -38,8 +38,9 @@ class Sources(Painter):
         """Draw a picture of a class."""
         with in_words():
             asked = controls.read(self.pipe.spec, class_name, 1, controls.seed_to_use(seed, lock), *drawing)
-        name, _, seed_used, *_ = controls.show(self.pipe.spec, asked)
-        yield from self._paint(_afresh(session), asked, Origin(f"{name}, seed {seed_used}", name), "drawn")
+        shown = controls.show(self.pipe.spec, asked)
+        origin = Origin(f"{shown.class_name}, seed {shown.seed}", shown.class_name)
+        yield from self._paint(_afresh(session), asked, origin, "drawn")
 
     def picture(self, session: ExploreSession, path: str, class_name: str) -> Iterator[ViewUpdate]:
         """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
@@ -123,6 +124,6 @@ class Sources(Painter):
 
     def renew(self) -> tuple[object, ...]:
         """Class, what the page knows, and knobs for the model that is loaded."""
-        name, *_ = controls.defaults(self.pipe.spec)
+        name = controls.defaults(self.pipe.spec).class_name
         chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)
         return chosen, messages.hello_message(self.pipe), *controls.shown_drawing(self.models.default_sampling)

@@ -149,10 +149,10 @@ class RaceHandlers:
     def line_up(self, class_name: str, seed: str, lock: bool) -> tuple[object, ...]:
         """Before a race: what it is for, its stop flag, the class and seed it takes, the buttons of a run under way."""
         with in_words():
-            knobs = controls.defaults(self.racers.spec)[-len(controls.DRAWING) :]
+            knobs = controls.defaults(self.racers.spec).drawing
             asked = controls.read(self.racers.spec, class_name, 1, controls.seed_to_use(seed, lock), *knobs)
-        name, _, taken, *_ = controls.show(self.racers.spec, asked)
-        return asked, StopFlag(), name, taken, html.bar("On your marks …"), *buttons(running=True)
+        shown = controls.show(self.racers.spec, asked)
+        return asked, StopFlag(), shown.class_name, shown.seed, html.bar("On your marks …"), *buttons(running=True)
 
     def run(self, asked: Request, stop_flag: StopFlag) -> Iterator[TrackUpdate]:
         """The race; the stop flag ends it."""
@@ -229,7 +229,7 @@ def _live() -> tuple[Live, gr.UploadButton, gr.Gallery, gr.Button]:
 
 def _track(spec: ModelSpec) -> tuple[Course, parts.Actions, Track]:
     """The race."""
-    name, *_ = controls.defaults(spec)
+    name = controls.defaults(spec).class_name
     with gr.Row(elem_classes="ln-course"):
         with gr.Column(min_width=200, elem_classes="ln-what"):
             chosen = parts.subject(controls.choices(spec, None), name, "What both paint.", "ln_class")

@@ -2,31 +2,45 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from var_core.config import ModelSpec, Sampling
 from var_core.engine.pipeline import Request
 from var_core.settings import Value, named, parse_int, parsed, rows
 
-# The order of the control values wherever they travel together: into `read`, out of `show`, in a link.
+# The order of the control values where Gradio passes them by position, and their names in a link.
 DRAWING = tuple(row.name for row in rows(Sampling))
 NAMES = ("class", "count", "seed", *DRAWING)
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
 
 
-def read(spec: ModelSpec, *values: object) -> Request:
-    """The request that the control values (in the order of `NAMES`) ask for: picture i has the seed + i.
+@dataclass(frozen=True)
+class FormValues:
+    """The values of the controls that ask for a request."""
 
-    Values may be text. Anything unusable raises ValueError that says which control, and what it takes.
+    class_name: str
+    count: int
+    seed: str  # text: a browser's numbers end at 2^53
+    drawing: tuple[Value, ...]  # in the order of `DRAWING`
+
+    def all(self) -> tuple[Value, ...]:
+        """Return all values in the order of `NAMES`."""
+        return (self.class_name, self.count, self.seed, *self.drawing)
+
+
+def read(spec: ModelSpec, class_name: object, count: object, seed: object, *drawing: object) -> Request:
+    """Return the request that control values ask for, those of the draw in the order of `DRAWING`.
+
+    Picture i has the seed + i. Values may be text. Anything unusable raises ValueError that says which control, and
+    what it takes.
     """
-    given = dict(zip(NAMES, values, strict=True))
-    label = spec.label(complete(spec, str(given["class"] or "")))
-    count, seed = parse_int("pictures", given["count"]), parse_int("seed", given["seed"])
-    if not 1 <= count <= MOST_PICTURES:
-        raise ValueError(f"pictures {count} is out of range: choose 1 to {MOST_PICTURES}.")
-    sampling = read_drawing(*(given[name] for name in DRAWING))
-    return Request((label,) * count, tuple(range(seed, seed + count)), sampling)
+    label = spec.label(complete(spec, str(class_name or "")))
+    pictures, first = parse_int("pictures", count), parse_int("seed", seed)
+    if not 1 <= pictures <= MOST_PICTURES:
+        raise ValueError(f"pictures {pictures} is out of range: choose 1 to {MOST_PICTURES}.")
+    return Request((label,) * pictures, tuple(range(first, first + pictures)), read_drawing(*drawing))
 
 
 def read_drawing(*values: object) -> Sampling:
@@ -39,14 +53,13 @@ def shown_drawing(sampling: Sampling) -> tuple[Value, ...]:
     return tuple(named(sampling).values())
 
 
-def show(spec: ModelSpec, request: Request) -> tuple[Value, ...]:
-    """The control values that ask for a request: the inverse of `read`."""
-    seed = str(request.seeds[0])  # text: a browser's numbers end at 2^53
-    name = spec.class_name(request.labels[0])
-    return (name, len(request.labels), seed, *shown_drawing(request.sampling))
+def show(spec: ModelSpec, request: Request) -> FormValues:
+    """Return the control values that ask for a request: the inverse of `read`."""
+    name, drawing = spec.class_name(request.labels[0]), shown_drawing(request.sampling)
+    return FormValues(name, len(request.labels), str(request.seeds[0]), drawing)
 
 
-def defaults(spec: ModelSpec) -> tuple[Value, ...]:
+def defaults(spec: ModelSpec) -> FormValues:
     """Return what the controls say when the page opens: a class that the model draws well, at its best."""
     label = spec.label(spec.showcase) if spec.showcase else 0
     return show(spec, Request((label,), (0,), spec.default_sampling))
@@ -54,12 +67,12 @@ def defaults(spec: ModelSpec) -> tuple[Value, ...]:
 
 def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:
     """The request of a link's query; what it leaves out is at its default. ValueError as in `read`."""
-    return read(spec, *(query.get(name, usual) for name, usual in zip(NAMES, defaults(spec), strict=True)))
+    return read(spec, *(query.get(name, usual) for name, usual in zip(NAMES, defaults(spec).all(), strict=True)))
 
 
 def link(spec: ModelSpec, request: Request) -> str:
     """The query of a link that brings these settings back."""
-    return "?" + urlencode(dict(zip(NAMES, show(spec, request), strict=True)))
+    return "?" + urlencode(dict(zip(NAMES, show(spec, request).all(), strict=True)))
 
 
 def roll() -> str:
