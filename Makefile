@@ -35,11 +35,12 @@ package: $(VENV)/.test
 
 # Style of the JavaScript and CSS. `make lint-js FIX=--write` mends what it can.
 lint-js:
-	@if command -v npm >/dev/null; then \
-		[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund; \
+	@if ! command -v npm >/dev/null; then \
+		echo "There is no npm on the PATH, so the style of the JavaScript and CSS is not checked."; \
+	elif [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund; then \
 		npx --no-install biome check --error-on-warnings $(FIX); \
 	else \
-		echo "There is no npm on the PATH, so the style of the JavaScript and CSS is not checked."; \
+		echo "npm could not get biome, so the style of the JavaScript and CSS is not checked."; \
 	fi
 
 $(BIN)/python:
