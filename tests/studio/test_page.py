@@ -26,6 +26,7 @@ from var_studio.create.tab import Handlers, RequestControls
 from var_studio.edit import layout as edit_layout
 from var_studio.edit.layout import How
 from var_studio.explore import layout as explore_layout
+from var_studio.explore import tab as explore_tab
 from var_studio.explore.layout import View, ViewUpdate
 from var_studio.learn import tab as learn
 from var_studio.shared import controls, html, models_menu, served_files
@@ -446,6 +447,22 @@ def test_every_setting_has_a_widget_as_its_table_says(page: gr.Blocks, settings:
             assert (widget.minimum, widget.maximum, widget.step) == (row.low, end, row.step)
         if row.choices:
             assert [value for _, value in widget.choices] == list(row.choices)
+
+
+@pytest.mark.parametrize("row", rows(Sampling), ids=lambda row: row.name)
+def test_every_setting_of_the_draw_acts_at_once_in_explore(page: gr.Blocks, row: Setting):
+    (widget,) = (block for block in page.blocks.values() if getattr(block, "elem_id", None) == f"explore_{row.name}")
+    heard = {event for fn in page.fns.values() if fn.name == "turn" for at, event in fn.targets if at == widget._id}
+    assert heard == {gr.Slider: {"input", "release"}, gr.Number: {"submit", "blur"}}.get(type(widget), {"input"})
+
+
+@pytest.mark.parametrize("kind", [gr.Slider, gr.Number, gr.Checkbox, gr.Dropdown])
+def test_a_widget_of_any_kind_of_setting_has_events_in_explore(kind: type):
+    with gr.Blocks() as blocks:
+        widget = kind()
+        for trigger in explore_tab.turns(widget):
+            trigger(print, widget, None)
+    assert {at for fn in blocks.fns.values() for at, _ in fn.targets} == {widget._id}
 
 
 def test_every_setting_travels_with_the_controls_of_each_tab_and_in_links():

@@ -72,15 +72,19 @@ def _wire_acts(acts: PageActs, view: View, drawing: Drawing, reset: Trigger, exp
     act = partial(view.channel.act, trigger_mode="multiple")  # else what is clicked while another act runs is lost
     _begin(acts, view, act, acts.act, [view.session])
     view.channel.hush(acts.hush, view.session, None, trigger_mode="multiple", **AT_ONCE)
-    # of a knob that is being turned only the last place counts; a number that is being typed is none yet
-    sliders = [knob for knob in drawing if isinstance(knob, gr.Slider)]
-    moves = [*(knob.input for knob in sliders), drawing.smooth.input, *(knob.release for knob in sliders)]
-    turns: list[Trigger] = [partial(move, trigger_mode="always_last") for move in moves]
-    for trigger in [*turns, drawing.top_k.submit, drawing.top_k.blur, reset]:
+    for trigger in [*(turn for knob in drawing for turn in turns(knob)), reset]:
         _begin(acts, view, trigger, acts.turn, [view.session, *drawing])
     for kind in trace_files.SUFFIXES:
         saved = getattr(export, kind).click(partial(acts.export, kind), view.session, export.file, **ON_MODEL)
         saved.success(None, None, None, js="() => document.querySelector('#explore_ready').click()")
+
+
+def turns(knob: gr.Slider | gr.Number | gr.Checkbox | gr.Dropdown) -> list[Trigger]:
+    """The events of a setting's widget, of any kind, after which its value counts."""
+    if isinstance(knob, gr.Number):  # a number that is being typed is none yet
+        return [knob.submit, knob.blur]
+    moves = [knob.input, knob.release] if isinstance(knob, gr.Slider) else [knob.input]
+    return [partial(move, trigger_mode="always_last") for move in moves]  # of a knob being turned the last place counts
 
 
 def _wire_ways(sources: Sources, view: View, create: CreateHandover, edit: EditHandover) -> None:
