@@ -1,4 +1,4 @@
-"""How long work takes, on whatever device it runs."""
+"""A clock for work on whatever device it runs."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def timed(work: Callable[[], object], device: torch.device) -> float:
 
 
 def wait_for(device: torch.device) -> None:
-    """Until a device has done what it was given."""
+    """Wait until a device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

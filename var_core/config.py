@@ -143,7 +143,7 @@ class Scales(Protocol):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn.
+    """Settings of how tokens are drawn.
 
     `guidance` is the paper's cfg at the last scale, 0 = off; a fraction `ramp` of it grows with the scales, from
     nothing at the first (1, the paper's way), and the rest is there at all of them. `temperature` falls with the scales
@@ -201,7 +201,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Where a model runs, and how: what `Pipeline.load` takes besides its name.
+    """Choice of where a model runs, and how: what `Pipeline.load` takes besides its name.
 
     `device` is "auto", "cpu", "cuda" or "mps"; `dtype` is that of the products in the transformer's blocks (see
     `pick_dtype`); `compiled` lets torch.compile fuse these blocks.

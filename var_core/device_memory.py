@@ -18,7 +18,7 @@ SMOOTH = 14  # the same in smooth mode, with noise for every code
 
 
 class Group(NamedTuple):
-    """Where a cgroup tells its limit, what is used of it, and which of that is files that give way when need be."""
+    """Names of the files in which a cgroup tells its limit, what is used of it, and what of that gives way."""
 
     folder: str
     limit: str
@@ -64,7 +64,7 @@ def decoder_bytes(spec: ModelSpec) -> int:
 
 
 def fitting(each: int, free: int | None) -> int:
-    """How many pictures of so many bytes each fit into what is free; at least 1. None: no limit is known."""
+    """Return how many pictures of so many bytes each fit into what is free; at least 1. None: no limit is known."""
     return 10**9 if free is None else max(1, int(FILLED * free) // each)
 
 

@@ -1,4 +1,4 @@
-"""How a picture was made, as a value that travels inside its PNG file."""
+"""The recipe of a picture: how it was made, as a value that travels inside its PNG file."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ def pixel_hash(pixels: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class EditOrigin:
-    """Where an edit started: hashes of the photo and of what was painted on it, and how it was done."""
+    """Start of an edit: hashes of the photo and of what was painted on it, and how it was done."""
 
     photo: str
     mask: str

@@ -31,7 +31,7 @@ class Schedule:
 
     @property
     def by_cell(self) -> bool:
-        """Whether a step is a cell, not a map."""
+        """Say whether a step is a cell, not a map."""
         return self.order != SCALES
 
     @cached_property
@@ -46,13 +46,13 @@ class Schedule:
 
     @cached_property
     def spans(self) -> tuple[slice, ...]:
-        """Where each step's tokens stand in the sequence of all L."""
+        """Return where each step's tokens stand in the sequence of all L."""
         ends = list(accumulate(self.lengths))
         return tuple(slice(end - length, end) for end, length in zip(ends, self.lengths, strict=True))
 
     @cached_property
     def cells(self) -> tuple[int, ...]:
-        """For each of the L tokens its cell: all maps row by row, one map after the other, count 0 to L - 1."""
+        """Return the cell of each of the L tokens: all maps row by row, one map after the other, count 0 to L - 1."""
         return PATHS[self.order](self.sides[0]) if self.by_cell else tuple(range(self.total))
 
     def levels(self) -> Tensor:
@@ -87,7 +87,7 @@ def raster(side: int) -> tuple[int, ...]:
 
 
 def spiral(side: int) -> tuple[int, ...]:
-    """From the top left corner clockwise around the edge, and on inwards to the middle."""
+    """Return the cells from the top left corner clockwise around the edge, and on inwards to the middle."""
     rows = [tuple(range(row * side, (row + 1) * side)) for row in range(side)]
     path: list[int] = []
     while rows:

@@ -48,7 +48,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """Its option on the command line."""
+        """Return the option on the command line."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
@@ -86,7 +86,7 @@ class Setting:
         return (self.short or f"{self.label.lower()} {{}}").format(said, s="" if value == 1 else "s")
 
     def schema(self) -> dict[str, object]:
-        """Its type in an API, as JSON Schema says it."""
+        """Return the type in an API, as JSON Schema says it."""
         kinds = {float: "number", int: "integer", bool: "boolean", str: "string"}
         told: dict[str, object] = {"type": kinds[self.kind], "default": self.default}
         if self.choices:

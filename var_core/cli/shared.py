@@ -36,7 +36,7 @@ TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .s
 
 
 def silent() -> bool:
-    """Whether another process of the same torchrun speaks for this one."""
+    """Say whether another process of the same torchrun speaks for this one."""
     return int(os.environ.get("RANK", 0)) > 0
 
 
@@ -143,7 +143,7 @@ def picture_file(out: Path, name: str) -> Path:
 
 
 def names_file(out: Path) -> bool:
-    """Whether --out names a file, not a folder."""
+    """Say whether --out names a file, not a folder."""
     return out.suffix.lower() == ".png" and not out.is_dir()
 
 

@@ -92,7 +92,7 @@ def window(mask: Array, context: float, least: int) -> Box | None:
 
 
 def placed(start: int, end: int, side: int, full: int) -> int:
-    """Where a span of length `side` begins: around start..end, and on 0..full if it fits."""
+    """Return where a span of length `side` begins: around start..end, and on 0..full if it fits."""
     wanted = (start + end - side) // 2
     return min(max(wanted, 0), full - side) if side <= full else (full - side) // 2
 
@@ -245,6 +245,6 @@ def tiles(size: tuple[int, int], left: int, top: int, right: int, bottom: int) -
 
 
 def _overlapping(start: int, end: int, side: int) -> Iterator[int]:
-    """Where spans of length `side` begin that cover start..end, each overlapping the last by half, but for a pixel."""
+    """Return starts of spans of length `side` that cover start..end; each overlaps the last by half, less a pixel."""
     count = 1 + math.ceil(max(0, end - start - side) / math.ceil(side / 2))
     return (start + round(number * (end - start - side) / max(1, count - 1)) for number in range(count))

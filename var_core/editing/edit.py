@@ -39,7 +39,7 @@ MOST_CONTEXT, MOST_HARMONISED = 10, 32
 
 @dataclass(frozen=True)
 class EditSettings:
-    """How an edit is done. Pixels are the photo's."""
+    """Settings of how an edit is done. Pixels are the photo's."""
 
     fill: str = declared("navier-stokes", Setting("Fill", "What the hole holds while it is encoded.", choices=FILLS))
     first_free_scale: int = declared(

@@ -60,7 +60,7 @@ def detail(photo: Array, known: Array, drawn: Array) -> Array:
 
 
 def _looks(drawn: Array, cells: int) -> Array:
-    """How a drawn picture looks around the middle of each cell: (cells, cells, d), in levels."""
+    """Return the drawn pixels around the middle of each cell: (cells, cells, d), in levels."""
     pad = STRIDE + max(AROUND)
     padded = cv2.copyMakeBorder(cv2.GaussianBlur(drawn, (0, 0), 1.0), *(pad,) * 4, cv2.BORDER_REFLECT_101)
     middles = np.arange(cells) * STRIDE + STRIDE // 2 + pad
@@ -68,7 +68,7 @@ def _looks(drawn: Array, cells: int) -> Array:
 
 
 def _donors(looks: Array, needy: Array, donors: Array) -> tuple[Array, Array]:
-    """For each cell where `needy` (m, m), the row and column of its donor, int (m, m, 2), and how much it lends (m, m).
+    """Find for each cell where `needy` (m, m) its donor's row and column, int (m, m, 2), and how much it lends (m, m).
 
     Cells choose in turn, those closest to what is known first.
     """

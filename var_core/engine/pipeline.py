@@ -160,7 +160,7 @@ class Pipeline:
         return sampling.steps(self.var, self.tokenizer.quantizer, request, cache)
 
     def at_once(self, request: Request, free: int | None = None) -> int:
-        """How many of a request's pictures may share a pass, at least 1: as many as need no more than `free` bytes.
+        """Return how many pictures of a request go in one pass: as many as need no more than `free` bytes, at least 1.
 
         By default those that are free where the model is.
         """

@@ -149,7 +149,7 @@ class Plan:
         return cls(tokens, keep, target)
 
     def replace(self, scale: int, positions: Tensor, values: Tensor) -> Plan:
-        """This plan with the tokens of one scale at `positions` (n,) given as `values` (n,) in every picture.
+        """Return the plan with the tokens of one scale at `positions` (n,) given as `values` (n,) in every picture.
 
         A plan that followed a target keeps the tokens that it holds from then on.
         """

@@ -1,4 +1,4 @@
-"""What one asks of a model: pictures of classes, with seeds, settings and a plan of what is given."""
+"""A request to a model: pictures of classes, with seeds, settings and a plan of what is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From logits to tokens: guidance, filters, the draw; and the loop that makes every picture, one `Step` a scale."""
+"""Steps from logits to tokens: guidance, filters, the draw; and the loop that makes every picture, a `Step` a scale."""
 
 import math
 from collections.abc import Iterator

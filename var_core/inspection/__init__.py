@@ -1,1 +1,1 @@
-"""What a model does while it paints: traces, pictures of them, atlas, levels, race."""
+"""Looks inside a model while it paints: traces, pictures of them, atlas, levels, race."""

@@ -111,7 +111,7 @@ def _pictures(
 
 
 def _at_once(pipe: Pipeline, remembered: bool) -> int:
-    """How many pictures' keys and values, and queries where they are `remembered`, `CHUNK_BYTES` hold; at least 1."""
+    """Return of how many pictures `CHUNK_BYTES` hold keys and values, and queries if `remembered`; at least 1."""
     config = pipe.spec.transformer
     most = cache_bytes(config, 2, pipe.var.position_embedding.element_size())[-1]  # with both branches of guidance
     return max(1, CHUNK_BYTES // (3 * most // 2 if remembered else most))

@@ -1,4 +1,4 @@
-"""What the codes of a tokenizer stand for: patches of what each added to pictures, as a small file.
+"""The atlas of a tokenizer's codes: patches of what each added to pictures, as a small file.
 
 A code stands for no look of its own but for a change: of val patches of the bundled model, cut from finished pictures,
 the code explains 8 % of the variance, and 42 % where they are cut from what the code's scale added.
@@ -41,7 +41,7 @@ class Atlas:
 
     @property
     def count(self) -> np.ndarray:
-        """How many patches each code has, int64 (V,)."""
+        """Count the patches of each code, int64 (V,)."""
         return (self.scales != NONE).sum(1)
 
     def strip(self, token: int) -> Image.Image:
@@ -95,7 +95,7 @@ def _unpacked(pixels: np.ndarray, rest: dict) -> tuple[np.ndarray, np.ndarray, n
 
 
 def path_for(checkpoint: Path) -> Path:
-    """Where the atlas of a model lies: beside its file, as <name>.atlas.webp."""
+    """Return the path of a model's atlas: beside its file, as <name>.atlas.webp."""
     return checkpoint.with_name(f"{checkpoint.stem}.atlas.webp")
 
 

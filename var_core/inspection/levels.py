@@ -1,4 +1,4 @@
-"""How a picture becomes a pyramid of token maps, as pictures to look at."""
+"""The way from a picture to a pyramid of token maps, as pictures to look at."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

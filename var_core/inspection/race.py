@@ -15,7 +15,7 @@ from ..schedule import Schedule
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """How far one of those that race has come. Nothing in it changes later."""
+    """A racer, and how far it has come. Nothing in it changes later."""
 
     schedule: Schedule
     steps: int = 0

@@ -89,7 +89,7 @@ def enlarged(cells: np.ndarray, side: int) -> Image.Image:
 
 
 def _span(trace: Trace, scale: int) -> slice:
-    """Where the tokens of a scale stand; ValueError if the trace has no such scale."""
+    """Return where the tokens of a scale stand; ValueError if the trace has no such scale."""
     scales = len(trace.schedule)
     if not 0 <= scale < scales:
         raise ValueError(f"scale {scale}: this trace has 0 to {scales - 1}.")

@@ -80,13 +80,13 @@ class About:
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a token of a pyramid is: a scale (0 to K - 1), and an index in it (0 to L_k - 1), row by row."""
+    """Place of a token in a pyramid: a scale (0 to K - 1), and an index in it (0 to L_k - 1), row by row."""
 
     scale: int
     index: int
 
     def within(self, trace: Trace) -> int:
-        """Its position in the sequence of a trace's L tokens; ValueError if there is none such."""
+        """Return the position in the sequence of a trace's L tokens; ValueError if there is none such."""
         lengths = trace.schedule.lengths
         if type(self.scale) is not int or not 0 <= self.scale < len(lengths):
             raise ValueError(f"scale {self.scale}: choose 0 to {len(lengths) - 1}.")
@@ -142,7 +142,7 @@ class Trace:
         return torch.isin(self.schedule.levels(), torch.tensor(sorted(scales), dtype=torch.int64))
 
     def attention(self, spot: Spot) -> Tensor:
-        """Where the token at a spot looks: float32 (depth, H, L); each row sums to 1.
+        """Return the attention of the token at a spot to all others: float32 (depth, H, L); each row sums to 1.
 
         Nothing on later scales (the block-causal mask). ValueError if there is no such spot.
         """

@@ -41,7 +41,7 @@ ALIGNED = 64  # bytes: what a processor reads at once
 
 @dataclass(frozen=True)
 class FileProgress:
-    """How far one part of the work on one file is."""
+    """Progress of one part of the work on one file."""
 
     doing: str  # "download", "check", "preview" (fitting the cheap map to pictures) or "write"
     file: str
@@ -52,17 +52,17 @@ class FileProgress:
 
     @property
     def fraction(self) -> float:
-        """From 0 to 1."""
+        """Return the part that is done, 0 to 1."""
         return self.done / self.total if self.total else 0.0
 
     @property
     def rate(self) -> float:
-        """Per second; 0 while nothing can be said."""
+        """Return units a second; 0 while nothing can be said."""
         return (self.done - self.begun) / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """At that rate; None while nothing can be said."""
+        """Return the seconds left at the present rate; None while nothing can be said."""
         return (self.total - self.done) / self.rate if self.rate else None
 
 
@@ -123,7 +123,7 @@ def inside(path: Path) -> dict[str, Tensor]:
 
 
 def origin_of(path: Path) -> str | None:
-    """Where the tokenizer in a model file of ours was published, if the file says so."""
+    """Return where the tokenizer in a model file of ours was published, if the file says so."""
     with reading(path) as file:
         return (file.metadata() or {}).get("tokenizer_from")
 
@@ -238,7 +238,7 @@ def _transformer_sizes(state: Mapping[str, Tensor]) -> TransformerConfig:
 
 
 def _sides(state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """From the number of tokens, or for models trained otherwise from the scale that is noted of each."""
+    """Find the sides by the number of tokens, or for models trained otherwise by the scale that is noted of each."""
     tokens = state["pos_1LC"].shape[1]
     if tokens in SIDES:
         return SIDES[tokens]
@@ -273,7 +273,7 @@ def _tokenizer_sizes(state: Mapping[str, Tensor], sides: tuple[int, ...]) -> Tok
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    """How many different numbers the names that begin so have there."""
+    """Count the different numbers that names have where the pattern does."""
     return len({found[1] for name in state if (found := re.match(pattern, name))})
 
 

@@ -94,7 +94,7 @@ def supply(model: Published, folder: Path | None = None) -> Supply:
 
 
 def lender_of(model: Published, folder: Path | None) -> str | None:
-    """Another published model in the folder with the very same tokenizer: its file says so, and holds it whole."""
+    """Find another published model in the folder with the very same tokenizer: its file says so, and holds it whole."""
     same = (other for other in MODELS.values() if other.origin == model.origin and other.name != model.name)
     return next((other.name for other in same if _lends(other, folder)), None)
 
@@ -266,7 +266,7 @@ class _Transfer:
         return Remote(pinned, int(length), etag)
 
     def _place(self, remote: Remote) -> Path:
-        """Where the part that has arrived is; parts of other versions are deleted."""
+        """Return where the part that has arrived is; parts of other versions are deleted."""
         tag = re.sub(r"\W", "", remote.etag)[:16]
         place = self.store / f"{self.file}.{tag}.part"
         for other in self.store.glob(f"{self.file}.*.part"):
@@ -337,7 +337,7 @@ def _check_status(status: int) -> None:
 
 
 def _refused(error: Exception) -> bool:
-    """Whether another try would end alike."""
+    """Say whether another try would end alike."""
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     if isinstance(error, _Status):

@@ -41,7 +41,7 @@ class Published:
 
     @property
     def origin(self) -> str:
-        """Where its tokenizer was published: models with the same origin have the same tokenizer."""
+        """Name the file that its tokenizer was published in: models with the same origin have the same tokenizer."""
         return f"{self.repository}/{self.tokenizer_file}"
 
     @property
@@ -104,7 +104,7 @@ def fits(model: Published, folder: Path | None, device: str, there: int = 0) -> 
 
 
 def short_of_disk(model: Published, folder: Path | None, there: int = 0) -> list[str]:
-    """Whether there is room for the downloaded files beside the converted one, of which `there` bytes are on disk.
+    """Say if there is too little room for the downloaded files beside the converted one; `there` bytes are on disk.
 
     What is in the folder's downloads already counts as there. No folder: the user's.
     """
@@ -126,7 +126,7 @@ def left(model: Published, folder: Path, there: int = 0) -> int:
 
 
 def short_of_memory(model: Published, device: str, dtype: torch.dtype) -> list[str]:
-    """Whether a device has the memory for one picture."""
+    """Say if a device has too little memory for one picture."""
     needed = model.memory_bytes(dtype) + (0 if device == "cuda" else int(WITHOUT_WEIGHTS))
     free = free_memory(device)
     if free is None or free >= needed:

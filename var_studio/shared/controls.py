@@ -1,4 +1,4 @@
-"""What the controls say, as a `Request`, and a `Request` as what the controls should say. Pure functions."""
+"""The controls as a `Request`, and a `Request` as what the controls should say. Pure functions."""
 
 import secrets
 from collections.abc import Mapping
