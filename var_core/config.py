@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Any, Protocol
 
 from .settings import Setting, check, declared, described
 
@@ -61,7 +61,7 @@ class TokenizerConfig:
     order: str = SCALES
     own_codes: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _as_tuples(self, "sides", "multipliers")
         _check_order(self.order, self.sides)
         if self.refine < 0 or (self.refine and self.stem % 2):
@@ -113,7 +113,7 @@ class TransformerConfig:
     shared_adaln: bool = False
     order: str = SCALES
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _as_tuples(self, "sides")
         _check_order(self.order, self.sides)
         _at_least_one(self, "classes", "depth", "width", "heads", "vocabulary", "code_width", "mlp_ratio")
@@ -182,7 +182,7 @@ class Sampling:
         ),
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
     def strength(self, scale: int, schedule: Scales) -> float:
@@ -228,7 +228,7 @@ class ModelSpec:
     default_sampling: Sampling = Sampling()
     showcase: str = ""  # a class that it draws well, shown first; empty: the first one
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _as_tuples(self, "class_names", "class_groups")
         object.__setattr__(self, "class_synonyms", tuple(map(tuple, self.class_synonyms)))
         folded = [name.casefold() for name in (*self.class_names, NO_CLASS)]
@@ -291,12 +291,12 @@ class ModelSpec:
                 synonyms[word] = (*synonyms.get(word, ()), label)
         return names | synonyms | names  # names come first, and win
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, with the version of their format."""
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
-    def from_dict(cls, values: dict) -> "ModelSpec":
+    def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
         """Read what `to_dict` wrote, now or in an earlier version.
 
         Unknown or missing fields raise TypeError, values out of range ValueError.
@@ -312,7 +312,7 @@ PUBLISHED_SAMPLING = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # of the pub
 METRICS = Sampling(guidance=1.5, top_k=900, top_p=0.96)  # those of the published FID
 
 
-def upgrade(values: dict) -> dict:
+def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a `ModelSpec` as they are today, from values of this or any earlier format.
 
     ValueError if a later version of this program wrote them.

@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -56,7 +56,7 @@ class EditOrigin:
         return cls(pixel_hash(edit.photo[edit.inner]), pixel_hash(edit.painted), edit.settings, edit.extend, boxes)
 
     @classmethod
-    def from_values(cls, values: dict) -> "EditOrigin":
+    def from_values(cls, values: dict[str, Any]) -> "EditOrigin":
         """Read what `asdict` gave, after a way through JSON; TypeError if it is anything else."""
         extend, boxes = tuple(values["extend"]), tuple(map(tuple, values["boxes"]))
         whole = [number for numbers in (extend, *boxes) for number in numbers]
@@ -169,7 +169,7 @@ class Recipe:
         return cls.from_json(text)
 
 
-def upgrade(values: dict) -> dict:
+def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a `Recipe` as they are today, from values of this or any earlier format.
 
     ValueError if a later version of this program wrote them.

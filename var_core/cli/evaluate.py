@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from tqdm import tqdm
@@ -100,7 +101,9 @@ def evaluate_given(
     write_report(options, pipe, len(val.labels), {"scores": scores})
 
 
-def write_report(options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict[str, list[dict]]) -> None:
+def write_report(
+    options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict[str, list[dict[str, Any]]]
+) -> None:
     """Write what an evaluation found, and of what, as JSON into the folder of --out."""
     drawn = vars(sampling_of(options, pipe.spec.default_sampling))
     report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": pictures, **drawn}

@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -77,7 +78,7 @@ def train_size(
     return run_training(task, run, Budget(minutes, steps), begun, options.report_minutes)
 
 
-def refuse_other_steps(options: argparse.Namespace, run: Path, state: dict, settings: Optimisation) -> None:
+def refuse_other_steps(options: argparse.Namespace, run: Path, state: dict[str, Any], settings: Optimisation) -> None:
     """Raise ValueError if a run was trained on other steps than the command line asks for."""
     last_rate = state["optimizer"]["param_groups"][0]["lr"]
     if not math.isclose(last_rate, settings.rate_at(state["step"] - 1), rel_tol=1e-6):

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -128,7 +129,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     carry_out(TransformerTask(config, tokenizer, tokens, choices, settings, device, start), options)
 
 
-def transformer_settings(options: argparse.Namespace, kept: dict | None) -> TransformerSettings:
+def transformer_settings(options: argparse.Namespace, kept: dict[str, Any] | None) -> TransformerSettings:
     """Return the settings of the command line, or of a run to go on with where it keeps them."""
     source = kept or vars(options)
     fractions = (source["class_dropout"], options.most_per_scale, source["self_correction"])

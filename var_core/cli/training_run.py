@@ -6,6 +6,7 @@ import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -23,7 +24,7 @@ from .shared import drain, say, silent
 PRECISION_HELP = "float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto"
 
 
-def resumed(options: argparse.Namespace, kind: str) -> dict | None:
+def resumed(options: argparse.Namespace, kind: str) -> dict[str, Any] | None:
     """Return what a run keeps besides weights if --resume asks to go on with it.
 
     ValueError rather than overwrite a run.
@@ -77,7 +78,7 @@ def read_tokens(
     return TokenData(classes, train, val)
 
 
-def load_tokens(path: Path) -> dict:
+def load_tokens(path: Path) -> dict[str, Any]:
     """Load what `read_tokens` keeps; processes on one machine share its memory."""
     return torch.load(path, mmap=True, weights_only=True)
 

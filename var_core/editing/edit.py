@@ -70,7 +70,7 @@ class EditSettings:
         ),
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
@@ -96,7 +96,7 @@ class Edit:
     boxes: tuple[Box, ...] | None = None
     extend: tuple[int, int, int, int] = (0, 0, 0, 0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.photo.dtype != np.uint8 or self.photo.ndim != 3 or self.photo.shape[2] != 3:
             raise ValueError(f"a photo {self.photo.dtype} {self.photo.shape}: give uint8 (H, W, 3).")
         if self.mask.dtype != bool or self.mask.shape != self.photo.shape[:2]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 def log_of(run: Path) -> Path:
@@ -10,7 +11,7 @@ def log_of(run: Path) -> Path:
     return run / "log.jsonl"
 
 
-def read_log(run: Path) -> list[dict]:
+def read_log(run: Path) -> list[dict[str, Any]]:
     """Return the rows of a run's log, first to last; ValueError if there is none."""
     path = log_of(run)
     if not path.is_file():
@@ -18,12 +19,12 @@ def read_log(run: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def write_log(run: Path, rows: Iterable[dict]) -> None:
+def write_log(run: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write a run's log anew."""
     log_of(run).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def append_log(run: Path, row: dict) -> None:
+def append_log(run: Path, row: dict[str, Any]) -> None:
     """Add a row to a run's log."""
     with log_of(run).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")

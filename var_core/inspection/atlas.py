@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +81,7 @@ class Atlas:
             raise ValueError(f"{Path(path).name} is damaged: its parts do not fit each other. {REMEDY}") from error
 
 
-def _unpacked(pixels: np.ndarray, rest: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+def _unpacked(pixels: np.ndarray, rest: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     """The parts of an atlas from the pixels (H, W, 3) and the JSON of its file; ValueError if they do not fit."""
     uses, scales = np.array(rest["uses"], np.int64), np.array(rest["scales"], np.int64)
     total, rows = len(uses), -(-len(uses) // COLUMNS)

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,7 +28,7 @@ from .evaluate import Reconstruction, generated, reconstructed
 from .reference import Measured, QualityCost, Reference
 
 
-def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) -> tuple[Pipeline, dict]:
+def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) -> tuple[Pipeline, dict[str, Any]]:
     """Return a transformer's run, ready to draw, and its state; ValueError if its tokenizer is not given."""
     state = load_state(run, TransformerTask.KIND)
     extra = state["extra"]
@@ -71,7 +72,7 @@ def measure(run: Path, tokenizers: Sequence[Tokenizer], by: Comparison) -> Itera
 
 
 def _summary(
-    pipe: Pipeline, state: dict, known: Reconstruction, by: Comparison, costs: dict[float, QualityCost]
+    pipe: Pipeline, state: dict[str, Any], known: Reconstruction, by: Comparison, costs: dict[float, QualityCost]
 ) -> RunSummary:
     """Return the row of a run, with the strength of guidance that came nearest to real pictures."""
     schedule, config, extra = pipe.schedule, pipe.spec.transformer, state["extra"]

@@ -31,7 +31,7 @@ class FidJob:
     sampling: Sampling = field(default_factory=Sampling)
     batch: int = 16  # pictures side by side, or as many as memory holds
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.count >= 1 and self.batch >= 1 and self.labels):
             raise ValueError(
                 f"count {self.count}, batch {self.batch}, {len(self.labels)} classes: choose 1 or more of each."

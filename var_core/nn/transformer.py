@@ -127,7 +127,7 @@ class VAR(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):
             return self.head(hidden)
 
-    def _products(self) -> AbstractContextManager:
+    def _products(self) -> AbstractContextManager[torch.autocast | None]:
         """Blocks loaded in float16 or bfloat16 multiply in it; what runs from block to block stays float32."""
         bias = cast(Block, self.blocks[0]).feed_forward.fc1.bias
         return nullcontext() if bias.dtype == torch.float32 else torch.autocast(bias.device.type, bias.dtype)

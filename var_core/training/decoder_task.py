@@ -7,6 +7,7 @@ one that sees the features of a frozen network (Sauer et al. 2021).
 import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,11 +121,11 @@ class Critic:
             real, made = self.ddp(*map(torch.cat, zip(*pair, strict=True))).float().chunk(2)
         return F.relu(1 - real).mean() + F.relu(1 + made).mean()
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """Return what its training goes on from."""
         return {"discriminator": self.network.state_dict(), "discriminator_optimizer": self.solver.state_dict()}
 
-    def load(self, state: dict) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.network.load_state_dict(state["discriminator"])
         self.solver.load_state_dict(state["discriminator_optimizer"])
@@ -251,11 +252,11 @@ class DecoderTask:
         return {}
 
     @torch.no_grad()
-    def report(self, ema: Tokenizer) -> tuple[dict, Image.Image]:
+    def report(self, ema: Tokenizer) -> tuple[dict[str, Any], Image.Image]:
         """Return what `reconstruction_report` does."""
         return reconstruction_report(ema, self.val, self.device)
 
-    def extra_state(self) -> dict:
+    def extra_state(self) -> dict[str, Any]:
         """Return sizes, which tokenizer the decoder belongs to, and what the discriminators go on from."""
         return {
             "config": asdict(self.model.config),
@@ -265,7 +266,7 @@ class DecoderTask:
             "drawn": self.var is not None,
         }
 
-    def load_extra_state(self, state: dict) -> None:
+    def load_extra_state(self, state: dict[str, Any]) -> None:
         """Go on with the discriminators; ValueError if the run's decoder belongs to another tokenizer."""
         same_tokenizer(state, self.model)
         self.patches.load(state)

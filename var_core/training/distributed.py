@@ -5,7 +5,7 @@ Whatever waits for the others must be called by all of them, in the same order.
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -51,7 +51,7 @@ def broadcast(make: Callable[[], T]) -> T:
     """Return what process 0 makes, in all of them; a user's error that it meets is raised in all of them."""
     if world() == 1:
         return make()
-    answer: list = [None, None]
+    answer: list[Any] = [None, None]
     if rank() == 0:
         try:
             answer = [make(), None]

@@ -4,6 +4,7 @@ import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -189,22 +190,22 @@ class TokenizerTask:
         self.means.update(said)
         return {"codes": int((said[:, 0] > 0).sum())}
 
-    def report(self, ema: Tokenizer) -> tuple[dict, Image.Image]:
+    def report(self, ema: Tokenizer) -> tuple[dict[str, Any], Image.Image]:
         """Return what `reconstruction_report` does."""
         return reconstruction_report(ema, self.val, self.device)
 
-    def extra_state(self) -> dict:
+    def extra_state(self) -> dict[str, Any]:
         """Return sizes, and the running means that the codebook follows."""
         return {"config": asdict(self.model.config), "counts": self.means.counts, "sums": self.means.sums}
 
-    def load_extra_state(self, state: dict) -> None:
+    def load_extra_state(self, state: dict[str, Any]) -> None:
         """Go on with the running means of a run."""
         self.means.counts.copy_(state["counts"])
         self.means.sums.copy_(state["sums"])
 
 
 @torch.no_grad()
-def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict, Image.Image]:
+def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict[str, Any], Image.Image]:
     """Measure PSNR in dB and codebook use per scale on up to 256 val pictures; draw a sheet of pairs."""
     rows = torch.linspace(0, len(val) - 1, min(256, len(val))).long()
     decibels, sequences, shown = [], [], []
@@ -221,7 +222,7 @@ def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) ->
     return figures, grid(to_pil(torch.cat(shown)), columns=8)
 
 
-def same_tokenizer(extra: dict, tokenizer: Tokenizer) -> None:
+def same_tokenizer(extra: dict[str, Any], tokenizer: Tokenizer) -> None:
     """ValueError unless the extra state of a run belongs to a tokenizer that gives these very tokens.
 
     A run that does not say which it belongs to fits.

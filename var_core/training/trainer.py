@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 from PIL import Image
@@ -33,7 +33,7 @@ class Budget:
     steps: float = math.inf
     cooldown: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.minutes > 0 and self.steps > 0 and 0 <= self.cooldown <= 1):
             raise ValueError(
                 f"minutes {self.minutes}, steps {self.steps}, cooldown {self.cooldown}: choose minutes and steps above "
@@ -65,7 +65,7 @@ class Optimisation:
     mirror: bool = True  # half of the pictures, at random
     muon: bool = False  # Muon (Jordan et al. 2024) for the matrices of the blocks, AdamW for all else
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"precision '{self.precision}': choose auto, float32 or bfloat16.")
         if self.accumulate < 1:
@@ -107,9 +107,9 @@ class Task(Protocol[Network]):
 
     def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]: ...
     def after(self, step: int) -> dict[str, float]: ...
-    def report(self, ema: Network) -> tuple[dict, Image.Image]: ...
-    def extra_state(self) -> dict: ...
-    def load_extra_state(self, state: dict) -> None: ...
+    def report(self, ema: Network) -> tuple[dict[str, Any], Image.Image]: ...
+    def extra_state(self) -> dict[str, Any]: ...
+    def load_extra_state(self, state: dict[str, Any]) -> None: ...
 
 
 class Loss(nn.Module, Generic[Network]):
@@ -224,7 +224,7 @@ class Trainer(Generic[Network]):
         if log_of(self.out).is_file():
             write_log(self.out, (row for row in read_log(self.out) if row["step"] <= self.step))
 
-    def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[dict]:
+    def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[dict[str, Any]]:
         """Train, yielding the figures of every step; saves, logs and draws a sample sheet on the way and at the end.
 
         Ends early, and then saves alone, if `stop` was called.
@@ -256,7 +256,7 @@ class Trainer(Generic[Network]):
         self.stopped = bool(asked)
         return seconds
 
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         """Return figures of the averaged weights on the val split; write a sheet of pictures into the run's folder."""
         if rank() > 0:
             return {}
@@ -265,20 +265,20 @@ class Trainer(Generic[Network]):
         sheet.save(self.out / name)
         return {**figures, "sheet": name}
 
-    def log(self, row: dict) -> None:
+    def log(self, row: dict[str, Any]) -> None:
         """Add a row to the run's log, in process 0 alone."""
         if rank() > 0:
             return
         append_log(self.out, row)
 
 
-def write_whole(values: dict | Tensor, path: Path) -> None:
+def write_whole(values: dict[str, Any] | Tensor, path: Path) -> None:
     """Save with torch so that a crash leaves the old file or the new one, never half of one."""
     with replacing(path) as part:
         torch.save(values, part)
 
 
-def upgrade(state: dict) -> dict:
+def upgrade(state: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a training state under today's names, whichever version of the program wrote it.
 
     Version 1, which has no number in it, calls `ema` "average" and a discriminator "judge", and leaves out what it did
@@ -293,7 +293,7 @@ def upgrade(state: dict) -> dict:
     return {**renamed, "version": VERSION, "extra": _upgraded_extra(state["kind"], state["extra"])}
 
 
-def _upgraded_extra(kind: str, extra: dict) -> dict:
+def _upgraded_extra(kind: str, extra: dict[str, Any]) -> dict[str, Any]:
     """Return what a task of a kind keeps beside weights, of version 1, as one of today keeps it."""
     if kind == "transformer":
         return {"without": [], "self_correction": 0.0, "class_dropout": 0.1, "most_per_scale": 0, **extra}
@@ -305,7 +305,7 @@ def _upgraded_extra(kind: str, extra: dict) -> dict:
     return extra
 
 
-def load_state(run: Path, *kinds: str) -> dict:
+def load_state(run: Path, *kinds: str) -> dict[str, Any]:
     """Return the state of a training run of one of these kinds in a folder; ValueError if there is none."""
     path = run / "state.pt"
     if not path.is_file():

@@ -1,6 +1,7 @@
 """Training of a transformer on the tokens of a tokenizer."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class TransformerSettings:
     without: tuple[str, ...] = ()
     compiled: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fractions = {"class dropout": self.class_dropout, "self-correction": self.self_correction}
         for name, fraction in fractions.items():
             if not 0 <= fraction <= 1:
@@ -135,7 +136,7 @@ class TransformerTask:
         return {}
 
     @torch.no_grad()
-    def report(self, ema: VAR) -> tuple[dict, Image.Image]:
+    def report(self, ema: VAR) -> tuple[dict[str, Any], Image.Image]:
         """Measure loss in nats and token error on up to 512 val pictures, by scale and in all; draw a sheet."""
         rows = torch.linspace(0, len(self.val.labels) - 1, min(512, len(self.val.labels))).long()
         everywhere = torch.arange(ema.schedule.total, device=self.device)
@@ -158,7 +159,7 @@ class TransformerTask:
         *_, last = steps(ema, self.tokenizer.quantizer, request)
         return grid(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
 
-    def extra_state(self) -> dict:
+    def extra_state(self) -> dict[str, Any]:
         """Return sizes, which tokenizer's tokens are learned, and the settings that a resumed run keeps."""
         return {
             "config": asdict(self.model.config),
@@ -170,6 +171,6 @@ class TransformerTask:
             "self_correction": self.settings.self_correction,
         }
 
-    def load_extra_state(self, state: dict) -> None:
+    def load_extra_state(self, state: dict[str, Any]) -> None:
         """Raise ValueError unless the run has learned the tokens of this tokenizer."""
         same_tokenizer(state, self.tokenizer)
