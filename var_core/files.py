@@ -5,6 +5,7 @@ nothing is written there.
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +20,15 @@ HOME = "VAR_STUDIO_HOME"  # the environment variable that names the user's folde
 
 
 def user_folder() -> Path:
-    """Return the folder for the user's data: the one that VAR_STUDIO_HOME names, or else the system's place for it."""
+    """Return the folder for the user's data: the one that VAR_STUDIO_HOME names, or else the system's place for it.
+
+    ValueError if the variable names the home of somebody who has none.
+    """
     if named := os.environ.get(HOME):
-        return Path(named).expanduser().absolute()
+        try:
+            return Path(named).expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(f"{HOME} is '{named}', of a user whose home is not known: name another folder.") from error
     return platformdirs.user_data_path("var-studio", appauthor=False)
 
 
@@ -35,6 +42,11 @@ def model_folders() -> tuple[Path, ...]:
     return CHECKPOINTS, user_models()
 
 
+def runs_folder() -> Path:
+    """Return the folder for what is trained and measured where none is named: `runs/` of a checkout, or the user's."""
+    return (PACKAGE.parent if SHIPPED == PACKAGE.parent else user_folder()) / "runs"
+
+
 def where_models_go() -> str:
     """Say for a command's help where models are looked for and written."""
     return (
@@ -44,13 +56,13 @@ def where_models_go() -> str:
 
 
 @contextmanager
-def replacing(path: Path, writer: str = "") -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; what was written takes the place of `path` when the block ends well.
 
-    A reader, or a crash, meets the old file or the new one, never half of one. `writer` tells apart those who may write
-    the same file at once.
+    A reader, or a crash, meets the old file or the new one, never half of one. Processes and threads that write it at
+    once do not meet: what the last one wrote stays.
     """
-    part = path.with_name(f".{path.name}{writer}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         yield part
         os.replace(part, path)

@@ -3,6 +3,7 @@
 Files appear whole or not at all.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import platformdirs
@@ -86,11 +87,31 @@ def test_convert_writes_to_the_user_s_folder(home, tmp_path_factory, capsys):
     assert "give another --name" in fails(capsys, "convert", "--transformer", transformer, "--name", DEFAULT)
 
 
+@pytest.mark.usefixtures("home")
+def test_convert_takes_a_folder_or_a_file_and_writes_nothing_into_the_package(tmp_path, monkeypatch, capsys):
+    transformer, _ = hub.write("plain", tmp_path)
+    asked = ("convert", "--transformer", transformer, "--name", "converted", "--out")
+    assert run(*asked, tmp_path / "v1.5") == run(*asked, tmp_path / "own.safetensors") == 0
+    assert (tmp_path / "v1.5" / "converted.safetensors").is_file() and (tmp_path / "own.safetensors").is_file()
+    assert "end the name with .safetensors, or name a folder" in fails(capsys, *asked, tmp_path / "own.pth")
+    monkeypatch.setattr(checkpoints, "PACKAGE", tmp_path / "var_core")
+    assert "belongs to the installed package" in fails(capsys, *asked, tmp_path / "var_core" / "shipped")
+    assert not (tmp_path / "var_core").exists()
+
+
 def test_nothing_is_written_among_the_files_of_an_installed_package(monkeypatch, tmp_path):
     monkeypatch.setattr(checkpoints, "PACKAGE", tmp_path / "var_core")
     refuse_shipped(tmp_path / "elsewhere" / "a.webp")
     with pytest.raises(ValueError, match="belongs to the installed package"):
         refuse_shipped(tmp_path / "var_core" / "shipped" / "checkpoints" / "a.webp")
+
+
+@pytest.mark.parametrize("program", [cli.main, app.main])
+def test_a_folder_of_somebody_unknown_is_refused_in_one_sentence(program, monkeypatch, capsys):
+    monkeypatch.setenv(HOME, "~nosuchuser/x")
+    assert program(["--help"]) == 2
+    told = capsys.readouterr().err
+    assert f"{HOME} is '~nosuchuser/x'" in told and told.count("\n") == 1
 
 
 @pytest.mark.parametrize("program", [cli.main, app.main])
@@ -120,9 +141,15 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
+def write_same(path: Path) -> None:
+    with replacing(path) as part:
+        part.write_text("same")
+
+
 def test_two_writers_do_not_meet(tmp_path: Path):
     path = tmp_path / "kept"
-    with replacing(path, writer=".1") as first, replacing(path, writer=".2") as second:
+    with ThreadPoolExecutor(1) as other, replacing(path) as first:
         first.write_text("same")
-        second.write_text("same")
+        other.submit(write_same, path).result()
+        assert first.read_text() == path.read_text() == "same"
     assert path.read_text() == "same" and list(tmp_path.iterdir()) == [path]

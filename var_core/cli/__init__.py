@@ -11,8 +11,8 @@ from . import bench, evaluate, experiments, models, pictures, runs, train
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, or 2 after one sentence about what was wrong."""
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)
         if options.threads is not None:
             use_threads(options.threads)
         options.run(options)

@@ -13,7 +13,7 @@ from ..engine.pipeline import pick_device, pick_dtype
 from ..weights import checkpoints
 from ..weights.convert import FileProgress
 from ..weights.registry import MODELS, fits, named, short_of_memory, size
-from .shared import Commands, command, say
+from .shared import MODEL_OUT_HELP, Commands, command, model_file, say
 
 
 def list_classes(options: argparse.Namespace) -> None:
@@ -46,7 +46,7 @@ def convert(options: argparse.Namespace) -> None:
 
     files = pair(options.transformer, options.tokenizer)
     spec = recognise(*files, options.name)
-    out = options.out or checkpoints.new_file(spec.name)
+    out = model_file(options.out, spec.name)
     say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.image_side} px, depth {spec.transformer.depth}")
     follow(work(*files, out, options.name))
     say(f"{out} ({size(out.stat().st_size)}) is ready: give it as --model.")
@@ -108,4 +108,4 @@ def add_commands(commands: Commands) -> None:
     made.add_argument("--transformer", type=Path, required=True, metavar="FILE.pth", help="or a folder that holds both")
     made.add_argument("--tokenizer", type=Path, metavar="FILE.pth", help="(default: the vae*.pth beside it)")
     made.add_argument("--name", help="name of the model (default: that of the published model of this size)")
-    made.add_argument("--out", type=Path, help="file to write (default: in the user's folder of models)")
+    made.add_argument("--out", type=Path, help=MODEL_OUT_HELP)

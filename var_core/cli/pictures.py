@@ -28,6 +28,7 @@ from .shared import (
     integers,
     loaded,
     loading_options,
+    out_file,
     picture_file,
     refuse_beside,
     refuse_taken,
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
     from .shared import Commands
 
 OUT_HELP = "folder, made if need be, or a file that ends in .png; taken names get a number"
-TRACE_FILES = {"out": (".safetensors",), "gif": (".gif",), "mp4": (".mp4",), "sheet": (".png", ".jpg", ".webp")}
+TRACE_SUFFIX = ".safetensors"
+FILM_FILES = {"gif": (".gif",), "mp4": (".mp4",), "sheet": (".png", ".jpg", ".webp")}  # also made of a trace
 
 
 def generate(options: argparse.Namespace) -> None:
@@ -208,10 +210,8 @@ def trace(options: argparse.Namespace) -> None:
     from ..inspection.changes import given_request
     from ..inspection.recording import recorded
 
-    if not options.out.suffix:
-        drawn = f"{slug(options.class_name or '', 'picture')}-seed-{options.seed or 0}"
-        options.out /= f"{options.picture.stem if options.picture else drawn}.safetensors"
-    check_trace(options)
+    files = trace_files(options)
+    check_trace(options, files)
     pipe = loaded(options)
     sampling = sampling_of(options, pipe.spec.default_sampling)
     label = pipe.spec.label(options.class_name) if options.class_name else pipe.spec.transformer.null_label
@@ -220,28 +220,34 @@ def trace(options: argparse.Namespace) -> None:
         found = recorded(pipe, given_request(tokens, label, sampling), origin="opened")
     else:
         found = recorded(pipe, Request((label,), (options.seed or 0,), sampling))
-    for kind in TRACE_FILES:
-        if path := getattr(options, kind):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if kind == "out":
-                found.save(path)
-            else:
-                render.write(found, kind, path)
-            say(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
+    for kind, path in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "out":
+            found.save(path)
+        else:
+            render.write(found, kind, path)
+        say(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
 
 
-def check_trace(options: argparse.Namespace) -> None:
+def trace_files(options: argparse.Namespace) -> dict[str, Path]:
+    """Return the files that `trace` is to write, by their options."""
+    drawn = f"{slug(options.class_name or '', 'picture')}-seed-{options.seed or 0}"
+    name = options.picture.stem if options.picture else drawn
+    films = {kind: path for kind in FILM_FILES if (path := getattr(options, kind))}
+    return {"out": out_file(options.out, name, TRACE_SUFFIX), **films}
+
+
+def check_trace(options: argparse.Namespace, files: dict[str, Path]) -> None:
     """ValueError unless `trace` is asked for something that can be, into files that can be written."""
     if not (options.picture or options.class_name):
         raise ValueError("Nothing to trace: give a --class to draw ('no class' is one too), or a --picture.")
     if options.picture and options.seed is not None:
         raise ValueError("A picture that is given has no seed: leave out --seed or --picture.")
-    for name, suffixes in TRACE_FILES.items():
-        path = getattr(options, name)
-        if path and path.suffix.lower() not in suffixes:
+    for name, path in files.items():
+        suffixes = FILM_FILES.get(name, (TRACE_SUFFIX,))
+        if path.suffix.lower() not in suffixes:
             raise ValueError(f"--{name} {path}: end the name with {' or '.join(suffixes)}.")
-        if path:
-            refuse_taken(path, options.replace)
+        refuse_taken(path, options.replace)
 
 
 def add_commands(commands: "Commands") -> None:

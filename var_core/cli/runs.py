@@ -14,10 +14,12 @@ from ..training.data import Classes
 from ..training.export import export, load_tokenizer, load_transformer
 from ..weights import checkpoints
 from .shared import (
+    MODEL_OUT_HELP,
     TOKENIZER_HELP,
     Commands,
     command,
     device_option,
+    model_file,
     read_pictures,
     read_split,
     refuse_taken,
@@ -36,8 +38,7 @@ def plot_curves(options: argparse.Namespace) -> None:
 
 def export_model(options: argparse.Namespace) -> None:
     """Pack both trained networks, averaged weights, into one model file for the app."""
-    out = options.out / f"{options.name}.safetensors" if options.out else checkpoints.new_file(options.name)
-    checkpoints.refuse_shipped(out)
+    out = model_file(options.out, options.name)
     tokenizer, default_sampling = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
     data = read_pictures(options, tokenizer.config.image_side)
     var = load_transformer(options.transformer, tokenizer)
@@ -48,6 +49,7 @@ def export_model(options: argparse.Namespace) -> None:
 def make_atlas(options: argparse.Namespace) -> None:
     """Collect patches of what each code of a model adds to the val pictures of --data, in a file beside the model's."""
     out = path_for(checkpoints.find(options.model))
+    checkpoints.refuse_shipped(out)
     refuse_taken(out, options.replace)
     pipe = Pipeline.load(options.model, LoadOptions(options.device))
     val = read_split(options.data, "val", Classes.of(options.data), pipe.spec.tokenizer.image_side)
@@ -67,9 +69,7 @@ def add_commands(commands: Commands) -> None:
     pack.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model, and of its file")
-    pack.add_argument(
-        "--out", type=Path, default=None, help="folder for the file (default: the user's folder of models)"
-    )
+    pack.add_argument("--out", type=Path, help=MODEL_OUT_HELP)
     sampling_options(pack, "how the model draws best, which its file will say")
     shown = command(commands, "atlas", make_atlas)
     shown.add_argument("--model", required=True, help="name or path of a model")

@@ -21,6 +21,7 @@ from ..settings import Declared, Value, parsed, rows
 from ..training import distributed
 from ..training.data import Classes, Dataset, PictureSet, load_split
 from ..training.trainer import write_whole
+from ..weights import checkpoints
 
 Outcome = TypeVar("Outcome")
 Run = Callable[[argparse.Namespace], None]
@@ -29,6 +30,8 @@ PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the 
 MOST_PICTURES = 1000  # of one command that is not `sample`
 EVERYTHING = 10**9  # more than there can be
 DRAWING = "how tokens are drawn (what is not given: as the model draws best)"
+MODEL_OUT_HELP = "folder, or a file that ends in .safetensors (default: the user's folder of models)"
+FILE_SUFFIXES = {".safetensors", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".json", ".csv", ".pt", ".pth"}
 DTYPE_HELP = (
     "type of the transformer's products: auto, float32, float16, bfloat16; int8 speeds up large models on a CPU"
 )
@@ -132,26 +135,45 @@ def refuse_taken(path: Path, replace: bool) -> None:
         raise ValueError(f"{path} is there already: add --replace to write over it.")
 
 
-def picture_file(out: Path, name: str) -> Path:
-    """The PNG file that --out means for a picture of a name: `out` itself if it ends in .png, else one in that folder.
+def names_file(out: Path, suffix: str) -> bool:
+    """Whether --out names a file of a suffix, such as ".png", not a folder."""
+    return out.suffix.lower() == suffix and not out.is_dir()
 
-    The folder is made if need be.
+
+def out_file(out: Path, name: str, suffix: str) -> Path:
+    """Return the file that --out means: `out` itself if it ends in the suffix, else one of a name in that folder.
+
+    ValueError if `out` would be a new folder with the name of a file of another kind.
     """
-    path = out if names_file(out) else out / f"{name}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if names_file(out, suffix):
+        return out
+    if out.suffix.lower() in FILE_SUFFIXES and not out.is_dir():
+        raise ValueError(f"--out {out}: end the name with {suffix}, or name a folder.")
+    return out / f"{name}{suffix}"
+
+
+def model_file(out: Path | None, name: str) -> Path:
+    """Return where to write a model of a name: as --out says, see `out_file`, or else in the user's folder of models.
+
+    ValueError if that is among the files of an installed package, or another model of this name would hide it.
+    """
+    path = checkpoints.new_file(name) if out is None else out_file(out, name, checkpoints.SUFFIX)
+    checkpoints.refuse_shipped(path)
     return path
 
 
-def names_file(out: Path) -> bool:
-    """Say whether --out names a file, not a folder."""
-    return out.suffix.lower() == ".png" and not out.is_dir()
+def picture_file(out: Path, name: str) -> Path:
+    """Return the PNG file that --out means, as `out_file` does; its folder is made if need be."""
+    path = out_file(out, name, ".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def check_count(options: argparse.Namespace) -> None:
     """ValueError unless --count pictures can be made, and have room in --out."""
     if not 1 <= options.count <= MOST_PICTURES:
         raise ValueError(f"count {options.count} is out of range: choose 1 to {MOST_PICTURES}.")
-    if options.count > 1 and names_file(options.out):
+    if options.count > 1 and names_file(options.out, ".png"):
         raise ValueError(f"--out {options.out} is a single file: name a folder for {options.count} pictures.")
 
 

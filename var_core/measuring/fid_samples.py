@@ -4,7 +4,6 @@ Picture i has the i-th label in turn and the seed + i, whatever the number of pr
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -67,7 +66,7 @@ def claim(pipe: Pipeline, job: FidJob) -> None:
                 f"{job.out} holds pictures of another model, class, seed or setting: choose another folder."
             )
         return
-    with replacing(note, writer=f".{os.getpid()}") as part:
+    with replacing(note) as part:
         part.write_text(json.dumps(asked), encoding="utf-8")
 
 

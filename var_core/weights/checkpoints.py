@@ -148,13 +148,15 @@ def reading(path: Path) -> Iterator[safe_open]:
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """The sizes and classes of the model in a file, without its weights; ValueError as in `load`."""
+    """Read the sizes and classes of the model in a file, without its weights; ValueError as in `load`."""
     with reading(path) as file:
         metadata = file.metadata() or {}
     try:
         return ModelSpec.from_dict(json.loads(metadata["spec"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a model of this program (its sizes are missing from the file).") from error
+    except ValueError as error:  # of a later version, or sizes that cannot be: says so itself
+        raise ValueError(f"{path}: {error}") from error
 
 
 def load(

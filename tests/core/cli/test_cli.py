@@ -337,7 +337,7 @@ def test_training_goes_on_with_the_same_tokens_alone(data, model, tmp_path, caps
     sizes = ("--depth", 2, "--width", 32, "--heads", 2)
     assert run("train", "transformer", *shared, *sizes, "--tokenizer", tokenizer, "--out", transformer) == 0
     out, parts = tmp_path / "made.safetensors", ("--tokenizer", tokenizer, "--transformer", transformer)
-    assert run("export", "--data", data, *parts, "--name", "made", "--out", tmp_path) == 0
+    assert run("export", "--data", data, *parts, "--name", "made", "--out", out) == 0
     begun = ("train", "transformer", *shared, "--start", out)
     maps, other = ("--tokenizer", tmp_path / "maps"), ("--out", tmp_path / "others")
     assert run("train", "tokenizer", *shared, "--start", tokenizer, "--sides", "1,3,4", "--out", maps[1]) == 0

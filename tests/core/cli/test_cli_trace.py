@@ -12,6 +12,7 @@ from var_core.engine.sampling import Sampling
 from var_core.inspection import render
 from var_core.inspection.atlas import Atlas, path_for
 from var_core.inspection.trace import Trace
+from var_core.weights import checkpoints
 
 
 @pytest.fixture
@@ -34,6 +35,11 @@ def test_a_trace_is_of_the_picture_that_generate_makes(model, tmp_path):
 def test_a_trace_that_goes_into_a_folder_is_called_by_what_it_shows(model, tmp_path):
     assert run("trace", "--class", "no class", "--seed", 3, "--out", tmp_path / "new", "--model", model) == 0
     assert Trace.load(tmp_path / "new" / "no-class-seed-3.safetensors").about.seed == 3
+
+
+def test_a_dot_in_the_name_of_a_folder_makes_it_no_file(model, tmp_path):
+    assert run("trace", "--class", "rose", "--out", tmp_path / "runs.v2", "--model", model) == 0
+    assert Trace.load(tmp_path / "runs.v2" / "rose-seed-0.safetensors").about.class_name == "Rose"
 
 
 def test_a_trace_comes_with_an_animation_a_film_and_a_sheet(model, tmp_path, capsys):
@@ -110,6 +116,12 @@ def test_an_atlas_is_replaced_only_if_asked(own_model, data, capsys):
     assert out.read_bytes() == b"mine"
     assert run("atlas", "--model", own_model, "--data", data, "--replace") == 0
     assert Atlas.load(out).uses.any()
+
+
+def test_an_atlas_is_not_written_among_the_files_of_an_installed_package(own_model, data, capsys, monkeypatch):
+    monkeypatch.setattr(checkpoints, "PACKAGE", own_model.parent)
+    told = fails(capsys, "atlas", "--model", own_model, "--data", data, "--replace")
+    assert "belongs to the installed package" in told and not path_for(own_model).exists()
 
 
 def test_an_atlas_of_no_model_or_no_data_is_refused(own_model, tmp_path, capsys):

@@ -159,11 +159,18 @@ def test_a_safetensors_file_without_our_sizes_is_not_ours(tmp_path, metadata):
         load(str(path))
 
 
-def test_sizes_that_cannot_be_are_not_ours(tmp_path):
+def test_sizes_that_cannot_be_are_named(tmp_path):
     wrong = {**SPEC.to_dict(), "transformer": {**SPEC.to_dict()["transformer"], "heads": 3}}
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors", {"spec": json.dumps(wrong)})
-    with pytest.raises(ValueError, match="not a model of this program"):
+    with pytest.raises(ValueError, match=r"other\.safetensors: .*3 heads"):
         load("other", tmp_path)
+
+
+def test_a_file_of_a_later_version_asks_for_an_update(tmp_path):
+    later = json.dumps({**SPEC.to_dict(), "format": 99})
+    save_file({"weight": torch.zeros(2)}, tmp_path / "later.safetensors", {"spec": later})
+    with pytest.raises(ValueError, match=r"later\.safetensors: .*format 99, and formats 1 to \d+ can be read: update"):
+        load("later", tmp_path)
 
 
 def test_a_tensor_of_no_network_in_our_file_is_named(tmp_path):

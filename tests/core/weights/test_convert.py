@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import pickle
+import threading
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,7 @@ def test_closing_half_way_leaves_nothing(made, tmp_path):
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(made, tmp_path):
     out = tmp_path / "plain.safetensors"
     out.write_bytes(b"old")
-    (tmp_path / ".plain.safetensors.part").symlink_to("/dev/full")
+    (tmp_path / f".plain.safetensors.{os.getpid()}-{threading.get_ident()}.part").symlink_to("/dev/full")
     with pytest.raises(ValueError, match=r"could not be written .*No space left.*make room"):
         list(convert(made / "var_plain.pth", made / "vae_plain.pth", out))
     assert out.read_bytes() == b"old" and list(tmp_path.iterdir()) == [out]
