@@ -11,7 +11,7 @@ from ..config import SCALES, TransformerConfig
 from .scaling import PowerLaw
 
 GROWTH = 1.4  # of one scale's side over that before it, about
-MEASURES = ("operations", "attention", "seconds")
+MEASURES = ("flops", "attention", "seconds")
 COUNT, FORMULA = "counted", "computed"
 
 
@@ -45,9 +45,9 @@ class Cost:
     side: int
     tokens: int
     steps: int
-    operations: float  # floating-point operations
+    flops: float  # floating-point operations
     attention: float  # those of them that compare queries with keys, and mix values
-    source: str  # of the operations: "counted" while it was drawn, or "computed"
+    source: str  # of the flops: "counted" while it was drawn, or "computed"
     seconds: float  # least of some repeats; nan where it was not drawn
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound="DataclassInstance")
 
+RENAMED = {"operations": "flops"}  # columns of files that earlier versions wrote -> the fields of today
+
 
 def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     """Write rows of a kind, a line each under the names of its fields."""
@@ -22,10 +24,11 @@ def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
 
 
 def read(path: Path, kind: type[Row]) -> list[Row]:
-    """Read back what `write` wrote."""
+    """Read back what `write` wrote, now or in an earlier version."""
     with path.open(newline="", encoding="utf-8") as file:
         return [kind(**_typed(line, kind)) for line in csv.DictReader(file)]
 
 
 def _typed(line: dict[str, str], kind: type[Row]) -> dict[str, object]:
-    return {field.name: cast(type, field.type)(line[field.name]) for field in fields(kind)}
+    told = {RENAMED.get(column, column): text for column, text in line.items()}
+    return {field.name: cast(type, field.type)(told[field.name]) for field in fields(kind)}

@@ -13,7 +13,7 @@ class RunSummary:
     tokens: int  # of a picture
     steps: int  # to draw one
     pictures: int  # seen in training
-    operations: float  # floating-point operations of the training
+    flops: float  # floating-point operations of the training
     loss: float  # nats a picture of val, all its tokens together
     psnr: float  # dB, of val pictures encoded and decoded
     reconstructions: float  # Fréchet distance to train of these, over that of val

@@ -26,7 +26,7 @@ class Point:
     parameters: int  # without embeddings and head, as the paper counts
     step: int
     seconds: float
-    operations: float  # floating-point operations of the training so far
+    flops: float  # floating-point operations of the training so far
     loss_last: float
     loss_mean: float
     error_last: float
@@ -128,7 +128,7 @@ def laws(points: Iterable[Point]) -> dict[str, PowerLaw]:
 def frontier(points: Iterable[Point], measure: str) -> list[Point]:
     """Return the points that no other reaches with fewer operations, by rising operations."""
     best: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.operations, getattr(point, measure))):
+    for point in sorted(points, key=lambda point: (point.flops, getattr(point, measure))):
         if not best or getattr(point, measure) < getattr(best[-1], measure):
             best.append(point)
     return best
@@ -137,13 +137,13 @@ def frontier(points: Iterable[Point], measure: str) -> list[Point]:
 def best_by_compute(points: Iterable[Point], measure: str) -> list[tuple[int, float]]:
     """Return parameters of the size that is best, and up to how many operations of training it is, as these grow."""
     found = groupby(frontier(points, measure), key=lambda point: point.parameters)
-    return [(size, max(point.operations for point in best)) for size, best in found]
+    return [(size, max(point.flops for point in best)) for size, best in found]
 
 
 def compute_law(points: Iterable[Point], measure: str) -> PowerLaw:
     """Fit the `frontier` of a measure against operations; ValueError if that has fewer than two points."""
     front = frontier(points, measure)
-    return PowerLaw.fit([point.operations for point in front], [getattr(point, measure) for point in front])
+    return PowerLaw.fit([point.flops for point in front], [getattr(point, measure) for point in front])
 
 
 def report(points: Sequence[Point]) -> str:
@@ -155,7 +155,7 @@ def report(points: Sequence[Point]) -> str:
             p.depth,
             f"{p.parameters:,}",
             p.step,
-            f"{p.operations / 1e12:.1f}",
+            f"{p.flops / 1e12:.1f}",
             *(f"{getattr(p, n):.4f}" for n in MEASURES),
         )
         for p in trained(points)

@@ -26,7 +26,7 @@ STYLE = {
     **{"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.fontsize": 9},
     **{"axes.grid": True, "grid.color": INK, "grid.alpha": 0.15},
 }
-COST_TITLES = {"seconds": "Time of a picture, seconds", "operations": "Operations of a picture"}
+COST_TITLES = {"seconds": "Time of a picture, seconds", "flops": "Operations of a picture"}
 LOSS_TITLES = {
     "loss_mean": "Loss, all scales",
     "loss_last": "Loss, last scale",
@@ -52,7 +52,7 @@ def svg(paint: Callable[[Axes], None], label: str) -> str:
 
 
 def of_costs(rows: Sequence[Cost], measure: str) -> str:
-    """Draw "seconds" or "operations" of every way against the side of the map, on logarithmic axes."""
+    """Draw "seconds" or "flops" of every way against the side of the map, on logarithmic axes."""
 
     def paint(axes: Axes) -> None:
         for way, colour, style in zip(WAYS, COLOURS, STYLES, strict=True):
@@ -96,13 +96,13 @@ def of_training(points: Sequence[Point]) -> str:
 
     def paint(axes: Axes) -> None:
         for size, line in _lines(points):
-            at = [point.operations for point in line]
+            at = [point.flops for point in line]
             axes.plot(at, [point.loss_mean for point in line], color=OURS, alpha=0.6, linewidth=1)
             axes.annotate(_size(size), (at[-1], line[-1].loss_mean), fontsize=8, color=INK)
-        ends = front[0].operations, front[-1].operations
+        ends = front[0].flops, front[-1].flops
         label = f"the best of all: $C^{{{law.exponent:.2g}}}$"
         if law.lawful:
-            axes.plot(ends, [law(operations) for operations in ends], color=THEIRS, linewidth=2, label=label)
+            axes.plot(ends, [law(flops) for flops in ends], color=THEIRS, linewidth=2, label=label)
         axes.set(title=LOSS_TITLES["loss_mean"], xlabel="operations of the training, C")
         axes.margins(x=0.12)
         _logarithmic(axes)

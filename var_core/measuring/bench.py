@@ -20,16 +20,16 @@ from ..engine.sampling import Sampling
 from ..findings.tables import markdown
 from ..inspection.recording import recorded
 
-# (work, device) -> operations, seconds
+# (work, device) -> floating-point operations, seconds
 Gauge = Callable[[Callable[[], object], torch.device], tuple[float, float]]
 
 
-def packed_operations(x: torch.Size, weight: torch.Size, *_: object, **__: object) -> int:
+def packed_flops(x: torch.Size, weight: torch.Size, *_: object, **__: object) -> int:
     """Count operations of a packed product of shapes x (..., in) and weight (out, in), unknown to torch's counter."""
     return 2 * math.prod(x) * weight[0]
 
 
-def attention_operations(q: torch.Size, k: torch.Size, *_: object, **__: object) -> int:
+def attention_flops(q: torch.Size, k: torch.Size, *_: object, **__: object) -> int:
     """Count operations of attention on a CPU, unknown to torch's counter too; q (B, H, n, d), k (B, H, m, d)."""
     return 4 * math.prod(q) * k[-2]
 
@@ -37,8 +37,8 @@ def attention_operations(q: torch.Size, k: torch.Size, *_: object, **__: object)
 PACKED = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # not every build of torch has it
 ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 COUNTED: dict[object, Callable[..., int]] = {
-    ATTENTION: attention_operations,
-    **({PACKED: packed_operations} if PACKED else {}),
+    ATTENTION: attention_flops,
+    **({PACKED: packed_flops} if PACKED else {}),
 }
 
 
@@ -47,7 +47,7 @@ class Row:
     """One part of making a picture."""
 
     name: str
-    operations: float  # floating-point operations
+    flops: float  # floating-point operations
     seconds: float  # median
 
 
@@ -100,7 +100,7 @@ def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Ro
         speeds.append(matrix_speed(pipe.device))
         runs.append(scales(pipe, request, clocked))
     rows = [
-        Row(count.name, count.operations, statistics.median(row.seconds for row in same))
+        Row(count.name, count.flops, statistics.median(row.seconds for row in same))
         for count, *same in zip(counts, *runs, strict=True)
     ]
     return rows, statistics.median(speeds)
@@ -138,12 +138,12 @@ def traces(pipe: Pipeline, sampling: Sampling, repeats: int = 20) -> tuple[float
 
 def report(rows: list[Row], speed: float) -> str:
     """Return the table as Markdown: time of every part, of as many operations in large matrix products, the ratio."""
-    total = Row("whole picture", sum(row.operations for row in rows), sum(row.seconds for row in rows))
+    total = Row("whole picture", sum(row.flops for row in rows), sum(row.seconds for row in rows))
     cells = []
     for row in (*rows, total):
-        ideal = row.operations / speed
+        ideal = row.flops / speed
         times = (f"{1e3 * row.seconds:.1f}", f"{1e3 * ideal:.1f}", f"{row.seconds / ideal:.2f}")
-        cells.append((row.name, f"{row.operations / 1e9:.3f}", *times))
+        cells.append((row.name, f"{row.flops / 1e9:.3f}", *times))
     table = markdown(("part", "GFLOP", "ms", "ms as matrix products", "ratio"), cells)
     return f"{table}\n\nmatrix products: {speed / 1e9:.0f} GFLOP/s; peak memory of the process: {peak_memory()}"
 

@@ -88,7 +88,7 @@ def _summary(
         tokens=schedule.total,
         steps=len(schedule),
         pictures=pictures,
-        operations=float(pictures * training_flops(config, seen(schedule, extra["most_per_scale"]))),
+        flops=float(pictures * training_flops(config, seen(schedule, extra["most_per_scale"]))),
         loss=sum(loss * side**2 for loss, side in zip(known.losses, schedule.sides, strict=True)),
         psnr=known.decibels.mean().item(),
         reconstructions=by.reference.quality_cost(rebuilt, by.real).distance,
@@ -104,7 +104,7 @@ def report(runs: Sequence[RunSummary]) -> str:
     heads = ["", "tokens", "steps", "pictures seen", "TFLOP", "nats a picture", "reconstructions", "guidance"]
     rows = []
     for run in runs:
-        work = [f"{run.pictures:,}", f"{run.operations / 1e12:.0f}", f"{run.loss:.0f}"]
+        work = [f"{run.pictures:,}", f"{run.flops / 1e12:.0f}", f"{run.loss:.0f}"]
         quality = [f"{run.reconstructions:.2f}", f"{run.guidance:g}", f"{run.distance:.2f}", f"{run.accuracy:.2f}"]
         rows.append([run.name, run.tokens, run.steps, *work, *quality, f"{run.milliseconds:.0f}"])
     return markdown([*heads, "Fréchet", "accuracy", "ms"], rows)

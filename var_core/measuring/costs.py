@@ -81,13 +81,13 @@ def between(config: TransformerConfig) -> int:
 def cost(way: Way, side: int, size: TransformerConfig, repeats: int, most: float) -> Cost:
     """Measure a way at a side; if that takes more than `most` operations, they are only computed."""
     config = way.config(size, side)
-    schedule, (operations, attention) = Schedule.of(config), computed(config, way.cached)
+    schedule, (flops, attention) = Schedule.of(config), computed(config, way.cached)
     source, seconds = FORMULA, math.nan
-    if operations <= most:
+    if flops <= most:
         work, source = partial(draw, *networks(config), way.cached), COUNT
-        operations, attention = counted_flops(work)  # which warms up, too
+        flops, attention = counted_flops(work)  # which warms up, too
         seconds = min(timed(work, torch.device("cpu")) for _ in range(repeats))
-    return Cost(way.name, side, schedule.total, len(schedule), operations, attention, source, seconds)
+    return Cost(way.name, side, schedule.total, len(schedule), flops, attention, source, seconds)
 
 
 def measure(sides: Sequence[int], size: TransformerConfig, repeats: int, most: float) -> Iterator[Cost]:
@@ -109,7 +109,7 @@ def _measured(costs: Sequence[Cost]) -> str:
     rows = []
     for row in costs:
         mark = " (computed)" if row.source == FORMULA else ""
-        counts = (f"{row.operations / 1e9:.3g}{mark}", f"{row.attention / 1e9:.3g}")
+        counts = (f"{row.flops / 1e9:.3g}{mark}", f"{row.attention / 1e9:.3g}")
         rows.append((row.way, row.side, row.tokens, row.steps, *counts, _told(1e3 * row.seconds, ".0f")))
     return markdown(("way", "side", "tokens", "steps", "GFLOP", "of attention", "ms"), rows)
 
@@ -127,7 +127,7 @@ def _ratios(costs: Sequence[Cost]) -> str:
     for side in sorted({row.side for row in costs}):
         scales, cells, *bare = (found[way.name, side] for way in WAYS)
         pairs = [(cells, scales), (bare[1], bare[0])]
-        ratios = [getattr(a, name) / getattr(b, name) for a, b in pairs for name in ("operations", "seconds")]
+        ratios = [getattr(a, name) / getattr(b, name) for a, b in pairs for name in ("flops", "seconds")]
         rows.append((f"{side} x {side}", *(_told(ratio, ".1f") for ratio in ratios)))
     return f"{markdown(heads, rows)}\n\nThe paper tells of about 20 times the time at 16 x 16."
 

@@ -124,7 +124,7 @@ def _costs() -> str:
     from var_core.findings import svg as plots  # here, not above: matplotlib would hold up the start of the app
 
     known = rows.read(DATA / "costs.csv", Cost)
-    figures = "".join(plots.of_costs(known, measure) for measure in ("seconds", "operations"))
+    figures = "".join(plots.of_costs(known, measure) for measure in ("seconds", "flops"))
     exponents = (
         (way.name, *(f"{costs.exponent(known, way.name, name):.2f}" for name in costs.MEASURES), way.exponent or "")
         for way in costs.WAYS
@@ -150,7 +150,7 @@ def _orders() -> str:
     trials = rows.read(DATA / "orders.csv", RunSummary)
     lines = ((row.name, row.tokens, row.steps, f"{row.pictures:,}", *_measures(row)) for row in trials)
     cells = next(row.tokens for row in trials if row.order != SCALES)
-    told = {"parameters": f"{trials[0].parameters / 1e6:.1f}", "operations": f"{trials[0].operations / 1e12:.0f}"}
+    told = {"parameters": f"{trials[0].parameters / 1e6:.1f}", "operations": f"{trials[0].flops / 1e12:.0f}"}
     return lesson("orders", trials=_lines(lines), side=math.isqrt(cells), **told)
 
 

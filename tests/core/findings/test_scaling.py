@@ -105,18 +105,18 @@ def test_a_part_of_the_places_costs_a_part():
 
 def test_the_frontier_holds_what_nothing_cheaper_beats():
     costs = [(1, 5.0), (2, 6.0), (3, 4.0), (4, 4.5), (5, 3.0)]
-    points = [replace(POINT, operations=cost, loss_mean=loss) for cost, loss in costs]
-    assert [point.operations for point in frontier(points[::-1], "loss_mean")] == [1, 3, 5]
+    points = [replace(POINT, flops=cost, loss_mean=loss) for cost, loss in costs]
+    assert [point.flops for point in frontier(points[::-1], "loss_mean")] == [1, 3, 5]
 
 
 def test_sizes_are_best_one_after_the_other():
     costs = [(10, 1, 5.0), (10, 3, 4.0), (20, 2, 4.1), (20, 4, 3.9), (20, 8, 3.0), (30, 9, 3.5)]
-    points = [replace(POINT, parameters=size, operations=cost, loss_mean=loss) for size, cost, loss in costs]
+    points = [replace(POINT, parameters=size, flops=cost, loss_mean=loss) for size, cost, loss in costs]
     assert best_by_compute(points, "loss_mean") == [(10, 1), (20, 2), (10, 3), (20, 8)]
 
 
 def test_points_survive_a_file(tmp_path):
-    points = [POINT, replace(POINT, depth=2, seconds=1 / 3, operations=1.5e13)]
+    points = [POINT, replace(POINT, depth=2, seconds=1 / 3, flops=1.5e13)]
     records.write(tmp_path / "deep" / "points.csv", Point, points)
     assert records.read(tmp_path / "deep" / "points.csv", Point) == points
 

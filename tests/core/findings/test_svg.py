@@ -23,7 +23,7 @@ POINTS = [
         depth=depth,
         parameters=10 ** (4 + depth),
         step=step,
-        operations=10.0 ** (10 + depth) * step,
+        flops=10.0 ** (10 + depth) * step,
         **dict.fromkeys(MEASURES, 0.9 / depth / step),
     )
     for depth in (1, 2, 3)
@@ -38,13 +38,13 @@ def words(svg: str) -> str:
     return " ".join("".join(node.itertext()) for node in root.iter() if node.tag.endswith("text"))
 
 
-@pytest.mark.parametrize("measure", ["seconds", "operations"])
+@pytest.mark.parametrize("measure", ["seconds", "flops"])
 def test_costs_tell_every_way_with_its_exponent(measure):
     told = re.sub(r"\s", "", words(plots.of_costs(COSTS, measure)))
     for way in WAYS:
         power = costs.exponent(COSTS, way.name, measure)
         assert f"{way.name}:".replace(" ", "") in told and f"{power:.1f}" in told
-    assert costs.exponent(COSTS, "raster", "operations") == pytest.approx(3)
+    assert costs.exponent(COSTS, "raster", "flops") == pytest.approx(3)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -13,7 +13,7 @@ from var_core.measuring.bench import Row, counted, edits, matrix_speed, measure,
 def test_every_scale_and_the_decoder_have_a_row():
     rows, speed = measure(tiny.pipeline(), Request((1,), (0,)), repeats=1)
     assert len(rows) == len(tiny.SIDES) + 1
-    assert all(row.seconds > 0 and row.operations > 0 for row in rows)
+    assert all(row.seconds > 0 and row.flops > 0 for row in rows)
     assert speed > 0
 
 
@@ -23,12 +23,12 @@ def test_operations_of_the_largest_scale_are_those_of_its_matrix_products():
     linear = config.depth * 12 * config.width**2 + config.code_width * config.width + config.width * config.vocabulary
     attention = config.depth * 2 * seen * config.width
     by_hand = 2 * 2 * tokens * (linear + attention)  # a product is two operations; two branches of guidance
-    assert scales(pipe, Request((1,), (0,)), counted)[3].operations == pytest.approx(by_hand, rel=0.1)
+    assert scales(pipe, Request((1,), (0,)), counted)[3].flops == pytest.approx(by_hand, rel=0.1)
 
 
 def test_one_branch_costs_half_of_two_but_for_the_head():
-    one = scales(tiny.pipeline(), Request((1,), (0,), Sampling(guidance=0.0)), counted)[3].operations
-    two = scales(tiny.pipeline(), Request((1,), (0,)), counted)[3].operations
+    one = scales(tiny.pipeline(), Request((1,), (0,), Sampling(guidance=0.0)), counted)[3].flops
+    two = scales(tiny.pipeline(), Request((1,), (0,)), counted)[3].flops
     spec = tiny.SPEC.transformer
     head = 2 * 16 * spec.width * spec.vocabulary  # of the fourth scale's 16 tokens, once for both branches
     assert one - head == pytest.approx((two - head) / 2, rel=0.1)

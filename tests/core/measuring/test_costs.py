@@ -66,7 +66,7 @@ def test_what_takes_too_long_is_computed_and_marked():
     drawn, skipped = (cost(WAYS[0], 4, TINY, repeats=1, most=most) for most in (1e9, 1e3))
     assert (drawn.source, skipped.source) == (COUNT, FORMULA)
     assert drawn.seconds > 0 and math.isnan(skipped.seconds)
-    assert (drawn.operations, drawn.attention) == (skipped.operations, skipped.attention)
+    assert (drawn.flops, drawn.attention) == (skipped.flops, skipped.attention)
 
 
 def test_every_way_is_measured_at_every_side():

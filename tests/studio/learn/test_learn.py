@@ -204,7 +204,7 @@ def test_the_sizes_that_come_along_are_what_their_lesson_says():
     assert 7e4 < sizes[0].parameters < 8e4 and 1.55e7 < sizes[-1].parameters < 1.65e7
     assert all(law.lawful and 0.25 * PAPER[name].exponent < law.exponent < 0 for name, law in laws(known).items())
     # each is ahead of all larger ones up to its end
-    assert best_by_compute(known, "loss_mean") == [(point.parameters, point.operations) for point in sizes]
+    assert best_by_compute(known, "loss_mean") == [(point.parameters, point.flops) for point in sizes]
     assert max(point.seconds for point in sizes) < 1200
 
 

@@ -1,0 +1,26 @@
+"""Rows come back from their files as they were, also from those that earlier versions wrote."""
+
+from dataclasses import dataclass
+
+from var_core.findings import records
+
+
+@dataclass(frozen=True)
+class Measured:
+    name: str
+    depth: int
+    flops: float
+
+
+ROWS = [Measured("small, plain", 3, 1.5e12), Measured("large", 6, float("inf"))]
+
+
+def test_rows_come_back_as_they_were(tmp_path):
+    records.write(tmp_path / "new" / "rows.csv", Measured, ROWS)
+    assert records.read(tmp_path / "new" / "rows.csv", Measured) == ROWS
+
+
+def test_a_column_under_its_earlier_name_is_read(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("name,depth,operations\nlarge,6,inf\n", encoding="utf-8")
+    assert records.read(path, Measured) == ROWS[1:]
