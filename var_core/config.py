@@ -1,15 +1,24 @@
 """Sizes of every model, as frozen values. A checkpoint carries its own; `SPECS` names those known in advance."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from .settings import Setting, check, declared, described
+from .formats import (
+    ADDED_TOKENIZER,
+    ADDED_TRANSFORMER,
+    FIRST_PUBLISHED_SAMPLING,
+    FIRST_SAMPLING,
+    FORMAT,
+    FORMAT_KEY,
+    split_format,
+)
+from .settings import Setting, check, declared, described, exact
 
 NO_CLASS = "no class"  # display name of the null label
 OFFICIAL_SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 OFFICIAL_SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
-FORMAT = 2  # of a model's description in its file: see `upgrade`
+Kind = TypeVar("Kind", "TokenizerConfig", "TransformerConfig", "ModelSpec")
 SCALES = "scales"  # map after map, coarse to fine: next-scale prediction
 ORDERS = (SCALES, "raster", "spiral", "z-curve")  # the others visit the cells of a single map, one at a time
 
@@ -293,7 +302,7 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, with the version of their format."""
-        return {"format": FORMAT, **asdict(self)}
+        return {FORMAT_KEY: FORMAT, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
@@ -301,11 +310,11 @@ class ModelSpec:
 
         Unknown or missing fields raise TypeError, values out of range ValueError.
         """
-        fields = upgrade(values)
-        fields["tokenizer"] = TokenizerConfig(**fields["tokenizer"])
-        fields["transformer"] = TransformerConfig(**fields["transformer"])
-        fields["default_sampling"] = Sampling(**fields["default_sampling"])
-        return cls(**fields)
+        found = upgrade(values)
+        found["tokenizer"] = _whole(TokenizerConfig, found["tokenizer"])
+        found["transformer"] = _whole(TransformerConfig, found["transformer"])
+        found["default_sampling"] = exact(Sampling, found["default_sampling"])
+        return _whole(cls, found)
 
 
 PUBLISHED_SAMPLING = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # of the published models, for single pictures
@@ -317,18 +326,24 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
 
     ValueError if a later version of this program wrote them.
     """
-    fields = dict(values)
-    version = fields.pop("format", 1)
-    if version not in range(1, FORMAT + 1):
-        raise ValueError(
-            f"this model's description has format {version}, and formats 1 to {FORMAT} can be read: update."
-        )
+    version, told = split_format("this model's description", values)
     if version == 1:
-        known = SPECS[fields["name"]].default_sampling if fields["name"] in SPECS else Sampling()
-        fields["default_sampling"] = fields.pop("looks", asdict(known))
-        names = fields.get("class_names", ())
-        fields["showcase"] = next((name for name in ("Sunflower", "macaw") if name in names), "")
-    return fields
+        names = told.get("class_names", ())
+        showcase = next((name for name in ("Sunflower", "macaw") if name in names), "")
+        told = {"class_names": (), "class_groups": (), "class_synonyms": (), "showcase": showcase, **told}
+        told["tokenizer"] = {**ADDED_TOKENIZER, **told["tokenizer"]}
+        told["transformer"] = {**ADDED_TRANSFORMER, **told["transformer"]}
+        first = FIRST_PUBLISHED_SAMPLING if told["name"] in SPECS else FIRST_SAMPLING
+        told["default_sampling"] = {**first, **told.pop("looks", {})}
+    return told
+
+
+def _whole(kind: type[Kind], values: dict[str, Any]) -> Kind:
+    """Make a frozen value of its fields; TypeError unless all are there, and no others."""
+    wanted = {field.name for field in fields(kind)}
+    if odd := sorted(wanted ^ values.keys()):
+        raise TypeError(f"{', '.join(odd)}: unknown to {kind.__name__}, or missing")
+    return kind(**values)
 
 
 def published(depth: int, sides: tuple[int, ...] = OFFICIAL_SIDES_256, shared_adaln: bool = False) -> ModelSpec:

@@ -17,11 +17,11 @@ from .editing.edit import Edit, EditSettings, onward
 from .engine.pipeline import Pipeline, Request
 from .engine.request import seed_at
 from .engine.sampling import Sampling
+from .formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
 from .images import read
 from .settings import exact
 
 CHUNK = "var-studio"
-FORMAT = 2  # of a recipe: see `upgrade`
 MOST_SLUG = 60  # characters
 Kind = TypeVar("Kind", "Recipe", "EditOrigin")
 
@@ -133,7 +133,7 @@ class Recipe:
 
     def to_json(self) -> str:
         """Return the recipe as text, with the version of its format."""
-        return json.dumps({"format": FORMAT, **asdict(self)})
+        return json.dumps({FORMAT_KEY: FORMAT, **asdict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
@@ -174,14 +174,9 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
 
     ValueError if a later version of this program wrote them.
     """
-    told = {**values}
-    version = told.pop("format", 1)
-    if version not in range(1, FORMAT + 1):
-        raise ValueError(
-            f"This recipe has format {version}, and formats 1 to {FORMAT} can be read: update this program."
-        )
+    version, told = split_format("This recipe", values)
     if version == 1:
-        told["sampling"] = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0, **told["sampling"]}
+        told["sampling"] = {**ADDED_SAMPLING, **told["sampling"]}
     if version == 1 and told.get("edited"):
         settings = {"detail": False, **told["edited"]["settings"]}  # at first no detail could be borrowed
         for before, now in (("grow", "dilate"), ("min_cover", "min_coverage")):

@@ -37,7 +37,7 @@ def test_a_spec_survives_json(spec):
 
 def first_format(spec: ModelSpec) -> dict:
     """A description as files of the first format hold it."""
-    values = spec.to_dict()
+    values = json.loads(json.dumps(spec.to_dict()))
     del values["format"], values["default_sampling"], values["showcase"]
     return values
 
@@ -46,7 +46,7 @@ def test_a_model_says_how_it_draws_best_or_draws_as_the_paper_does():
     values = dataclasses.replace(SPEC, default_sampling=Sampling(guidance=3.0, ramp=0.0)).to_dict()
     assert ModelSpec.from_dict(values).default_sampling == Sampling(guidance=3.0, ramp=0.0)
     with pytest.raises(ValueError, match=r"ramp 2 is out of range"):
-        ModelSpec.from_dict({**values, "default_sampling": {"ramp": 2}})
+        ModelSpec.from_dict({**values, "default_sampling": {**values["default_sampling"], "ramp": 2}})
 
 
 def test_a_file_from_before_models_said_how_they_draw_best_has_what_was_published_or_the_defaults():
@@ -143,13 +143,13 @@ def test_all_that_a_class_is_called_begins_with_its_name():
 
 
 def test_sizes_written_before_there_were_synonyms_have_none():
-    values = SPEC.to_dict()
+    values = first_format(SPEC)
     del values["class_synonyms"]
     assert ModelSpec.from_dict(values) == SPEC
 
 
 def test_sizes_written_before_there_were_orders_are_of_scales():
-    values = SPEC.to_dict()
+    values = first_format(SPEC)
     del values["tokenizer"]["order"], values["transformer"]["order"]
     assert ModelSpec.from_dict(values) == SPEC
 
@@ -205,8 +205,40 @@ def test_blocks_of_a_refinement_need_channels_that_divide_into_groups(refine, bl
 
 
 def test_sizes_written_before_there_was_a_refinement_have_none():
-    values = SPEC.to_dict()
+    values = first_format(SPEC)
     del values["tokenizer"]["refine"], values["tokenizer"]["refine_blocks"]
+    assert ModelSpec.from_dict(values) == SPEC
+
+
+def fields_of(values: dict, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path to each field of a description, those within its parts too."""
+    parts = ("tokenizer", "transformer", "default_sampling")
+    own = [(*path, name) for name in values if name != "format"]
+    return own + [field for name in parts if name in values for field in fields_of(values[name], (*path, name))]
+
+
+@pytest.mark.parametrize("field", fields_of(SPEC.to_dict()), ids=".".join)
+def test_a_description_of_this_format_that_lacks_a_field_is_not_guessed_at(field):
+    values = SPEC.to_dict()
+    within = values
+    for name in field[:-1]:
+        within = within[name]
+    del within[field[-1]]
+    with pytest.raises((TypeError, KeyError)):
+        ModelSpec.from_dict(values)
+
+
+def test_what_the_first_format_left_out_does_not_depend_on_the_defaults_of_today(monkeypatch):
+    for kind, changes in (
+        (Sampling, {"guidance": 1.0, "ramp": 0.0, "cooling": 0.5, "top_k": 7, "unguided_scales": 2, "smooth": True}),
+        (TokenizerConfig, {"order": "raster", "own_codes": True, "refine": 2}),
+    ):
+        names = [field.name for field in dataclasses.fields(kind)]
+        defaults = [changes.get(name, getattr(kind(), name)) for name in names]
+        monkeypatch.setattr(kind.__init__, "__defaults__", tuple(defaults))
+    assert Sampling().guidance == 1.0
+    values = first_format(SPEC)
+    del values["tokenizer"]["order"], values["tokenizer"]["own_codes"], values["tokenizer"]["refine"]
     assert ModelSpec.from_dict(values) == SPEC
 
 

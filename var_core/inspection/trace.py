@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 import torch
@@ -19,11 +19,12 @@ from torch import Tensor
 from ..config import Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
+from ..formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
 from ..schedule import Schedule
+from ..settings import exact
 
 KEY = "var-studio-trace"  # of the JSON text in a file's metadata
-VERSION = 2  # of the file's format, in that text; 1 wrote none
-RENAMED = {"seeds": "scale_seeds", "operations": "flops", "shares": "likeliest_probability"}  # version 1 -> 2
+RENAMED = {"seeds": "scale_seeds", "operations": "flops", "shares": "likeliest_probability"}  # format 1 -> 2
 LIKELIEST = 10  # tokens remembered at each position
 UNKNOWN = -1  # no token: nothing was drawn here
 ORIGINS = ("drawn", "edited", "opened")
@@ -45,7 +46,6 @@ MOST_PRODUCTS = 40 * 10**9  # for the means of attention; d30 needs 33 thousand 
 AT_ONCE = 2**21  # numbers, while these means are made
 SOFTMAX = 64  # products that take as long as one exponential and its sums
 
-T = TypeVar("T")
 Marks = Tensor  # bool (L,): which of a trace's tokens
 
 
@@ -193,7 +193,7 @@ class Trace:
         """Write it to a safetensors file, with `about` as JSON in its metadata; ValueError if it is too large."""
         _check_size(self, Path(path).name)
         tensors = {key: tensor.contiguous() for key, tensor in self.tensors().items()}
-        save_file(tensors, path, metadata={KEY: json.dumps({"version": VERSION, **asdict(self.about)})})
+        save_file(tensors, path, metadata={KEY: json.dumps({FORMAT_KEY: FORMAT, **asdict(self.about)})})
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it but `about`, by name."""
@@ -219,8 +219,8 @@ class Trace:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{name} is not a trace: choose a .safetensors file that Explore has saved.") from error
         try:
-            version, values = _parsed(text)
-            trace = cls(_about(upgrade(values, version)), **upgrade(tensors, version))
+            values = upgrade({**json.loads(text), "tensors": tensors})
+            trace = cls(**values.pop("tensors"), about=_about(values))
         except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             raise ValueError(f"{name} is damaged, or was saved by another version.") from error
         _check(trace, name)
@@ -242,34 +242,32 @@ def _divided(wanted: list[int], most: int) -> list[int]:
     return [parts[index] for index in range(len(wanted))]
 
 
-def _parsed(text: str) -> tuple[int, dict[str, Any]]:
-    """Read the version of a file and the values of its `About`, from JSON; errors as in `_about`."""
-    values = json.loads(text)
-    version = values.pop("version", 1)
-    if type(version) is not int or not 1 <= version <= VERSION:
-        raise ValueError("version")
-    return version, values
+def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what a trace's file holds as it is called today, from values of this or any earlier format.
 
-
-def upgrade(values: dict[str, T], version: int) -> dict[str, T]:
-    """Rename what a file of a version holds as it is called now: the values of its `About`, or its tensors."""
-    return {RENAMED.get(name, name): value for name, value in values.items()} if version == 1 else values
+    The values are those of its `About`, and its "tensors" by name. ValueError if a later version of this program wrote
+    them.
+    """
+    version, told = split_format("This trace", values)
+    if version == 1:
+        told = {RENAMED.get(name, name): value for name, value in told.items()}
+        told["tensors"] = {RENAMED.get(name, name): tensor for name, tensor in told["tensors"].items()}
+        told["sampling"] = {**ADDED_SAMPLING, **told["sampling"]}
+    return told
 
 
 def _about(values: dict[str, Any]) -> About:
     """Make an `About` of values from JSON; TypeError, KeyError or ValueError if it is something else."""
-    sides, sampling = tuple(values["sides"]), Sampling(**values["sampling"])
+    sides, sampling = tuple(values["sides"]), exact(Sampling, values["sampling"])
     about = About(**{**values, "sides": sides, "scale_seeds": tuple(values["scale_seeds"]), "sampling": sampling})
-    plain = {str: (str,), int: (int,), bool: (bool,), float: (float, int)}
-    for part in (about, sampling):
-        for field, kind in get_type_hints(type(part)).items():
-            value = getattr(part, field)
-            if kind in plain and type(value) not in plain[kind]:
-                raise TypeError(field)
-            if kind is str:
-                value.encode()  # half a surrogate pair is no text
-                if len(value) > MOST_LETTERS:
-                    raise ValueError(field)
+    for field, kind in get_type_hints(About).items():
+        value = getattr(about, field)
+        if kind in (str, int) and type(value) is not kind:
+            raise TypeError(field)
+        if kind is str:
+            value.encode()  # half a surrogate pair is no text
+            if len(value) > MOST_LETTERS:
+                raise ValueError(field)
     growing = all(type(side) is int for side in sides) and all(a < b for a, b in itertools.pairwise(sides))
     if not (sides and sides[0] == 1 and growing and sides[-1] <= MOST_CELLS):
         raise ValueError("sides")

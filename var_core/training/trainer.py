@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from ..files import replacing
 from ..findings.run_log import append_log, log_of, read_log, write_log
+from ..formats import ADDED_TOKENIZER, ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format
 from .distributed import all_reduce_max, all_reduce_sum, differentiate, rank, world, wrap_ddp
 
 Network = TypeVar("Network", bound=nn.Module)
-VERSION = 2  # of the training state, see `upgrade`
 MUON_RATE = 3.0  # times the learning rate, where a step's length is AdamW's (Liu et al. 2025, section 2.2)
 
 
@@ -196,7 +196,7 @@ class Trainer(Generic[Network]):
         if rank() > 0:
             return
         state = {
-            "version": VERSION,
+            FORMAT_KEY: FORMAT,
             "step": self.step,
             "seconds": self.seconds,
             "model": self.task.model.state_dict(),
@@ -278,31 +278,32 @@ def write_whole(values: dict[str, Any] | Tensor, path: Path) -> None:
         torch.save(values, part)
 
 
-def upgrade(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a training state under today's names, whichever version of the program wrote it.
+def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a training state as they are today, from those of this or any earlier format.
 
-    Version 1, which has no number in it, calls `ema` "average" and a discriminator "judge", and leaves out what it did
-    not know yet. ValueError for a version that this program does not know.
+    Format 1 calls `ema` "average" and a discriminator "judge", and leaves out what it did not know yet. ValueError if a
+    later version of this program wrote them.
     """
-    version = state.get("version", 1)
-    if version > VERSION:
-        raise ValueError(f"The training state has version {version}, this program knows up to {VERSION}: update it.")
-    if version == VERSION:
-        return state
-    renamed = {{"average": "ema"}.get(name, name): value for name, value in state.items()}
-    return {**renamed, "version": VERSION, "extra": _upgraded_extra(state["kind"], state["extra"])}
+    version, state = split_format("The training state", values)
+    if version == 1:
+        state = {{"average": "ema"}.get(name, name): value for name, value in state.items()}
+        state["extra"] = _upgraded_extra(state["kind"], state["extra"])
+    return state
 
 
 def _upgraded_extra(kind: str, extra: dict[str, Any]) -> dict[str, Any]:
-    """Return what a task of a kind keeps beside weights, of version 1, as one of today keeps it."""
+    """Return what a task of a kind keeps beside weights, of format 1, as one of today keeps it."""
     if kind == "transformer":
-        return {"without": [], "self_correction": 0.0, "class_dropout": 0.1, "most_per_scale": 0, **extra}
+        config = {**ADDED_TRANSFORMER, **extra["config"]}
+        known = {"without": [], "self_correction": 0.0, "class_dropout": 0.1, "most_per_scale": 0}
+        return {**known, **extra, "config": config}
+    config = {**ADDED_TOKENIZER, **extra["config"]}
     if kind == "decoder":
         critics = {"judge": "discriminator", "judge_optimizer": "discriminator_optimizer"}
         renamed = {critics.get(name, name): value for name, value in extra.items()}
         maps = {critics[name]: value for name, value in (extra.get("maps") or {}).items()}
-        return {"drawn": False, **renamed, "maps": maps or None}
-    return extra
+        return {"drawn": False, **renamed, "maps": maps or None, "config": config}
+    return {**extra, "config": config}
 
 
 def load_state(run: Path, *kinds: str) -> dict[str, Any]:

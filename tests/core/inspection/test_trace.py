@@ -22,13 +22,14 @@ from var_core.engine.pipeline import Pipeline, Request
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.sampling import Sampling, filter_logits, sample, uniforms
+from var_core.formats import FORMAT, FORMAT_KEY
 from var_core.inspection import alternatives as series
 from var_core.inspection import trace as traces
 from var_core.inspection.alternatives import Batch, alternatives, mixture_requests, mixtures
 from var_core.inspection.changes import given_request, redrawn_token, rerolled, resampled, swapped
 from var_core.inspection.codebook import colours
 from var_core.inspection.recording import recorded
-from var_core.inspection.trace import KEY, UNKNOWN, VERSION, About, Spot, Trace
+from var_core.inspection.trace import KEY, UNKNOWN, About, Spot, Trace, upgrade
 from var_core.measuring.bench import COUNTED
 from var_core.schedule import Schedule
 from var_core.weights import checkpoints
@@ -343,7 +344,7 @@ def written(path: Path, about: object = None, /, **changed: torch.Tensor | None)
     """A trace in a file, with some of it exchanged; a tensor None is left out."""
     trace = traced("edited")
     values = asdict(trace.about) if about is None else about
-    text = json.dumps({"version": VERSION, **values} if isinstance(values, dict) else values)
+    text = json.dumps({FORMAT_KEY: FORMAT, **values} if isinstance(values, dict) else values)
     save_file({k: t for k, t in {**tensors_of(trace), **changed}.items() if t is not None}, path, {KEY: text})
     return path
 
@@ -385,8 +386,8 @@ def test_a_trace_saved_by_an_earlier_version_opens(tmp_path):
 @pytest.mark.parametrize("version", [0, 3, "2", None, True, [2]])
 def test_a_trace_of_another_version_is_refused(version, tmp_path):
     about = asdict(traced("edited").about)
-    assert not usable(written(tmp_path / "a.safetensors", {**about, "version": version}))
-    assert usable(written(tmp_path / "a.safetensors", {**about, "version": 2}))
+    assert not usable(written(tmp_path / "a.safetensors", {**about, "format": version}))
+    assert usable(written(tmp_path / "a.safetensors", {**about, "format": 2}))
 
 
 def test_a_loaded_trace_outlives_its_file(tmp_path):
@@ -425,7 +426,6 @@ POSSIBLE = {
     **dict.fromkeys(("label", "top_k", "top_p", "unguided_scales"), (0,)),
     **{
         "null_label": (10**30,),
-        "sampling": ("{}",),
         "guidance": (0, 1.5),
         "ramp": (0,),
         "temperature": (1.5,),
@@ -457,6 +457,14 @@ def test_settings_with_odd_values_are_refused(field, tmp_path):
         odd = {**about, "sampling": {**about["sampling"], field: value}}
         allowed = possible(field, value) or (field == "smooth" and value is True)
         assert usable(written(tmp_path / "odd.safetensors", odd)) is allowed, value
+    short = {**about, "sampling": {name: value for name, value in about["sampling"].items() if name != field}}
+    assert usable(written(tmp_path / "short.safetensors", short)) is (field == "strange")
+
+
+@pytest.mark.parametrize(("field", "value"), [("ramp", 1.0), ("cooling", 0.0), ("unguided_scales", 0)])
+def test_a_setting_that_the_first_format_left_out_is_as_it_was_then(field, value):
+    told = {name: value for name, value in asdict(Sampling()).items() if name != field}
+    assert upgrade({"sampling": told, "tensors": {}})["sampling"] == {**told, field: value}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from support.tasks import (
     transformer_task,
 )
 
-from var_core.training.trainer import VERSION, Budget, Optimisation, Trainer, load_state, upgrade
+from var_core.formats import FORMAT, FORMAT_KEY
+from var_core.training.trainer import Budget, Optimisation, Trainer, load_state, upgrade
 
 
 @pytest.mark.parametrize("make", [tokenizer_task, transformer_task, decoder_task, refining_task])
@@ -137,7 +138,7 @@ OLD_NAMES = {"ema": "average", "discriminator": "judge", "discriminator_optimize
 def as_version_1(values: object) -> object:
     """A training state under the names of version 1, without what it did not know."""
     if isinstance(values, dict):
-        kept = {name: value for name, value in values.items() if name not in ("version", "drawn", "class_dropout")}
+        kept = {name: value for name, value in values.items() if name not in (FORMAT_KEY, "drawn", "class_dropout")}
         return {OLD_NAMES.get(name, name): as_version_1(value) for name, value in kept.items()}
     return values
 
@@ -148,13 +149,13 @@ def test_a_run_of_an_earlier_version_goes_on_as_if_it_were_of_this_one(make, fol
     trained(make(folder), tmp_path / "old", steps=2)
     path = tmp_path / "old" / "state.pt"
     old = as_version_1(torch.load(path, weights_only=True))
-    assert "average" in old and "version" not in old and "ema" not in old
+    assert "average" in old and FORMAT_KEY not in old and "ema" not in old
     torch.save(old, path)
     assert_same(whole, trained(make(folder), tmp_path / "old", steps=1, resume=True))
 
 
 def test_a_state_of_this_version_is_left_as_it_is_and_one_of_a_later_is_refused():
-    state = {"version": VERSION, "kind": "tokenizer", "extra": {}}
-    assert upgrade(state) == state
-    with pytest.raises(ValueError, match=f"version {VERSION + 1}, this program knows up to {VERSION}: update it"):
-        upgrade({**state, "version": VERSION + 1})
+    state = {"kind": "tokenizer", "extra": {}}
+    assert upgrade({FORMAT_KEY: FORMAT, **state}) == state
+    with pytest.raises(ValueError, match=f"has format {FORMAT + 1}, and formats 1 to {FORMAT} can be read: update"):
+        upgrade({FORMAT_KEY: FORMAT + 1, **state})

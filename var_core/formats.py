@@ -1,0 +1,31 @@
+"""The format of the files that this program writes: a number in model files, recipes, traces and training states.
+
+Every kind has an `upgrade` that reads values of this format and of all earlier ones. What an earlier format left out is
+told here, and never changes, whatever today's defaults are: files keep their meaning.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+FORMAT = 2  # raised whenever what a file holds is renamed, or more of it
+FORMAT_KEY = "format"  # of the number; files of format 1 hold none
+
+# What was added to format 1 while it lasted, as files from before mean it.
+ADDED_SAMPLING = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0}
+ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False}
+ADDED_TRANSFORMER = {"order": "scales"}
+# How models draw that say nothing of it, from before they could.
+FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
+FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}
+
+
+def split_format(what: str, values: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Return the format that a file's values were written in, and the values without it.
+
+    ValueError that calls the file `what` if a later version of this program wrote them.
+    """
+    fields = {**values}
+    found = fields.pop(FORMAT_KEY, 1)
+    if type(found) is not int or not 1 <= found <= FORMAT:
+        raise ValueError(f"{what} has format {found}, and formats 1 to {FORMAT} can be read: update this program.")
+    return found, fields
