@@ -81,8 +81,8 @@ class TokenizerConfig:
                 f"norm_groups, {self.norm_groups}; it is {self.refine}."
             )
         _at_least_one(self, "vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis")
-        growing = self.sides[:1] == (1,) and list(self.sides) == sorted(set(self.sides))
-        if self.order == SCALES and not growing:
+        ascending = self.sides[:1] == (1,) and list(self.sides) == sorted(set(self.sides))
+        if self.order == SCALES and not ascending:
             raise ValueError(
                 f"sides {self.sides}: they must start at 1 and grow strictly, for example (1, 2, 3, 4); a single map "
                 f"needs another order, one of {', '.join(ORDERS[1:])}."
@@ -196,8 +196,8 @@ class Sampling:
 
     def strength(self, scale: int, schedule: Scales) -> float:
         """t of `guide` at a scale: the paper's cfg * k / (K - 1) if all grows; 0 at the last `unguided_scales`."""
-        grown = 1 - self.ramp + self.ramp * schedule.ratio(scale)
-        return self.guidance * grown * (scale < len(schedule) - self.unguided_scales)
+        ramped = 1 - self.ramp + self.ramp * schedule.ratio(scale)
+        return self.guidance * ramped * (scale < len(schedule) - self.unguided_scales)
 
     def heat(self, scale: int, schedule: Scales) -> float:
         """The temperature at a scale."""

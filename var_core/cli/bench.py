@@ -72,19 +72,19 @@ def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
 
 
 def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
-    """Measure looks at a picture under way: how near they come to decoding, and their share of a run.
+    """Measure previews of a picture under way: how near they come to decoding, and their part of a run's time.
 
     Of random weights of a size only the times are told.
     """
     pipe = ablation.random_pipeline(spec, "float32") if spec else loaded(options)
     pipe.spec.need_scales("--previews")
-    ways, sampling = previews.ways(pipe), sampling_of(options, pipe.spec.default_sampling)
+    methods, sampling = previews.methods(pipe), sampling_of(options, pipe.spec.default_sampling)
     if not spec:
-        judged = [*ways[:-1], *previews.maps(pipe, sampling)]
+        judged = [*methods[:-1], *previews.maps(pipe, sampling)]
         found = previews.distances(pipe.tokenizer, judged, previews.drawn(pipe, previews.JUDGED, sampling))
         say(previews.report_distances(judged, found, pipe.schedule.sides) + "\n")
-    spent = previews.costs(pipe, ways, sampling, options.repeats or 5)
-    say(previews.report_costs(ways, spent, len(pipe.schedule)))
+    spent = previews.costs(pipe, methods, sampling, options.repeats or 5)
+    say(previews.report_costs(methods, spent, len(pipe.schedule)))
 
 
 def bench_size(options: argparse.Namespace, spec: ModelSpec) -> None:
@@ -114,7 +114,7 @@ def add_commands(commands: Commands) -> None:
     instead = speed.add_mutually_exclusive_group()
     instead.add_argument("--edit", action="store_true", help="four variations of an edit, with and without a class")
     instead.add_argument("--trace", action="store_true", help="a picture, alone and with all of it recorded")
-    instead.add_argument("--previews", action="store_true", help="looks at a picture under way, beside decoding it")
+    instead.add_argument("--previews", action="store_true", help="previews of a picture under way, beside decoding it")
     instead.add_argument(
         "--fast", action="store_true", help="the fast modes; with --data also what they cost in quality"
     )

@@ -79,7 +79,7 @@ def train_decoder(options: argparse.Namespace) -> None:
         same_tokenizer(kept, tokenizer)
     sizes = kept["config"] if kept else vars(options)
     tokenizer = refined(tokenizer, *(sizes.get(name, 0) for name in ("refine", "refine_blocks")))
-    var = drawing(options, tokenizer, device) if options.drawn_by else None
+    var = load_drawing_transformer(options, tokenizer, device) if options.drawn_by else None
     if kept and kept["drawn"] and not var:
         raise ValueError(f"In {options.out} a model draws half of the last tokens: name it with --drawn-by.")
     if kept and kept["maps"] and not options.feature_adversarial:
@@ -91,7 +91,7 @@ def train_decoder(options: argparse.Namespace) -> None:
     carry_out(DecoderTask(tokenizer, data, tokens.train, losses, settings, device, var), options)
 
 
-def drawing(options: argparse.Namespace, tokenizer: Tokenizer, device: str) -> VAR:
+def load_drawing_transformer(options: argparse.Namespace, tokenizer: Tokenizer, device: str) -> VAR:
     """Load the transformer of --drawn-by; ValueError unless it draws this data in this tokenizer's tokens."""
     made = checkpoints.load(options.drawn_by, dtype=pick_dtype(options.precision, device), device=device)
     if made.spec.tokenizer.order != SCALES or not same_in_file(made.tokenizer, tokenizer):

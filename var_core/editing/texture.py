@@ -39,13 +39,13 @@ def borrowed(photo: Array, known: Array, drawn: Array) -> Array:
     ends, tops = (starts + size).clip(0, full), starts.clip(0, full)
     counted = cv2.integral(known.astype(np.uint8))
     by_row = counted[ends] - counted[tops]
-    shares = by_row[:, ends] - by_row[:, tops]  # known pixels of each patch
-    donors = shares == size * size  # a patch that reaches beyond the square has fewer
-    needy = shares < np.outer(ends - tops, ends - tops)
+    known_pixels = by_row[:, ends] - by_row[:, tops]  # of each patch
+    donors = known_pixels == size * size  # a patch that reaches beyond the square has fewer
+    needy = known_pixels < np.outer(ends - tops, ends - tops)
     if not donors.any() or not needy.any():
         return np.zeros(photo.shape, np.float32)
-    chosen, strength = _donors(_looks(drawn, cells), needy, donors)
-    return _laid(detail(photo, known, drawn), starts, size, margin, chosen, strength)
+    chosen, strength = _donors(_surroundings(drawn, cells), needy, donors)
+    return _blended(detail(photo, known, drawn), starts, size, margin, chosen, strength)
 
 
 def detail(photo: Array, known: Array, drawn: Array) -> Array:
@@ -59,7 +59,7 @@ def detail(photo: Array, known: Array, drawn: Array) -> Array:
     return np.where(known[..., None], over - cv2.resize(slow, (full, full), interpolation=cv2.INTER_LINEAR), 0)
 
 
-def _looks(drawn: Array, cells: int) -> Array:
+def _surroundings(drawn: Array, cells: int) -> Array:
     """Return the drawn pixels around the middle of each cell: (cells, cells, d), in levels."""
     pad = STRIDE + max(AROUND)
     padded = cv2.copyMakeBorder(cv2.GaussianBlur(drawn, (0, 0), 1.0), *(pad,) * 4, cv2.BORDER_REFLECT_101)
@@ -67,7 +67,7 @@ def _looks(drawn: Array, cells: int) -> Array:
     return np.concatenate([padded[np.ix_(middles + y, middles + x)] for y in AROUND for x in AROUND], -1)
 
 
-def _donors(looks: Array, needy: Array, donors: Array) -> tuple[Array, Array]:
+def _donors(surroundings: Array, needy: Array, donors: Array) -> tuple[Array, Array]:
     """Find for each cell where `needy` (m, m) its donor's row and column, int (m, m, 2), and how much it lends (m, m).
 
     Cells choose in turn, those closest to what is known first.
@@ -75,7 +75,8 @@ def _donors(looks: Array, needy: Array, donors: Array) -> tuple[Array, Array]:
     away = cv2.distanceTransform(needy.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     takers, givers = np.argwhere(needy), np.argwhere(donors)
     takers = takers[np.argsort(away[needy], kind="stable")]
-    apart = _squares(looks[tuple(takers.T)], looks[donors]) / looks.shape[-1]  # (takers, givers), levels squared
+    apart = _squares(surroundings[tuple(takers.T)], surroundings[donors])  # (takers, givers)
+    apart /= surroundings.shape[-1]  # levels squared
     far = _squares(takers.astype(np.float32), givers.astype(np.float32)) * (FAR * STRIDE) ** 2
     number = np.where(donors, donors.cumsum().reshape(donors.shape) - 1, -1)  # of the giver at each cell
     lender = _turns(takers + 1, givers + 1, apart, far, np.pad(number, 1, constant_values=-1))
@@ -90,16 +91,16 @@ def _turns(takers: Array, givers: Array, apart: Array, far: Array, number: Array
     Places `takers` (n, 2) and `givers` (k, 2) count from 1: around the cells `number` (m + 2, m + 2) has a rim of -1.
     Plain lists, since this goes through them one by one.
     """
-    places, numbers, chosen = givers.tolist(), number.tolist(), np.full_like(number, -1).tolist()
+    cells, numbers, chosen = givers.tolist(), number.tolist(), np.full_like(number, -1).tolist()
     worn = np.zeros(len(givers), np.float32)
     for (row, column), unlike, distance in zip(takers.tolist(), apart, far, strict=True):
         cost = unlike + distance + worn
         for y, x in NEIGHBOURS:
             if (theirs := chosen[row + y][column + x]) < 0:
                 continue
-            near, beside = places[theirs]
-            if (place := numbers[near - y][beside - x]) >= 0:
-                cost[place] = min(cost[place], TOGETHER * (unlike[place] + worn[place]))
+            near, beside = cells[theirs]
+            if (index := numbers[near - y][beside - x]) >= 0:
+                cost[index] = min(cost[index], TOGETHER * (unlike[index] + worn[index]))
         best = chosen[row][column] = int(cost.argmin())
         worn[best] += WORN**2
     return np.array(chosen)[1:-1, 1:-1]
@@ -111,8 +112,8 @@ def _squares(ours: Array, theirs: Array) -> Array:
     return torch.cdist(torch.from_numpy(ours), torch.from_numpy(theirs)).square().numpy()
 
 
-def _laid(own: Array, starts: Array, size: int, margin: int, chosen: Array, strength: Array) -> Array:
-    """Patches of detail (n, n, 3) from the donors laid where they are needed, blended where they overlap."""
+def _blended(own: Array, starts: Array, size: int, margin: int, chosen: Array, strength: Array) -> Array:
+    """Lay the donors' patches of detail (n, n, 3) where they are needed, blended where they overlap."""
     full = len(own)
     ramp = np.minimum(np.minimum(np.arange(size) + 0.5, size - np.arange(size) - 0.5) / (2 * margin), 1)
     window = np.outer(ramp, ramp).astype(np.float32)[..., None]

@@ -36,7 +36,7 @@ class Step:
 
     scale: int
     side: int  # of the square of tokens that it draws
-    tokens: Tensor  # (B, L_k) int64; in smooth mode the code with the largest share
+    tokens: Tensor  # (B, L_k) int64; in smooth mode the code of the largest weight
     keep: Tensor  # (B, L_k) bool
     f_hat: Tensor  # (B, C, s_K, s_K) after this scale
     distribution: Distribution | None = None

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from ..config import SCALES, TransformerConfig
 from .scaling import PowerLaw
 
-GROWTH = 1.4  # of one scale's side over that before it, about
+SIDE_RATIO = 1.4  # of one scale's side to that before it, about
 MEASURES = ("flops", "attention", "seconds")
 COUNT, FORMULA = "counted", "computed"
 
 
 @dataclass(frozen=True)
-class Way:
+class DrawingWay:
     """A way to draw a picture; `exponent` is the paper's, of attention, where it tells one."""
 
     name: str
@@ -26,14 +26,14 @@ class Way:
 
     def config(self, size: TransformerConfig, side: int) -> TransformerConfig:
         """Return a transformer of a size for maps that reach this side."""
-        return replace(size, sides=growing(side) if self.order == SCALES else (side,), order=self.order)
+        return replace(size, sides=geometric_sides(side) if self.order == SCALES else (side,), order=self.order)
 
 
 WAYS = (
-    Way("scales", SCALES, True),
-    Way("raster", "raster", True),
-    Way("scales, no cache", SCALES, False, 4),
-    Way("raster, no cache", "raster", False, 6),
+    DrawingWay("scales", SCALES, True),
+    DrawingWay("raster", "raster", True),
+    DrawingWay("scales, no cache", SCALES, False, 4),
+    DrawingWay("raster, no cache", "raster", False, 6),
 )
 
 
@@ -51,9 +51,9 @@ class Cost:
     seconds: float  # least of some repeats; nan where it was not drawn
 
 
-def growing(side: int) -> tuple[int, ...]:
-    """Return sides from 1 to this one that grow about geometrically; for 16: 1, 2, 3, 5, 6, 9, 12, 16."""
-    count = math.ceil(math.log(side) / math.log(GROWTH))
+def geometric_sides(side: int) -> tuple[int, ...]:
+    """Return sides from 1 to this one, about a geometric series; for 16: 1, 2, 3, 5, 6, 9, 12, 16."""
+    count = math.ceil(math.log(side) / math.log(SIDE_RATIO))
     return tuple(sorted({round(side ** (k / count)) for k in range(count + 1)}))
 
 

@@ -20,7 +20,7 @@ BASE = 3  # depth whose learning rate is the one given
 
 @dataclass(frozen=True)
 class Point:
-    """A model at one moment of its training. Losses are nats per token on val, errors the share of wrong tokens."""
+    """A model at one moment of its training. Losses are nats per token on val, errors the fraction of wrong tokens."""
 
     depth: int
     parameters: int  # without embeddings and head, as the paper counts
@@ -59,6 +59,9 @@ class PowerLaw:
 
     def __call__(self, x: float) -> float:
         return self.factor * x**self.exponent
+
+    def __str__(self) -> str:
+        return f"{self.factor:.3g} N^{self.exponent:.3g}" if self.lawful else "no law"
 
 
 # Of parameters in billions, as (a * N) ** b there, with about this correlation; arXiv 2404.02905, figure 5.
@@ -161,7 +164,7 @@ def report(points: Sequence[Point]) -> str:
         for p in trained(points)
     ]
     found = [
-        (named[name], _told(law), f"{law.correlation:.3f}", f"{PAPER[name].factor:.3g} N^{PAPER[name].exponent:.3g}")
+        (named[name], f"{law}", f"{law.correlation:.3f}", f"{PAPER[name].factor:.3g} N^{PAPER[name].exponent:.3g}")
         for name, law in laws(points).items()
     ]
     fronts = {name: compute_law(points, name) for name in MEASURES if len(frontier(points, name)) > 1}
@@ -177,7 +180,3 @@ def report(points: Sequence[Point]) -> str:
         markdown(["parameters", "best by mean loss up to so many operations"], best),
     ]
     return "\n\n".join(tables)
-
-
-def _told(law: PowerLaw) -> str:
-    return f"{law.factor:.3g} N^{law.exponent:.3g}" if law.lawful else "no law"

@@ -16,9 +16,10 @@ from .costs import WAYS, Cost
 from .scaling import PAPER, Point
 
 INK = "#010203"  # becomes the colour of the text around
-COLOURS = ("#0d9488", "#e0861a", "#0d9488", "#e0861a")  # of `WAYS`: dark enough on white, bright enough on black
+TEAL, AMBER, PINK = "#0d9488", "#e0861a", "#c2588f"  # dark enough on white, bright enough on black
+COLOURS = (TEAL, AMBER, TEAL, AMBER)  # of `WAYS`
 STYLES = ("-", "-", ":", ":")
-OURS, THEIRS = "#0d9488", "#c2588f"
+OURS, THEIRS = TEAL, PINK
 STYLE = {
     **{f"{part}.color": INK for part in ("text", "xtick", "ytick")},
     **{"axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK},

@@ -69,8 +69,8 @@ def picture(pipe: Pipeline, lane: Lane) -> Image.Image:
     if lane.f_hat is None:
         return Image.new("RGBA", (side, side))
     image = pipe.decode(lane.f_hat)[0].convert("RGBA")
-    cover = Image.fromarray(lane.drawn.numpy()).convert("L").resize((side, side), Image.Resampling.NEAREST)
-    image.putalpha(cover)
+    alpha = Image.fromarray(lane.drawn.numpy()).convert("L").resize((side, side), Image.Resampling.NEAREST)
+    image.putalpha(alpha)
     return image
 
 

@@ -185,7 +185,7 @@ def contact_sheet(trace: Trace) -> Image.Image:
     _write_header(sheet, trace)
     for scale, side in enumerate(trace.schedule.sides):
         _write(sheet, (_left(scale, cell), top - 58), f"scale {scale + 1}", _font(20, bold=True), INK, cell)
-        _write(sheet, (_left(scale, cell), top - 32), _counted(side), _font(16), QUIET, cell)
+        _write(sheet, (_left(scale, cell), top - 32), _size(side), _font(16), QUIET, cell)
     for row, height in zip(rows, heights, strict=True):
         _draw_row(sheet, row, top, cell, scales)
         top += height
@@ -273,7 +273,7 @@ def _write_header(sheet: Image.Image, trace: Trace) -> None:
     _write(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts), _font(18), QUIET, width)
 
 
-def _counted(side: int) -> str:
+def _size(side: int) -> str:
     return f"{side} × {side} tokens" if side > 1 else "1 token"  # noqa: RUF001
 
 

@@ -268,8 +268,8 @@ def _about(values: dict[str, Any]) -> About:
             value.encode()  # half a surrogate pair is no text
             if len(value) > MOST_LETTERS:
                 raise ValueError(field)
-    growing = all(type(side) is int for side in sides) and all(a < b for a, b in itertools.pairwise(sides))
-    if not (sides and sides[0] == 1 and growing and sides[-1] <= MOST_CELLS):
+    ascending = all(type(side) is int for side in sides) and all(a < b for a, b in itertools.pairwise(sides))
+    if not (sides and sides[0] == 1 and ascending and sides[-1] <= MOST_CELLS):
         raise ValueError("sides")
     if len(about.scale_seeds) != len(sides) or not all(
         type(seed) is int and 0 <= seed < 2**63 for seed in about.scale_seeds

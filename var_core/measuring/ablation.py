@@ -205,9 +205,9 @@ def asked(networks: Networks, task: str, batch: int = 1) -> tuple[Tensor, Plan]:
         return torch.arange(batch) % config.classes, Plan.free(schedule, batch)
     rng = torch.Generator().manual_seed(0)
     tokens = [torch.randint(config.vocabulary, (batch, length), generator=rng) for length in schedule.lengths]
-    cover = torch.zeros(networks.spec.tokenizer.image_side, networks.spec.tokenizer.image_side)
-    cover[:, : cover.shape[1] // 2] = 1
-    plan = Plan.inpaint(tokens, cover, schedule, min_coverage=0.6, first_free_scale=2)
+    coverage = torch.zeros(networks.spec.tokenizer.image_side, networks.spec.tokenizer.image_side)
+    coverage[:, : coverage.shape[1] // 2] = 1
+    plan = Plan.inpaint(tokens, coverage, schedule, min_coverage=0.6, first_free_scale=2)
     return torch.full((batch,), config.null_label), plan
 
 
@@ -328,7 +328,7 @@ def throughput(variants: list[Variant], batch: int) -> str:
 
 
 def report(variants: list[Variant], schedule: Schedule) -> str:
-    """Return the tables as Markdown: whole tasks, then every scale of a picture; times in ms, gains against plain."""
+    """Return the tables as Markdown: whole tasks, then every scale of a picture; times in ms, speed-ups over plain."""
     plain, wholes = variants[0], []
     for variant in variants:
         pairs = [(sum(variant.seconds[task]), sum(plain.seconds[task])) for task in TASKS]
@@ -336,6 +336,7 @@ def report(variants: list[Variant], schedule: Schedule) -> str:
         cells = [cell for ours, theirs in pairs for cell in (f"{1e3 * ours:.0f}", f"{theirs / ours:.2f}")]
         wholes.append([variant.name, *cells, sum(variant.differing.values())])
     scales = [[variant.name, *(f"{1e3 * value:.0f}" for value in variant.seconds[PICTURE])] for variant in variants]
-    heads = ["", "picture, ms", "gain", "edit without class, ms", "gain", "decoder, ms", "gain", "other tokens"]
+    titles = ("picture, ms", "edit without class, ms", "decoder, ms")
+    heads = ["", *(head for title in titles for head in (title, "speed-up")), "other tokens"]
     lengths = ["ms of a scale of so many tokens", *schedule.lengths, "decoder"]
     return f"{markdown(heads, wholes)}\n\n{markdown(lengths, scales)}"

@@ -79,12 +79,12 @@ def counted_flops(work: Callable[[], object]) -> tuple[float, float]:
     return sum(found.values()), sum(number for kind, number in found.items() if "attention" in str(kind))
 
 
-def counted(work: Callable[[], object], _device: torch.device) -> tuple[float, float]:
+def flop_gauge(work: Callable[[], object], _device: torch.device) -> tuple[float, float]:
     """Count operations of a call; its time is not told, since counting slows it."""
     return counted_flops(work)[0], 0.0
 
 
-def clocked(work: Callable[[], object], device: torch.device) -> tuple[float, float]:
+def time_gauge(work: Callable[[], object], device: torch.device) -> tuple[float, float]:
     """Measure the seconds of a call; its operations are not counted."""
     return 0.0, timed(work, device)
 
@@ -94,11 +94,11 @@ def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Ro
 
     A first run counts the operations, and warms up.
     """
-    counts = scales(pipe, request, counted)
+    counts = scales(pipe, request, flop_gauge)
     runs, speeds = [], []
     for _ in range(repeats):
         speeds.append(matrix_speed(pipe.device))
-        runs.append(scales(pipe, request, clocked))
+        runs.append(scales(pipe, request, time_gauge))
     rows = [
         Row(count.name, count.flops, statistics.median(row.seconds for row in same))
         for count, *same in zip(counts, *runs, strict=True)

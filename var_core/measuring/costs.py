@@ -16,7 +16,7 @@ from ..config import SCALES, TokenizerConfig, TransformerConfig
 from ..engine.prefix_cache import PrefixCache
 from ..engine.request import Request
 from ..engine.sampling import Sampling, steps
-from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, Way, exponent
+from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, DrawingWay, exponent
 from ..findings.tables import markdown
 from ..flops import attention_flops, modulation_flops, read_flops
 from ..nn.linear import pack
@@ -78,7 +78,7 @@ def between(config: TransformerConfig) -> int:
     return smoothing + sum(2 * width * side * full * (full + side) for side in config.sides[:-1])
 
 
-def cost(way: Way, side: int, size: TransformerConfig, repeats: int, most: float) -> Cost:
+def cost(way: DrawingWay, side: int, size: TransformerConfig, repeats: int, most: float) -> Cost:
     """Measure a way at a side; if that takes more than `most` operations, they are only computed."""
     config = way.config(size, side)
     schedule, (flops, attention) = Schedule.of(config), computed(config, way.cached)
@@ -110,13 +110,13 @@ def _measured(costs: Sequence[Cost]) -> str:
     for row in costs:
         mark = " (computed)" if row.source == FORMULA else ""
         counts = (f"{row.flops / 1e9:.3g}{mark}", f"{row.attention / 1e9:.3g}")
-        rows.append((row.way, row.side, row.tokens, row.steps, *counts, _told(1e3 * row.seconds, ".0f")))
+        rows.append((row.way, row.side, row.tokens, row.steps, *counts, _cell(1e3 * row.seconds, ".0f")))
     return markdown(("way", "side", "tokens", "steps", "GFLOP", "of attention", "ms"), rows)
 
 
 def _exponents(costs: Sequence[Cost]) -> str:
     heads = ("grows with the side as n^", "operations", "attention alone", "time", "the paper's")
-    found = ((way, [_told(exponent(costs, way.name, name), ".2f") for name in MEASURES]) for way in WAYS)
+    found = ((way, [_cell(exponent(costs, way.name, name), ".2f") for name in MEASURES]) for way in WAYS)
     return markdown(heads, [(way.name, *cells, way.exponent or "") for way, cells in found])
 
 
@@ -128,9 +128,9 @@ def _ratios(costs: Sequence[Cost]) -> str:
         scales, cells, *bare = (found[way.name, side] for way in WAYS)
         pairs = [(cells, scales), (bare[1], bare[0])]
         ratios = [getattr(a, name) / getattr(b, name) for a, b in pairs for name in ("flops", "seconds")]
-        rows.append((f"{side} x {side}", *(_told(ratio, ".1f") for ratio in ratios)))
+        rows.append((f"{side} x {side}", *(_cell(ratio, ".1f") for ratio in ratios)))
     return f"{markdown(heads, rows)}\n\nThe paper tells of about 20 times the time at 16 x 16."
 
 
-def _told(value: float, form: str) -> str:
+def _cell(value: float, form: str) -> str:
     return "" if math.isnan(value) else f"{value:{form}}"

@@ -123,18 +123,18 @@ def likeliest(pipe: Pipeline, settings: EditSettings, sampling: Sampling, count:
     """Return a method that chooses of `count` results of `ours` the one with the likeliest tokens, kept or all."""
     one = ours(pipe, settings, sampling, null=False)
 
-    def surprise(result: np.ndarray, case: Case) -> float:
+    def mean_loss(result: np.ndarray, case: Case) -> float:
         pixels, coverage = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
         plan = pipe.inpainting(pixels, coverage, settings.min_coverage, settings.first_free_scale, follow=False)
-        nats = pipe.token_losses(list(plan.tokens), torch.tensor([case.label]))[0]
-        return float(nats[torch.cat(list(plan.keep), 1)[0]].mean() if kept else nats.mean())
+        losses = pipe.token_losses(list(plan.tokens), torch.tensor([case.label]))[0]
+        return float(losses[torch.cat(list(plan.keep), 1)[0]].mean() if kept else losses.mean())
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
         tries = [one([replace(case, seed=case.seed + 7919 * number) for case in given]) for number in range(count)]
         chosen = []
         for case, *results in zip(given, *tries, strict=True):
-            nats = [surprise(result, case) for result in results]
-            chosen.append(results[int(np.argmin(nats))])
+            losses = [mean_loss(result, case) for result in results]
+            chosen.append(results[int(np.argmin(losses))])
         return chosen
 
     return method

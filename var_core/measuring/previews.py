@@ -18,25 +18,25 @@ from ..nn.tokenizer import Preview, Tokenizer
 from ..weights.convert import crops, fitted
 
 LEVELS = 255 / 2  # grey levels in a unit of pictures in [-1, 1]
-JUDGED = range(1000, 1016)  # seeds of the pictures that ways are judged on
+JUDGED = range(1000, 1016)  # seeds of the pictures that methods are judged on
 OWN = range(8)  # seeds of the model's own pictures that a map is fitted to
 
 Pairs = list[tuple[Tensor, Tensor]]  # f_hat (1, C, s_K, s_K), and pictures (1, 3, S, S) that it stands for
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to look: f_hat (1, C, s_K, s_K) -> pictures (1, 3, s, s) in [-1, 1], for an s of its own."""
+class PreviewMethod:
+    """A method to preview: f_hat (1, C, s_K, s_K) -> pictures (1, 3, s, s) in [-1, 1], for an s of its own."""
 
     name: str
-    look: Callable[[Tensor], Tensor]
+    preview: Callable[[Tensor], Tensor]
 
 
-def ways(pipe: Pipeline) -> list[Way]:
-    """Return the cheap ways, and decoding itself, last."""
+def methods(pipe: Pipeline) -> list[PreviewMethod]:
+    """Return the cheap methods, and decoding itself, last."""
     parts = {"decoded at a quarter of the side": 4, "decoded at half the side": 2, "decoded": 1}
-    decoders = [Way(name, partial(decoded, pipe.tokenizer, parts=count)) for name, count in parts.items()]
-    return [Way("linear map", pipe.preview_map), *decoders]
+    decoders = [PreviewMethod(name, partial(decoded, pipe.tokenizer, parts=count)) for name, count in parts.items()]
+    return [PreviewMethod("linear map", pipe.preview_map), *decoders]
 
 
 def decoded(tokenizer: Tokenizer, f_hat: Tensor, parts: int) -> Tensor:
@@ -63,8 +63,10 @@ def drawn(pipe: Pipeline, seeds: Sequence[int], sampling: Sampling) -> list[list
 
 
 @torch.inference_mode()
-def distances(tokenizer: Tokenizer, judged: Sequence[Way], pictures: Sequence[Sequence[Tensor]]) -> list[list[float]]:
-    """Measure how far each way is from decoding, after each of K scales: RMSE in grey levels over all `pictures`.
+def distances(
+    tokenizer: Tokenizer, judged: Sequence[PreviewMethod], pictures: Sequence[Sequence[Tensor]]
+) -> list[list[float]]:
+    """Measure how far each method is from decoding, after each of K scales: RMSE in grey levels over all `pictures`.
 
     Both are compared at the side of the linear map's pictures, to which larger ones are averaged down.
     """
@@ -72,20 +74,20 @@ def distances(tokenizer: Tokenizer, judged: Sequence[Way], pictures: Sequence[Se
     found = []
     for same_scale in zip(*pictures, strict=True):
         truth = [at_side(tokenizer.decode(f_hat), side) for f_hat in same_scale]
-        shown = [[at_side(way.look(f_hat), side) for f_hat in same_scale] for way in judged]
-        errors = [(torch.cat(looks) - torch.cat(truth)).square().mean().sqrt() for looks in shown]
+        shown = [[at_side(method.preview(f_hat), side) for f_hat in same_scale] for method in judged]
+        errors = [(torch.cat(previews) - torch.cat(truth)).square().mean().sqrt() for previews in shown]
         found.append([LEVELS * float(error) for error in errors])
     return [list(column) for column in zip(*found, strict=True)]
 
 
-def maps(pipe: Pipeline, sampling: Sampling) -> list[Way]:
+def maps(pipe: Pipeline, sampling: Sampling) -> list[PreviewMethod]:
     """Return linear maps that need no training pictures: fitted to the example pictures, the model's own, and both."""
     own, examples = own_pairs(pipe, sampling), example_pairs(pipe)
     return [
-        Way("linear map, as conversion fits it", as_converted(pipe)),
-        Way("linear map, fitted to examples at one scale each", fitted_to(pipe, examples)),
-        Way("linear map, fitted to the model's own pictures", fitted_to(pipe, own)),
-        Way("linear map, fitted to both", fitted_to(pipe, own + examples)),
+        PreviewMethod("linear map, as conversion fits it", as_converted(pipe)),
+        PreviewMethod("linear map, fitted to examples at one scale each", fitted_to(pipe, examples)),
+        PreviewMethod("linear map, fitted to the model's own pictures", fitted_to(pipe, own)),
+        PreviewMethod("linear map, fitted to both", fitted_to(pipe, own + examples)),
     ]
 
 
@@ -132,37 +134,40 @@ def _decoded(pipe: Pipeline, features: Iterable[Tensor]) -> Pairs:
 
 @dataclass(frozen=True)
 class Costs:
-    """Median seconds of one look each way, and of a whole run: all scales, and one decode."""
+    """Median seconds of one preview by each method, and of a whole run: all scales, and one decode."""
 
-    looks: list[float]
+    previews: list[float]
     run: float
 
 
 @torch.inference_mode()
-def costs(pipe: Pipeline, judged: Sequence[Way], sampling: Sampling, repeats: int) -> Costs:
-    """Measure a run, and looking at its last scale, in turns."""
+def costs(pipe: Pipeline, judged: Sequence[PreviewMethod], sampling: Sampling, repeats: int) -> Costs:
+    """Measure a run, and previews of its last scale, in turns."""
     request, rounds = Request((0,), (0,), sampling), []
     f_hat = pipe.run(request).steps[-1].f_hat
-    works: list[Callable[[], object]] = [*(partial(way.look, f_hat) for way in judged), partial(pipe.run, request)]
+    works: list[Callable[[], object]] = [
+        *(partial(method.preview, f_hat) for method in judged),
+        partial(pipe.run, request),
+    ]
     for _ in range(repeats + 1):  # the first round warms up
         rounds.append([timed(work, pipe.device) for work in works])
-    *looks, run = (statistics.median(column) for column in zip(*rounds[1:], strict=True))
-    return Costs(looks, run)
+    *previews, run = (statistics.median(column) for column in zip(*rounds[1:], strict=True))
+    return Costs(previews, run)
 
 
-def report_distances(judged: Sequence[Way], found: Sequence[Sequence[float]], sides: Sequence[int]) -> str:
+def report_distances(judged: Sequence[PreviewMethod], found: Sequence[Sequence[float]], sides: Sequence[int]) -> str:
     """Return the table as Markdown: grey levels after each scale, and their mean."""
     heads = ["grey levels off after the scale of", *(f"{side} x {side}" for side in sides), "mean"]
     levels = ((*each, statistics.mean(each)) for each in found)
-    rows = [[way.name, *(f"{level:.1f}" for level in row)] for way, row in zip(judged, levels, strict=True)]
+    rows = [[method.name, *(f"{level:.1f}" for level in row)] for method, row in zip(judged, levels, strict=True)]
     return markdown(heads, rows)
 
 
-def report_costs(judged: Sequence[Way], spent: Costs, scales: int) -> str:
-    """Return the table as Markdown: time of one look, and looks at all scales as a share of a run that has none."""
+def report_costs(judged: Sequence[PreviewMethod], spent: Costs, scales: int) -> str:
+    """Return the table as Markdown: time of one preview, and of all scales' as a part of a run without."""
     rows = []
-    for way, look in zip(judged, spent.looks, strict=True):
-        share = f"{100 * scales * look / spent.run:.1f} %"
-        rows.append((way.name, f"{1e3 * look:.1f}", f"{1e3 * scales * look:.0f}", share))
-    table = markdown(("way to look", "ms", f"all {scales}, ms", "share of the run"), rows)
+    for method, seconds in zip(judged, spent.previews, strict=True):
+        part = f"{100 * scales * seconds / spent.run:.1f} %"
+        rows.append((method.name, f"{1e3 * seconds:.1f}", f"{1e3 * scales * seconds:.0f}", part))
+    table = markdown(("preview", "ms", f"all {scales}, ms", "part of the run"), rows)
     return f"{table}\n\nthe run, with one decode: {1e3 * spent.run:.0f} ms"

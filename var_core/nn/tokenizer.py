@@ -13,7 +13,7 @@ from .layers import Downsample, ResidualBlock, SpatialAttention, Upsample
 from .quantizer import quantizer_of
 
 
-class Level(nn.Module):
+class ResolutionLevel(nn.Module):
     """Residual blocks (each followed by attention at the lowest resolution), then a change of resolution."""
 
     def __init__(self, widths: list[int], groups: int, attend: bool, resample: nn.Module):
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
         self.conv_in = nn.Conv2d(3 * config.stem**2, config.channels, 3, padding=1)
         before = [config.channels, *widths[:-1]]
         self.levels = nn.ModuleList(
-            Level(
+            ResolutionLevel(
                 [before[i], *[width] * blocks], groups, i == lowest, nn.Identity() if i == lowest else Downsample(width)
             )
             for i, width in enumerate(widths)
@@ -96,7 +96,9 @@ class Decoder(nn.Module):
         self.middle = middle(widths[-1], groups)
         before = [*widths[1:], widths[-1]]
         self.levels = nn.ModuleList(
-            Level([before[i], *[width] * blocks], groups, i == lowest, nn.Identity() if i == 0 else Upsample(width))
+            ResolutionLevel(
+                [before[i], *[width] * blocks], groups, i == lowest, nn.Identity() if i == 0 else Upsample(width)
+            )
             for i, width in enumerate(widths)
         )
         self.norm_out = nn.GroupNorm(groups, widths[0], eps=1e-6)

@@ -81,7 +81,7 @@ def pixel_loss(decoded: Tensor, images: Tensor) -> Tensor:
     return error.abs().mean() + error.square().mean()
 
 
-def grown(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
+def deepened(start: Tokenizer, config: TokenizerConfig) -> Tokenizer:
     """Copy `start` with more residual blocks (or as many): the same tokens and pictures until it is trained.
 
     What is added keeps silent at first: its last convolutions are zero. One of other maps, of which the last is as
@@ -117,7 +117,7 @@ class TokenizerSettings:
 class TokenizerTask:
     """Reconstruction (L1 + L2), perceptual and commitment losses; the codebook follows its vectors.
 
-    With `start` training begins from its weights, see `grown`.
+    With `start` training begins from its weights, see `deepened`.
     """
 
     KIND = "tokenizer"
@@ -131,7 +131,7 @@ class TokenizerTask:
         device: str = "cpu",
         start: Tokenizer | None = None,
     ):
-        made = grown(start, config) if start else Tokenizer(config)
+        made = deepened(start, config) if start else Tokenizer(config)
         self.model = channels_last(made, device)
         quantizer = self.model.quantizer
         quantizer.requires_grad_(False)  # the codebook; and convolutions that no scale uses

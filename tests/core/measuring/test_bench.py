@@ -7,7 +7,7 @@ from support import tiny
 from var_core.engine.pipeline import Request
 from var_core.engine.sampling import Sampling
 from var_core.measuring import bench
-from var_core.measuring.bench import Row, counted, edits, matrix_speed, measure, report, scales, traces
+from var_core.measuring.bench import Row, edits, flop_gauge, matrix_speed, measure, report, scales, traces
 
 
 def test_every_scale_and_the_decoder_have_a_row():
@@ -23,12 +23,12 @@ def test_operations_of_the_largest_scale_are_those_of_its_matrix_products():
     linear = config.depth * 12 * config.width**2 + config.code_width * config.width + config.width * config.vocabulary
     attention = config.depth * 2 * seen * config.width
     by_hand = 2 * 2 * tokens * (linear + attention)  # a product is two operations; two branches of guidance
-    assert scales(pipe, Request((1,), (0,)), counted)[3].flops == pytest.approx(by_hand, rel=0.1)
+    assert scales(pipe, Request((1,), (0,)), flop_gauge)[3].flops == pytest.approx(by_hand, rel=0.1)
 
 
 def test_one_branch_costs_half_of_two_but_for_the_head():
-    one = scales(tiny.pipeline(), Request((1,), (0,), Sampling(guidance=0.0)), counted)[3].flops
-    two = scales(tiny.pipeline(), Request((1,), (0,)), counted)[3].flops
+    one = scales(tiny.pipeline(), Request((1,), (0,), Sampling(guidance=0.0)), flop_gauge)[3].flops
+    two = scales(tiny.pipeline(), Request((1,), (0,)), flop_gauge)[3].flops
     spec = tiny.SPEC.transformer
     head = 2 * 16 * spec.width * spec.vocabulary  # of the fourth scale's 16 tokens, once for both branches
     assert one - head == pytest.approx((two - head) / 2, rel=0.1)

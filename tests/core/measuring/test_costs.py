@@ -10,7 +10,7 @@ from support.command import fails, run
 
 from var_core.config import TransformerConfig
 from var_core.findings import records
-from var_core.findings.costs import growing
+from var_core.findings.costs import geometric_sides
 from var_core.measuring.bench import counted_flops
 from var_core.measuring.costs import (
     COUNT,
@@ -31,13 +31,13 @@ TINY = TransformerConfig((1,), classes=1, depth=2, width=32, heads=2, vocabulary
 
 @pytest.mark.parametrize("side", [2, 3, 4, 8, 16, 24, 32, 48, 64])
 def test_sides_grow_geometrically_from_1_to_the_last(side):
-    sides = growing(side)
+    sides = geometric_sides(side)
     assert sides[0] == 1 and sides[-1] == side and sorted(set(sides)) == list(sides)
     assert all(after <= max(before + 1, 1.7 * before) for before, after in itertools.pairwise(sides))
 
 
 def test_the_sides_to_16_are_as_told():
-    assert growing(16) == (1, 2, 3, 5, 6, 9, 12, 16)
+    assert geometric_sides(16) == (1, 2, 3, 5, 6, 9, 12, 16)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)

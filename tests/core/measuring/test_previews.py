@@ -1,4 +1,4 @@
-"""Ways to look at a picture under way are judged and timed as they should be."""
+"""Previews of a picture under way are judged and timed as they should be."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from var_core.measuring.previews import (
     JUDGED,
     OWN,
     Costs,
-    Way,
+    PreviewMethod,
     at_side,
     costs,
     decoded,
@@ -17,10 +17,10 @@ from var_core.measuring.previews import (
     drawn,
     fitted_to,
     maps,
+    methods,
     own_pairs,
     report_costs,
     report_distances,
-    ways,
 )
 
 SAMPLING = Sampling(top_k=20)
@@ -28,8 +28,8 @@ SAMPLING = Sampling(top_k=20)
 
 def test_decoding_is_no_distance_from_itself_and_a_grey_picture_is_some():
     pipe = tiny.pipeline()
-    *_, whole = ways(pipe)
-    grey = Way("grey", lambda f_hat: torch.zeros(len(f_hat), 3, 16, 16))
+    *_, whole = methods(pipe)
+    grey = PreviewMethod("grey", lambda f_hat: torch.zeros(len(f_hat), 3, 16, 16))
     exact, far = distances(pipe.tokenizer, [whole, grey], drawn(pipe, (0, 1), SAMPLING))
     assert exact == [0.0] * len(tiny.SIDES)
     assert min(far) > 0
@@ -38,7 +38,7 @@ def test_decoding_is_no_distance_from_itself_and_a_grey_picture_is_some():
 def test_a_distance_is_in_grey_levels():
     pipe, made = tiny.pipeline(), [[torch.zeros(1, 8, 4, 4)]]
     truth = at_side(pipe.tokenizer.decode(made[0][0]), 16)
-    off = Way("off", lambda _: truth + 2 / 255)
+    off = PreviewMethod("off", lambda _: truth + 2 / 255)
     assert distances(pipe.tokenizer, [off], made) == [[pytest.approx(1.0, rel=1e-3)]]
 
 
@@ -54,8 +54,10 @@ def test_decoding_from_fewer_cells_gives_smaller_pictures(parts, side):
 
 def test_a_map_is_nearest_to_the_pictures_that_it_was_fitted_to():
     pipe = tiny.pipeline()
-    own = Way("own", fitted_to(pipe, own_pairs(pipe, SAMPLING)))
-    fitted, unfitted = distances(pipe.tokenizer, [own, Way("random", pipe.preview_map)], drawn(pipe, OWN, SAMPLING))
+    own = PreviewMethod("own", fitted_to(pipe, own_pairs(pipe, SAMPLING)))
+    fitted, unfitted = distances(
+        pipe.tokenizer, [own, PreviewMethod("random", pipe.preview_map)], drawn(pipe, OWN, SAMPLING)
+    )
     assert sum(fitted) < sum(unfitted)
 
 
@@ -63,24 +65,24 @@ def test_maps_are_judged_on_pictures_that_they_were_not_fitted_to():
     assert not set(OWN) & set(JUDGED)
 
 
-def test_every_way_is_timed_and_told():
+def test_every_method_is_timed_and_told():
     pipe = tiny.pipeline()
-    judged = ways(pipe)
+    judged = methods(pipe)
     spent = costs(pipe, judged, SAMPLING, 1)
-    assert len(spent.looks) == len(judged) and min(*spent.looks, spent.run) > 0
-    assert all(f"| {way.name} |" in report_costs(judged, spent, 4) for way in judged)
+    assert len(spent.previews) == len(judged) and min(*spent.previews, spent.run) > 0
+    assert all(f"| {method.name} |" in report_costs(judged, spent, 4) for method in judged)
 
 
-def test_the_share_is_that_of_the_looks_at_all_scales():
-    text = report_costs([Way("a", torch.zeros_like)], Costs([0.002], 0.1), scales=10)
+def test_the_part_is_that_of_the_previews_at_all_scales():
+    text = report_costs([PreviewMethod("a", torch.zeros_like)], Costs([0.002], 0.1), scales=10)
     assert "| a | 2.0 | 20 | 20.0 % |" in text and "100 ms" in text
 
 
 def test_distances_are_told_with_their_mean():
-    text = report_distances([Way("a", torch.zeros_like)], [[1.0, 2.0, 6.0]], (1, 2, 3))
+    text = report_distances([PreviewMethod("a", torch.zeros_like)], [[1.0, 2.0, 6.0]], (1, 2, 3))
     assert "| a | 1.0 | 2.0 | 6.0 | 3.0 |" in text
 
 
 def test_every_way_to_fit_a_map_has_a_row():
-    names = [way.name for way in maps(tiny.pipeline(), SAMPLING)]
+    names = [method.name for method in maps(tiny.pipeline(), SAMPLING)]
     assert len(set(names)) == len(names) == 4

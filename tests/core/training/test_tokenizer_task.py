@@ -1,4 +1,4 @@
-"""Laws of the tokenizer's training: codes follow their vectors, growing changes nothing, copies get better."""
+"""Laws of the tokenizer's training: codes follow their vectors, deepening changes nothing, copies get better."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ from var_core.training.tokenizer_task import (
     CodebookMeans,
     TokenizerSettings,
     TokenizerTask,
-    grown,
+    deepened,
     psnr,
     tally,
     tokenizer_hash,
@@ -50,7 +50,7 @@ def test_tokenizer_training_improves_reconstruction_and_logs_it(folder, tmp_path
 @torch.no_grad()
 def test_a_grown_tokenizer_gives_the_same_tokens_and_pictures_until_it_is_trained(folder):
     given, images = tiny.networks()[0], folder.val.images(torch.arange(4))
-    deeper = grown(given, DEEPER)
+    deeper = deepened(given, DEEPER)
     assert len(deeper.state_dict()) > len(given.state_dict())
     tokens = given.encode(images)
     assert_same(deeper.encode(images), tokens)
@@ -62,7 +62,7 @@ def test_a_grown_tokenizer_shares_no_memory_with_its_start():
     given = tiny.networks()[0]
     before = {name: value.clone() for name, value in given.state_dict().items()}
     with torch.no_grad():
-        for parameter in grown(given, DEEPER).parameters():
+        for parameter in deepened(given, DEEPER).parameters():
             parameter += 1
     assert_same(given.state_dict(), before)
 
@@ -71,7 +71,7 @@ def test_a_grown_tokenizer_shares_no_memory_with_its_start():
 @pytest.mark.parametrize("maps", [{"sides": (4,), "order": "raster"}, {"sides": (1, 2, 4)}])
 def test_a_tokenizer_of_other_maps_begins_with_the_same_networks(folder, maps):
     given, images = tiny.networks()[0], folder.val.images(torch.arange(4))
-    other = grown(given, replace(given.config, **maps))
+    other = deepened(given, replace(given.config, **maps))
     assert_same(other.features(images), given.features(images))
     f_hat = given.quantizer.features(given.encode(images))
     assert_same(other.decode_unclamped(f_hat), given.decode_unclamped(f_hat))
@@ -94,9 +94,9 @@ def test_codes_of_their_own_are_offered_vectors_of_their_own_scale(folder):
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_tokenizer_grows_in_blocks_alone(wrong):
-    given = grown(tiny.networks()[0], DEEPER)
+    given = deepened(tiny.networks()[0], DEEPER)
     with pytest.raises(ValueError, match=r"cannot grow into .* blocks can be added"):
-        grown(given, replace(DEEPER, **wrong))
+        deepened(given, replace(DEEPER, **wrong))
 
 
 def test_training_goes_on_from_a_grown_tokenizer_and_improves_it(folder, tmp_path):
