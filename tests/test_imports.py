@@ -116,14 +116,15 @@ def test_the_app_holds_no_tensors_and_neither_trains_nor_measures(module):
     assert not NEVER & floors_below(module)
 
 
-def test_importing_the_library_prints_nothing_and_makes_no_files_connections_or_processes(tmp_path):
+@pytest.mark.parametrize("modules", [LIBRARY, APP], ids=["library", "app"])
+def test_importing_prints_nothing_and_makes_no_files_connections_or_processes(modules, tmp_path):
     code = f"""
 import importlib, sys
 def refuse(event, args):
     if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen"):
         raise AssertionError((event, args))
 sys.addaudithook(refuse)
-for name in {LIBRARY}:
+for name in {modules}:
     importlib.import_module(name)
 assert not importlib.import_module("torch").cuda.is_initialized()
 """

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
 from var_core.engine.pipeline import Pipeline
@@ -50,3 +51,8 @@ def write(folder: Path, seed: int = 0, spec: ModelSpec = SPEC) -> Path:
 @cache
 def pipeline(spec: ModelSpec = SPEC) -> Pipeline:
     return Pipeline(checkpoints.LoadedModel(spec, *networks(spec=spec), digest="0123456789ab"))
+
+
+def reconstruct(pipe: Pipeline, tokens: list[torch.Tensor]) -> list[Image.Image]:
+    """A whole pyramid, K maps (B, L_k) -> B pictures, without the transformer."""
+    return pipe.decode(pipe.summed(tokens))

@@ -127,11 +127,6 @@ class Pipeline:
         return np.stack([to_uint8(self.tokenizer.decode(one[None]))[0].numpy() for one in f_hat])
 
     @torch.inference_mode()
-    def reconstruct(self, tokens: list[Tensor]) -> list[Image.Image]:
-        """A whole pyramid, K maps (B, L_k) -> B pictures, without the transformer."""
-        return self.decode(self.summed(tokens))
-
-    @torch.inference_mode()
     def summed(self, tokens: Sequence[Tensor]) -> Tensor:
         """f_hat (B, C, s_K, s_K) of a whole pyramid, K maps (B, L_k)."""
         return self.tokenizer.quantizer.features([t.to(self.device) for t in tokens])

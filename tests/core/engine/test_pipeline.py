@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.tiny import SIDES, SPEC, pipeline, write
+from support.tiny import SIDES, SPEC, pipeline, reconstruct, write
 
 from var_core.config import ON_CPU, LoadOptions
 from var_core.engine.pipeline import Pipeline, Request, pick_device, pick_dtype
@@ -140,10 +140,10 @@ def test_pictures_of_any_size_and_mode_are_encoded(mode, width, height):
 
 
 @torch.inference_mode()
-def test_reconstruct_is_decode_of_the_features():
+def test_a_pyramid_is_decoded_by_its_features():
     pipe = pipeline()
     tokens = pipe.encode(noise(SIDE, SIDE))
-    images = pipe.reconstruct(tokens)
+    images = reconstruct(pipe, tokens)
     assert [image.size for image in images] == [(SIDE, SIDE)]
     assert pixels(images) == pixels(pipe.decode(pipe.tokenizer.quantizer.features(tokens)))
 
