@@ -93,6 +93,21 @@ def test_the_transformer_does_not_know_the_tokenizer():
     assert not [name for name in named if re.search(r"nn\.(tokenizer|quantizer)", name)]
 
 
+def defined(path: Path) -> set[str]:
+    """All names that a file gives a meaning to by itself, at any depth."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    named = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    return named | {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def test_what_is_imported_comes_from_where_it_is_defined():
+    homes = {name: defined(path) for name, path in FILES.items()}
+    for path in (*FILES.values(), *ROOT.glob("tests/**/*.py"), *ROOT.glob("tools/*.py")):
+        for name in imported(path) - FILES.keys():
+            module, _, own = name.rpartition(".")
+            assert module not in homes or own in homes[module], f"{path}: {own} is not defined in {module}"
+
+
 def test_modules_form_no_circle():
     """Within a floor too."""
     above = {}

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from var_core.cli import parser
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.files import CHECKPOINTS
 from var_core.weights import checkpoints, registry
 

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from var_core.editing.edit import CHANGING, REPAINTING, Edit, run  # noqa: E402
-from var_core.engine.pipeline import Pipeline, Request  # noqa: E402
+from var_core.engine.pipeline import Pipeline  # noqa: E402
+from var_core.engine.request import Request  # noqa: E402
 from var_core.images import grid, open_mask, open_photo  # noqa: E402
 from var_core.measuring.edit_benchmark import HALVES, mask_of  # noqa: E402
 from var_studio.learn.tab import RASTER  # noqa: E402

@@ -12,11 +12,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import __version__
+from .config import Sampling
 from .editing.canvas import Box
 from .editing.edit import Edit, EditSettings, onward
-from .engine.pipeline import Pipeline, Request
-from .engine.request import seed_at
-from .engine.sampling import Sampling
+from .engine.pipeline import Pipeline
+from .engine.request import Request, seed_at
 from .formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
 from .images import read
 from .settings import exact

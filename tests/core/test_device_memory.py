@@ -130,7 +130,8 @@ from pathlib import Path
 from var_core.device_memory import picture_bytes
 from var_core.weights.checkpoints import LoadedModel
 from var_core.config import ModelSpec, OFFICIAL_SIDES_256, TokenizerConfig, TransformerConfig
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.nn.transformer import VAR, randomise
 from var_core.nn.tokenizer import Preview, Tokenizer
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from support.published import CLOSE, NAMES, golden, networks, tokens_of
 
+from var_core.config import Sampling
 from var_core.engine.request import Request
-from var_core.engine.sampling import Sampling, steps
+from var_core.engine.sampling import steps
 
 
 @pytest.mark.parametrize("name", NAMES)

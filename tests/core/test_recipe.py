@@ -11,10 +11,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from support.tiny import pipeline
 
+from var_core.config import Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import Edit, EditSettings, onward
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 from var_core.recipe import CHUNK, Recipe, slug
 
 REQUEST = Request((3, 1), (12, 2**63 - 1), Sampling(guidance=2.5, top_k=40, top_p=0.9, temperature=0.8, smooth=True))

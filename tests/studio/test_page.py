@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 from support import tiny
 
-from var_core.config import published
+from var_core.config import Sampling, published
 from var_core.device_memory import picture_bytes
 from var_core.editing.edit import EditSettings
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_core.schedule import Schedule
 from var_core.settings import Setting, rows

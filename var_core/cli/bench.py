@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from ..config import SPECS, LoadOptions, ModelSpec
-from ..engine.pipeline import Pipeline, Request, pick_device
+from ..engine.pipeline import Pipeline, pick_device
+from ..engine.request import Request
 from ..measuring import ablation, bench, fast_modes, previews
 from ..schedule import Schedule
 from ..weights import checkpoints

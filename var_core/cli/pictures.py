@@ -15,7 +15,8 @@ from tqdm import tqdm
 from ..config import METRICS, Sampling
 from ..editing.canvas import Box
 from ..editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward, run
-from ..engine.pipeline import Pipeline, Request
+from ..engine.pipeline import Pipeline
+from ..engine.request import Request
 from ..images import grid, open_mask, open_photo
 from ..recipe import Recipe, slug
 from ..settings import named, parsed

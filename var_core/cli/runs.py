@@ -6,9 +6,8 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from ..config import LoadOptions
+from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline
-from ..engine.sampling import Sampling
 from ..inspection.atlas import build, path_for
 from ..training.data import Classes
 from ..training.export import export, load_tokenizer, load_transformer

@@ -14,9 +14,8 @@ from typing import TypeAlias, TypeVar
 import torch
 from tqdm import tqdm
 
-from ..config import LoadOptions
+from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline, pick_device
-from ..engine.sampling import Sampling
 from ..settings import Declared, Value, parsed, rows
 from ..training import distributed
 from ..training.data import Classes, Dataset, PictureSet, load_split

@@ -7,10 +7,12 @@ from itertools import islice
 import numpy as np
 import torch
 
-from ..engine.pipeline import Pipeline, Request
+from ..config import Sampling
+from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.progress import Progress
-from ..engine.sampling import Sampling, Step
+from ..engine.request import Request
+from ..engine.sampling import Step
 from ..settings import Setting, check, declared
 from .canvas import (
     FILLS,

@@ -9,7 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from ..clock import wait_for
-from ..engine.pipeline import Pipeline, Request
+from ..engine.pipeline import Pipeline
+from ..engine.request import Request
 from ..schedule import Schedule
 
 

@@ -18,10 +18,11 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..clock import timed
-from ..config import ON_CPU, LoadOptions, ModelSpec
-from ..engine.pipeline import Pipeline, Request
+from ..config import ON_CPU, LoadOptions, ModelSpec, Sampling
+from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
-from ..engine.sampling import Sampling, guide, sample, steps, uniforms
+from ..engine.request import Request
+from ..engine.sampling import guide, sample, steps, uniforms
 from ..findings.tables import markdown
 from ..nn.cache import KVCache
 from ..nn.layers import Block, compile_block

@@ -14,9 +14,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..clock import timed
+from ..config import Sampling
 from ..editing.edit import Edit, run
-from ..engine.pipeline import Pipeline, Request
-from ..engine.sampling import Sampling
+from ..engine.pipeline import Pipeline
+from ..engine.request import Request
 from ..findings.tables import markdown
 from ..inspection.recording import recorded
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from ..clock import timed
-from ..config import ModelSpec, TransformerConfig
-from ..engine.pipeline import Pipeline, Request
-from ..engine.sampling import Sampling
+from ..config import ModelSpec, Sampling, TransformerConfig
+from ..engine.pipeline import Pipeline
+from ..engine.request import Request
 from ..findings.run_summary import RunSummary
 from ..findings.scaling import seen
 from ..findings.tables import markdown

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ..clock import timed
-from ..config import SCALES, TokenizerConfig, TransformerConfig
+from ..config import SCALES, Sampling, TokenizerConfig, TransformerConfig
 from ..engine.prefix_cache import PrefixCache
 from ..engine.request import Request
-from ..engine.sampling import Sampling, steps
+from ..engine.sampling import steps
 from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, DrawingWay, exponent
 from ..findings.tables import markdown
 from ..flops import attention_flops, modulation_flops, read_flops

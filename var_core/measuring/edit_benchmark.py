@@ -10,11 +10,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..config import Sampling
 from ..editing.canvas import FILLS, Box, dilated, fill
 from ..editing.edit import CHANGING, REPAINTING, EditSettings, Work, prepare, second_pass, shifted
-from ..engine.pipeline import Pipeline, Request
+from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
-from ..engine.sampling import Sampling
+from ..engine.request import Request
 from ..findings.tables import markdown
 from ..images import to_float
 from ..training.data import PictureSet

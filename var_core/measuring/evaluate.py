@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..engine.pipeline import Pipeline, Request
+from ..config import Sampling
+from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
-from ..engine.sampling import Sampling
+from ..engine.request import Request
 from ..findings.tables import markdown
 from ..images import to_uint8
 from ..training.data import PictureSet

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..clock import timed
-from ..engine.pipeline import INT8, Pipeline, Request
-from ..engine.sampling import Sampling
+from ..config import Sampling
+from ..engine.pipeline import INT8, Pipeline
+from ..engine.request import Request
 from ..findings.tables import markdown
 from .evaluate import generated
 from .reference import Measured, QualityCost, Reference

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..engine.pipeline import Pipeline, Request
-from ..engine.sampling import Sampling
+from ..config import Sampling
+from ..engine.pipeline import Pipeline
+from ..engine.request import Request
 from ..files import replacing
 
 NOTE = "job.json"  # in the folder: says what its pictures are of

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..clock import timed
-from ..engine.pipeline import Pipeline, Request
-from ..engine.sampling import Sampling
+from ..config import Sampling
+from ..engine.pipeline import Pipeline
+from ..engine.request import Request
 from ..findings.tables import markdown
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from ..config import Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
-from ..engine.sampling import Sampling, steps
+from ..engine.sampling import steps
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
 from ..schedule import Schedule

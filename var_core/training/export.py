@@ -4,8 +4,7 @@ from pathlib import Path
 
 import torch
 
-from ..config import ModelSpec, TokenizerConfig, TransformerConfig
-from ..engine.sampling import Sampling
+from ..config import ModelSpec, Sampling, TokenizerConfig, TransformerConfig
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from ..weights.checkpoints import SUFFIX, load, load_strict, save

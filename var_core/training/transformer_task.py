@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..config import SCALES, TransformerConfig
+from ..config import SCALES, Sampling, TransformerConfig
 from ..engine.request import Request
-from ..engine.sampling import Sampling, steps
+from ..engine.sampling import steps
 from ..images import grid, to_pil
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR, initialise, leave_out

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import gradio as gr
 from gradio.components import Component
 
-from var_core.config import ModelSpec
-from var_core.engine.pipeline import Pipeline, Request
-from var_core.engine.sampling import Sampling
+from var_core.config import ModelSpec, Sampling
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.recipe import Recipe
 
 from ..shared import controls, html

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from var_core.config import ModelSpec
+from var_core.config import ModelSpec, Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward
-from var_core.engine.sampling import Sampling
 from var_core.images import check_size
 from var_core.settings import parse_float, parse_int
 

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from var_core.config import NO_CLASS, ModelSpec
+from var_core.config import NO_CLASS, ModelSpec, Sampling
 from var_core.editing.edit import EditSettings
-from var_core.engine.sampling import Sampling
 
 from ..shared import controls, palette
 from ..shared import widgets as parts

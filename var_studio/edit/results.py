@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.edit import Edit, EditStage
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.images import open_photo
 from var_core.recipe import Recipe
 

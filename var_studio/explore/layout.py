@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from var_core.config import ModelSpec
-from var_core.engine.sampling import Sampling
+from var_core.config import ModelSpec, Sampling
 
 from ..shared import controls
 from ..shared import widgets as parts

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import gradio as gr
 
-from var_core.engine.pipeline import Request
+from var_core.engine.request import Request
 from var_core.inspection import alternatives, changes
 from var_core.inspection.trace import Trace
 

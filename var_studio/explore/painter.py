@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.inspection.recording import decoded, examine, timed
 from var_core.inspection.trace import Trace
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.inspection.trace import Marks, Trace
 
 from ..shared.run import StopFlag

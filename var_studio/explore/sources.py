@@ -5,9 +5,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from var_core.config import NO_CLASS
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.config import NO_CLASS, Sampling
+from var_core.engine.request import Request
 from var_core.images import flat, open_image
 from var_core.inspection.changes import given_request
 from var_core.inspection.trace import Trace

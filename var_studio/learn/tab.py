@@ -9,7 +9,8 @@ from typing import NamedTuple
 import gradio as gr
 
 from var_core.config import ModelSpec
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.images import flat, open_image
 from var_core.inspection import levels as pyramid
 from var_core.inspection import race as races

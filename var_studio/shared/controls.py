@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from var_core.config import ModelSpec, Sampling
-from var_core.engine.pipeline import Request
+from var_core.engine.request import Request
 from var_core.settings import Value, named, parse_int, parsed, rows
 
 # The order of the control values where Gradio passes them by position, and their names in a link.

@@ -9,8 +9,8 @@ import numpy as np
 from gradio.components import Component
 
 from var_core.editing.edit import EditStage, shifted
-from var_core.engine.pipeline import Request
 from var_core.engine.plan import Plan
+from var_core.engine.request import Request
 
 from .events import Renewal, Trigger
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import gradio as gr
 
 from var_core.engine.pipeline import Pipeline
-from var_core.weights.download import FileProgress, fetch, supply
+from var_core.weights.convert import FileProgress
+from var_core.weights.download import fetch, supply
 from var_core.weights.registry import MODELS, Published, fits, size
 
 from . import html

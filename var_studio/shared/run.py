@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.engine.pipeline import Pipeline
 from var_core.engine.progress import Progress
+from var_core.engine.request import Request
 from var_core.images import open_photo
 from var_core.recipe import Recipe
 

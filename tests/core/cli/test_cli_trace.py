@@ -7,8 +7,9 @@ from PIL import Image
 from support import pictures, tiny
 from support.command import fails, run
 
-from var_core.engine.pipeline import Pipeline, Request
-from var_core.engine.sampling import Sampling
+from var_core.config import Sampling
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.inspection import render
 from var_core.inspection.atlas import Atlas, path_for
 from var_core.inspection.trace import Trace

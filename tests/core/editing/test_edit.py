@@ -8,12 +8,12 @@ import pytest
 import torch
 from support.tiny import SPEC, pipeline
 
+from var_core.config import Sampling
 from var_core.device_memory import picture_bytes
 from var_core.editing import edit as edit_module
 from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated, extended
 from var_core.editing.edit import MOST_SQUARES, Edit, EditSettings, onward, run, second_pass, squares, stages
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 
 SIDE = SPEC.tokenizer.image_side  # 32
 NULL = SPEC.transformer.null_label

@@ -12,11 +12,11 @@ from support.command import fails, run
 from support.tasks import last, read
 
 from var_core.cli.training_run import read_tokens
-from var_core.config import ON_CPU
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.config import ON_CPU, Sampling
+from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 from var_core.schedule import PATHS
 from var_core.training.export import load_tokenizer
 from var_core.training.tokenizer_task import tokenise

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from support.tiny import SIDES, SPEC, pipeline, reconstruct, write
 
-from var_core.config import ON_CPU, LoadOptions
-from var_core.engine.pipeline import Pipeline, Request, pick_device, pick_dtype
+from var_core.config import ON_CPU, LoadOptions, Sampling
+from var_core.engine.pipeline import Pipeline, pick_device, pick_dtype
 from var_core.engine.plan import Plan
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 from var_core.nn.tokenizer import Preview
 from var_core.schedule import Schedule
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 from support.tiny import SIDES, SPEC, networks, pipeline
 
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.config import Sampling
+from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
-from var_core.engine.sampling import Sampling, Step
+from var_core.engine.request import Request
+from var_core.engine.sampling import Step
 from var_core.inspection.recording import recorded
 from var_core.nn.cache import KVCache
 from var_core.nn.transformer import VAR

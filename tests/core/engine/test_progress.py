@@ -4,10 +4,10 @@ import pytest
 import torch
 from support.tiny import SPEC, pipeline
 
+from var_core.config import Sampling
 from var_core.device_memory import picture_bytes
-from var_core.engine.pipeline import Request
 from var_core.engine.plan import Plan
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 
 NULL = SPEC.transformer.null_label
 LENGTHS = pipeline().schedule.lengths

@@ -7,21 +7,12 @@ import pytest
 import torch
 from support.tiny import SIDES, SPEC, networks, pipeline, reconstruct
 
+from var_core.config import Sampling
 from var_core.engine import sampling
-from var_core.engine.pipeline import Request
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
-from var_core.engine.request import seed_at
-from var_core.engine.sampling import (
-    Sampling,
-    certainty,
-    filter_logits,
-    guide,
-    gumbels,
-    largest,
-    sample,
-    uniforms,
-)
+from var_core.engine.request import Request, seed_at
+from var_core.engine.sampling import certainty, filter_logits, guide, gumbels, largest, sample, uniforms
 from var_core.schedule import Schedule
 
 PLAIN = Sampling(guidance=2.0, top_k=0, top_p=1.0)

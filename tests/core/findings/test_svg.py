@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from var_core.findings import svg as plots
+from var_core.findings.costs import WAYS, Cost
 from var_core.findings.scaling import MEASURES, PAPER, Point
 from var_core.measuring import costs
-from var_core.measuring.costs import WAYS, Cost
 
 COSTS = [
     Cost(way.name, side, side**2, side, 1e6 * side**3, 1e5 * side**4, "counted", 0.01 * side**2)

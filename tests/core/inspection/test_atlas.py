@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from support import pictures, tiny
 
-from var_core.engine.sampling import Sampling
+from var_core.config import Sampling
 from var_core.inspection import render
 from var_core.inspection.atlas import DESCRIPTION, NONE, PATCHES, SIDE, Atlas, build, cell_boxes, changes, path_for
 from var_core.inspection.changes import given_request

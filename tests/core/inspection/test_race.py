@@ -7,8 +7,8 @@ import pytest
 import torch
 from support import tiny
 
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.config import Sampling
+from var_core.engine.request import Request
 from var_core.inspection.race import Lane, picture, race
 from var_core.schedule import PATHS
 

@@ -10,9 +10,8 @@ import torch
 from PIL import Image
 from support import tiny
 
-from var_core.config import OFFICIAL_SIDES_512
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.config import OFFICIAL_SIDES_512, Sampling
+from var_core.engine.request import Request
 from var_core.inspection import render
 from var_core.inspection.recording import recorded
 from var_core.inspection.trace import Trace

@@ -17,11 +17,12 @@ from support.tiny import SIDES, SPEC, networks, pipeline
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from var_core.config import SPECS
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.config import SPECS, Sampling
+from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
-from var_core.engine.sampling import Sampling, filter_logits, sample, uniforms
+from var_core.engine.request import Request
+from var_core.engine.sampling import filter_logits, sample, uniforms
 from var_core.formats import FORMAT, FORMAT_KEY
 from var_core.inspection import alternatives as series
 from var_core.inspection import trace as traces

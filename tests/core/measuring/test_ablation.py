@@ -4,7 +4,8 @@ import pytest
 import torch
 from support import tiny
 
-from var_core.engine.sampling import Sampling, filter_logits
+from var_core.config import Sampling
+from var_core.engine.sampling import filter_logits
 from var_core.measuring.ablation import (
     EDIT,
     ON_GPU,

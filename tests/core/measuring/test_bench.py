@@ -4,8 +4,8 @@ import pytest
 import torch
 from support import tiny
 
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.config import Sampling
+from var_core.engine.request import Request
 from var_core.measuring import bench
 from var_core.measuring.bench import Row, edits, flop_gauge, matrix_speed, measure, report, scales, traces
 

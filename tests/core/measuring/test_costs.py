@@ -10,21 +10,9 @@ from support.command import fails, run
 
 from var_core.config import TransformerConfig
 from var_core.findings import records
-from var_core.findings.costs import geometric_sides
+from var_core.findings.costs import COUNT, FORMULA, WAYS, Cost, exponent, geometric_sides
 from var_core.measuring.bench import counted_flops
-from var_core.measuring.costs import (
-    COUNT,
-    FORMULA,
-    WAYS,
-    Cost,
-    computed,
-    cost,
-    draw,
-    exponent,
-    measure,
-    networks,
-    report,
-)
+from var_core.measuring.costs import computed, cost, draw, measure, networks, report
 
 TINY = TransformerConfig((1,), classes=1, depth=2, width=32, heads=2, vocabulary=64, code_width=8)
 

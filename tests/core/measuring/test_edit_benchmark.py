@@ -8,8 +8,8 @@ import pytest
 import torch
 from support.tiny import SPEC, pipeline
 
+from var_core.config import Sampling
 from var_core.editing.edit import EditSettings
-from var_core.engine.sampling import Sampling
 from var_core.measuring.edit_benchmark import (
     HALVES,
     KINDS,

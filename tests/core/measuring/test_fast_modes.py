@@ -5,9 +5,8 @@ from functools import cache
 import pytest
 from support import tasks, tiny
 
-from var_core.config import LoadOptions
+from var_core.config import LoadOptions, Sampling
 from var_core.engine.pipeline import Pipeline
-from var_core.engine.sampling import Sampling
 from var_core.measuring.evaluate import generated
 from var_core.measuring.fast_modes import DTYPES, EXACT, modes, quality_costs, report, seconds
 from var_core.measuring.reference import QualityCost, Reference, result_of

@@ -15,8 +15,8 @@ from PIL import Image
 from support import tiny
 
 from var_core.cli import main
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.config import Sampling
+from var_core.engine.request import Request
 from var_core.measuring.fid_samples import NOTE, FidJob, pack, sample
 
 PIPE = tiny.pipeline()

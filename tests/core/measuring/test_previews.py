@@ -4,7 +4,7 @@ import pytest
 import torch
 from support import tiny
 
-from var_core.engine.sampling import Sampling
+from var_core.config import Sampling
 from var_core.measuring.previews import (
     JUDGED,
     OWN,

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from support.published import DATA
 from support.tiny import SPEC, networks, pipeline, write
 
-from var_core.config import ON_CPU, SPECS, LoadOptions, ModelSpec, TokenizerConfig
-from var_core.engine.pipeline import Pipeline, Request, pick_dtype
-from var_core.engine.sampling import Sampling
+from var_core.config import ON_CPU, SPECS, LoadOptions, ModelSpec, Sampling, TokenizerConfig
+from var_core.engine.pipeline import Pipeline, pick_dtype
+from var_core.engine.request import Request
 from var_core.nn.tokenizer import Preview, Tokenizer
 from var_core.nn.transformer import VAR
 from var_core.weights import checkpoints

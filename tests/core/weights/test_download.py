@@ -23,10 +23,10 @@ from support.hub import COMMIT, REPOSITORY, Hub, serving
 from support.published import CLOSE, NAMES, golden, networks, spec, tokens_of
 
 from var_core import cli
-from var_core.config import ON_CPU
-from var_core.engine.pipeline import Pipeline, Request
+from var_core.config import ON_CPU, Sampling
+from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 from var_core.engine.sampling import steps as sampled
 from var_core.weights import convert, download, registry
 from var_core.weights.checkpoints import file_digest, find, load

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from support import tiny
 
+from var_core.config import Sampling
 from var_core.editing.canvas import FILLS, Box, dilated
 from var_core.editing.edit import Edit, EditSettings, onward, run
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_studio.edit import form as forms
 from var_studio.edit import mask_tools

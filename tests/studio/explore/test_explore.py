@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from support import tiny
 
+from var_core.config import Sampling
 from var_core.editing.edit import Edit, EditSettings, run, stages
-from var_core.engine.pipeline import Request
-from var_core.engine.sampling import Sampling
+from var_core.engine.request import Request
 from var_core.inspection.atlas import build
 from var_core.inspection.changes import given_request, rerolled, resampled, swapped
 from var_core.inspection.recording import recorded

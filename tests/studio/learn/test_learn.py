@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 from support import tiny
 
-from var_core.engine.pipeline import Request
+from var_core.engine.request import Request
 from var_core.findings import records as rows
+from var_core.findings.costs import WAYS, Cost
 from var_core.findings.halves import Halves
 from var_core.findings.run_summary import RunSummary
 from var_core.findings.scaling import PAPER, Point, best_by_compute, laws, trained
 from var_core.inspection.race import race
-from var_core.measuring.costs import WAYS, Cost
 from var_core.weights import checkpoints
 from var_studio.learn import lessons as shown
 from var_studio.learn import tab as learn

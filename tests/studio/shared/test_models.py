@@ -10,9 +10,8 @@ import gradio as gr
 import pytest
 from support import tiny
 
-from var_core.config import ON_CPU
+from var_core.config import ON_CPU, Sampling
 from var_core.engine.pipeline import Pipeline
-from var_core.engine.sampling import Sampling
 from var_core.inspection.atlas import path_for
 from var_core.weights import checkpoints
 from var_core.weights.convert import FileProgress
