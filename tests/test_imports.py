@@ -20,6 +20,7 @@ FLOORS = (
         "var_core.schedule",
         "var_core.files",
         "var_core.clock",
+        "var_core.words",
         "var_core.images",
     ),
     *("var_core.device_memory", "var_core.nn", "var_core.weights", "var_core.engine", "var_core.editing"),

@@ -11,7 +11,7 @@ import pytest
 from support import hub, tiny
 from support.command import fails, run
 
-from var_core import cli
+from var_core import cli, files
 from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline
 from var_core.files import CHECKPOINTS, HOME, model_folders, replacing, user_folder, user_models, where_models_go
@@ -50,6 +50,12 @@ def test_asking_makes_no_folders(monkeypatch, tmp_path):
     monkeypatch.setenv(HOME, str(tmp_path / "absent"))
     assert DEFAULT in available() and find(DEFAULT).parent == CHECKPOINTS and new_file("mine") and downloads(None)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_trained_goes_into_the_checkout_or_else_to_the_user(home, monkeypatch):
+    assert files.runs_folder() == files.PACKAGE.parent / "runs"
+    monkeypatch.setattr(files, "SHIPPED", files.PACKAGE / "shipped")
+    assert files.runs_folder() == home / "runs"
 
 
 def test_what_ships_is_looked_in_first_and_the_user_s_models_are_found_too(home):

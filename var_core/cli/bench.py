@@ -11,7 +11,8 @@ from ..engine.request import Request
 from ..measuring import ablation, bench, fast_modes, previews
 from ..schedule import Schedule
 from ..weights import checkpoints
-from .features import CACHE_HELP, reference_of
+from ..words import counted
+from .features import cache_option, reference_of
 from .shared import (
     Commands,
     command,
@@ -99,7 +100,7 @@ def bench_size(options: argparse.Namespace, spec: ModelSpec) -> None:
     sampling = sampling_of(options, spec.default_sampling)
     variants = ablation.run_ablation(spec, options.repeats or 3, sampling, choices, device, options.batch)
     say(ablation.report(variants, Schedule.of(spec.tokenizer)))
-    say(f"\n{options.batch} pictures at once on {device}: {ablation.throughput(variants, options.batch)}")
+    say(f"\n{counted(options.batch, 'picture')} at once on {device}: {ablation.throughput(variants, options.batch)}")
     if device != "cpu":
         return
     held = ", ".join(f"{name} {peak / 2**20:.0f} MiB" for name, peak in ablation.peaks(spec, sampling).items())
@@ -121,7 +122,7 @@ def add_commands(commands: Commands) -> None:
     )
     speed.add_argument("--batch", type=int, default=1, help="for a size: pictures at once")
     speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
-    speed.add_argument("--cache", type=Path, default=Path("runs/features"), help=CACHE_HELP)
+    cache_option(speed)
     speed.add_argument(
         "--repeats",
         type=int,

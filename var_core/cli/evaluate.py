@@ -11,13 +11,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..engine.pipeline import Pipeline
+from ..files import replacing, runs_folder
 from ..findings.tables import markdown
 from ..measuring import edit_benchmark, evaluate
 from ..measuring.reference import Measured, Reference
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
 from ..weights import checkpoints
-from .features import CACHE_HELP, kept_features, reference_of, seen_pictures
+from .features import cache_option, kept_features, reference_of, seen_pictures
 from .shared import (
     EVERYTHING,
     Commands,
@@ -27,18 +28,20 @@ from .shared import (
     loaded,
     loading_options,
     names,
+    out_file,
     read_pictures,
     sampling_of,
     sampling_options,
     say,
 )
 
-REPORT = "evaluation.json"  # in the folder of --out
+REPORT = "evaluation.json"  # in the folder of --out, unless that names a file
 
 
 def evaluate_model(options: argparse.Namespace) -> None:
     """Measure a model on a data folder: reconstructions, generated pictures (labels as in val), copying, loss."""
     check_edits(options)
+    report_file(options)  # answers at once if there can be none
     pipe = loaded(options)
     data = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(data.classes.names) != pipe.spec.transformer.classes:
@@ -104,12 +107,28 @@ def evaluate_given(
 def write_report(
     options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """Write what an evaluation found, and of what, as JSON into the folder of --out."""
+    """Write what an evaluation found, and of what, as JSON into the file that --out means."""
     drawn = vars(sampling_of(options, pipe.spec.default_sampling))
     report = {"model": pipe.spec.name, "digest": pipe.digest, "pictures": pictures, **drawn}
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / REPORT).write_text(json.dumps(report | found, indent=1), encoding="utf-8")
-    say(f"written to {options.out / REPORT}")
+    path = report_file(options)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(json.dumps(report | found, indent=1), encoding="utf-8")
+    say(f"written to {path}")
+
+
+def report_file(options: argparse.Namespace) -> Path:
+    """Return the file that --out means for a report: see `out_file`."""
+    return out_file(options.out, Path(REPORT).stem, Path(REPORT).suffix)
+
+
+def read_scores(source: Path) -> list[dict[str, Any]]:
+    """Read the scores of an evaluation from its report, or the folder of one; ValueError if there are none."""
+    path = source / REPORT if source.is_dir() else source
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["scores"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no report of edits: name what `evaluate --edit` has written.") from error
 
 
 def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -> None:
@@ -147,8 +166,8 @@ def add_commands(commands: Commands) -> None:
     text = "with --edit: kinds of masks, with commas (default: the first six of: centre box, half, outer border, brush "
     text += "strokes, thin lines, class edit, top half, bottom half)"
     measured.add_argument("--masks", type=names, default=(), metavar="KINDS", help=text)
-    text = f"folder for the report, {REPORT}"
-    measured.add_argument("--out", type=Path, default=Path("runs/evaluation"), help=text)
-    measured.add_argument("--cache", type=Path, default=Path("runs/features"), help=CACHE_HELP)
+    text = f"folder for the report, {REPORT}, or a file that ends in .json"
+    measured.add_argument("--out", type=Path, default=runs_folder() / "evaluation", help=text)
+    cache_option(measured)
     sampling_options(measured)
     loading_options(measured)

@@ -1,7 +1,6 @@
 """Commands whose tables the documents and the app's lessons show: laws of size, runs side by side, costs, halves."""
 
 import argparse
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from ..config import TransformerConfig
 from ..engine.pipeline import pick_device
+from ..files import runs_folder
 from ..findings import halves, records, scaling
 from ..findings.run_summary import RunSummary
 from ..measuring import compare, costs
@@ -22,8 +22,8 @@ from ..training.export import load_tokenizer
 from ..training.tokenizer_task import TokenData
 from ..training.trainer import Budget, Optimisation, load_state
 from ..training.transformer_task import TransformerSettings, TransformerTask
-from .evaluate import REPORT
-from .features import CACHE_HELP, reference_of
+from .evaluate import read_scores
+from .features import cache_option, reference_of
 from .shared import TOKENIZER_HELP, Commands, command, device_option, drain, integers, numbers, read_pictures, say
 from .training_run import PRECISION_HELP, optimisation, read_tokens, run_training
 
@@ -113,8 +113,8 @@ def measure_costs(options: argparse.Namespace) -> None:
 
 def compare_halves(options: argparse.Namespace) -> None:
     """Put two evaluations of completed halves side by side, one of scales and one in raster order, as a CSV."""
-    reports = [json.loads((folder / REPORT).read_text(encoding="utf-8")) for folder in (options.scales, options.raster)]
-    records.write(options.csv, halves.Halves, halves.side_by_side(*(report["scores"] for report in reports)))
+    scores = [read_scores(source) for source in (options.scales, options.raster)]
+    records.write(options.csv, halves.Halves, halves.side_by_side(*scores))
     say(f"written to {options.csv}")
 
 
@@ -126,12 +126,17 @@ def add_commands(commands: Commands) -> None:
     _halves_command(commands)
 
 
+def csv_option(made: argparse.ArgumentParser, name: str) -> None:
+    """Add --csv: the file for the table."""
+    made.add_argument("--csv", type=Path, default=runs_folder() / f"{name}.csv", help="file to write")
+
+
 def _scaling_command(commands: Commands) -> None:
     made = command(commands, "scaling", train_sizes)
     made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
     made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
-    made.add_argument("--out", type=Path, default=Path("runs/scaling"), help="folder for the runs, one a size")
-    made.add_argument("--csv", type=Path, default=Path("runs/scaling.csv"), help="file to write")
+    made.add_argument("--out", type=Path, default=runs_folder() / "scaling", help="folder for the runs, one a size")
+    csv_option(made, "scaling")
     much = made.add_mutually_exclusive_group(required=True)
     much.add_argument(
         "--minutes-each", dest="minutes", type=float, default=math.inf, help="how long to train each size"
@@ -156,8 +161,8 @@ def _compare_command(commands: Commands) -> None:
     made.add_argument("--tokenizer", type=Path, nargs="+", required=True, help=text)
     made.add_argument("--guidance", type=numbers, default=(1.5, 3.0), help="strengths to try, with commas between them")
     made.add_argument("--count", type=int, default=500, help="pictures of val")
-    made.add_argument("--csv", type=Path, default=Path("runs/compare.csv"), help="file to write")
-    made.add_argument("--cache", type=Path, default=Path("runs/features"), help=CACHE_HELP)
+    csv_option(made, "compare")
+    cache_option(made)
 
 
 def _costs_command(commands: Commands) -> None:
@@ -166,12 +171,12 @@ def _costs_command(commands: Commands) -> None:
     made.add_argument("--sides", type=integers, default=sides, help="sides of the finest token map")
     made.add_argument("--most-tflop", type=float, default=6.0, help="what takes more is only computed, by formula")
     made.add_argument("--repeats", type=int, default=3, help="pictures, of whose times the median counts")
-    made.add_argument("--csv", type=Path, default=Path("runs/costs.csv"), help="file to write")
+    csv_option(made, "costs")
 
 
 def _halves_command(commands: Commands) -> None:
     made = command(commands, "halves", compare_halves)
-    text = 'folder of `evaluate --edit --masks "top half,bottom half"`'
+    text = 'report of `evaluate --edit --masks "top half,bottom half"`, or its folder,'
     made.add_argument("scales", type=Path, help=f"{text} of a model that draws scale by scale")
     made.add_argument("raster", type=Path, help=f"{text} of one in raster order")
-    made.add_argument("--csv", type=Path, default=Path("runs/halves.csv"), help="file to write")
+    csv_option(made, "halves")

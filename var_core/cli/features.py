@@ -7,13 +7,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..files import runs_folder
 from ..measuring.reference import Measured, Reference, features_of
 from ..training.data import Dataset
 from ..training.features import ImageFeatures
 from ..training.trainer import write_whole
 from .shared import drain
 
-CACHE_HELP = "folder that keeps features"
+
+def cache_option(made: argparse.ArgumentParser) -> None:
+    """Add --cache: where features are kept."""
+    made.add_argument("--cache", type=Path, default=runs_folder() / "features", help="folder that keeps features")
 
 
 def kept_features(network: ImageFeatures, pixels: Tensor, folder: Path, name: str) -> Tensor:

@@ -17,11 +17,13 @@ from ..editing.canvas import Box
 from ..editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward, run
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
+from ..files import replacing
 from ..images import grid, open_mask, open_photo
 from ..recipe import Recipe, slug
 from ..settings import named, parsed
 from ..training import distributed
 from ..weights import checkpoints
+from ..words import counted
 from .shared import (
     check_count,
     command,
@@ -66,7 +68,7 @@ def generate(options: argparse.Namespace) -> None:
             frames, made = [pipe.decode(step.f_hat)[0] for step in result.steps], io.BytesIO()
             grid(frames, columns=len(frames)).save(made, format="PNG")
             write_new(wanted.with_stem(f"{wanted.stem}-scales"), made.getvalue())
-    say(f"{options.count} picture{'' if options.count == 1 else 's'} in {options.out}")
+    say(f"{counted(options.count, 'picture')} in {options.out}")
 
 
 def sample(options: argparse.Namespace) -> None:
@@ -87,7 +89,7 @@ def sample(options: argparse.Namespace) -> None:
     sampling = METRICS if options.metrics else sampling_of(options, pipe.spec.default_sampling)
     job = fid_samples.FidJob(options.count, labels, options.out, options.seed, sampling, options.batch)
     if pipe.at_once(job.request(range(job.batch))) < job.batch:
-        say(f"Memory is short for {job.batch} pictures at once: they are made in parts.")
+        say(f"Memory is short for {counted(job.batch, 'picture')} at once: they are made in parts.")
     with together(world, pipe.device.type):
         ours = len(job.left(rank, world))
         with tqdm(total=ours, unit="picture", disable=True if rank else None) as bar:
@@ -97,7 +99,7 @@ def sample(options: argparse.Namespace) -> None:
     if rank == 0:
         packed = options.out.with_suffix(".npz")
         fid_samples.pack(job, packed)
-        say(f"{job.count} pictures in {options.out}, all of them in {packed}")
+        say(f"{counted(job.count, 'picture')} in {options.out}, all of them in {packed}")
 
 
 def edit(options: argparse.Namespace) -> None:
@@ -108,13 +110,14 @@ def edit(options: argparse.Namespace) -> None:
         beside = picture_file(options.out, options.photo.stem)
         mask_file = vacant(beside.with_stem(f"{beside.stem}-mask"), lambda file: shows(file, job.painted))
         if not mask_file.exists():
-            Image.fromarray(job.painted).save(mask_file)
+            with replacing(mask_file) as part:
+                Image.fromarray(job.painted).save(part, "PNG")
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
         picture = Image.fromarray(run(pipe, one)[0])
         recipe_in(recipe, picture, picture_file(options.out, f"{options.photo.stem}-{recipe.stem}"))
-    say(f"{len(job.seeds)} photo{'' if len(job.seeds) == 1 else 's'} in {options.out}")
+    say(f"{counted(len(job.seeds), 'photo')} in {options.out}")
 
 
 def vacant(wanted: Path, same: Callable[[Path], bool]) -> Path:
@@ -139,7 +142,8 @@ def shows(file: Path, mask: np.ndarray) -> bool:
 def write_new(wanted: Path, content: bytes) -> Path:
     """Write a file under the name wanted, or numbered if another one has it; returns which it was."""
     path = vacant(wanted, lambda file: file.is_file() and file.read_bytes() == content)
-    path.write_bytes(content)
+    with replacing(path) as part:
+        part.write_bytes(content)
     return path
 
 

@@ -12,6 +12,7 @@ from ..inspection.atlas import build, path_for
 from ..training.data import Classes
 from ..training.export import export, load_tokenizer, load_transformer
 from ..weights import checkpoints
+from ..words import counted
 from .shared import (
     MODEL_OUT_HELP,
     TOKENIZER_HELP,
@@ -56,7 +57,8 @@ def make_atlas(options: argparse.Namespace) -> None:
     found = build(pipe, tqdm(pictures, total=len(val), unit="picture", disable=None))
     found.save(out)
     used = int((found.uses > 0).sum())
-    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB): {used} of {len(found.uses)} codes in {len(val)} pictures")
+    seen = f"{used} of {len(found.uses)} codes in {counted(len(val), 'picture')}"
+    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB): {seen}")
 
 
 def add_commands(commands: Commands) -> None:

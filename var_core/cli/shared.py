@@ -21,6 +21,7 @@ from ..training import distributed
 from ..training.data import Classes, Dataset, PictureSet, load_split
 from ..training.trainer import write_whole
 from ..weights import checkpoints
+from ..words import counted
 
 Outcome = TypeVar("Outcome")
 Run = Callable[[argparse.Namespace], None]
@@ -104,7 +105,7 @@ def read_pictures(options: argparse.Namespace, side: int) -> Dataset:
 
     train, val = split("train"), split("val")
     say(
-        f"{len(train)} train and {len(val)} val pictures, {len(classes.names)} classes, "
+        f"{len(train)} train and {counted(len(val), 'val picture')}, {counted(len(classes.names), 'class')}, "
         f"{len(train.unreadable) + len(val.unreadable)} skipped"
     )
     return Dataset(classes, train, val)

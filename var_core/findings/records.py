@@ -6,6 +6,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from ..files import replacing
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -17,7 +19,7 @@ RENAMED = {"operations": "flops"}  # columns of files that earlier versions wrot
 def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     """Write rows of a kind, a line each under the names of its fields."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         lines = csv.DictWriter(file, [field.name for field in fields(kind)], lineterminator="\n")
         lines.writeheader()
         lines.writerows(asdict(row) for row in rows)

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..files import replacing
+
 
 def log_of(run: Path) -> Path:
     """Return the path of a run's log."""
@@ -21,7 +23,8 @@ def read_log(run: Path) -> list[dict[str, Any]]:
 
 def write_log(run: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write a run's log anew."""
-    log_of(run).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with replacing(log_of(run)) as part:
+        part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def append_log(run: Path, row: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..engine.pipeline import Pipeline
+from ..files import replacing
 from ..schedule import Schedule
 from .codebook import codebook_hash
 from .render import GREY, change
@@ -63,7 +64,8 @@ class Atlas:
         exif = Image.Exif()
         rest = {"codebook": self.codebook, "uses": self.uses.tolist(), "scales": self.scales.tolist()}
         exif[DESCRIPTION] = json.dumps(rest, separators=(",", ":"))
-        sheet.save(path, "WEBP", quality=QUALITY, method=6, exif=exif)
+        with replacing(path) as part:
+            sheet.save(part, "WEBP", quality=QUALITY, method=6, exif=exif)
 
     @classmethod
     def load(cls, path: Path) -> Atlas:

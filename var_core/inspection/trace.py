@@ -19,6 +19,7 @@ from torch import Tensor
 from ..config import Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
+from ..files import replacing
 from ..formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
 from ..schedule import Schedule
 from ..settings import exact
@@ -193,7 +194,8 @@ class Trace:
         """Write it to a safetensors file, with `about` as JSON in its metadata; ValueError if it is too large."""
         _check_size(self, Path(path).name)
         tensors = {key: tensor.contiguous() for key, tensor in self.tensors().items()}
-        save_file(tensors, path, metadata={KEY: json.dumps({FORMAT_KEY: FORMAT, **asdict(self.about)})})
+        with replacing(Path(path)) as part:
+            save_file(tensors, part, metadata={KEY: json.dumps({FORMAT_KEY: FORMAT, **asdict(self.about)})})
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it but `about`, by name."""

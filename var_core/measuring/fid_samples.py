@@ -16,6 +16,7 @@ from ..config import Sampling
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..files import replacing
+from ..words import counted
 
 NOTE = "job.json"  # in the folder: says what its pictures are of
 
@@ -95,7 +96,8 @@ def pack(job: FidJob, path: Path) -> None:
     ValueError if one is missing.
     """
     if missing := job.left(0, 1):
-        raise ValueError(f"{len(missing)} of {job.count} pictures are missing in {job.out}: run the command again.")
+        lacking = f"{len(missing)} of {counted(job.count, 'picture')}"
+        raise ValueError(f"{lacking} missing in {job.out}: run the command again.")
     first = np.asarray(Image.open(job.path(0)))
     header = {"descr": "|u1", "fortran_order": False, "shape": (job.count, *first.shape)}
     with (

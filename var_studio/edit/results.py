@@ -15,13 +15,13 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.images import open_photo
 from var_core.recipe import Recipe
+from var_core.words import counted
 
 from ..shared import html
 from ..shared import run as runs
 from ..shared.handover import DrawnEdit, DrawnSquare
 from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
-from ..shared.words import counted
 from .workspace import Canvas, PackedMask, Workspace, fresh_workspace, latest, past
 
 MOST_DONE = 8  # edits whose results can be looked at again

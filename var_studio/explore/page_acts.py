@@ -9,13 +9,13 @@ import gradio as gr
 from var_core.engine.request import Request
 from var_core.inspection import alternatives, changes
 from var_core.inspection.trace import Trace
+from var_core.words import counted
 
 from ..shared import controls, html
 from ..shared.events import SKIP, Unchanged, halt, in_words
 from ..shared.html import READY
 from ..shared.served_files import fresh_folder
 from ..shared.widgets import Drawing
-from ..shared.words import counted
 from . import messages, trace_files
 from .layout import SAME, ViewUpdate
 from .messages import PageMessage, TokenQuestion

@@ -19,10 +19,10 @@ from var_core.findings.run_summary import RunSummary
 from var_core.findings.scaling import Point, best_by_compute
 from var_core.inspection.levels import Level
 from var_core.inspection.race import Lane
+from var_core.words import counted
 
 from ..shared import html
 from ..shared.static import FOLDER
-from ..shared.words import counted
 
 DATA = ASSETS / "learn"
 MEASURED = '<span class="ln-mark ln-here">measured here</span>'

@@ -13,9 +13,9 @@ from var_core.engine.progress import Progress
 from var_core.engine.request import Request
 from var_core.images import open_photo
 from var_core.recipe import Recipe
+from var_core.words import counted
 
 from . import controls, html
-from .words import counted
 
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128

@@ -2,7 +2,7 @@
 
 import json
 
-from support.command import run
+from support.command import fails, run
 
 from var_core.findings import records
 from var_core.findings.halves import METHOD, Halves, side_by_side
@@ -27,3 +27,13 @@ def test_the_command_writes_what_the_lesson_reads(tmp_path):
     out = tmp_path / "halves.csv"
     assert run("halves", tmp_path / "scales", tmp_path / "raster", "--csv", out) == 0
     assert records.read(out, Halves) == side_by_side(SCALES, RASTER)
+    files = (tmp_path / kind / "evaluation.json" for kind in ("scales", "raster"))
+    assert run("halves", *files, "--csv", tmp_path / "again.csv") == 0
+    assert (tmp_path / "again.csv").read_bytes() == out.read_bytes()
+
+
+def test_a_file_that_is_no_report_of_edits_is_refused(tmp_path, capsys):
+    report = tmp_path / "evaluation.json"
+    report.write_text(json.dumps({"figures": []}))
+    for source in (report, tmp_path):
+        assert "is no report of edits: name what" in fails(capsys, "halves", source, source)

@@ -83,7 +83,7 @@ def test_a_missing_picture_is_told(tmp_path: Path):
     job = FidJob(3, (1,), tmp_path / "made")
     drained(job)
     job.path(1).unlink()
-    with pytest.raises(ValueError, match="1 of 3 pictures are missing"):
+    with pytest.raises(ValueError, match="1 of 3 pictures missing"):
         pack(job, tmp_path / "made.npz")
 
 
