@@ -93,7 +93,7 @@ def sample(options: argparse.Namespace) -> None:
     with together(world, pipe.device.type):
         ours = len(job.left(rank, world))
         with tqdm(total=ours, unit="picture", disable=True if rank else None) as bar:
-            for made in fid_samples.sample(pipe, job, rank, world):
+            for made in fid_samples.make_samples(pipe, job, rank, world):
                 bar.update(made)
         distributed.wait()
     if rank == 0:

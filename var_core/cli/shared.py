@@ -29,7 +29,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # w
 PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the others wait
 MOST_PICTURES = 1000  # of one command that is not `sample`
 EVERYTHING = 10**9  # more than there can be
-DRAWING = "how tokens are drawn (what is not given: as the model draws best)"
+SAMPLING_HELP = "how tokens are drawn (what is not given: as the model draws best)"
 MODEL_OUT_HELP = "folder, or a file that ends in .safetensors (default: the user's folder of models)"
 FILE_SUFFIXES = {".safetensors", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".json", ".csv", ".pt", ".pth"}
 DTYPE_HELP = (
@@ -265,6 +265,6 @@ def given(options: argparse.Namespace, kind: type[Declared]) -> dict[str, Value]
     return {row.name: getattr(options, row.name) for row in rows(kind) if hasattr(options, row.name)}
 
 
-def sampling_options(made: argparse.ArgumentParser, title: str = DRAWING) -> None:
+def sampling_options(made: argparse.ArgumentParser, title: str = SAMPLING_HELP) -> None:
     """Add the settings of sampling: see `sampling_of`."""
     setting_options(made, Sampling, title)

@@ -50,7 +50,7 @@ class Optimisations:
 
     @property
     def of_networks(self) -> tuple[bool, ...]:
-        """Return those that change the networks: variants that have the same of them share networks."""
+        """Return the optimisations that change the networks: variants with the same of them share networks."""
         return self.channels_last, self.packed, self.halved, self.compiled
 
 

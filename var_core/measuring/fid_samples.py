@@ -72,8 +72,8 @@ def claim(pipe: Pipeline, job: FidJob) -> None:
         part.write_text(json.dumps(asked), encoding="utf-8")
 
 
-def sample(pipe: Pipeline, job: FidJob, rank: int = 0, world: int = 1) -> Iterator[int]:
-    """Make this process's share of the pictures that are not there yet; yields how many were made, batch by batch.
+def make_samples(pipe: Pipeline, job: FidJob, rank: int = 0, world: int = 1) -> Iterator[int]:
+    """Make this process's part of the pictures that are not there yet; yields how many were made, batch by batch.
 
     A file appears only when it is whole, so that a run which was killed can be gone on with.
     """

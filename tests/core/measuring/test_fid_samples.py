@@ -17,14 +17,14 @@ from support import tiny
 from var_core.cli import main
 from var_core.config import Sampling
 from var_core.engine.request import Request
-from var_core.measuring.fid_samples import NOTE, FidJob, pack, sample
+from var_core.measuring.fid_samples import NOTE, FidJob, make_samples, pack
 
 PIPE = tiny.pipeline()
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def drained(job: FidJob, rank: int = 0, world: int = 1) -> int:
-    return sum(sample(PIPE, job, rank, world))
+    return sum(make_samples(PIPE, job, rank, world))
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
