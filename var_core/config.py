@@ -1,5 +1,6 @@
 """Sizes of every model, as frozen values. A checkpoint carries its own; `SPECS` names those known in advance."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
@@ -328,14 +329,18 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     """
     version, told = split_format("this model's description", values)
     if version == 1:
-        names = told.get("class_names", ())
-        showcase = next((name for name in ("Sunflower", "macaw") if name in names), "")
+        showcase = usual_showcase(told.get("class_names", ()))
         told = {"class_names": (), "class_groups": (), "class_synonyms": (), "showcase": showcase, **told}
         told["tokenizer"] = {**ADDED_TOKENIZER, **told["tokenizer"]}
         told["transformer"] = {**ADDED_TRANSFORMER, **told["transformer"]}
         first = FIRST_PUBLISHED_SAMPLING if told["name"] in SPECS else FIRST_SAMPLING
         told["default_sampling"] = {**first, **told.pop("looks", {})}
     return told
+
+
+def usual_showcase(names: Sequence[str]) -> str:
+    """Return the class that a model of these shows first where nobody has chosen one; empty: the first one."""
+    return next((name for name in ("Sunflower", "macaw") if name in names), "")
 
 
 def _whole(kind: type[Kind], values: dict[str, Any]) -> Kind:

@@ -83,7 +83,7 @@ def refuse_other_steps(options: argparse.Namespace, run: Path, state: dict[str, 
     last_rate = state["optimizer"]["param_groups"][0]["lr"]
     if not math.isclose(last_rate, settings.rate_at(state["step"] - 1), rel_tol=1e-6):
         raise ValueError(f"{run} was trained with another learning rate: give the same --rate, or another --out.")
-    if any(state["extra"].get(name, 0) != getattr(options, name) for name in ("batch", "most_per_scale")):
+    if any(state["extra"][name] != getattr(options, name) for name in ("batch", "most_per_scale")):
         raise ValueError(f"{run} was trained on other steps: give its --batch and --most-per-scale, or another --out.")
 
 

@@ -10,7 +10,7 @@ from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline
 from ..inspection.atlas import build, path_for
 from ..training.data import Classes
-from ..training.export import export, load_tokenizer, load_transformer
+from ..training.export import export, load_tokenizer, load_transformer, spec_of
 from ..weights import checkpoints
 from ..words import counted
 from .shared import (
@@ -40,9 +40,9 @@ def export_model(options: argparse.Namespace) -> None:
     """Pack both trained networks, averaged weights, into one model file for the app."""
     out = model_file(options.out, options.name)
     tokenizer, default_sampling = load_tokenizer(options.tokenizer), sampling_of(options, Sampling())
-    data = read_pictures(options, tokenizer.config.image_side)
     var = load_transformer(options.transformer, tokenizer)
-    export(out, options.name, tokenizer, var, data.classes, data.train, default_sampling)
+    spec = spec_of(options.name, tokenizer, var, Classes.of(options.data), default_sampling, options.showcase)
+    export(out, spec, tokenizer, var, read_pictures(options, tokenizer.config.image_side).train)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
@@ -71,6 +71,8 @@ def add_commands(commands: Commands) -> None:
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model, and of its file")
     pack.add_argument("--out", type=Path, help=MODEL_OUT_HELP)
+    text = "name or number of the class that the app shows first (default: Sunflower or macaw, or else the first one)"
+    pack.add_argument("--showcase", metavar="CLASS", help=text)
     sampling_options(pack, "how the model draws best, which its file will say")
     shown = command(commands, "atlas", make_atlas)
     shown.add_argument("--model", required=True, help="name or path of a model")

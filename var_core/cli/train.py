@@ -78,7 +78,7 @@ def train_decoder(options: argparse.Namespace) -> None:
     if kept:
         same_tokenizer(kept, tokenizer)
     sizes = kept["config"] if kept else vars(options)
-    tokenizer = refined(tokenizer, *(sizes.get(name, 0) for name in ("refine", "refine_blocks")))
+    tokenizer = refined(tokenizer, sizes["refine"], sizes["refine_blocks"])
     var = load_drawing_transformer(options, tokenizer, device) if options.drawn_by else None
     if kept and kept["drawn"] and not var:
         raise ValueError(f"In {options.out} a model draws half of the last tokens: name it with --drawn-by.")

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,7 @@ from ..config import Sampling
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..files import replacing
+from ..formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
 from ..words import counted
 
 NOTE = "job.json"  # in the folder: says what its pictures are of
@@ -61,15 +63,24 @@ def claim(pipe: Pipeline, job: FidJob) -> None:
     asked = {"model": pipe.digest, "labels": list(job.labels), "seed": job.seed, "sampling": asdict(job.sampling)}
     note = job.out / NOTE
     if note.is_file():
-        noted = json.loads(note.read_text(encoding="utf-8"))
-        # settings that there were not yet when it was written are as they were then, which is their default
-        if {**noted, "sampling": {**asdict(Sampling()), **noted["sampling"]}} != asked:
+        if upgrade(json.loads(note.read_text(encoding="utf-8"))) != asked:
             raise ValueError(
                 f"{job.out} holds pictures of another model, class, seed or setting: choose another folder."
             )
         return
     with replacing(note) as part:
-        part.write_text(json.dumps(asked), encoding="utf-8")
+        part.write_text(json.dumps({FORMAT_KEY: FORMAT, **asked}), encoding="utf-8")
+
+
+def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what a note says as it is said today, from values of this or any earlier format.
+
+    ValueError if a later version of this program wrote them.
+    """
+    version, noted = split_format("The folder's " + NOTE, values)
+    if version == 1:
+        noted["sampling"] = {**ADDED_SAMPLING, **noted["sampling"]}
+    return noted
 
 
 def make_samples(pipe: Pipeline, job: FidJob, rank: int = 0, world: int = 1) -> Iterator[int]:

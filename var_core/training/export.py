@@ -1,10 +1,11 @@
 """Networks of training runs, and a model file made of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from ..config import ModelSpec, Sampling, TokenizerConfig, TransformerConfig
+from ..config import ModelSpec, Sampling, TokenizerConfig, TransformerConfig, usual_showcase
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from ..weights.checkpoints import SUFFIX, load, load_strict, save
@@ -48,18 +49,22 @@ def fitted_preview(tokenizer: Tokenizer, pictures: PictureSet, count: int = 512)
     return preview
 
 
-def export(
-    out: Path,
-    name: str,
-    tokenizer: Tokenizer,
-    var: VAR,
-    classes: Classes,
-    train: PictureSet,
-    default_sampling: Sampling,
-) -> None:
-    """Write a checkpoint, which draws best by `default_sampling`; tokens come in the transformer's order."""
-    tokenizer = tokenizer.reordered(var.config.order)
+def spec_of(
+    name: str, tokenizer: Tokenizer, var: VAR, classes: Classes, default_sampling: Sampling, showcase: str | None = None
+) -> ModelSpec:
+    """Describe a model of these networks and classes, and say how it draws best.
+
+    `showcase` is the name or number of the class to show first, None the usual one; ValueError if there is none such.
+    """
     names = tuple(word[:1].upper() + word[1:] for word in classes.names)
-    spec = ModelSpec(name, tokenizer.config, var.config, names, classes.groups, default_sampling=default_sampling)
+    sizes = tokenizer.reordered(var.config.order).config, var.config
+    spec = ModelSpec(name, *sizes, names, classes.groups, default_sampling=default_sampling)
+    chosen = usual_showcase(names) if showcase is None else spec.class_name(spec.label(showcase))
+    return replace(spec, showcase=chosen)
+
+
+def export(out: Path, spec: ModelSpec, tokenizer: Tokenizer, var: VAR, train: PictureSet) -> None:
+    """Write a model file of what `spec_of` says; tokens come in the transformer's order."""
+    tokenizer = tokenizer.reordered(var.config.order)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, spec, tokenizer, fitted_preview(tokenizer, train), var)

@@ -295,7 +295,7 @@ def _upgraded_extra(kind: str, extra: dict[str, Any]) -> dict[str, Any]:
     """Return what a task of a kind keeps beside weights, of format 1, as one of today keeps it."""
     if kind == "transformer":
         config = {**ADDED_TRANSFORMER, **extra["config"]}
-        known = {"without": [], "self_correction": 0.0, "class_dropout": 0.1, "most_per_scale": 0}
+        known = {"without": [], "self_correction": 0.0, "class_dropout": 0.1, "most_per_scale": 0, "batch": 0}
         return {**known, **extra, "config": config}
     config = {**ADDED_TOKENIZER, **extra["config"]}
     if kind == "decoder":

@@ -239,11 +239,14 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert run("plot", transformer) == 0
     assert (transformer / "curves.png").stat().st_size > 1000
     exporting = ("--data", data, "--tokenizer", tokenizer, "--transformer", transformer)
-    assert run("export", *exporting, "--name", "trained", "--out", tmp_path, "--guidance", 3, "--ramp", 0) == 0
+    named = ("export", *exporting, "--name", "trained", "--out", tmp_path)
+    assert "There is no class 'oak'" in fails(capsys, *named, "--showcase", "oak") and not out.exists()
+    assert run(*named, "--guidance", 3, "--ramp", 0, "--showcase", "stripes") == 0
     further = ("train", "tokenizer", *shared, "--out", tokenizer, "--resume", "--batch", 4)
     spec = checkpoints.load(str(out)).spec
     assert spec.default_sampling == Sampling(guidance=3.0, ramp=0.0)
     assert spec.class_names == ("Red Disc", "Blue Disc", "Stripes") and spec.transformer.depth == 2
+    assert spec.showcase == "Stripes"
     assert run("evaluate", "--model", out, "--data", data, "--out", tmp_path / "figures", "--cache", tmp_path) == 0
     report = json.loads((tmp_path / "figures" / "evaluation.json").read_text())
     capsys.readouterr()

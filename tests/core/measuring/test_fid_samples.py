@@ -115,7 +115,7 @@ def test_the_command_makes_pictures_and_the_npz(tmp_path: Path, capsys):
     assert main([*asked, "--metrics"]) == 2  # other settings
     note = out / NOTE
     noted = json.loads(note.read_text())
-    del noted["sampling"]["ramp"], noted["sampling"]["cooling"]  # as if begun before there were these
+    del noted["format"], noted["sampling"]["ramp"], noted["sampling"]["cooling"]  # as if begun before there were these
     note.write_text(json.dumps(noted))
     assert main([*asked, "--count", "5"]) == 0 and len(pictures(out)) == 5
     assert main([*asked, "--cooling", "0.5"]) == 2
