@@ -221,7 +221,7 @@ def test_bench_prints_a_row_for_every_scale(model, capsys):
 def test_bench_of_previews_tells_distances_and_times(model, capsys):
     assert run("bench", "--model", model, "--previews", "--repeats", 1) == 0
     text = capsys.readouterr().out
-    assert text.count("| linear map") == 6 and "share of the run" in text
+    assert text.count("| linear map") == 6 and "part of the run" in text
 
 
 def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
