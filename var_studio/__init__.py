@@ -1,1 +1,1 @@
-"""The app's pages: one file per tab, widgets to a `Request` and `Step`s to widgets. Nothing here touches a tensor."""
+"""The app's pages, a folder for each tab: widgets to a `Request`, and `Step`s to widgets. No tensors here."""

@@ -131,7 +131,7 @@ def build(pipe: "Pipeline", options: LoadOptions = AUTO, choose: bool = True) ->
 
 def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None, share: bool) -> None:
     """Serve the page until interrupted."""
-    from .page import theme as look
+    from .page import theme
 
     guard()
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio explains a failed link in a paragraph; we do below
@@ -148,7 +148,7 @@ def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None
             allowed_paths=[],
             max_file_size="200mb",
             state_session_capacity=MOST_VISITORS,
-            **look.dress(),
+            **theme.dress(),
         )
     sys.stdout.write(f"VAR Studio is at {page.local_url}\n")
     if share:

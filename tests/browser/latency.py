@@ -33,9 +33,9 @@ SHOWN = """async (act) => {
   return performance.now() - began;
 }"""
 # From a click on a token to the pictures of its ten alternatives.
-OFFERED = """async (place) => {
+OFFERED = """async (index) => {
   const began = performance.now();
-  explorer.choose({scale: 4, place});
+  explorer.choose({scale: 4, index});
   while (explorer.view.options?.pictures.length !== 10) await new Promise((done) => setTimeout(done, 1));
   return performance.now() - began;
 }"""
@@ -46,7 +46,7 @@ box.dispatchEvent(new Event("input", {{bubbles: true}}));"""
 
 def acts(turn: int) -> dict[str, str]:
     """The acts that change the picture, as JavaScript; `turn` makes each repeat another one."""
-    value, swap = 100 + turn, 'explorer.ask({{does: "swap", scale: {}, place: {}, value: {}, later: "free"}})'
+    value, swap = 100 + turn, 'explorer.ask({{does: "swap", scale: {}, index: {}, value: {}, later: "free"}})'
     return {
         "swap a token of scale 3": swap.format(2, 4, value),
         "swap a token of scale 6": swap.format(5, 44, value),

@@ -147,13 +147,13 @@ def test_a_link_opens_with_its_settings(visit: Callable):
     assert (said["class"], said["seed"], said["pictures"], said["guidance"]) == ("Lotus", "7", 2, 1.5)
 
 
-def test_surprise_keeps_to_the_group(page):
+def test_a_random_class_keeps_to_the_group(page):
     page.get_by_text("Scene", exact=True).click()
     page.wait_for_function("document.querySelector('#class input').value === 'Forest'")
     page.click("#class input")
     page.keyboard.type("Tulip")
     page.keyboard.press("Tab")
-    page.click("#surprise")
+    page.click("#random_class")
     page.wait_for_function("document.querySelector('#class input').value !== 'Tulip'")
     assert controls(page)["class"] in ("Forest", "Mountain", "Sea")
 

@@ -146,7 +146,7 @@ def test_a_swapped_token_changes_later_scales_and_no_earlier_one(page):
 def test_attention_sums_to_one_and_never_looks_ahead(page):
     choose(page, 4, 2, 2)
     page.click("#xp-layer-attention")
-    shares = [float(text.split()[0]) for text in page.locator(".xp-share").all_inner_texts()]
+    shares = [float(text.split()[0]) for text in page.locator(".xp-fraction").all_inner_texts()]
     assert len(shares) == SCALES and abs(sum(shares) - 100) < 0.5
     assert shares[5:] == [0] * (SCALES - 5)
     mean = page.locator("#xp-picture").screenshot()
@@ -215,7 +215,7 @@ def test_a_token_is_chosen_by_keyboard(page):
 
 
 def test_alternatives_are_those_under_the_locks_and_their_buttons_stay_while_pictures_come(page):
-    page.evaluate("explorer.choose({scale: 2, place: 4})")
+    page.evaluate("explorer.choose({scale: 2, index: 4})")
     page.wait_for_function("document.querySelectorAll('.xp-options img').length > 1")
     page.evaluate("document.querySelector('#xp-option-9').mine = true")
     page.wait_for_function(OFFERED)
@@ -229,7 +229,7 @@ def test_alternatives_are_those_under_the_locks_and_their_buttons_stay_while_pic
 
 
 def test_a_touch_of_the_settings_does_not_end_the_pictures_of_a_token(page):
-    page.evaluate("explorer.choose({scale: 0, place: 0})")
+    page.evaluate("explorer.choose({scale: 0, index: 0})")
     page.wait_for_function("explorer.view.seen")
     page.locator("#explore .settings").dispatch_event("pointerdown")
     page.wait_for_function(OFFERED)
@@ -239,7 +239,7 @@ def test_the_page_stays_where_it_was_scrolled_to_while_answers_come(visit: Calla
     page = visit(width=390, height=844)
     enter(page)
     draw(page, "5")
-    page.evaluate("explorer.choose({scale: 2, place: 4})")
+    page.evaluate("explorer.choose({scale: 2, index: 4})")
     page.wait_for_function(OFFERED)
     page.focus("#xp-later-keep")
     page.keyboard.press("Enter")
@@ -249,17 +249,17 @@ def test_the_page_stays_where_it_was_scrolled_to_while_answers_come(visit: Calla
 
 
 def test_of_many_quick_clicks_the_last_one_is_answered(page):
-    page.evaluate("for (const place of [0, 5, 9, 30]) explorer.choose({scale: 4, place})")
+    page.evaluate("for (const index of [0, 5, 9, 30]) explorer.choose({scale: 4, index})")
     page.wait_for_function(OFFERED)
     assert page.inner_text("#xp-inspector h3 span") == "scale 5, row 6, column 1"
 
 
 def test_other_wishes_do_not_wait_for_what_a_token_could_have_been(page):
-    page.evaluate("explorer.choose({scale: 0, place: 0})")
+    page.evaluate("explorer.choose({scale: 0, index: 0})")
     page.wait_for_function("explorer.view.seen")
     changing(page, lambda: page.evaluate("explorer.ask({does: 'reroll', scale: 6})"))
     page.wait_for_function(OFFERED)  # of the new picture, in the end
-    page.evaluate("explorer.choose({scale: 1, place: 0})")
+    page.evaluate("explorer.choose({scale: 1, index: 0})")
     page.wait_for_function("explorer.view.seen")
     changing(page, lambda: page.click("#explore_run"))
     page.wait_for_function(OFFERED)

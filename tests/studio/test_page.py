@@ -20,7 +20,7 @@ from var_core.recipe import Recipe
 from var_core.schedule import Schedule
 from var_core.settings import Setting, rows
 from var_studio.create import tab as create
-from var_studio.create.tab import Handlers, RequestControls
+from var_studio.create.tab import CreateHandlers, RequestControls
 from var_studio.edit import layout as edit_layout
 from var_studio.edit.layout import How
 from var_studio.explore import layout as explore_layout
@@ -46,11 +46,11 @@ def read(**changes: object) -> Request:
 
 
 @pytest.fixture
-def handlers(tmp_path: Path) -> Handlers:
-    return Handlers(Models(tiny.pipeline()), str(tmp_path))
+def handlers(tmp_path: Path) -> CreateHandlers:
+    return CreateHandlers(Models(tiny.pipeline()), str(tmp_path))
 
 
-def last(handlers: Handlers, request: Request) -> runs.Run:
+def last(handlers: CreateHandlers, request: Request) -> runs.Run:
     *_, stage = handlers.watch(asked(request), StopFlag())
     return stage.run
 
@@ -185,7 +185,7 @@ def test_a_dropdown_shows_the_synonyms_that_the_name_does_not_say_and_whole_name
     assert controls.choices(named, "flower")[0] == ("Lotus, Nelumbo", "Lotus")
 
 
-def test_a_surprise_is_a_class_of_the_group():
+def test_a_random_class_is_one_of_the_group():
     assert {controls.random_class(SPEC, "scene") for _ in range(50)} <= {"Forest", "Mountain", "Sea"}
 
 
@@ -195,33 +195,33 @@ def test_a_model_without_class_names_has_controls_too():
     assert controls.read(spec, *controls.defaults(spec).all()).labels == (0,)
 
 
-def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: Handlers):
+def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: CreateHandlers):
     kept, _, _, shown, *_ = handlers.prepare(True, *{**USUAL, "seed": "5"}.values())
     assert (kept.request.seeds, shown) == ((5,), "5")
     rolled, _, _, shown, *_ = handlers.prepare(False, *{**USUAL, "seed": "5"}.values())
     assert rolled.request.seeds == (int(shown),) != (5,)
 
 
-def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: Handlers):
+def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: CreateHandlers):
     with pytest.raises(gr.Error, match="out of range") as caught:
         handlers.prepare(True, *{**USUAL, "count": 99}.values())
     assert not caught.value.print_exception
 
 
-def test_what_a_visitor_types_is_shown_as_text(handlers: Handlers):
+def test_what_a_visitor_types_is_shown_as_text(handlers: CreateHandlers):
     with pytest.raises(gr.Error) as caught:
         handlers.prepare(True, *{**USUAL, "class": "<img src=x onerror=alert(1)>"}.values())
     assert "<img" not in caught.value.message
 
 
-def test_the_stage_tells_of_every_scale(handlers: Handlers):
+def test_the_stage_tells_of_every_scale(handlers: CreateHandlers):
     stages = list(handlers.watch(asked(read(count=2)), StopFlag()))
     told = [re.search(r"<span>(.*?) ·", stage.bar)[1] for stage in stages[:-1]]
     assert told == [f"scale {k} of 4, {n} token{'s' * (n > 1)}" for k, n in ((1, 1), (2, 4), (3, 9), (4, 16))]
     assert "2 pictures in" in stages[-1].bar
 
 
-def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: Handlers):
+def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: CreateHandlers):
     request = read(**{"class": "Rose", "count": 3, "seed": "11"})
     run = last(handlers, request)
     expected = tiny.pipeline().run(request).images
@@ -231,11 +231,11 @@ def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: H
         assert Recipe.read(Path(file)) == Recipe.of(tiny.pipeline(), request, place)
 
 
-def test_two_runs_never_share_a_file(handlers: Handlers):
+def test_two_runs_never_share_a_file(handlers: CreateHandlers):
     assert not set(last(handlers, read()).files) & set(last(handlers, read()).files)
 
 
-def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on_with(handlers: Handlers):
+def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on_with(handlers: CreateHandlers):
     run = replace(last(handlers, read(count=2)), digest="of another")
     chosen = gr.SelectData(None, {"index": 1, "value": None})
     assert handlers.choose(run, chosen) == ("", run.files[1], 1)
@@ -243,12 +243,12 @@ def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on
         handlers.repeat(run, 1)
 
 
-def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers: Handlers):
+def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers: CreateHandlers):
     with pytest.raises(gr.Error, match="Another model is loaded"):
         next(handlers.watch(create.Asked(read(), "of another"), StopFlag()))
 
 
-def test_a_picture_whose_file_is_gone_is_answered(handlers: Handlers):
+def test_a_picture_whose_file_is_gone_is_answered(handlers: CreateHandlers):
     run = last(handlers, read(count=2))
     Path(run.files[1]).unlink()
     with pytest.raises(gr.Error, match="no such file"):
@@ -265,7 +265,7 @@ def test_old_folders_go_and_new_ones_stay(tmp_path: Path):
     assert not old.exists() and new.exists() and others.exists()
 
 
-def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
+def test_same_again_repeats_the_chosen_picture(handlers: CreateHandlers):
     run = last(handlers, read(count=3, seed="20"))
     *values, locked = handlers.repeat(run, 2)
     assert locked
@@ -273,7 +273,7 @@ def test_same_again_repeats_the_chosen_picture(handlers: Handlers):
     assert Path(again.files[0]).read_bytes() == Path(run.files[2]).read_bytes()
 
 
-def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.StageUpdate]:
+def stopped(handlers: CreateHandlers, request: Request, scales: int) -> list[create.StageUpdate]:
     """All stages of a run that is stopped while it shows its n-th scale."""
     stop_flag, stages = StopFlag(), []
     for stage in handlers.watch(asked(request), stop_flag):
@@ -283,7 +283,7 @@ def stopped(handlers: Handlers, request: Request, scales: int) -> list[create.St
     return stages
 
 
-def test_stop_keeps_the_scales_that_are_there(handlers: Handlers):
+def test_stop_keeps_the_scales_that_are_there(handlers: CreateHandlers):
     *growing, stage = stopped(handlers, read(count=2), 2)
     assert len(growing) == 2
     assert "stopped after scale 2 of 4" in stage.bar
@@ -291,12 +291,12 @@ def test_stop_keeps_the_scales_that_are_there(handlers: Handlers):
     assert len(stage.run.files) == 2
 
 
-def test_a_stopped_picture_carries_no_recipe(handlers: Handlers):
+def test_a_stopped_picture_carries_no_recipe(handlers: CreateHandlers):
     with pytest.raises(ValueError, match="no recipe"):
         Recipe.read(Path(stopped(handlers, read(), 1)[-1].run.files[0]))
 
 
-def test_stop_after_the_last_scale_changes_nothing(handlers: Handlers):
+def test_stop_after_the_last_scale_changes_nothing(handlers: CreateHandlers):
     assert stopped(handlers, read(), 4)[-1].run.complete(0)
 
 
@@ -308,7 +308,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: Handlers):
+def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: CreateHandlers):
     *growing, over = handlers.watch(asked(read(count=5)), StopFlag())
     told = [re.search(r"<span>(.*?)</span>", stage.bar)[1] for stage in growing]
     assert re.fullmatch(
@@ -321,7 +321,7 @@ def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handle
 
 
 @pytest.mark.usefixtures("short")
-def test_pictures_that_come_in_parts_are_those_of_one_pass(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+def test_pictures_that_come_in_parts_are_those_of_one_pass(handlers: CreateHandlers, monkeypatch: pytest.MonkeyPatch):
     parted = last(handlers, read(count=5))
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: None)
     for ours, theirs in zip(parted.files, last(handlers, read(count=5)).files, strict=True):
@@ -330,7 +330,7 @@ def test_pictures_that_come_in_parts_are_those_of_one_pass(handlers: Handlers, m
 
 
 @pytest.mark.usefixtures("short")
-def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_begun(handlers: Handlers):
+def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_begun(handlers: CreateHandlers):
     stage = stopped(handlers, read(count=5, seed="30"), 6)[-1]
     assert "stopped after pictures 3 to 4 of 5, scale 2 of 4" in stage.bar
     names = [Path(file).name for file in stage.run.files]
@@ -343,7 +343,7 @@ def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_be
     assert [strip.count("<figure>") for strip in strips] == [4, 2] and "seed 31" in strips[0]
 
 
-def test_the_last_picture_of_the_strip_is_the_finished_one(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+def test_the_last_picture_of_the_strip_is_the_finished_one(handlers: CreateHandlers, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runs, "LIVE_PIXELS", 0)  # as of a large model, whose scales are only previewed
     run = last(handlers, read(count=2))
     shown = re.findall(r'src="([^"]+)"', runs.strip(handlers.pipe, run, 1))
@@ -356,14 +356,14 @@ def test_pictures_in_small_places_are_small(size: tuple[int, int]):
     assert max(shown.size) == min(max(size), html.MOST_SMALL)
 
 
-def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: Handlers):
+def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: CreateHandlers):
     stop_flag = StopFlag()
     stop_flag.set()
     (stage,) = handlers.watch(asked(read()), stop_flag)
     assert stage == create.StageUpdate(bar=READY)
 
 
-def test_a_dropped_picture_restores_every_control(handlers: Handlers):
+def test_a_dropped_picture_restores_every_control(handlers: CreateHandlers):
     request = read(**{"class": "Sea", "seed": "3", "guidance": 1.25, "top_k": 7, "smooth": True})
     restored = handlers.restore(last(handlers, request).files[0])
     *values, locked, emptied = restored
@@ -371,14 +371,14 @@ def test_a_dropped_picture_restores_every_control(handlers: Handlers):
     assert locked and emptied is None
 
 
-def test_a_picture_of_another_model_is_refused_by_name(handlers: Handlers, tmp_path: Path):
+def test_a_picture_of_another_model_is_refused_by_name(handlers: CreateHandlers, tmp_path: Path):
     recipe = replace(Recipe.of(tiny.pipeline(), read(), 0), model="other", digest="f" * 12)
     recipe.save(Image.new("RGB", (8, 8)), tmp_path / "other.png")
     with pytest.raises(gr.Error, match="made by the model other"):
         handlers.restore(str(tmp_path / "other.png"))
 
 
-def test_a_picture_without_a_recipe_is_refused(handlers: Handlers, tmp_path: Path):
+def test_a_picture_without_a_recipe_is_refused(handlers: CreateHandlers, tmp_path: Path):
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
     with pytest.raises(gr.Error, match="carries no recipe"):
         handlers.restore(str(tmp_path / "plain.png"))

@@ -15,9 +15,8 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
 
-from ..shared import controls, html
+from ..shared import controls, html, widgets
 from ..shared import run as runs
-from ..shared import widgets as parts
 from ..shared.events import AT_ONCE, ON_MODEL, SKIP, Renewal, Trigger, Unchanged, buttons, halt, in_words
 from ..shared.handover import CreateHandover
 from ..shared.html import READY
@@ -51,13 +50,13 @@ class Helpers(NamedTuple):
 
     group: gr.Radio
     groups: gr.Dropdown
-    surprise: gr.Button
+    random_class: gr.Button
     lock: gr.Checkbox
     restore: gr.UploadButton
 
 
 class RunStage(NamedTuple):
-    """The widgets that show a run, then the run itself and the place of the picture chosen in it."""
+    """The widgets that show a run, then the run itself and the index of the picture chosen in it."""
 
     gallery: gr.Gallery
     bar: gr.HTML
@@ -80,7 +79,7 @@ class StageUpdate(NamedTuple):
     chosen: int | Unchanged = SKIP
 
 
-class Onward(NamedTuple):
+class PictureButtons(NamedTuple):
     """The buttons that go on from the chosen picture."""
 
     again: gr.Button
@@ -96,7 +95,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Handlers:
+class CreateHandlers:
     """Handlers of the tab, as functions of the widgets' values. They return new values in the order of the outputs."""
 
     models: Models
@@ -123,13 +122,13 @@ class Handlers:
         with in_words():
             self.models.require(asked.digest)
         for run in runs.after_each_scale(self.pipe, asked.request):
-            yield self._growing(run)
+            yield self._under_way(run)
             if stop_flag.is_set():
                 break
         yield self._over(run)
 
     def choose(self, run: Run, event: gr.SelectData) -> tuple[object, ...]:
-        """Another picture of the run: its strip, its file, its place. While a run is under way there is none yet.
+        """Another picture of the run: its strip, its file, its index. While a run is under way there is none yet.
 
         Another model that has been loaded since cannot say what its scales look like.
         """
@@ -169,7 +168,7 @@ class Handlers:
         names = controls.classes(spec, group or None)
         return gr.Dropdown(controls.choices(spec, group or None), value=current if current in names else names[0])
 
-    def surprise(self, *groups: str) -> str:
+    def random_class(self, *groups: str) -> str:
         """Any class of the group that is chosen in one widget or the other."""
         return controls.random_class(self.pipe.spec, next(filter(None, groups), None))
 
@@ -180,7 +179,7 @@ class Handlers:
         chosen = gr.Dropdown(controls.choices(spec, None), value=name)
         return chosen, pills, rest, *controls.shown_drawing(self.models.default_sampling)
 
-    def _growing(self, run: Run) -> StageUpdate:
+    def _under_way(self, run: Run) -> StageUpdate:
         """The stage of a run under way."""
         shown = gr.Gallery(runs.pictures(self.pipe, run), columns=_columns(run), selected_index=None)
         return StageUpdate(shown, bar=runs.progress(run), strip="", after=gr.Row(visible=False), chosen=0)
@@ -201,7 +200,7 @@ def tab(models: Models) -> CreateHandover:
         with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
             stage, onward = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
-    handlers = Handlers(models, stage.gallery.GRADIO_CACHE)
+    handlers = CreateHandlers(models, stage.gallery.GRADIO_CACHE)
     _wire_settings(handlers, settings, helpers)
     _wire_runs(handlers, settings, helpers, actions, stage, onward.again)
     renewed = [settings.class_name, helpers.group, helpers.groups, *settings[-len(controls.DRAWING) :]]
@@ -220,13 +219,13 @@ def tab(models: Models) -> CreateHandover:
 def _settings(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tuple[RequestControls, Helpers, Actions]:
     """The left column."""
     usual = controls.defaults(spec)
-    group, groups, class_name, surprise = _subject(spec, usual.class_name)
-    seeding = parts.seeding("Pictures", controls.MOST_PICTURES, usual.count)
-    actions = parts.actions()
+    group, groups, class_name, random_class = _subject(spec, usual.class_name)
+    seeding = widgets.seeding("Pictures", controls.MOST_PICTURES, usual.count)
+    actions = widgets.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        drawing, _ = parts.drawing(default_sampling)
+        drawing, _ = widgets.drawing(default_sampling)
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
-    helpers = Helpers(group, groups, surprise, seeding.lock, upload)
+    helpers = Helpers(group, groups, random_class, seeding.lock, upload)
     return RequestControls(class_name, seeding.how_many, seeding.seed, *drawing), helpers, actions
 
 
@@ -243,12 +242,12 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Drop
     with gr.Group(elem_id="subject"):
         group, groups = _grouping(spec)
         group.elem_id, group.elem_classes, groups.elem_id = "group", ["pills"], "groups"
-        class_name = parts.subject(controls.choices(spec, None), name, "What to draw. Type to search.", "class")
-        surprise = gr.Button("Surprise me", size="sm", elem_id="surprise")
-    return group, groups, class_name, surprise
+        class_name = widgets.subject(controls.choices(spec, None), name, "What to draw. Type to search.", "class")
+        random_class = gr.Button("Surprise me", size="sm", elem_id="random_class")
+    return group, groups, class_name, random_class
 
 
-def _stage() -> tuple[RunStage, Onward]:
+def _stage() -> tuple[RunStage, PictureButtons]:
     """The right column."""
     bar = gr.HTML(READY, elem_id="bar")
     gallery = gr.Gallery(
@@ -268,19 +267,24 @@ def _stage() -> tuple[RunStage, Onward]:
         explore = gr.Button("Look inside", size="sm", elem_id="look_inside")
     strip = gr.HTML(elem_id="strip")
     stage = RunStage(gallery, bar, strip, after, download, gr.State(), gr.State(0))
-    return stage, Onward(again, send, explore)
+    return stage, PictureButtons(again, send, explore)
 
 
-def _wire_settings(handlers: Handlers, settings: RequestControls, helpers: Helpers) -> None:
+def _wire_settings(handlers: CreateHandlers, settings: RequestControls, helpers: Helpers) -> None:
     locked = [*settings, helpers.lock]
     for group in (helpers.group, helpers.groups):
         group.input(handlers.in_group, [group, settings.class_name], settings.class_name, **AT_ONCE)
-    helpers.surprise.click(handlers.surprise, [helpers.group, helpers.groups], settings.class_name, **AT_ONCE)
+    helpers.random_class.click(handlers.random_class, [helpers.group, helpers.groups], settings.class_name, **AT_ONCE)
     helpers.restore.upload(handlers.restore, helpers.restore, [*locked, helpers.restore], **AT_ONCE)
 
 
 def _wire_runs(
-    handlers: Handlers, settings: RequestControls, helpers: Helpers, actions: Actions, stage: RunStage, again: gr.Button
+    handlers: CreateHandlers,
+    settings: RequestControls,
+    helpers: Helpers,
+    actions: Actions,
+    stage: RunStage,
+    again: gr.Button,
 ) -> None:
     asked, stop_flag = gr.State(), gr.State()
 
@@ -298,7 +302,7 @@ def _wire_runs(
     stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
 
 
-def _visit(handlers: Handlers, locked: Sequence[Component], trigger: Trigger) -> None:
+def _visit(handlers: CreateHandlers, locked: Sequence[Component], trigger: Trigger) -> None:
     """When a page is opened its settings are those of its address."""
     trigger(handlers.visit, None, locked, **AT_ONCE)
 

@@ -44,11 +44,11 @@ def usual_freedom(task: str, first: int, coverage: float) -> tuple[int, float]:
 def extension(workspace: Workspace, unit: str, *amounts: object) -> tuple[int, int, int, int]:
     """Pixels to add to the left, top, right and bottom; `amounts` in the unit, per cent of the photo's own side."""
     found = []
-    for place, (name, amount) in enumerate(zip(SIDES, amounts, strict=True)):
+    for index, (name, amount) in enumerate(zip(SIDES, amounts, strict=True)):
         value = parse_float(name, amount)
         if value < 0:
             raise ValueError(f"{name} {amount}: choose 0 or more.")
-        pixels = value * workspace.size[place % 2] / 100 if unit == PER_CENT else value
+        pixels = value * workspace.size[index % 2] / 100 if unit == PER_CENT else value
         found.append(round(min(pixels, 1e9)))  # so many are refused
     left, top, right, bottom = found
     check_size("the new canvas", workspace.size[0] + left + right, workspace.size[1] + top + bottom)
@@ -108,8 +108,8 @@ def outline(workspace: Workspace | None, extend: Sequence[int]) -> str:
     width, height = workspace.size[0] + left + right, workspace.size[1] + top + bottom
     small = Image.fromarray(workspace.photo)
     small.thumbnail((240, 240))
-    place = (100 * left / width, 100 * top / height, 100 * workspace.size[0] / width)
-    style = "left:{:.2f}%;top:{:.2f}%;width:{:.2f}%".format(*place)
+    position = (100 * left / width, 100 * top / height, 100 * workspace.size[0] / width)
+    style = "left:{:.2f}%;top:{:.2f}%;width:{:.2f}%".format(*position)
     return (
         f'<div class="outline" style="aspect-ratio:{width}/{height};max-width:{220 * width / height:.0f}px">'
         f'<img src="{html.data_uri(small)}" alt="the photo" style="{style}"></div>'

@@ -8,8 +8,7 @@ import gradio as gr
 from var_core.config import NO_CLASS, ModelSpec, Sampling
 from var_core.editing.edit import EditSettings
 
-from ..shared import controls, palette
-from ..shared import widgets as parts
+from ..shared import controls, palette, widgets
 from ..shared.events import AT_ONCE, SKIP, Unchanged
 from ..shared.examples import example_shelf
 from ..shared.html import READY
@@ -125,7 +124,7 @@ class Controls(NamedTuple):
     restore: gr.UploadButton
 
 
-class Onward(NamedTuple):
+class ResultButtons(NamedTuple):
     """The buttons that go on from a result."""
 
     take: gr.Button
@@ -138,15 +137,15 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> Co
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
     task, outline, name, numbers = _choice(spec)
-    seeding = parts.seeding("Variations", forms.MOST_VARIATIONS, 4, "edit_")
-    actions = parts.actions("edit_")
+    seeding = widgets.seeding("Variations", forms.MOST_VARIATIONS, 4, "edit_")
+    actions = widgets.actions("edit_")
     with gr.Accordion("Mask", open=False, elem_id="masking"):
         masking, box = _masking()
     choice = Choice(task, box, name, *numbers)
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
-        how = How._make(parts.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides)))
+        how = How._make(widgets.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides)))
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        drawing, _ = parts.drawing(default_sampling, "edit_")
+        drawing, _ = widgets.drawing(default_sampling, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
     return Controls(opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore)
 
@@ -161,7 +160,7 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
     with gr.Group(elem_id="what"):
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
         hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")
-        class_name = parts.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
+        class_name = widgets.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
         with gr.Column(visible=False, elem_id="sides") as sides:
             unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
             with gr.Row(elem_classes="tight"):
@@ -215,7 +214,7 @@ def _masking() -> tuple[Masking, gr.Textbox]:
     return Masking(invert, clear, undo, redo, pixels, grow, shrink, upload, save, file, picker, corners, add, look), box
 
 
-def right_column() -> tuple[Table, Sheet, Onward]:
+def right_column() -> tuple[Table, Sheet, ResultButtons]:
     """The right column."""
     canvas = gr.ImageEditor(
         label="Painted = will be repainted",
@@ -256,7 +255,7 @@ def right_column() -> tuple[Table, Sheet, Onward]:
     earlier = _shelf("Results so far: click to see them again", "earlier")
     files, states = (download, mask, bundle), (gr.State(), gr.State(0))
     sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, earlier, gr.State(()))
-    return Table(canvas, gr.State(), past), sheet, Onward(take, send, explore)
+    return Table(canvas, gr.State(), past), sheet, ResultButtons(take, send, explore)
 
 
 def _shelf(label: str, name: str) -> gr.Gallery:

@@ -95,10 +95,10 @@ class PhotoHandlers:
             here = needed(now)
             return outcomes.write_mask(here.name, workspaces.painted_on(here, canvas), fresh_folder(self.cache))
 
-    def take(self, now: Workspace, canvas: Canvas | None, result: EditResult, place: int) -> tuple[object, ...]:
+    def take(self, now: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> tuple[object, ...]:
         """Go on from a result: it becomes the photo."""
         with in_words():
-            return self.shown(outcomes.used_as_input(now, canvas, result, place))
+            return self.shown(outcomes.used_as_input(now, canvas, result, index))
 
     def step_back(self, now: Workspace, canvas: Canvas | None, event: gr.SelectData) -> tuple[object, ...]:
         """An earlier photo, with the mask that it had."""

@@ -89,8 +89,8 @@ def write(
     """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
     folder, edit = fresh_folder(cache), job.edit
     files = []
-    for place, photo in enumerate(photos):
-        recipe = Recipe.of_edit(pipe, edit, place)
+    for index, photo in enumerate(photos):
+        recipe = Recipe.of_edit(pipe, edit, index)
         files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
         recipe.save(Image.fromarray(photo), Path(files[-1]))
     mask_file, bundle = write_mask(job.name, edit.painted, folder), folder / f"{job.name}-edits.zip"
@@ -134,8 +134,8 @@ def progress(stage: EditStage, seconds: float) -> str:
     """The bar of an edit under way."""
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
     progress = stage.progress
-    share = (stage.turn + progress.fraction) / stage.turns
-    return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{runs.parted(progress)}", share)
+    fraction = (stage.turn + progress.fraction) / stage.turns
+    return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{runs.parted(progress)}", fraction)
 
 
 def summary(result: EditResult) -> str:
@@ -143,7 +143,7 @@ def summary(result: EditResult) -> str:
     return html.bar(f"{counted(len(result.files), 'variation')} in {result.seconds:.1f} s", 1.0)
 
 
-def inside(result: EditResult, place: int) -> str:
+def inside(result: EditResult, index: int) -> str:
     """Show of every pass what was free at every scale, what the model saw, and what it drew before pasting."""
     shown = result.squares[:MOST_SQUARES_SHOWN]
     parts = []
@@ -151,7 +151,7 @@ def inside(result: EditResult, place: int) -> str:
         which = f" (pass {number} of {len(result.squares)})" if len(result.squares) > 1 else ""
         words = "cells in colour; the others kept the photo"
         parts.append(_figures(f"What was drawn anew at every scale{which}", words, _masks(square)))
-        pictures = ((square.views[place], "what the model saw"), (square.drawn[place], "what it drew"))
+        pictures = ((square.views[index], "what the model saw"), (square.drawn[index], "what it drew"))
         frames = [html.frame(html.shrunk(Image.fromarray(pixels)), caption) for pixels, caption in pictures]
         parts.append(_figures(f"What the model really drew{which}", "before it was pasted back", frames))
     return "".join(parts)
@@ -177,10 +177,10 @@ def _figures(title: str, words: str, frames: Sequence[str]) -> str:
     )
 
 
-def used_as_input(workspace: Workspace, canvas: Canvas | None, result: EditResult, place: int) -> Workspace:
+def used_as_input(workspace: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> Workspace:
     """The workspace with a result on it as the photo, and the mask it was made with, unless it was extended."""
     mask = None if any(result.extend) else result.painted.unpack()
-    return fresh_workspace(result.name, open_photo(result.files[place]), mask, past(workspace, canvas))
+    return fresh_workspace(result.name, open_photo(result.files[index]), mask, past(workspace, canvas))
 
 
 def finished(results: tuple[EditResult, ...], result: EditResult) -> tuple[EditResult, ...]:

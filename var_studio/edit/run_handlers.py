@@ -101,12 +101,12 @@ class RunHandlers:
                 if stage.photos:
                     squares_done, photos = [*squares_done, DrawnSquare.from_stage(stage)], stage.photos
                 bar = outcomes.progress(stage, time.perf_counter() - started)
-                yield self._growing(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
+                yield self._under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
             result = outcomes.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
         yield self.over(result, outcomes.finished(results, result))
 
-    def _growing(self, bar: str, pictures: Sequence) -> SheetUpdate:
+    def _under_way(self, bar: str, pictures: Sequence) -> SheetUpdate:
         """The sheet of an edit under way."""
         return SheetUpdate(
             bar=bar,
@@ -135,15 +135,15 @@ class RunHandlers:
             results=results,
         )
 
-    def _chosen(self, result: EditResult, place: int) -> SheetUpdate:
+    def _chosen(self, result: EditResult, index: int) -> SheetUpdate:
         """Show what belongs to one result."""
         return SheetUpdate(
-            download=result.files[place],
+            download=result.files[index],
             mask=result.mask_file,
             bundle=result.bundle,
-            compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[place])), visible=True),
-            inside=outcomes.inside(result, place),
-            chosen=place,
+            compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[index])), visible=True),
+            inside=outcomes.inside(result, index),
+            chosen=index,
         )
 
     def choose(self, result: EditResult | None, chosen: int, event: gr.SelectData) -> SheetUpdate:
@@ -156,11 +156,11 @@ class RunHandlers:
         """The results of an earlier edit."""
         return self.over(results[event.index], results)
 
-    def send_back(self, result: EditResult, place: int) -> tuple[object, ...]:
+    def send_back(self, result: EditResult, index: int) -> tuple[object, ...]:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
         with in_words():
             self.models.require(result.digest)
-        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[place]).all(), True
+        return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[index]).all(), True
 
     def renew(self) -> tuple[object, ...]:
         """Class, scales and knobs for the model that is loaded."""

@@ -174,11 +174,11 @@ def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 0
 
 
-def stepped_back(workspace: Workspace, canvas: Canvas | None, place: int) -> Workspace:
+def stepped_back(workspace: Workspace, canvas: Canvas | None, index: int) -> Workspace:
     """The workspace with an earlier photo on it again, with its own mask; what lay on it joins the past."""
-    name, photo, mask = workspace.past[place]
+    name, photo, mask = workspace.past[index]
     everything = past(workspace, canvas)
-    return fresh_workspace(name, photo, mask.unpack(), (*everything[:place], *everything[place + 1 :]))
+    return fresh_workspace(name, photo, mask.unpack(), (*everything[:index], *everything[index + 1 :]))
 
 
 def past(workspace: Workspace | None, canvas: Canvas | None) -> tuple[PastPhoto, ...]:

@@ -7,8 +7,7 @@ import gradio as gr
 
 from var_core.config import ModelSpec, Sampling
 
-from ..shared import controls
-from ..shared import widgets as parts
+from ..shared import controls, widgets
 from ..shared.events import SKIP, Trigger, Unchanged, buttons
 from ..shared.widgets import Drawing
 from . import trace_files
@@ -98,9 +97,9 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tu
     name = controls.defaults(spec).class_name
     with gr.Group(elem_id="explore_subject"):
         info = "What to draw, or what your picture shows."
-        class_name = parts.subject(controls.choices(spec, None), str(name), info, "explore_class")
-        chance = parts.chance("Where chance starts.", "explore_")
-    run, stop = parts.actions("explore_")
+        class_name = widgets.subject(controls.choices(spec, None), str(name), info, "explore_class")
+        seeding = widgets.seed_widgets("Where chance starts.", "explore_")
+    run, stop = widgets.actions("explore_")
     picture = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")
     gr.HTML("<p>Or look at one of these:</p>", apply_default_css=False, elem_classes="note")
     shelf = gr.Gallery(
@@ -116,10 +115,10 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tu
     )
     with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
         gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
-        drawing, reset = parts.drawing(default_sampling, "explore_")
+        drawing, reset = widgets.drawing(default_sampling, "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
         export, file = _files()
-    source = Source(class_name, *chance, run, stop, picture, file, shelf)
+    source = Source(class_name, *seeding, run, stop, picture, file, shelf)
     return source, drawing, reset, export
 
 

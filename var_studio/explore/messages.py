@@ -18,7 +18,7 @@ from var_core.inspection.trace import Spot, Trace
 from ..shared import controls, html
 from .session import ExploreSession, is_live
 
-SHARES = 65535  # what 1 is in the attention that the page is sent
+ATTENTION_UNIT = 65535  # what 1 is in the attention that the page is sent
 SMALL = 192  # pixels along a side, at most, of pictures that the page shows small
 CELLS = 5  # of a fine map, around the chosen one, that the pictures of its alternatives show
 PageMessage = dict[str, object]
@@ -53,7 +53,7 @@ def later_in(message: Mapping[str, object]) -> Later:
 
 def spot_of(trace: Trace, message: Mapping[str, object]) -> Spot:
     """The token that the page means; ValueError if it is not there."""
-    spot = Spot(message_int(message, "scale"), message_int(message, "place"))
+    spot = Spot(message_int(message, "scale"), message_int(message, "index"))
     spot.within(trace)
     return spot
 
@@ -79,7 +79,7 @@ def trace_message(pipe: Pipeline, session: ExploreSession) -> PageMessage:
         "trace",
         **numbers,
         **reals,
-        shares=_packed(trace.likeliest_probability, "<f4"),
+        likeliestProbability=_packed(trace.likeliest_probability, "<f4"),
         node=branch.number,
         name=branch.name,
         turned=branch.turned,
@@ -95,12 +95,12 @@ def trace_message(pipe: Pipeline, session: ExploreSession) -> PageMessage:
         colours=_packed(trace.colours, "u1"),
         pictures=[address(picture.numpy()) for picture in trace.pictures],
         seconds=trace.seconds.tolist(),
-        operations=trace.flops.tolist(),
+        flops=trace.flops.tolist(),
         cacheBytes=trace.cache_bytes.tolist(),
         nearness=[None if value == float("inf") else value for value in trace.nearness],
         depth=trace.queries.shape[0],
         heads=trace.queries.shape[1],
-        masses=_packed((trace.masses * SHARES).round(), "<u2"),
+        masses=_packed((trace.masses * ATTENTION_UNIT).round(), "<u2"),
         tree=[{"n": each.number, "parent": each.parent, "title": each.title} for each in session.branches],
     )
 
@@ -121,7 +121,7 @@ class TokenQuestion:
         return self._message(
             "token",
             more=more,
-            attention=_packed((trace.attention(self.spot) * SHARES).round(), "<u2"),
+            attention=_packed((trace.attention(self.spot) * ATTENTION_UNIT).round(), "<u2"),
             patches=address(_side_by_side(patches)) if len(patches) else None,
             uses=int(known.uses[code]) if known is not None else None,
         )
@@ -136,7 +136,7 @@ class TokenQuestion:
         return self._message("options", later=later, more=more, pictures=shown)
 
     def _message(self, kind: str, **values: object) -> PageMessage:
-        return _message(kind, node=self.session.current, scale=self.spot.scale, place=self.spot.index, **values)
+        return _message(kind, node=self.session.current, scale=self.spot.scale, index=self.spot.index, **values)
 
 
 def mix_message(session: ExploreSession, name: str, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
@@ -175,13 +175,13 @@ def _runs_of(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
             yield scale, seed
 
 
-def close_up(picture: np.ndarray, side: int, place: int) -> np.ndarray:
-    """The part of a picture uint8 (S, S, 3) around a place of a map of some side, small: `CELLS` cells wide.
+def close_up(picture: np.ndarray, side: int, index: int) -> np.ndarray:
+    """The part of a picture uint8 (S, S, 3) around a cell of a map of some side, small: `CELLS` cells wide.
 
-    All of the picture where the map has no more cells than that; at its edge the part has the place off its middle.
+    All of the picture where the map has no more cells than that; at its edge the part has the cell off its middle.
     """
     width = len(picture) * min(1.0, CELLS / side)
-    left, top = ((at + 0.5) / side * (len(picture) - width) for at in (place % side, place // side))
+    left, top = ((at + 0.5) / side * (len(picture) - width) for at in (index % side, index // side))
     size = min(SMALL, round(width))
     box = (left, top, left + width, top + width)
     return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC, box))

@@ -84,8 +84,10 @@ class PageActs(Painter):
         number = messages.message_int(message, "number")
         question = TokenQuestion(session, messages.spot_of(trace, message))
         values = trace.likeliest[question.spot.within(trace)].tolist()
-        memory, known, began, slow = self.models.slot.of(session.stop_flag), 0, time.perf_counter(), False
-        for batch in alternatives.alternatives(self.pipe, trace, memory, question.spot, values, later, session.pinned):
+        prefix_cache, known, began, slow = self.models.slot.of(session.stop_flag), 0, time.perf_counter(), False
+        for batch in alternatives.alternatives(
+            self.pipe, trace, prefix_cache, question.spot, values, later, session.pinned
+        ):
             if not session.questions.wanted(number):
                 break
             slow = slow or time.perf_counter() - began > SOON

@@ -39,11 +39,11 @@ class Painter:
     def _paint(self, session: ExploreSession, asked: Request, origin: Origin, kind: str) -> Iterator[ViewUpdate]:
         """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped."""
         session.stop_flag.clear()
-        done, said, memory = [], time.perf_counter(), self.models.slot.of(session.stop_flag)
+        done, said, prefix_cache = [], time.perf_counter(), self.models.slot.of(session.stop_flag)
         # of a large model decoding takes longer than most scales
         patience = SOON if runs.decodes_live(self.pipe) else 0.0
         with in_words():
-            for one in timed(self.pipe, asked, memory):
+            for one in timed(self.pipe, asked, prefix_cache):
                 done.append(one)
                 if session.stop_flag.is_set():
                     yield self.failed()._replace(bar=html.bar("Stopped. The picture is as it was."))
@@ -53,8 +53,8 @@ class Painter:
                     scales = len(self.pipe.schedule)
                     words = html.bar(f"scale {len(done)} of {scales}", len(done) / scales)
                     yield ViewUpdate(bar=words).with_buttons(running=True)
-                decoded(self.pipe, one.step, memory)
-            trace = examine(self.pipe, asked, done, memory, kind)
+                decoded(self.pipe, one.step, prefix_cache)
+            trace = examine(self.pipe, asked, done, prefix_cache, kind)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
         words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"
         if _kept(asked) and (origin.turned or origin.parent is None):

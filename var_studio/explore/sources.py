@@ -86,14 +86,14 @@ class Sources(Painter):
         origin = Origin(f"{name}, seed {asked.seeds[0]}", name)
         yield from self._entered(self._paint(_afresh(session), asked, origin, "drawn"))
 
-    def from_edit(self, edited: DrawnEdit | None, place: int, session: ExploreSession) -> Iterator[ViewUpdate]:
+    def from_edit(self, edited: DrawnEdit | None, index: int, session: ExploreSession) -> Iterator[ViewUpdate]:
         """Show what the model drew in the last square of an edit, and the way here."""
-        if edited is None or not edited.squares or place < 0:
+        if edited is None or not edited.squares or index < 0:
             yield SAME
             return
         with in_words():
             self.models.require(edited.digest)
-        asked = edited.last_request(place)
+        asked = edited.last_request(index)
         origin = Origin(f"{edited.name}, edited", edited.name, photo=asked.plan.kept[0] if asked.plan else None)
         yield from self._entered(self._paint(_afresh(session), asked, origin, "edited"))
 

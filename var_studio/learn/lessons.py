@@ -11,8 +11,7 @@ from PIL import Image
 
 from var_core.config import SCALES
 from var_core.files import ASSETS
-from var_core.findings import costs
-from var_core.findings import records as rows
+from var_core.findings import costs, records
 from var_core.findings.costs import Cost
 from var_core.findings.halves import Halves
 from var_core.findings.run_summary import RunSummary
@@ -83,24 +82,24 @@ def _told(level: Level, scale: int, scales: int, bits: int, now: bool) -> str:
 def track(runners: Sequence[tuple[str, str]], lanes: Sequence[Lane] = (), pictures: Sequence[Image.Image] = ()) -> str:
     """A race under way, or before it; each of its runners has a name and a way."""
     shown = "".join(
-        _lane(runner, lanes[place] if lanes else None, pictures[place] if pictures else None)
-        for place, runner in enumerate(runners)
+        _lane(runner, lanes[index] if lanes else None, pictures[index] if pictures else None)
+        for index, runner in enumerate(runners)
     )
     return f'<div class="ln ln-track">{shown}</div>'
 
 
 def _lane(runner: tuple[str, str], lane: Lane | None, picture: Image.Image | None) -> str:
     name, way = runner
-    seconds, share, told, done = 0.0, 0.0, "&nbsp;", ""
+    seconds, fraction, told, done = 0.0, 0.0, "&nbsp;", ""
     if lane is not None:
-        seconds, share = lane.seconds, lane.steps / len(lane.schedule)
+        seconds, fraction = lane.seconds, lane.steps / len(lane.schedule)
         told = f"step {lane.steps} of {len(lane.schedule)} · {lane.tokens} of {lane.schedule.total} tokens"
         done = " ln-done" if lane.done else ""
     image = f'<img src="{html.data_uri(picture)}" alt="{name}, so far">' if picture else ""
     return (
         f'<section class="ln-lane{done}"><h3>{name} <span>{way}</span></h3><div class="ln-canvas">{image}</div>'
         f'<p class="ln-clock">{seconds:.2f} s</p><p>{told}</p>'
-        f'<div class="track"><div class="fill" style="width:{share:.1%}"></div></div></section>'
+        f'<div class="track"><div class="fill" style="width:{fraction:.1%}"></div></div></section>'
     )
 
 
@@ -121,10 +120,10 @@ def measured() -> str:
 
 
 def _costs() -> str:
-    from var_core.findings import svg as plots  # here, not above: matplotlib would hold up the start of the app
+    from var_core.findings import svg  # here, not above: matplotlib would hold up the start of the app
 
-    known = rows.read(DATA / "costs.csv", Cost)
-    figures = "".join(plots.of_costs(known, measure) for measure in ("seconds", "flops"))
+    known = records.read(DATA / "costs.csv", Cost)
+    figures = "".join(svg.of_costs(known, measure) for measure in ("seconds", "flops"))
     exponents = (
         (way.name, *(f"{costs.exponent(known, way.name, name):.2f}" for name in costs.MEASURES), way.exponent or "")
         for way in costs.WAYS
@@ -140,14 +139,14 @@ def _halves() -> str:
     with Image.open(path) as picture:
         width, height = picture.size
     cells = "{0.scales_distance:.0f} {0.raster_distance:.0f} {0.scales_seam:.2f} {0.raster_seam:.2f}"
-    known = rows.read(DATA / "halves.csv", Halves)
+    known = records.read(DATA / "halves.csv", Halves)
     lines = ((DRAWN[row.kind], *cells.format(row).split()) for row in known)
     address = f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
     return lesson("halves", picture=address, width=width, height=height, lines=_lines(lines))
 
 
 def _orders() -> str:
-    trials = rows.read(DATA / "orders.csv", RunSummary)
+    trials = records.read(DATA / "orders.csv", RunSummary)
     lines = ((row.name, row.tokens, row.steps, f"{row.pictures:,}", *_measures(row)) for row in trials)
     cells = next(row.tokens for row in trials if row.order != SCALES)
     told = {"parameters": f"{trials[0].parameters / 1e6:.1f}", "operations": f"{trials[0].flops / 1e12:.0f}"}
@@ -171,12 +170,12 @@ def _lines(table: Iterable[Sequence[object]]) -> str:
 
 
 def _scaling() -> str:
-    from var_core.findings import svg as plots
+    from var_core.findings import svg
 
-    points = rows.read(DATA / "scaling.csv", Point)
-    figures = "".join(plots.of_scaling(points, measure) for measure in LOSSES)
+    points = records.read(DATA / "scaling.csv", Point)
+    figures = "".join(svg.of_scaling(points, measure) for measure in LOSSES)
     best = "; ".join(f"{size / 1e6:.2g} M up to {_power(most)}" for size, most in best_by_compute(points, LOSSES[0]))
-    return lesson("scaling", figures=figures, training=plots.of_training(points), best=best)
+    return lesson("scaling", figures=figures, training=svg.of_training(points), best=best)
 
 
 def _power(value: float) -> str:

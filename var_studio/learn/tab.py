@@ -12,22 +12,21 @@ from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.images import flat, open_image
-from var_core.inspection import levels as pyramid
+from var_core.inspection import levels
 from var_core.inspection import race as races
 from var_core.inspection.race import Lane
 from var_core.weights import checkpoints
 
-from ..shared import controls, html
+from ..shared import controls, html, widgets
 from ..shared import run as runs
-from ..shared import widgets as parts
 from ..shared.events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Unchanged, buttons, halt, in_words
 from ..shared.examples import example_shelf, examples
 from ..shared.handover import ExploreHandover
 from ..shared.models import Models
 from ..shared.run import StopFlag
-from . import lessons as shown
+from . import lessons
 
-RASTER = shown.DATA / "raster.safetensors"
+RASTER = lessons.DATA / "raster.safetensors"
 EVERY = 0.1  # seconds between two looks at a race
 RUNNERS = (("VAR", "scale by scale"), ("Raster order", "token by token"))
 ANOTHER = '<div class="ln"><p>Another model is loaded now: choose a picture to see how it takes that apart.</p></div>'
@@ -130,11 +129,11 @@ class LiveHandlers:
         pipe, found = self.models.pipe, []
         with in_words(), open_image(path, "picture") as image:
             photo = flat(image)
-        for level in pyramid.levels(pipe, photo, pipe.decode if runs.decodes_live(pipe) else pipe.preview):
+        for level in levels.levels(pipe, photo, pipe.decode if runs.decodes_live(pipe) else pipe.preview):
             found.append(level)
-            share = len(found) / len(pipe.schedule)
-            yield LiveUpdate(bar=html.bar(f"scale {len(found)} of {len(pipe.schedule)}", share))
-        yield LiveUpdate("", shown.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
+            fraction = len(found) / len(pipe.schedule)
+            yield LiveUpdate(bar=html.bar(f"scale {len(found)} of {len(pipe.schedule)}", fraction))
+        yield LiveUpdate("", lessons.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
 
     def renew(self) -> tuple[object, ...]:
         """Empty the view when another model is loaded."""
@@ -172,7 +171,7 @@ class RaceHandlers:
                 told = time.perf_counter()
         if all(lane.done for lane in lanes):
             yield self._seen(pipes, lanes)._replace(
-                bar=html.bar(shown.result(lanes), 1.0),
+                bar=html.bar(lessons.result(lanes), 1.0),
                 inside=gr.Button(visible=True),
                 asked=asked,
                 digest=pipes[0].digest,
@@ -183,9 +182,9 @@ class RaceHandlers:
     def _seen(self, pipes: tuple[Pipeline, ...], lanes: tuple[Lane, ...]) -> TrackUpdate:
         """The race as it is."""
         pictures = [html.shrunk(races.picture(pipe, lane)) for pipe, lane in zip(pipes, lanes, strict=True)]
-        view = shown.track(RUNNERS, lanes, pictures)
-        share = sum(lane.steps for lane in lanes) / sum(len(lane.schedule) for lane in lanes)
-        return TrackUpdate(html.bar("Racing …", share), view, inside=gr.Button(visible=False))
+        view = lessons.track(RUNNERS, lanes, pictures)
+        fraction = sum(lane.steps for lane in lanes) / sum(len(lane.schedule) for lane in lanes)
+        return TrackUpdate(html.bar("Racing …", fraction), view, inside=gr.Button(visible=False))
 
 
 # ------------------------------------------------------------------------------------------------ laying it out
@@ -203,7 +202,7 @@ def tab(models: Models, here: gr.Tab, explored: ExploreHandover) -> Renewal:
         rest = gr.HTML(elem_id="ln_measured", apply_default_css=False)
     handlers, seen = LiveHandlers(models), gr.State(False)
     # one visitor at a time, so that it is drawn once; sent to each visitor once
-    here.select(lambda sent: (gr.skip() if sent else shown.measured(), True), seen, [rest, seen], **QUIET)
+    here.select(lambda sent: (gr.skip() if sent else lessons.measured(), True), seen, [rest, seen], **QUIET)
     _wire_live(handlers, live, upload, shelf, here)
     explored.opens_photo(look.click, [live.path])
     if racers:
@@ -213,7 +212,7 @@ def tab(models: Models, here: gr.Tab, explored: ExploreHandover) -> Renewal:
 
 
 def _lesson(name: str) -> None:
-    gr.HTML(shown.lesson(name), apply_default_css=False)
+    gr.HTML(lessons.lesson(name), apply_default_css=False)
 
 
 def _live() -> tuple[Live, gr.UploadButton, gr.Gallery, gr.Button]:
@@ -228,20 +227,20 @@ def _live() -> tuple[Live, gr.UploadButton, gr.Gallery, gr.Button]:
     return Live(bar, view, gr.State(), gr.State()), upload, shelf, look
 
 
-def _track(spec: ModelSpec) -> tuple[Course, parts.Actions, Track]:
+def _track(spec: ModelSpec) -> tuple[Course, widgets.Actions, Track]:
     """The race."""
     name = controls.defaults(spec).class_name
     with gr.Row(elem_classes="ln-course"):
         with gr.Column(min_width=200, elem_classes="ln-what"):
-            chosen = parts.subject(controls.choices(spec, None), name, "What both paint.", "ln_class")
+            chosen = widgets.subject(controls.choices(spec, None), name, "What both paint.", "ln_class")
             run = gr.Button("Start the race", variant="primary", elem_classes="run", elem_id="ln_run")
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="ln_stop")
             inside = gr.Button("Look inside VAR's picture", visible=False, size="sm", elem_id="ln_winner")
-        with gr.Column(min_width=200, elem_classes="ln-chance"), gr.Group():
-            chance = parts.chance("Where chance starts.", "ln_")
+        with gr.Column(min_width=200, elem_classes="ln-seed"), gr.Group():
+            seeding = widgets.seed_widgets("Where chance starts.", "ln_")
     bar = gr.HTML(elem_id="ln_race_bar")
-    view = gr.HTML(shown.track(RUNNERS), elem_id="ln_track", apply_default_css=False)
-    return Course(chosen, *chance), parts.Actions(run, stop), Track(bar, view, inside, gr.State(), gr.State())
+    view = gr.HTML(lessons.track(RUNNERS), elem_id="ln_track", apply_default_css=False)
+    return Course(chosen, *seeding), widgets.Actions(run, stop), Track(bar, view, inside, gr.State(), gr.State())
 
 
 def _wire_live(handlers: LiveHandlers, live: Live, upload: gr.UploadButton, shelf: gr.Gallery, here: gr.Tab) -> None:
@@ -254,7 +253,7 @@ def _wire_live(handlers: LiveHandlers, live: Live, upload: gr.UploadButton, shel
         wired(list(live), **ON_MODEL).failure(lambda: "", None, live.bar, **AT_ONCE)
 
 
-def _wire_race(handlers: RaceHandlers, course: Course, actions: parts.Actions, track: Track) -> None:
+def _wire_race(handlers: RaceHandlers, course: Course, actions: widgets.Actions, track: Track) -> None:
     asked, stop_flag = gr.State(), gr.State()
     begun = [asked, stop_flag, course.class_name, course.seed, track.bar, *actions]
     ready = actions.run.click(handlers.line_up, list(course), begun, **AT_ONCE)

@@ -1,1 +1,1 @@
-"""The whole page: theme and assembly."""
+"""How the page looks: theme, style sheets and scripts."""

@@ -26,11 +26,11 @@ LEFT = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 def constants() -> dict[str, object]:
     """Return what the scripts know from Python, by its name in `shared/constants.js`."""
     return {
-        "attentionUnit": messages.SHARES,
+        "attentionUnit": messages.ATTENTION_UNIT,
         "gain": render.GAIN,
         "grey": render.GREY,
         "leastProbability": render.LEAST_PROBABILITY,
-        "mark": palette.MARK,
+        "colours": palette.ON_MAPS,
     }
 
 

@@ -12,13 +12,13 @@ class CacheSlot:
 
     def __init__(self):
         self._owner: StopFlag | None = None
-        self._memory = PrefixCache()
+        self._prefix_cache = PrefixCache()
 
     def of(self, owner: StopFlag) -> PrefixCache:
         """The prefix cache of a visitor; a fresh one if another visitor's run came between."""
         if owner is not self._owner:
-            self._owner, self._memory = owner, PrefixCache()
-        return self._memory
+            self._owner, self._prefix_cache = owner, PrefixCache()
+        return self._prefix_cache
 
 
 def atlas_of(pipe: Pipeline) -> Atlas | None:

@@ -134,6 +134,6 @@ def _whole_first(shown: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The choices, with "lion" moved before "sea lion": of all that have what was typed, Enter takes the first."""
     ordered: list[tuple[str, str]] = []
     for text, name in shown:
-        having = (place for place, (other, _) in enumerate(ordered) if name.casefold() in other.casefold())
+        having = (index for index, (other, _) in enumerate(ordered) if name.casefold() in other.casefold())
         ordered.insert(next(having, len(ordered)), (text, name))
     return ordered

@@ -31,7 +31,7 @@ class CreateHandover(NamedTuple):
 
 
 class EditHandover(NamedTuple):
-    """The button that leads to Explore, the results, and the place of the one chosen."""
+    """The button that leads to Explore, the results, and the index of the one chosen."""
 
     explore: gr.Button
     result: gr.State
@@ -77,9 +77,9 @@ class DrawnEdit:
     requests: tuple[Request, ...]  # one for each result, to draw something like it from nothing
     squares: tuple[DrawnSquare, ...]  # one for each pass over each square
 
-    def last_request(self, place: int) -> Request:
+    def last_request(self, index: int) -> Request:
         """Return the request whose tokens are those of the last square of a result."""
-        square, request, one = self.squares[-1], self.requests[place], slice(place, place + 1)
+        square, request, one = self.squares[-1], self.requests[index], slice(index, index + 1)
         tokens, keep = ([level[one].cpu() for level in levels] for levels in (square.plan.tokens, square.plan.keep))
         plan = Plan(tuple(tokens), tuple(keep))
         (seed,) = request.seeds

@@ -11,11 +11,11 @@ MOST_SMALL = 256  # pixels along a side of pictures in small places
 THUMBNAIL = 160  # the same of those in a shelf
 
 
-def bar(text: str, share: float = 0.0) -> str:
-    """A line of text over a bar that is filled to a share of 0 to 1."""
+def bar(text: str, fraction: float = 0.0) -> str:
+    """A line of text over a bar that is filled to a fraction, 0 to 1."""
     return (
         f'<div class="bar" role="status"><span>{escape(text)}</span>'
-        f'<div class="track"><div class="fill" style="width:{share:.1%}"></div></div></div>'
+        f'<div class="track"><div class="fill" style="width:{fraction:.1%}"></div></div></div>'
     )
 
 

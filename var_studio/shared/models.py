@@ -16,7 +16,7 @@ from .events import refusal
 PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
 
 
-class LoadedModel(NamedTuple):
+class ModelInUse(NamedTuple):
     """A model, and what belongs to it: what its last run remembers, and the atlas of its codes."""
 
     pipe: Pipeline
@@ -24,7 +24,7 @@ class LoadedModel(NamedTuple):
     atlas: Atlas | None
 
     @classmethod
-    def of(cls, pipe: Pipeline) -> "LoadedModel":
+    def of(cls, pipe: Pipeline) -> "ModelInUse":
         """All that belongs to a model; ValueError if its atlas is damaged."""
         return cls(pipe, CacheSlot(), atlas_of(pipe))
 
@@ -35,15 +35,15 @@ class Models:
     def __init__(self, pipe: Pipeline, options: LoadOptions = AUTO, folder: Path | None = None):
         """`options` are those that other models are loaded with."""
         self.options, self.folder = options, folder
-        self._loaded: LoadedModel | None = LoadedModel.of(pipe)  # None: another one is being loaded
+        self._loaded: ModelInUse | None = ModelInUse.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 
-    def _set(self, loaded: LoadedModel | None, lost: bool = False) -> None:
+    def _set(self, loaded: ModelInUse | None, lost: bool = False) -> None:
         with self._changed:
             self._loaded, self._lost = loaded, lost
             self._changed.notify_all()
 
-    def _now(self) -> LoadedModel:
+    def _now(self) -> ModelInUse:
         with self._changed:
             self._changed.wait_for(lambda: self._loaded or self._lost, PATIENCE)
             loaded, lost = self._loaded, self._lost
@@ -107,7 +107,7 @@ class Models:
     def _tried(self, name: str) -> Exception | None:
         """Load and take a model; what went wrong, without what it had loaded."""
         try:
-            self._set(LoadedModel.of(Pipeline.load(name, self.options, self.folder)))
+            self._set(ModelInUse.of(Pipeline.load(name, self.options, self.folder)))
         except Exception as error:  # a CPU and each kind of GPU tell in their own way that memory is short
             return error.with_traceback(None)
         return None

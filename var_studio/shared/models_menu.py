@@ -52,7 +52,7 @@ class MenuUpdate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Handlers:
+class MenuHandlers:
     """Handlers of the menu, as functions of its values."""
 
     models: Models
@@ -79,7 +79,7 @@ class Handlers:
                     told = html.bar("Stopped. Download goes on from here the next time.")
                     yield self.choose(name)._replace(bar=told)
                     return
-                yield MenuUpdate(bar=html.bar(words(progress), progress.fraction))
+                yield MenuUpdate(bar=html.bar(describe_progress(progress), progress.fraction))
         yield self.choose(name)._replace(bar=html.bar(f"{name} is here: load it.", 1.0))
 
     def failed(self, name: str) -> MenuUpdate:
@@ -122,8 +122,8 @@ def _published(model: Published) -> list[str]:
     ]
 
 
-def words(progress: FileProgress) -> str:
-    """How far a download is, in words."""
+def describe_progress(progress: FileProgress) -> str:
+    """Say how far a download is."""
     what = f"{DOING[progress.doing]} {progress.file}"
     if progress.doing == "preview" or not progress.total:
         return what
@@ -180,7 +180,7 @@ def wire(
 
 def _wire_menu(models: Models, made: Menu, header: gr.HTML) -> gr.events.Dependency:
     """Wire the menu's own widgets; returns the event that loads another model."""
-    handlers, stop_flag = Handlers(models), gr.State()
+    handlers, stop_flag = MenuHandlers(models), gr.State()
     made.name.change(handlers.choose, made.name, list(made), **AT_ONCE)
     begun = made.get.click(StopFlag, None, stop_flag, **AT_ONCE)
     getting = begun.success(handlers.get, [made.name, stop_flag], list(made), concurrency_id="download", **QUIET)

@@ -5,3 +5,15 @@ from PIL import ImageColor
 MARK = "#ff2d78"  # of what is painted, and of what is chosen
 MARK_RGB = ImageColor.getrgb(MARK)
 MARK_ALPHA = 0.55  # over a photo
+
+# Of what the scripts paint, by the names that they use, in the words of CSS.
+ON_MAPS = {
+    "mark": MARK,
+    "same": "white",  # tokens with the code of the chosen one
+    "cursor": "#ffd60a",
+    "edge": "rgb(0 0 0 / 70%)",  # around every frame
+    "unknown": "rgb(128 128 128)",  # where a heat map has no value
+    "veil": "rgb(128 128 128 / 70%)",  # over what an edit kept
+    "darkText": "#111",  # on the light colours of a heat map
+    "lightText": "#fff",
+}

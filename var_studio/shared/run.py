@@ -34,9 +34,9 @@ class Run:
     seconds: float
     files: tuple[str, ...] = ()
 
-    def complete(self, place: int) -> bool:
+    def complete(self, index: int) -> bool:
         """Whether a picture that has begun has all its scales."""
-        return len(self.progress.of(place)) == self.progress.scales
+        return len(self.progress.of(index)) == self.progress.scales
 
 
 class StopFlag:
@@ -82,24 +82,24 @@ def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
     """Decode a run and write its pictures into a folder, each with its recipe if all its scales are there."""
     started = time.perf_counter()
     images = pipe.decode(run.progress.f_hat)
-    files = [folder / f"{_stem(pipe, run, place)}.png" for place in range(len(images))]
-    for place, (image, file) in enumerate(zip(images, files, strict=True)):
-        if run.complete(place):
-            Recipe.of(pipe, run.request, place).save(image, file)
+    files = [folder / f"{_stem(pipe, run, index)}.png" for index in range(len(images))]
+    for index, (image, file) in enumerate(zip(images, files, strict=True)):
+        if run.complete(index):
+            Recipe.of(pipe, run.request, index).save(image, file)
         else:  # a recipe would promise pixels that only the whole picture has
             image.save(file)
     seconds = run.seconds + time.perf_counter() - started
     return replace(run, files=tuple(map(str, files)), seconds=seconds)
 
 
-def _stem(pipe: Pipeline, run: Run, place: int) -> str:
-    part = "" if run.complete(place) else f"-scale-{len(run.progress.of(place))}-of-{run.progress.scales}"
-    return Recipe.of(pipe, run.request, place).stem + part
+def _stem(pipe: Pipeline, run: Run, index: int) -> str:
+    part = "" if run.complete(index) else f"-scale-{len(run.progress.of(index))}-of-{run.progress.scales}"
+    return Recipe.of(pipe, run.request, index).stem + part
 
 
-def alone(run: Run, place: int) -> Request:
+def alone(run: Run, index: int) -> Request:
     """The request that repeats one picture of a run."""
-    return Request((run.request.labels[place],), (run.request.seeds[place],), run.request.sampling)
+    return Request((run.request.labels[index],), (run.request.seeds[index],), run.request.sampling)
 
 
 def progress(run: Run) -> str:
@@ -135,19 +135,19 @@ def parted(progress: Progress) -> str:
     return f" · {counted(progress.at_once, 'picture')} at a time: memory is short"
 
 
-def strip(pipe: Pipeline, run: Run, place: int) -> str:
+def strip(pipe: Pipeline, run: Run, index: int) -> str:
     """One picture of a finished run at every scale, side by side, under a line that says what it is.
 
     ValueError if its file is gone.
     """
-    decode, steps = pipe.decode if decodes_live(pipe) else pipe.preview, run.progress.of(place)
+    decode, steps = pipe.decode if decodes_live(pipe) else pipe.preview, run.progress.of(index)
     shown = [
         *(decode(step.f_hat)[0] for step in steps[:-1]),
-        html.shrunk(Image.fromarray(open_photo(run.files[place]))),
+        html.shrunk(Image.fromarray(open_photo(run.files[index]))),
     ]
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
     frames = "".join(map(html.frame, shown, captions))
-    request = alone(run, place)
+    request = alone(run, index)
     name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)
     title = f'{escape(name)} <span>seed {request.seeds[0]}</span> <a href="{escape(link)}">link</a>'
     return f'<section class="strip"><h2>{title}</h2><div class="frames">{frames}</div></section>'

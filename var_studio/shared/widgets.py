@@ -33,7 +33,7 @@ class Drawing(NamedTuple):
     unguided_scales: gr.Slider
 
 
-class Chance(NamedTuple):
+class SeedWidgets(NamedTuple):
     """Where chance starts, and whether it shall start there again."""
 
     seed: gr.Textbox
@@ -74,10 +74,10 @@ def seeding(label: str, most: int, count: int, prefix: str = "") -> Seeding:
     with gr.Group():
         name = f"{prefix}{label.lower()}"
         many = gr.Slider(1, most, count, step=1, label=label, info="How many at once.", elem_id=name)
-        return Seeding(many, *chance("Where chance starts. Picture i takes seed + i.", prefix))
+        return Seeding(many, *seed_widgets("Where chance starts. Picture i takes seed + i.", prefix))
 
 
-def chance(info: str, prefix: str = "") -> Chance:
+def seed_widgets(info: str, prefix: str = "") -> SeedWidgets:
     """Which seed, with a button that rolls one."""
     with gr.Row(elem_classes="seeds"):
         seed = gr.Textbox("0", max_lines=1, label="Seed", info=info, elem_id=f"{prefix}seed")
@@ -85,7 +85,7 @@ def chance(info: str, prefix: str = "") -> Chance:
     lock = gr.Checkbox(label="Keep this seed", info="Off: every run rolls a new one.", elem_id=f"{prefix}lock")
     dice.click(lambda: (controls.roll(), True), None, [seed, lock], **AT_ONCE)
     seed.input(lambda: True, None, lock, **AT_ONCE)  # who types a seed wants that one
-    return Chance(seed, lock)
+    return SeedWidgets(seed, lock)
 
 
 def subject(choices: list[tuple[str, str]], value: str, info: str, name: str) -> gr.Dropdown:

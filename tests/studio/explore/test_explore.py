@@ -134,8 +134,8 @@ def test_a_trace_file_opens_without_its_model(handlers: Sources, tmp_path: Path)
     with pytest.raises(gr.Error, match="made by elsewhere"):
         acted(handlers, view.session, does="reroll", scale=1)
     with pytest.raises(gr.Error, match="made by elsewhere"):
-        acted(handlers, view.session, does="options", scale=1, place=2, later="free", number=1)
-    (view,) = acted(handlers, view.session, does="token", scale=1, place=2)
+        acted(handlers, view.session, does="options", scale=1, index=2, later="free", number=1)
+    (view,) = acted(handlers, view.session, does="token", scale=1, index=2)
     assert not view.channel["more"]
 
 
@@ -157,7 +157,7 @@ def test_all_traces_that_ship_open():
 
 def test_a_swap_is_the_request_that_swaps(handlers: Sources):
     here = drawn(handlers)
-    after = acted(handlers, here, does="swap", scale=1, place=2, value=7, later="free")[-1].session
+    after = acted(handlers, here, does="swap", scale=1, index=2, value=7, later="free")[-1].session
     assert equal(after.trace, recorded(PIPE, swapped(here.trace, Spot(1, 2), 7, "free")))
     assert after.branch.parent == here.current
     assert after.branch.title == "scale 2, row 2, column 1 set to 7"
@@ -176,7 +176,7 @@ def test_a_reroll_keeps_coarser_scales_and_locked_ones(handlers: Sources):
 
 def test_a_token_drawn_anew_changes_no_other_token_if_they_stay(handlers: Sources):
     here = drawn(handlers)
-    after = acted(handlers, here, does="redraw", scale=3, place=4, later="keep")[-1].session
+    after = acted(handlers, here, does="redraw", scale=3, index=4, later="keep")[-1].session
     differs = (after.trace.tokens != here.trace.tokens).nonzero()[:, 0].tolist()
     assert differs in ([], [here.trace.schedule.spans[3].start + 4])
     free = (~after.trace.keep).nonzero()[:, 0].tolist()
@@ -186,13 +186,13 @@ def test_a_token_drawn_anew_changes_no_other_token_if_they_stay(handlers: Source
 @pytest.mark.parametrize("later", ["free", "keep"])
 def test_the_small_pictures_of_alternatives_are_what_choosing_them_gives(handlers: Sources, later: str):
     here = drawn(handlers)
-    assert acted(handlers, here, does="token", scale=2, place=3)[0].channel["more"]
-    views = acted(handlers, here, does="options", scale=2, place=3, later=later, number=1)
+    assert acted(handlers, here, does="token", scale=2, index=3)[0].channel["more"]
+    views = acted(handlers, here, does="options", scale=2, index=3, later=later, number=1)
     views = [view for view in views if view.channel != gr.skip()]
     assert [view.channel["more"] for view in views] == [True] * (len(views) - 1) + [False]
     assert [len(view.channel["pictures"]) for view in views] == list(range(1, 11))
     code = int(here.trace.likeliest[here.trace.schedule.spans[2].start + 3, 4])
-    after = acted(handlers, here, does="swap", scale=2, place=3, value=code, later=later)[-1].session
+    after = acted(handlers, here, does="swap", scale=2, index=3, value=code, later=later)[-1].session
     assert views[-1].channel["pictures"][4] == messages.address(after.trace.pictures[-1].numpy())
 
 
@@ -201,7 +201,7 @@ def test_a_question_that_the_page_has_dropped_is_answered_no_further(
 ):
     monkeypatch.setattr(page_acts, "SOON", math.inf)  # a busy machine tells more
     here = drawn(handlers)
-    asked = {"does": "options", "scale": 0, "place": 0, "later": "free"}
+    asked = {"does": "options", "scale": 0, "index": 0, "later": "free"}
     views = acts_of(handlers).act(here, SimpleNamespace(_data={**asked, "number": 2}))
     next(views)
     acts_of(handlers).hush(here, SimpleNamespace(_data={"number": 2}))
@@ -242,7 +242,7 @@ def test_the_knobs_begin_at_what_is_usual_for_the_model(usual: Sampling):
 
 
 def test_only_of_knobs_it_is_said_that_all_tokens_are_kept(handlers: Sources):
-    swapped_last = acted(handlers, drawn(handlers), does="swap", scale=3, place=0, value=7, later="free")[-1]
+    swapped_last = acted(handlers, drawn(handlers), does="swap", scale=3, index=0, value=7, later="free")[-1]
     assert "scales computed" in swapped_last.bar
 
 
@@ -250,17 +250,17 @@ def test_slow_alternatives_say_how_far_they_are(handlers: Sources, monkeypatch):
     here = drawn(handlers)
     monkeypatch.setattr(painter, "SOON", 0.0)
     monkeypatch.setattr(page_acts, "SOON", 0.0)
-    *views, last = acted(handlers, here, does="options", scale=0, place=0, later="free", number=1)
+    *views, last = acted(handlers, here, does="options", scale=0, index=0, later="free", number=1)
     assert all("what else" in view.bar for view in views) and last.bar == READY
 
 
-@pytest.mark.parametrize("place", [0, 15, 7 * 16 + 8, 255])
-def test_a_close_up_shows_five_cells_around_a_place(place: int):
+@pytest.mark.parametrize("index", [0, 15, 7 * 16 + 8, 255])
+def test_a_close_up_shows_five_cells_around_a_cell(index: int):
     rows, columns = np.mgrid[:64, :64]
     picture = np.stack((columns * 4, rows * 4, rows * 0), -1).astype(np.uint8)
-    part = messages.close_up(picture, 16, place)
+    part = messages.close_up(picture, 16, index)
     assert part.shape == (20, 20, 3)
-    x, y = ((at + 0.5) * 4 for at in (place % 16, place // 16))
+    x, y = ((at + 0.5) * 4 for at in (index % 16, index // 16))
     row, column = (round((at - (at / 64) * (64 - 20)) - 0.5) for at in (y, x))
     assert np.abs(part[row, column, :2].astype(float) - (4 * (x - 0.5), 4 * (y - 0.5))).max() <= 6
 
@@ -280,7 +280,7 @@ def test_large_pictures_are_sent_small():
 
 def test_attention_on_its_way_to_the_page_still_sums_to_one(handlers: Sources):
     here = drawn(handlers)
-    (view,) = acted(handlers, here, does="token", scale=1, place=3)
+    (view,) = acted(handlers, here, does="token", scale=1, index=3)
     rows = numbers(view.channel["attention"], "<u2").reshape(-1, here.trace.schedule.total) / 65535
     assert np.allclose(rows.sum(1), 1, atol=2e-3)
     assert not rows[:, here.trace.schedule.spans[1].stop :].any()
@@ -289,7 +289,7 @@ def test_attention_on_its_way_to_the_page_still_sums_to_one(handlers: Sources):
 def test_patches_of_a_code_come_from_the_atlas_of_its_codebook(handlers: Sources):
     here = drawn(handlers)
     atlas = build(PIPE, [Image.fromarray(here.trace.pictures[-1].numpy())])
-    told = [TokenQuestion(here, Spot(3, place)).answer(atlas, False) for place in range(16)]
+    told = [TokenQuestion(here, Spot(3, index)).answer(atlas, False) for index in range(16)]
     assert all((one["patches"] is not None) == (one["uses"] > 0) for one in told)
     strange = replace(atlas, codebook="0" * 12)
     assert TokenQuestion(here, Spot(3, 0)).answer(strange, False)["uses"] is None
@@ -298,17 +298,17 @@ def test_patches_of_a_code_come_from_the_atlas_of_its_codebook(handlers: Sources
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({"does": "token", "scale": 9, "place": 0}, "scale 9"),
-        ({"does": "token", "scale": 1, "place": 4}, "index 4: scale 1 has 0 to 3"),
-        ({"does": "options", "scale": 1, "place": 4, "later": "free", "number": 1}, "index 4: scale 1 has 0 to 3"),
-        ({"does": "options", "scale": 1, "place": 0, "later": "free"}, "number 'None'"),
-        ({"does": "options", "scale": 1, "place": 0, "later": "soon", "number": 1}, "soon"),
+        ({"does": "token", "scale": 9, "index": 0}, "scale 9"),
+        ({"does": "token", "scale": 1, "index": 4}, "index 4: scale 1 has 0 to 3"),
+        ({"does": "options", "scale": 1, "index": 4, "later": "free", "number": 1}, "index 4: scale 1 has 0 to 3"),
+        ({"does": "options", "scale": 1, "index": 0, "later": "free"}, "number 'None'"),
+        ({"does": "options", "scale": 1, "index": 0, "later": "soon", "number": 1}, "soon"),
         (
-            {"does": "swap", "scale": 1, "place": -1, "value": 0, "later": "free"},
+            {"does": "swap", "scale": 1, "index": -1, "value": 0, "later": "free"},
             "scale 1 has 0 to 3",
         ),
-        ({"does": "swap", "scale": 1, "place": 0, "value": 64, "later": "free"}, "token 64 is not in the codebook"),
-        ({"does": "swap", "scale": 1, "place": 0, "value": 1, "later": "never"}, "later 'never'"),
+        ({"does": "swap", "scale": 1, "index": 0, "value": 64, "later": "free"}, "token 64 is not in the codebook"),
+        ({"does": "swap", "scale": 1, "index": 0, "value": 1, "later": "never"}, "later 'never'"),
         ({"does": "mix", "class": "Sunflour"}, "Did you mean: Sunflower"),
         ({"does": "mix", "node": -3}, "no longer here"),
         ({"does": "goto", "node": -3}, "no longer here"),
@@ -436,7 +436,7 @@ def test_what_a_photo_has_given_stays_whatever_is_drawn_anew(
     view = final(handlers.from_edit(done, 0, ExploreSession()))
     here = view.session
     kept, before = here.trace.keep, here.trace.tokens
-    for wish in ({"does": "reroll", "scale": 0}, {"does": "swap", "scale": 2, "place": 4, "value": 5, "later": "free"}):
+    for wish in ({"does": "reroll", "scale": 0}, {"does": "swap", "scale": 2, "index": 4, "value": 5, "later": "free"}):
         here = acted(handlers, here, **wish)[-1].session
         changed = here.trace.tokens != before
         assert changed.any() and (changed & kept).sum() <= 1  # the one that was set by hand
@@ -444,8 +444,8 @@ def test_what_a_photo_has_given_stays_whatever_is_drawn_anew(
 
 def test_a_change_of_a_coarser_token_draws_later_scales_again_that_an_earlier_change_had_given(handlers: Sources):
     here = drawn(handlers)
-    one = acted(handlers, here, does="swap", scale=2, place=0, value=9, later="free")[-1].session
-    two = acted(handlers, one, does="swap", scale=1, place=0, value=8, later="free")[-1].session
+    one = acted(handlers, here, does="swap", scale=2, index=0, value=9, later="free")[-1].session
+    two = acted(handlers, one, does="swap", scale=1, index=0, value=8, later="free")[-1].session
     assert not two.trace.keep[two.trace.schedule.spans[2].start :].any()
 
 
@@ -479,10 +479,10 @@ def test_there_is_nothing_to_save_before_there_is_a_picture(handlers: Sources):
 
 
 def test_two_visitors_who_draw_in_turns_do_not_mix(handlers: Sources):
-    alone = acted(handlers, drawn(handlers), does="swap", scale=1, place=0, value=3, later="free")[-1].session
+    alone = acted(handlers, drawn(handlers), does="swap", scale=1, index=0, value=3, later="free")[-1].session
     one = drawn(handlers)
     drawn(handlers, seed="9", name="Sea")  # another visitor's
-    after = acted(handlers, one, does="swap", scale=1, place=0, value=3, later="free")[-1].session
+    after = acted(handlers, one, does="swap", scale=1, index=0, value=3, later="free")[-1].session
     assert equal(after.trace, alone.trace)
 
 
@@ -505,9 +505,9 @@ def test_a_run_reads_only_the_scales_that_change(handlers: Sources):
     "wish",
     [
         {"does": "lock"},
-        {"does": "swap", "scale": 1.5, "place": 0, "value": 1, "later": "free"},
-        {"does": "swap", "scale": 1, "place": "a", "value": 1, "later": "free"},
-        {"does": "swap", "scale": 1, "place": 0, "value": 1.5, "later": "free"},
+        {"does": "swap", "scale": 1.5, "index": 0, "value": 1, "later": "free"},
+        {"does": "swap", "scale": 1, "index": "a", "value": 1, "later": "free"},
+        {"does": "swap", "scale": 1, "index": 0, "value": 1.5, "later": "free"},
         {"does": "reroll", "scale": "x"},
         {"does": "take", "cut": "a"},
         {"does": ["lock"]},
@@ -544,8 +544,8 @@ def test_a_smooth_picture_is_not_changed_in_parts(handlers: Sources):
     knobs = controls.shown_drawing(Sampling(smooth=True))
     here = final(handlers.draw(ExploreSession(), "Rose", "5", True, *knobs)).session
     with pytest.raises(gr.Error, match="smooth"):
-        acted(handlers, here, does="swap", scale=1, place=0, value=1, later="free")
-    (view,) = acted(handlers, here, does="token", scale=1, place=0)
+        acted(handlers, here, does="swap", scale=1, index=0, value=1, later="free")
+    (view,) = acted(handlers, here, does="token", scale=1, index=0)
     assert view.channel["more"] is False
 
 

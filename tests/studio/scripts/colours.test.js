@@ -9,7 +9,7 @@ const { endsOf, LAYERS, strengths } = await import("../../../var_studio/static/s
 const { attentionIn, readTrace } = await import("../../../var_studio/static/scripts/explore/trace.js");
 
 const trace = readTrace(told);
-const view = { trace, token: { scale: 1, place: 0 }, seen: attentionIn(attention), block: "mean", head: "mean" };
+const view = { trace, token: { scale: 1, index: 0 }, seen: attentionIn(attention), block: "mean", head: "mean" };
 const near = (found, wanted) => {
   assert.equal(found.length, wanted.length);
   for (const [n, value] of wanted.entries()) assert.ok(Math.abs(found[n] - value) < 1e-6, `${found} and ${wanted}`);
@@ -49,7 +49,7 @@ test("guidance colours what it changed, and nothing that was kept", () => {
 
 test("attention is coloured in proportion to the highest of a scale, and unknown beyond the token's own", () => {
   near(strengths(view, "attention", 1), [0.75, 0, 1, 0]);
-  assert.deepEqual(strengths({ ...view, token: { scale: 0, place: 0 } }, "attention", 1), Array(4).fill(null));
+  assert.deepEqual(strengths({ ...view, token: { scale: 0, index: 0 } }, "attention", 1), Array(4).fill(null));
   assert.deepEqual(strengths({ ...view, seen: null }, "attention", 0), [null]);
 });
 

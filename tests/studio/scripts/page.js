@@ -1,5 +1,11 @@
 // Stands for the page: what Python writes in front of the scripts. Imported before them.
-globalThis.varStudio = { attentionUnit: 65535, gain: 2, grey: 128, leastProbability: 1e-4, mark: "#ff2d78" };
+globalThis.varStudio = {
+  attentionUnit: 65535,
+  gain: 2,
+  grey: 128,
+  leastProbability: 1e-4,
+  colours: { mark: "#ff2d78" },
+};
 
 const base64 = (values) => Buffer.from(values.buffer).toString("base64");
 
@@ -12,7 +18,7 @@ export const told = {
   rank: base64(Int32Array.of(1, 2, 3, 4, 1)),
   unguided: base64(Int32Array.of(-1, 0, 2, 1, 0)),
   likeliest: base64(Int32Array.of(3, 0, 0, 3, 3, 1, 1, 2, 3, 2)),
-  shares: base64(Float32Array.of(0.5, 0.25, 0.5, 0.25, 0.5, 0.25, 0.5, 0.25, 0.5, 0.25)),
+  likeliestProbability: base64(Float32Array.of(0.5, 0.25, 0.5, 0.25, 0.5, 0.25, 0.5, 0.25, 0.5, 0.25)),
   probability: base64(Float32Array.of(1, 0.01, 1e-4, 1e-6, 0.1)),
   entropy: base64(Float32Array.of(0, 1, 2, 3, 4)),
   divergence: base64(Float32Array.of(0.01, 0, 0.1, 1, 0.001)),

@@ -39,8 +39,8 @@ test("what is told of a trace becomes numbers", () => {
   near([...trace.masses], [1, 0, 0.2, 0.8, 1, 0, 0.6, 0.4]);
 });
 
-test("a token is found by its scale and place", () => {
-  const token = { scale: 1, place: 2 };
+test("a token is found by its scale and index", () => {
+  const token = { scale: 1, index: 2 };
   assert.equal(indexOf(trace, token), 3);
   assert.equal(codeOf(trace, token), 1);
   assert.deepEqual([...colourOf(trace, 1)], [10, 20, 30]);
@@ -50,12 +50,12 @@ test("a token is found by its scale and place", () => {
 });
 
 test("the same code is found at every scale", () => {
-  const token = { scale: 0, place: 0 };
+  const token = { scale: 0, index: 0 };
   assert.deepEqual(placesOfSameCode(trace, token, 0), [0]);
   assert.deepEqual(placesOfSameCode(trace, token, 1), [1, 3]);
   assert.deepEqual(mostSharedCode(trace), [
-    { scale: 0, place: 0 },
-    { scale: 1, place: 3 },
+    { scale: 0, index: 0 },
+    { scale: 1, index: 3 },
   ]);
 });
 

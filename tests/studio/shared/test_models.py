@@ -20,7 +20,7 @@ from var_studio import main as app
 from var_studio.shared import html, models_menu
 from var_studio.shared import models as models_module
 from var_studio.shared.models import Models
-from var_studio.shared.models_menu import Handlers, MenuUpdate
+from var_studio.shared.models_menu import MenuHandlers, MenuUpdate
 from var_studio.shared.run import StopFlag
 
 
@@ -33,8 +33,8 @@ def models(tmp_path: Path) -> Models:
 
 
 @pytest.fixture
-def handlers(models: Models) -> Handlers:
-    return Handlers(models)
+def handlers(models: Models) -> MenuHandlers:
+    return MenuHandlers(models)
 
 
 def test_those_that_are_here_come_first(models: Models):
@@ -123,31 +123,31 @@ def test_no_model_at_all_is_said(models: Models):
         models.pipe  # noqa: B018
 
 
-def test_what_is_not_here_is_described_before_anything_starts(handlers: Handlers):
+def test_what_is_not_here_is_described_before_anything_starts(handlers: MenuHandlers):
     view = handlers.choose("var-d30")
     assert "2.01 billion parameters" in view.about and "To download: 8." in view.about and "FID 1.92" in view.about
     assert view.get.visible and not view.load.visible
 
 
-def test_a_tokenizer_that_is_here_need_not_be_downloaded_and_this_is_said(handlers: Handlers, monkeypatch):
+def test_a_tokenizer_that_is_here_need_not_be_downloaded_and_this_is_said(handlers: MenuHandlers, monkeypatch):
     monkeypatch.setattr("var_core.weights.download.lender_of", lambda *_: "var-d16")
     about = handlers.choose("var-d20").about
     assert "To download: 2.4 GB (the tokenizer is that of var-d16, which is here); on disk afterwards: 2.8 GB." in about
 
 
-def test_what_does_not_fit_is_said(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+def test_what_does_not_fit_is_said(handlers: MenuHandlers, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("var_core.weights.registry.free_memory", lambda _device: 1_000_000_000)
     assert "memory" in handlers.choose("var-d16").about and "It fits" not in handlers.choose("var-d16").about
 
 
-def test_what_is_here_can_be_loaded(handlers: Handlers):
+def test_what_is_here_can_be_loaded(handlers: MenuHandlers):
     view = handlers.choose("second")
     assert view.load.visible and view.load.interactive and not view.get.visible
     *_, (header, *menu) = handlers.load("second")
     assert "tiny" in header and MenuUpdate(*menu).bar == html.bar("second is loaded.", 1.0)
 
 
-def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: MenuHandlers, monkeypatch: pytest.MonkeyPatch):
     closed, stop_flag = [], StopFlag()
 
     def fetch(model, folder):
@@ -167,7 +167,7 @@ def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: Handlers, m
     assert "goes on from here" in last.bar and closed == [handlers.models.folder] and last.get.visible
 
 
-def test_a_failed_download_is_answered(handlers: Handlers, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_download_is_answered(handlers: MenuHandlers, monkeypatch: pytest.MonkeyPatch):
     def fetch(*_):
         raise ValueError("no network: try later")
         yield

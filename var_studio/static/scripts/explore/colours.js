@@ -29,7 +29,7 @@ export const heat = (strength) => {
 // A token map of a scale, a pixel a token, in the colours of the codes.
 export const tokenPixels = (trace, scale) => {
   const places = range(trace.lengths[scale]);
-  const colours = places.map((place) => [...colourOf(trace, codeOf(trace, { scale, place })), 255]);
+  const colours = places.map((index) => [...colourOf(trace, codeOf(trace, { scale, index })), 255]);
   return Uint8ClampedArray.from(colours.flat());
 };
 

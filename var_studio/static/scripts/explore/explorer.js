@@ -162,8 +162,8 @@ const receive = (told) => {
 };
 
 // Whether an answer is about what is chosen, or about what was a moment ago.
-const isOfNow = ({ node, scale, place }) =>
-  node === view.trace?.node && scale === view.token?.scale && place === view.token?.place;
+const isOfNow = ({ node, scale, index }) =>
+  node === view.trace?.node && scale === view.token?.scale && index === view.token?.index;
 
 const hearTrace = async (told) => {
   const before = view.trace;

@@ -20,7 +20,7 @@ const tokenUnder = (event) => {
   if (!canvas || !view.trace) return null;
   const scale = Number(canvas.dataset.scale);
   const frame = canvas.getBoundingClientRect();
-  return { scale, place: cellUnder(frame, view.trace.sides[scale], event.clientX, event.clientY) };
+  return { scale, index: cellUnder(frame, view.trace.sides[scale], event.clientX, event.clientY) };
 };
 
 const hover = (event) => {
@@ -64,10 +64,10 @@ const chooseColumn = (event) => {
 // Over the large picture arrows move a cursor from token to token; elsewhere they step through the scales.
 const moveOnPicture = (event) => {
   const { trace, scale, token, cursor } = view;
-  const here = [cursor, token].find((one) => one?.scale === scale)?.place ?? 0;
+  const here = [cursor, token].find((one) => one?.scale === scale)?.index ?? 0;
   if (ARROWS.includes(event.key)) {
-    explorer.moveCursor({ scale, place: cellBeside(here, trace.sides[scale], event.key) });
-  } else explorer.choose({ scale, place: here });
+    explorer.moveCursor({ scale, index: cellBeside(here, trace.sides[scale], event.key) });
+  } else explorer.choose({ scale, index: here });
 };
 
 const actOfKey = (event) => {

@@ -59,7 +59,7 @@ export const strengths = (view, layer, scale) => {
 const guidanceStrengths = (trace, scale) => {
   const codes = ofScale(trace, trace.tokens, scale);
   const others = [...ofScale(trace, trace.unguided, scale)];
-  return others.map((other, place) => (other < 0 ? null : Number(other !== codes[place])));
+  return others.map((other, index) => (other < 0 ? null : Number(other !== codes[index])));
 };
 
 // As parts of the largest of the scale.

@@ -1,16 +1,10 @@
 // Maps painted onto canvases.
-import { mark } from "../shared/constants.js";
+import { colours } from "../shared/constants.js";
 import { addedPixels, css, heat, tokenPixels, VIRIDIS } from "./colours.js";
 import { strengths } from "./layers.js";
 import { placesOfSameCode, range, readTrace, spotOf } from "./trace.js";
 
-const CHOSEN = mark;
-const SAME = "white";
-const CURSOR = "#ffd60a";
 const UNDER = 0.2; // how much of the grey picture shows through a heat map
-const NOTHING = "rgb(128 128 128)"; // of a heat map where there is no value
-const VEIL = "rgb(128 128 128 / 70%)";
-const EDGE = "rgb(0 0 0 / 70%)";
 
 export const canvas = (side) => Object.assign(document.createElement("canvas"), { width: side, height: side });
 
@@ -61,10 +55,11 @@ export const paint = (target, view, layer, scale) => {
   if (source) context.drawImage(source[scale], 0, 0, size, size);
   else paintHeat(context, view, layer, scale, size);
   if (layer === "tokens") dimKept(context, trace, scale, size);
-  const frame = (place, colour) => outline(context, spotOf(trace, { scale, place }), size, colour);
-  if (layer === "tokens" && token) for (const place of placesOfSameCode(trace, token, scale)) frame(place, SAME);
-  if (token?.scale === scale) frame(token.place, CHOSEN);
-  if (cursor?.scale === scale && target.id) frame(cursor.place, CURSOR); // only on the large picture
+  const frame = (index, colour) => outline(context, spotOf(trace, { scale, index }), size, colour);
+  if (layer === "tokens" && token)
+    for (const index of placesOfSameCode(trace, token, scale)) frame(index, colours.same);
+  if (token?.scale === scale) frame(token.index, colours.mark);
+  if (cursor?.scale === scale && target.id) frame(cursor.index, colours.cursor); // only on the large picture
 };
 
 // Of an edited photo, what was kept stands back behind what was drawn.
@@ -72,18 +67,18 @@ const dimKept = (context, trace, scale, size) => {
   if (trace.origin !== "edited") return;
   const side = trace.sides[scale];
   const cell = size / side;
-  context.fillStyle = VEIL;
-  for (const place of range(trace.lengths[scale]).filter((here) => trace.keep[trace.starts[scale] + here])) {
-    context.fillRect((place % side) * cell, Math.floor(place / side) * cell, cell, cell);
+  context.fillStyle = colours.veil;
+  for (const index of range(trace.lengths[scale]).filter((here) => trace.keep[trace.starts[scale] + here])) {
+    context.fillRect((index % side) * cell, Math.floor(index / side) * cell, cell, cell);
   }
 };
 
 const paintHeat = (context, view, layer, scale, size) => {
   const side = view.trace.sides[scale];
   const cell = size / side;
-  for (const [place, strength] of strengths(view, layer, scale).entries()) {
-    context.fillStyle = strength === null ? NOTHING : heat(strength);
-    context.fillRect((place % side) * cell, Math.floor(place / side) * cell, cell + 0.5, cell + 0.5);
+  for (const [index, strength] of strengths(view, layer, scale).entries()) {
+    context.fillStyle = strength === null ? colours.unknown : heat(strength);
+    context.fillRect((index % side) * cell, Math.floor(index / side) * cell, cell + 0.5, cell + 0.5);
   }
   context.globalAlpha = UNDER;
   context.filter = "grayscale(1)";
@@ -96,7 +91,7 @@ const outline = (context, { row, column, side }, size, colour) => {
   const cell = size / side;
   const thick = Math.max(1.5, size / 128);
   for (const [style, inset] of [
-    [EDGE, 0],
+    [colours.edge, 0],
     [colour, thick],
   ]) {
     context.strokeStyle = style;

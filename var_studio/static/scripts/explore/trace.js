@@ -1,4 +1,4 @@
-// A trace as the server tells it, read into numbers; and what is found in it. A token is {scale, place}: `place` counts
+// A trace as the server tells it, read into numbers; and what is found in it. A token is {scale, index}: `index` counts
 // the squares of its scale row by row.
 import { attentionUnit } from "../shared/constants.js";
 
@@ -24,14 +24,14 @@ export const readTrace = (told) => {
     masses: attentionIn(told.masses),
   };
   for (const name of ["tokens", "rank", "unguided", "likeliest"]) trace[name] = numbersIn(told[name], Int32Array);
-  for (const name of ["shares", "probability", "entropy", "divergence"]) {
+  for (const name of ["likeliestProbability", "probability", "entropy", "divergence"]) {
     trace[name] = numbersIn(told[name], Float32Array);
   }
   return trace;
 };
 
 // A token's index among all tokens.
-export const indexOf = (trace, { scale, place }) => trace.starts[scale] + place;
+export const indexOf = (trace, { scale, index }) => trace.starts[scale] + index;
 
 export const codeOf = (trace, token) => trace.tokens[indexOf(trace, token)];
 
@@ -42,9 +42,9 @@ export const ofScale = (trace, values, scale) =>
 // Red, green and blue of a code.
 export const colourOf = (trace, code) => trace.colours.subarray(3 * code, 3 * code + 3);
 
-export const spotOf = (trace, { scale, place }) => {
+export const spotOf = (trace, { scale, index }) => {
   const side = trace.sides[scale];
-  return { row: Math.floor(place / side), column: place % side, side };
+  return { row: Math.floor(index / side), column: index % side, side };
 };
 
 export const inWords = (trace, token) => {
@@ -56,19 +56,19 @@ export const inWords = (trace, token) => {
 export const placesOfSameCode = (trace, token, scale) => {
   const wanted = codeOf(trace, token);
   const codes = ofScale(trace, trace.tokens, scale);
-  return range(codes.length).filter((place) => codes[place] === wanted);
+  return range(codes.length).filter((index) => codes[index] === wanted);
 };
 
 // Of the code that the most scales use, one token at each of these scales, coarse to fine.
 export const mostSharedCode = (trace) => {
-  const found = new Map(); // by code: the last place at each scale
+  const found = new Map(); // by code: the last index at each scale
   for (const scale of range(trace.sides.length)) {
-    for (const [place, code] of ofScale(trace, trace.tokens, scale).entries()) {
-      found.set(code, (found.get(code) ?? new Map()).set(scale, place));
+    for (const [index, code] of ofScale(trace, trace.tokens, scale).entries()) {
+      found.set(code, (found.get(code) ?? new Map()).set(scale, index));
     }
   }
   const [most] = [...found.values()].sort((one, other) => other.size - one.size);
-  return [...most].map(([scale, place]) => ({ scale, place }));
+  return [...most].map(([scale, index]) => ({ scale, index }));
 };
 
 // ------------------------------------------------------------------------------------------------ attention

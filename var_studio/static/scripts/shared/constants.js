@@ -5,4 +5,4 @@ export const attentionUnit = varStudio.attentionUnit; // what 1 is in the attent
 export const gain = varStudio.gain; // of what a scale added
 export const grey = varStudio.grey; // where it added nothing
 export const leastProbability = varStudio.leastProbability; // the darkest colour of a map of probabilities
-export const mark = varStudio.mark; // the colour of what is chosen
+export const colours = varStudio.colours; // of frames and maps, by their names in `shared/palette.py`

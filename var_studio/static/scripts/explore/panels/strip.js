@@ -40,7 +40,7 @@ const map = (view, row, scale) => {
 const foot = (trace, seen, scale) => {
   if (!seen) return [];
   const words = percent(sum([...ofScale(trace, seen, scale)]));
-  return [made("span", words, { className: "xp-share", title: "of the chosen token's attention" })];
+  return [made("span", words, { className: "xp-fraction", title: "of the chosen token's attention" })];
 };
 
 const scaleActs = (trace, acts, scale) => {

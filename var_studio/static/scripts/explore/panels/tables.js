@@ -1,4 +1,5 @@
 // What each scale costs, and which scales look at which.
+import { colours } from "../../shared/constants.js";
 import { box, made, titled } from "../../shared/elements.js";
 import { inUnits, round, sizeOf } from "../../shared/words.js";
 import { heat } from "../colours.js";
@@ -21,7 +22,7 @@ const MEASURES = [
       ["GFLOP", 1e9],
       ["TFLOP", 1e12],
     ],
-    of: (trace) => trace.operations,
+    of: (trace) => trace.flops,
     words: round,
   },
   {
@@ -41,9 +42,6 @@ const MEASURES = [
     words: (value) => (value === null ? "the last" : round(value)),
   },
 ];
-
-const DARK_TEXT = "#111"; // on the light colours of the heat map
-const LIGHT_TEXT = "#fff";
 
 export const costs = ({ trace }) => {
   const measures = MEASURES.map(({ name, units, of, words }) => ({ name, words, ...inUnits(of(trace), units) }));
@@ -96,6 +94,9 @@ const massCell = (view, from, to) => {
   if (to > from) return made("td", "", { className: "xp-never", title: "finer scales are never seen" });
   const fraction = attentionBetween(view, from, to);
   const cell = made("td", String(Math.round(100 * fraction)));
-  Object.assign(cell.style, { background: heat(fraction), color: fraction > 0.45 ? DARK_TEXT : LIGHT_TEXT });
+  Object.assign(cell.style, {
+    background: heat(fraction),
+    color: fraction > 0.45 ? colours.darkText : colours.lightText,
+  });
   return cell;
 };

@@ -83,7 +83,7 @@ const alternatives = (view, acts) => {
     const title = `code ${code}`;
     const choice = button(`option-${n}`, "", () => acts.swap(code), { title, disabled: !trace.live });
     const shown = address ? pictured(address) : swatch(trace, code);
-    choice.append(shown, made("span", percent(trace.shares[here * many + n])));
+    choice.append(shown, made("span", percent(trace.likeliestProbability[here * many + n])));
     choice.classList.toggle("xp-taken", code === trace.tokens[here]);
     return choice;
   });
