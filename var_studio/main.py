@@ -125,7 +125,7 @@ def build(pipe: "Pipeline", options: LoadOptions = AUTO, choose: bool = True) ->
             with gr.Tab("Learn", id="learn") as lessons:
                 learned = learn.tab(running, lessons, explored)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
-        models_menu.wire(running, page, menu, header, renewals, made.visit)
+        models_menu.wire_menu(running, page, menu, header, renewals, made.visit)
     return page
 
 

@@ -18,31 +18,34 @@ from var_core.editing.edit import EditSettings
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_core.schedule import Schedule
-from var_core.settings import Setting, rows
+from var_core.settings import Setting, named, rows
 from var_studio.create import tab as create
-from var_studio.create.tab import CreateHandlers, RequestControls
+from var_studio.create.tab import CreateHandlers
 from var_studio.edit import layout as edit_layout
-from var_studio.edit.layout import How
 from var_studio.explore import layout as explore_layout
 from var_studio.explore import tab as explore_tab
-from var_studio.explore.layout import View, ViewUpdate
 from var_studio.learn import tab as learn
 from var_studio.shared import controls, html, models_menu, served_files
 from var_studio.shared import run as runs
 from var_studio.shared.html import READY
 from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
-from var_studio.shared.widgets import Drawing
 
 SPEC = tiny.SPEC
 CALLED = replace(
     SPEC, class_synonyms=(("Nelumbo",), ("Rosa", "rose bush"), (), (), ("deep sea", "wood"), (), ("wood",))
 )
-USUAL = dict(zip(controls.NAMES, controls.defaults(SPEC).all(), strict=True))
+USUAL = controls.defaults(SPEC).by_name()
+
+
+def asking(**changes: object) -> tuple:
+    """The values that `controls.read` takes, as they open but for some."""
+    values = {**USUAL, **changes}
+    return values["class"], values["count"], values["seed"], values
 
 
 def read(**changes: object) -> Request:
-    return controls.read(SPEC, *{**USUAL, **changes}.values())
+    return controls.read(SPEC, *asking(**changes))
 
 
 @pytest.fixture
@@ -196,21 +199,21 @@ def test_a_model_without_class_names_has_controls_too():
 
 
 def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: CreateHandlers):
-    kept, _, _, shown, *_ = handlers.prepare(True, *{**USUAL, "seed": "5"}.values())
+    kept, _, _, shown, *_ = handlers.prepare(True, *asking(seed="5"))
     assert (kept.request.seeds, shown) == ((5,), "5")
-    rolled, _, _, shown, *_ = handlers.prepare(False, *{**USUAL, "seed": "5"}.values())
+    rolled, _, _, shown, *_ = handlers.prepare(False, *asking(seed="5"))
     assert rolled.request.seeds == (int(shown),) != (5,)
 
 
 def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: CreateHandlers):
     with pytest.raises(gr.Error, match="out of range") as caught:
-        handlers.prepare(True, *{**USUAL, "count": 99}.values())
+        handlers.prepare(True, *asking(count=99))
     assert not caught.value.print_exception
 
 
 def test_what_a_visitor_types_is_shown_as_text(handlers: CreateHandlers):
     with pytest.raises(gr.Error) as caught:
-        handlers.prepare(True, *{**USUAL, "class": "<img src=x onerror=alert(1)>"}.values())
+        handlers.prepare(True, *asking(**{"class": "<img src=x onerror=alert(1)>"}))
     assert "<img" not in caught.value.message
 
 
@@ -384,11 +387,17 @@ def test_a_picture_without_a_recipe_is_refused(handlers: CreateHandlers, tmp_pat
         handlers.restore(str(tmp_path / "plain.png"))
 
 
-def test_every_setting_is_wired_into_a_run_in_the_order_it_is_read(page: gr.Blocks):
-    inputs = [fn.inputs for fn in page.fns.values() if fn.name == "prepare"]
+def test_every_setting_is_wired_into_a_run_by_its_name(page: gr.Blocks):
     labels = ["Keep this seed", "Class", "Pictures", "Seed", "Guidance", "Guidance ramp"]
     labels += ["Temperature", "Cooling", "Top-k", "Top-p", "Smooth", "Scales without guidance"]
-    assert inputs and all([widget.label for widget in given] == labels for given in inputs)
+    wired = [fn for fn in page.fns.values() if fn.name == "prepare"]
+    assert wired and all(sorted(widget.label for widget in fn.inputs) == sorted(labels) for fn in wired)
+    wanted = Sampling(2.5, ramp=0.7, temperature=0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1)
+    values = {"class": "Sea", "pictures": 3, "seed": "41", "lock": True, **named(wanted)}
+    for fn in wired:
+        update = fn.fn({widget: values[widget.elem_id] for widget in fn.inputs})
+        (asked,) = (value for value in update.values() if isinstance(value, create.Asked))
+        assert asked.request == Request((6, 6, 6), (41, 42, 43), wanted)
 
 
 def test_every_button_does_something(page: gr.Blocks):
@@ -449,11 +458,12 @@ def test_a_widget_of_any_kind_of_setting_has_events_in_explore(kind: type):
     assert {at for fn in blocks.fns.values() for at, _ in fn.targets} == {widget._id}
 
 
-def test_every_setting_travels_with_the_controls_of_each_tab_and_in_links():
+def test_every_setting_travels_with_the_controls_of_each_tab_and_in_links(page: gr.Blocks):
     names = tuple(row.name for row in rows(Sampling))
-    assert controls.NAMES == ("class", "count", "seed", *names) and Drawing._fields == names
-    assert RequestControls._fields[3:] == ViewUpdate._fields[-len(names) :] == View._fields[-len(names) :] == names
-    assert How._fields == tuple(row.name for row in rows(EditSettings))
+    assert controls.NAMES == ("class", "count", "seed", *names) == tuple(controls.defaults(SPEC).by_name())
+    for handler in ("prepare", "ready", "draw", "turn"):
+        wired = [{widget.label for widget in fn.inputs} for fn in page.fns.values() if fn.name == handler]
+        assert wired and all({row.label for row in rows(Sampling)} <= labels for labels in wired), handler
     told = controls.link(SPEC, Request((1,), (2,)))
     assert all(f"{name}=" in told for name in names)
 

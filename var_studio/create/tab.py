@@ -1,6 +1,6 @@
 """The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -8,41 +8,34 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
-from gradio.components import Component
 
 from var_core.config import ModelSpec, Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
+from var_core.settings import named
 
 from ..shared import controls, html, widgets
 from ..shared import run as runs
-from ..shared.events import AT_ONCE, ON_MODEL, SKIP, Renewal, Trigger, Unchanged, buttons, halt, in_words
+from ..shared.events import AT_ONCE, ON_MODEL, SKIP, Renewal, Trigger, Unchanged, Widgets, buttons, halt, in_words, wire
 from ..shared.handover import CreateHandover
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.run import Run, StopFlag
 from ..shared.served_files import fresh_folder
-from ..shared.widgets import Actions
+from ..shared.widgets import Actions, SettingWidgets
 
 MOST_PILLS = 8
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
 
 
 class RequestControls(NamedTuple):
-    """The widgets whose values make a request, in the order of `controls.NAMES`."""
+    """The widgets whose values make a request, in the order in which `controls.read` takes them."""
 
     class_name: gr.Dropdown
     how_many: gr.Slider
     seed: gr.Textbox
-    guidance: gr.Slider
-    ramp: gr.Slider
-    temperature: gr.Slider
-    cooling: gr.Slider
-    top_k: gr.Number
-    top_p: gr.Slider
-    smooth: gr.Checkbox
-    unguided_scales: gr.Slider
+    sampling: SettingWidgets
 
 
 class Helpers(NamedTuple):
@@ -105,11 +98,13 @@ class CreateHandlers:
     def pipe(self) -> Pipeline:
         return self.models.pipe
 
-    def prepare(self, lock: bool, class_name: str, count: float, seed: str, *drawing: object) -> tuple[object, ...]:
-        """Before a run: its request and its stop flag, the class and seed it takes, the buttons of a run under way."""
+    def prepare(
+        self, lock: bool, class_name: str, count: float, seed: str, sampling: Mapping[str, object]
+    ) -> tuple[object, ...]:
+        """Return before a run its request and stop flag, the class and seed it takes, the buttons while it runs."""
         pipe = self.pipe
         with in_words():
-            request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), *drawing)
+            request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), sampling)
         shown = controls.show(pipe.spec, request)
         asked, bar = Asked(request, pipe.digest), html.bar("Waiting for the model …")
         return asked, StopFlag(), shown.class_name, shown.seed, bar, *buttons(running=True)
@@ -177,7 +172,7 @@ class CreateHandlers:
         spec, name = self.pipe.spec, controls.defaults(self.pipe.spec).class_name
         pills, rest = _grouping(spec)
         chosen = gr.Dropdown(controls.choices(spec, None), value=name)
-        return chosen, pills, rest, *controls.shown_drawing(self.models.default_sampling)
+        return chosen, pills, rest, named(self.models.default_sampling)
 
     def _under_way(self, run: Run) -> StageUpdate:
         """The stage of a run under way."""
@@ -203,14 +198,15 @@ def tab(models: Models) -> CreateHandover:
     handlers = CreateHandlers(models, stage.gallery.GRADIO_CACHE)
     _wire_settings(handlers, settings, helpers)
     _wire_runs(handlers, settings, helpers, actions, stage, onward.again)
-    renewed = [settings.class_name, helpers.group, helpers.groups, *settings[-len(controls.DRAWING) :]]
-    visit = partial(_visit, handlers, [*settings, helpers.lock])
+    renewed: list[Widgets] = [settings.class_name, helpers.group, helpers.groups, settings.sampling]
+    controls_and_lock: list[Widgets] = [*settings, helpers.lock]
+    visit = partial(_visit, handlers, controls_and_lock)
     return CreateHandover(
         send=onward.send,
         explore=onward.explore,
         run=stage.run,
         chosen=stage.chosen,
-        controls=[*settings, helpers.lock],
+        controls=controls_and_lock,
         renewal=Renewal(handlers.renew, renewed),
         visit=visit,
     )
@@ -223,10 +219,10 @@ def _settings(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tupl
     seeding = widgets.seeding("Pictures", controls.MOST_PICTURES, usual.count)
     actions = widgets.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        drawing, _ = widgets.drawing(default_sampling)
+        sampling, _ = widgets.sampling_widgets(default_sampling)
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
     helpers = Helpers(group, groups, random_class, seeding.lock, upload)
-    return RequestControls(class_name, seeding.how_many, seeding.seed, *drawing), helpers, actions
+    return RequestControls(class_name, seeding.how_many, seeding.seed, sampling), helpers, actions
 
 
 def _grouping(spec: ModelSpec) -> tuple[gr.Radio, gr.Dropdown]:
@@ -271,11 +267,11 @@ def _stage() -> tuple[RunStage, PictureButtons]:
 
 
 def _wire_settings(handlers: CreateHandlers, settings: RequestControls, helpers: Helpers) -> None:
-    locked = [*settings, helpers.lock]
+    locked: list[Widgets] = [*settings, helpers.lock]
     for group in (helpers.group, helpers.groups):
         group.input(handlers.in_group, [group, settings.class_name], settings.class_name, **AT_ONCE)
     helpers.random_class.click(handlers.random_class, [helpers.group, helpers.groups], settings.class_name, **AT_ONCE)
-    helpers.restore.upload(handlers.restore, helpers.restore, [*locked, helpers.restore], **AT_ONCE)
+    wire(helpers.restore.upload, handlers.restore, [helpers.restore], [*locked, helpers.restore], AT_ONCE)
 
 
 def _wire_runs(
@@ -290,21 +286,21 @@ def _wire_runs(
 
     def begin(trigger: Trigger) -> None:
         shown = [settings.class_name, settings.seed, stage.bar, *actions]
-        ready = trigger(handlers.prepare, [helpers.lock, *settings], [asked, stop_flag, *shown], **AT_ONCE)
+        ready = wire(trigger, handlers.prepare, [helpers.lock, *settings], [asked, stop_flag, *shown], AT_ONCE)
         running = ready.success(handlers.watch, [asked, stop_flag], list(stage), **ON_MODEL)
         running.failure(lambda: READY, None, stage.bar, **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
-    repeated = again.click(handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], **AT_ONCE)
+    repeated = wire(again.click, handlers.repeat, [stage.run, stage.chosen], [*settings, helpers.lock], AT_ONCE)
     begin(actions.run.click)
     begin(repeated.success)
     actions.stop.click(halt, stop_flag, stage.bar, **AT_ONCE)
     stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
 
 
-def _visit(handlers: CreateHandlers, locked: Sequence[Component], trigger: Trigger) -> None:
+def _visit(handlers: CreateHandlers, locked: Sequence[Widgets], trigger: Trigger) -> None:
     """When a page is opened its settings are those of its address."""
-    trigger(handlers.visit, None, locked, **AT_ONCE)
+    wire(trigger, handlers.visit, [], locked, AT_ONCE)
 
 
 def _columns(run: Run) -> int:

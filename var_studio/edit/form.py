@@ -10,7 +10,7 @@ from var_core.config import ModelSpec, Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward
 from var_core.images import check_size
-from var_core.settings import parse_float, parse_int
+from var_core.settings import Value, parse_float, parse_int
 
 from ..shared import controls, html
 from .workspace import Workspace
@@ -61,8 +61,8 @@ class EditForm:
 
     task: str
     class_name: str
-    count: object
-    seed: object
+    count: Value | None
+    seed: Value | None
     sampling: Sampling
     settings: EditSettings
     extend: tuple[int, int, int, int]

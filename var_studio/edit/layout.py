@@ -12,7 +12,7 @@ from ..shared import controls, palette, widgets
 from ..shared.events import AT_ONCE, SKIP, Unchanged
 from ..shared.examples import example_shelf
 from ..shared.html import READY
-from ..shared.widgets import Actions, Drawing, Seeding
+from ..shared.widgets import Actions, Seeding, SettingWidgets
 from . import form as forms
 from .form import EXTEND, INPAINT, PIXELS, TASKS, UNITS
 from .results import EditResult
@@ -31,21 +31,6 @@ class Choice(NamedTuple):
     top: gr.Number
     right: gr.Number
     bottom: gr.Number
-
-
-class How(NamedTuple):
-    """The widgets whose values make a `var_core.editing.edit.EditSettings`, in the order of its fields."""
-
-    fill: gr.Dropdown
-    first_free_scale: gr.Slider
-    min_coverage: gr.Slider
-    follow: gr.Checkbox
-    match: gr.Checkbox
-    detail: gr.Checkbox
-    dilate: gr.Number
-    feather: gr.Number
-    context: gr.Slider
-    harmonise: gr.Slider
 
 
 class Masking(NamedTuple):
@@ -119,8 +104,8 @@ class Controls(NamedTuple):
     seeding: Seeding
     actions: Actions
     masking: Masking
-    how: How
-    drawing: Drawing
+    settings: SettingWidgets  # of `EditSettings`
+    sampling: SettingWidgets
     restore: gr.UploadButton
 
 
@@ -143,11 +128,11 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> Co
         masking, box = _masking()
     choice = Choice(task, box, name, *numbers)
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
-        how = How._make(widgets.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides)))
+        settings = widgets.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides))
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        drawing, _ = widgets.drawing(default_sampling, "edit_")
+        sampling, _ = widgets.sampling_widgets(default_sampling, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
-    return Controls(opened, shelf, choice, outline, seeding, actions, masking, how, drawing, restore)
+    return Controls(opened, shelf, choice, outline, seeding, actions, masking, settings, sampling, restore)
 
 
 def choices(spec: ModelSpec) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The form of the Edit tab, the edits that it asks for, and their results."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,8 +13,9 @@ from var_core.config import NO_CLASS
 from var_core.editing.canvas import Box
 from var_core.editing.edit import EditSettings, squares, stages
 from var_core.engine.pipeline import Pipeline
+from var_core.engine.sampling import Sampling
 from var_core.recipe import Recipe
-from var_core.settings import named, parsed
+from var_core.settings import Value, named, parsed
 
 from ..shared import controls, html
 from ..shared.events import buttons, in_words
@@ -22,13 +23,12 @@ from ..shared.handover import DrawnSquare
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.run import StopFlag
-from ..shared.widgets import Drawing
 from . import form as forms
 from . import layout, mask_tools
 from . import results as outcomes
 from . import workspace as workspaces
 from .form import CHANGE, EXTEND, INPAINT, PIXELS, EditForm
-from .layout import Choice, How, SheetUpdate
+from .layout import SheetUpdate
 from .results import EditJob, EditResult
 from .workspace import Canvas, Workspace
 
@@ -57,22 +57,33 @@ class RunHandlers:
         except ValueError as error:
             return f"<p>{escape(str(error))}</p>"
 
-    def ready(self, now: Workspace | None, canvas: Canvas | None, lock: bool, *values: object) -> tuple[object, ...]:
-        """Before a run: the edit and its stop flag, the seed it takes, the buttons of a run under way."""
-        parts_of = (len(Choice._fields), len(How._fields), len(Drawing._fields))
-        choice, how, drawing, (count, seed) = _split(values, *parts_of)
-        task, box, class_name, unit, *sides = choice
+    def ready(
+        self,
+        now: Workspace | None,
+        canvas: Canvas | None,
+        lock: bool,
+        choice: Mapping[str, object],
+        settings: Mapping[str, object],
+        sampling: Mapping[str, object],
+        count: Value | None,
+        seed: str,
+    ) -> tuple[object, ...]:
+        """Return before a run its edit and stop flag, the seed it takes, the buttons while it runs.
+
+        `choice` holds the values of a `Choice` by name, as `settings` and `sampling` do those of their tables.
+        """
         seed_used = controls.seed_to_use(str(seed), lock)
+        task, sides = str(choice["task"]), (choice[side] for side in forms.SIDES)
         with in_words():
             form = EditForm(
-                str(task),
-                str(class_name or ""),
-                count,
-                seed_used,
-                controls.read_drawing(*drawing),
-                read_settings(*how),
-                forms.extension(now, str(unit), *sides) if now and task == EXTEND else (0, 0, 0, 0),
-                mask_tools.box_of(str(box or ""), now) if now and task != EXTEND else None,
+                task=task,
+                class_name=str(choice["class_name"] or ""),
+                count=count,
+                seed=seed_used,
+                sampling=parsed(Sampling(), sampling),
+                settings=parsed(EditSettings(), settings),
+                extend=forms.extension(now, str(choice["unit"]), *sides) if now and task == EXTEND else (0, 0, 0, 0),
+                box=mask_tools.box_of(str(choice["box"] or ""), now) if now and task != EXTEND else None,
             )
             mask = workspaces.painted_on(now, canvas) if now else None
             pipe = self.pipe
@@ -167,7 +178,7 @@ class RunHandlers:
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides))
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
-        return choices, scales, *controls.shown_drawing(self.models.default_sampling)
+        return choices, scales, named(self.models.default_sampling)
 
     def restore(self, path: str) -> tuple[object, ...]:
         """The settings in the recipe of an edited photo."""
@@ -180,28 +191,9 @@ class RunHandlers:
         edited, null = recipe.edited, recipe.label == self.pipe.spec.transformer.null_label
         task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
         box = mask_tools.shown_box(Box(*edited.boxes[0])) if edited.boxes else ""
-        choice = (task, box, self.pipe.spec.class_name(recipe.label), PIXELS, *edited.extend)
-        drawing = controls.shown_drawing(recipe.sampling)
-        return *choice, *shown_settings(edited.settings), *drawing, 1, str(recipe.seed), True
-
-
-def read_settings(*values: object) -> EditSettings:
-    """Return the `EditSettings` that values in the order of `How` ask for."""
-    return parsed(EditSettings(), dict(zip(How._fields, values, strict=True)))
-
-
-def shown_settings(settings: EditSettings) -> tuple[object, ...]:
-    """Return the values of `How` that ask for settings: the inverse of `read_settings`."""
-    return tuple(named(settings).values())
-
-
-def _split(values: Sequence, *lengths: int) -> Iterator[Sequence]:
-    """Values cut into pieces of these lengths, and the rest."""
-    start = 0
-    for length in lengths:
-        yield values[start : start + length]
-        start += length
-    yield values[start:]
+        name, sides = self.pipe.spec.class_name(recipe.label), dict(zip(forms.SIDES, edited.extend, strict=True))
+        choice = {"task": task, "box": box, "class_name": name, "unit": PIXELS, **sides}
+        return choice, named(edited.settings), named(recipe.sampling), 1, str(recipe.seed), True
 
 
 def columns(count: int) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger, buttons, halt
+from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger, Widgets, buttons, halt, wire
 from ..shared.handover import CreateHandover, EditHandover
 from ..shared.models import Models
 from . import form as forms
@@ -28,16 +28,16 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     _wire_photo(photos, runs, table, given, sheet, onward.take)
     _wire_mask(photos, table, given.masking, given.choice.box)
     _wire_choice(runs, table, given.choice, given.outline)
-    freed = [given.how.first_free_scale, given.how.min_coverage]
+    freed = [given.settings["first_free_scale"], given.settings["min_coverage"]]
     # on input, not on change: what was restored stays
     given.choice.task.input(forms.usual_freedom, [given.choice.task, *freed], freed, **AT_ONCE)
     _wire_runs(runs, table, given, sheet)
-    settings = [*given.choice, *given.how, *given.drawing, *given.seeding]
-    given.restore.upload(runs.restore, given.restore, settings, **AT_ONCE)
+    asked: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, *given.seeding]
+    wire(given.restore.upload, runs.restore, [given.restore], asked, AT_ONCE)
     here = [table.workspace, table.canvas]
     create.send.click(photos.receive, [create.run, create.chosen, *here], [tabs, *laid], **AT_ONCE)
-    onward.send.click(runs.send_back, [sheet.result, sheet.chosen], [tabs, *create.controls], **AT_ONCE)
-    renewed = [given.choice.class_name, given.how.first_free_scale, *given.drawing]
+    wire(onward.send.click, runs.send_back, [sheet.result, sheet.chosen], [tabs, *create.controls], AT_ONCE)
+    renewed: list[Widgets] = [given.choice.class_name, given.settings["first_free_scale"], given.sampling]
     return EditHandover(onward.explore, sheet.result, sheet.chosen, Renewal(runs.renew, renewed))
 
 
@@ -79,11 +79,11 @@ def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HT
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:
     seeding, actions = given.seeding, given.actions
     job, stop_flag = gr.State(), gr.State()
-    settings = [*given.choice, *given.how, *given.drawing, seeding.how_many, seeding.seed]
+    settings: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, seeding.how_many, seeding.seed]
     asked, results = [table.workspace, table.canvas, seeding.lock, *settings], [sheet.result, sheet.results]
 
     def begin(trigger: Trigger) -> None:
-        prepared = trigger(runs.ready, asked, [job, stop_flag, seeding.seed, sheet.bar, *actions], **AT_ONCE)
+        prepared = wire(trigger, runs.ready, asked, [job, stop_flag, seeding.seed, sheet.bar, *actions], AT_ONCE)
         running = prepared.success(runs.watch, [job, stop_flag, *results], list(sheet), **ON_MODEL)
         running.failure(runs.over, results, list(sheet), **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)

@@ -1,15 +1,16 @@
 """The Explore tab's widgets, laid out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import gradio as gr
 
 from var_core.config import ModelSpec, Sampling
+from var_core.settings import Value, named
 
 from ..shared import controls, widgets
 from ..shared.events import SKIP, Trigger, Unchanged, buttons
-from ..shared.widgets import Drawing
+from ..shared.widgets import SettingWidgets
 from . import trace_files
 from .messages import PageMessage
 from .session import ExploreSession
@@ -49,14 +50,7 @@ class View(NamedTuple):
     stop: gr.Button
     class_name: gr.Dropdown
     seed: gr.Textbox
-    guidance: gr.Slider
-    ramp: gr.Slider
-    temperature: gr.Slider
-    cooling: gr.Slider
-    top_k: gr.Number
-    top_p: gr.Slider
-    smooth: gr.Checkbox
-    unguided_scales: gr.Slider
+    sampling: SettingWidgets
 
 
 class ViewUpdate(NamedTuple):
@@ -70,14 +64,7 @@ class ViewUpdate(NamedTuple):
     stop: gr.Button | Unchanged = SKIP
     class_name: str | Unchanged = SKIP
     seed: str | Unchanged = SKIP
-    guidance: float | Unchanged = SKIP
-    ramp: float | Unchanged = SKIP
-    temperature: float | Unchanged = SKIP
-    cooling: float | Unchanged = SKIP
-    top_k: int | Unchanged = SKIP
-    top_p: float | Unchanged = SKIP
-    smooth: bool | Unchanged = SKIP
-    unguided_scales: int | Unchanged = SKIP
+    sampling: Mapping[str, Value] | Unchanged = SKIP
 
     def with_buttons(self, running: bool) -> "ViewUpdate":
         """Return the update that also shows Stop while something runs, else Run."""
@@ -86,13 +73,15 @@ class ViewUpdate(NamedTuple):
 
     def with_sampling(self, sampling: Sampling) -> "ViewUpdate":
         """Return the update that also shows how something was drawn."""
-        return ViewUpdate._make((*self[: -len(controls.DRAWING)], *controls.shown_drawing(sampling)))
+        return self._replace(sampling=named(sampling))
 
 
 SAME = ViewUpdate()
 
 
-def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tuple[Source, Drawing, Trigger, Export]:
+def left_column(
+    spec: ModelSpec, default_sampling: Callable[[], Sampling]
+) -> tuple[Source, SettingWidgets, Trigger, Export]:
     """The left column, with the knobs at `default_sampling`; third, what happens when they are reset."""
     name = controls.defaults(spec).class_name
     with gr.Group(elem_id="explore_subject"):
@@ -115,11 +104,11 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tu
     )
     with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
         gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
-        drawing, reset = widgets.drawing(default_sampling, "explore_")
+        sampling, reset = widgets.sampling_widgets(default_sampling, "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
         export, file = _files()
     source = Source(class_name, *seeding, run, stop, picture, file, shelf)
-    return source, drawing, reset, export
+    return source, sampling, reset, export
 
 
 def _files() -> tuple[Export, gr.UploadButton]:

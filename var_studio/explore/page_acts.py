@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import gradio as gr
 
+from var_core.config import Sampling
 from var_core.engine.request import Request
 from var_core.inspection import alternatives, changes
 from var_core.inspection.trace import Trace
+from var_core.settings import parsed
 from var_core.words import counted
 
 from ..shared import controls, html
 from ..shared.events import SKIP, Unchanged, halt, in_words
 from ..shared.html import READY
 from ..shared.served_files import fresh_folder
-from ..shared.widgets import Drawing
 from . import messages, trace_files
 from .layout import SAME, ViewUpdate
 from .messages import PageMessage, TokenQuestion
@@ -26,13 +27,13 @@ from .session import ExploreSession, changeable_trace, is_live
 class PageActs(Painter):
     """Handlers of the page's own view, of the knobs and of the buttons that save."""
 
-    def turn(self, session: ExploreSession, *drawing: object) -> Iterator[ViewUpdate]:
+    def turn(self, session: ExploreSession, knobs: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """Draw the same again with other settings; only what changes is computed. The knobs stay as they are."""
         yield SAME
         if not session.branches:
             return
         with in_words():
-            sampling = controls.read_drawing(*drawing)
+            sampling = parsed(Sampling(), knobs)
             if sampling == session.seen.about.sampling:
                 return
             trace = changeable_trace(self.pipe, session)
@@ -40,7 +41,7 @@ class PageActs(Painter):
         for view in self._paint(
             session, asked, session.origin_of_turn(", ".join(sampling.describe())), _kind_of_origin(trace, asked)
         ):
-            yield view._replace(**dict.fromkeys(Drawing._fields, SKIP))
+            yield view._replace(sampling=SKIP)
 
     def act(self, session: ExploreSession, event: gr.EventData) -> Iterator[ViewUpdate]:
         """Whatever was done on the page's own view."""

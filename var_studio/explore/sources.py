@@ -1,6 +1,6 @@
 """Where the pictures of the Explore tab come from: a class, a file, an example, another tab."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import gradio as gr
@@ -10,6 +10,7 @@ from var_core.engine.request import Request
 from var_core.images import flat, open_image
 from var_core.inspection.changes import given_request
 from var_core.inspection.trace import Trace
+from var_core.settings import named
 
 from ..shared import controls, html
 from ..shared import run as runs
@@ -32,11 +33,11 @@ class Sources(Painter):
         return SAME if session.branches or not paths else self._shipped(session, 0)
 
     def draw(
-        self, session: ExploreSession, class_name: str, seed: str, lock: bool, *drawing: object
+        self, session: ExploreSession, class_name: str, seed: str, lock: bool, sampling: Mapping[str, object]
     ) -> Iterator[ViewUpdate]:
         """Draw a picture of a class."""
         with in_words():
-            asked = controls.read(self.pipe.spec, class_name, 1, controls.seed_to_use(seed, lock), *drawing)
+            asked = controls.read(self.pipe.spec, class_name, 1, controls.seed_to_use(seed, lock), sampling)
         shown = controls.show(self.pipe.spec, asked)
         origin = Origin(f"{shown.class_name}, seed {shown.seed}", shown.class_name)
         yield from self._paint(_afresh(session), asked, origin, "drawn")
@@ -125,4 +126,4 @@ class Sources(Painter):
         """Class, what the page knows, and knobs for the model that is loaded."""
         name = controls.defaults(self.pipe.spec).class_name
         chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)
-        return chosen, messages.hello_message(self.pipe), *controls.shown_drawing(self.models.default_sampling)
+        return chosen, messages.hello_message(self.pipe), named(self.models.default_sampling)

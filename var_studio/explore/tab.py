@@ -7,12 +7,12 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger
+from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger, Widgets, wire
 from ..shared.handover import CreateHandover, EditHandover, ExploreHandover
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.static import FOLDER
-from ..shared.widgets import Drawing
+from ..shared.widgets import Knob
 from . import messages, trace_files
 from .layout import Export, Source, View, left_column
 from .page_acts import PageActs
@@ -25,7 +25,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: CreateHandover, edi
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Row(elem_id="explore", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            source, drawing, reset, export = left_column(models.pipe.spec, lambda: models.default_sampling)
+            source, sampling, reset, export = left_column(models.pipe.spec, lambda: models.default_sampling)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             bar = gr.HTML(READY, elem_id="explore_bar")
             gr.HTML((FOLDER / "explorer.html").read_text(encoding="utf-8"), apply_default_css=False, elem_id="explorer")
@@ -45,22 +45,22 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: CreateHandover, edi
         source.stop,
         source.class_name,
         source.seed,
-        *drawing,
+        sampling,
     )
     Path(source.shelf.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     cache = source.shelf.GRADIO_CACHE
     sources, acts = Sources(models, cache), PageActs(models, cache)
-    _wire_sources(sources, acts, view, source, drawing, here)
-    _wire_acts(acts, view, drawing, reset, export)
+    _wire_sources(sources, acts, view, source, here)
+    _wire_acts(acts, view, reset, export)
     _wire_ways(sources, view, create, edit)
     ways = (partial(_wire_way, sources, view, act) for act in (sources.from_photo, sources.from_race))
-    return ExploreHandover(Renewal(sources.renew, [view.class_name, view.channel, *drawing]), *ways)
+    return ExploreHandover(Renewal(sources.renew, [view.class_name, view.channel, sampling]), *ways)
 
 
-def _wire_sources(sources: Sources, acts: PageActs, view: View, source: Source, drawing: Drawing, here: gr.Tab) -> None:
+def _wire_sources(sources: Sources, acts: PageActs, view: View, source: Source, here: gr.Tab) -> None:
     session = view.session
     _begin(sources, view, here.select, sources.enter, [session])
-    asked = [session, source.class_name, source.seed, source.lock, *drawing]
+    asked: list[Widgets] = [session, source.class_name, source.seed, source.lock, view.sampling]
     _begin(sources, view, source.run.click, sources.draw, asked)
     _begin(sources, view, source.picture.upload, sources.picture, [session, source.picture, source.class_name])
     _begin(sources, view, source.file.upload, sources.file, [session, source.file])
@@ -68,19 +68,19 @@ def _wire_sources(sources: Sources, acts: PageActs, view: View, source: Source, 
     source.stop.click(acts.stop, session, view.bar, **AT_ONCE)
 
 
-def _wire_acts(acts: PageActs, view: View, drawing: Drawing, reset: Trigger, export: Export) -> None:
+def _wire_acts(acts: PageActs, view: View, reset: Trigger, export: Export) -> None:
     act = partial(view.channel.act, trigger_mode="multiple")  # else what is clicked while another act runs is lost
     _begin(acts, view, act, acts.act, [view.session])
     view.channel.hush(acts.hush, view.session, None, trigger_mode="multiple", **AT_ONCE)
-    for trigger in [*(turn for knob in drawing for turn in turns(knob)), reset]:
-        _begin(acts, view, trigger, acts.turn, [view.session, *drawing])
+    for trigger in [*(turn for knob in view.sampling.values() for turn in turns(knob)), reset]:
+        _begin(acts, view, trigger, acts.turn, [view.session, view.sampling])
     for kind in trace_files.SUFFIXES:
         saved = getattr(export, kind).click(partial(acts.export, kind), view.session, export.file, **ON_MODEL)
         saved.success(None, None, None, js="() => document.querySelector('#explore_ready').click()")
 
 
-def turns(knob: gr.Slider | gr.Number | gr.Checkbox | gr.Dropdown) -> list[Trigger]:
-    """The events of a setting's widget, of any kind, after which its value counts."""
+def turns(knob: Knob) -> list[Trigger]:
+    """Return the events of a setting's widget, of any kind, after which its value counts."""
     if isinstance(knob, gr.Number):  # a number that is being typed is none yet
         return [knob.submit, knob.blur]
     moves = [knob.input, knob.release] if isinstance(knob, gr.Slider) else [knob.input]
@@ -99,9 +99,9 @@ def _wire_way(sources: Sources, view: View, act: Callable, trigger: Trigger, inp
     _begin(sources, view, trigger, act, [*inputs, view.session])
 
 
-def _begin(painter: Painter, view: View, trigger: Trigger, act: Callable, inputs: Sequence[Component]) -> None:
+def _begin(painter: Painter, view: View, trigger: Trigger, act: Callable, inputs: Sequence[Widgets]) -> None:
     """Wire something that changes the session: one after another, so that none is lost.
 
     After an error all is as it was.
     """
-    trigger(act, inputs, list(view), **ON_MODEL).failure(painter.failed, None, list(view), **AT_ONCE)
+    wire(wire(trigger, act, inputs, view, ON_MODEL).failure, painter.failed, [], view, AT_ONCE)

@@ -149,8 +149,8 @@ class RaceHandlers:
     def line_up(self, class_name: str, seed: str, lock: bool) -> tuple[object, ...]:
         """Before a race: what it is for, its stop flag, the class and seed it takes, the buttons of a run under way."""
         with in_words():
-            knobs = controls.defaults(self.racers.spec).drawing
-            asked = controls.read(self.racers.spec, class_name, 1, controls.seed_to_use(seed, lock), *knobs)
+            knobs = controls.defaults(self.racers.spec).sampling
+            asked = controls.read(self.racers.spec, class_name, 1, controls.seed_to_use(seed, lock), knobs)
         shown = controls.show(self.racers.spec, asked)
         return asked, StopFlag(), shown.class_name, shown.seed, html.bar("On your marks …"), *buttons(running=True)
 

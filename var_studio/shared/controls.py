@@ -1,4 +1,4 @@
-"""The controls as a `Request`, and a `Request` as what the controls should say. Pure functions."""
+"""Read a `Request` from the controls, and say what they should show for one. Pure functions."""
 
 import secrets
 from collections.abc import Mapping
@@ -9,9 +9,7 @@ from var_core.config import ModelSpec, Sampling
 from var_core.engine.request import Request
 from var_core.settings import Value, named, parse_int, parsed, rows
 
-# The order of the control values where Gradio passes them by position, and their names in a link.
-DRAWING = tuple(row.name for row in rows(Sampling))
-NAMES = ("class", "count", "seed", *DRAWING)
+NAMES = ("class", "count", "seed", *(row.name for row in rows(Sampling)))  # of what a link says
 MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
 
@@ -23,15 +21,19 @@ class FormValues:
     class_name: str
     count: int
     seed: str  # text: a browser's numbers end at 2^53
-    drawing: tuple[Value, ...]  # in the order of `DRAWING`
+    sampling: Mapping[str, Value]  # by name
 
-    def all(self) -> tuple[Value, ...]:
-        """Return all values in the order of `NAMES`."""
-        return (self.class_name, self.count, self.seed, *self.drawing)
+    def all(self) -> tuple[str, int, str, Mapping[str, Value]]:
+        """Return the values in the order in which `read` takes them."""
+        return self.class_name, self.count, self.seed, self.sampling
+
+    def by_name(self) -> dict[str, Value]:
+        """Return the values by their `NAMES` in a link."""
+        return {"class": self.class_name, "count": self.count, "seed": self.seed, **self.sampling}
 
 
-def read(spec: ModelSpec, class_name: object, count: object, seed: object, *drawing: object) -> Request:
-    """Return the request that control values ask for, those of the draw in the order of `DRAWING`.
+def read(spec: ModelSpec, class_name: object, count: object, seed: object, sampling: Mapping[str, object]) -> Request:
+    """Return the request that control values ask for, those of the `sampling` by name.
 
     Picture i has the seed + i. Values may be text. Anything unusable raises ValueError that says which control, and
     what it takes.
@@ -40,23 +42,13 @@ def read(spec: ModelSpec, class_name: object, count: object, seed: object, *draw
     pictures, first = parse_int("pictures", count), parse_int("seed", seed)
     if not 1 <= pictures <= MOST_PICTURES:
         raise ValueError(f"pictures {pictures} is out of range: choose 1 to {MOST_PICTURES}.")
-    return Request((label,) * pictures, tuple(range(first, first + pictures)), read_drawing(*drawing))
-
-
-def read_drawing(*values: object) -> Sampling:
-    """Return the `Sampling` that values in the order of `DRAWING` ask for; ValueError as in `read`."""
-    return parsed(Sampling(), dict(zip(DRAWING, values, strict=True)))
-
-
-def shown_drawing(sampling: Sampling) -> tuple[Value, ...]:
-    """Return the values of the controls of the draw, in the order of `DRAWING`: the inverse of `read_drawing`."""
-    return tuple(named(sampling).values())
+    return Request((label,) * pictures, tuple(range(first, first + pictures)), parsed(Sampling(), sampling))
 
 
 def show(spec: ModelSpec, request: Request) -> FormValues:
     """Return the control values that ask for a request: the inverse of `read`."""
-    name, drawing = spec.class_name(request.labels[0]), shown_drawing(request.sampling)
-    return FormValues(name, len(request.labels), str(request.seeds[0]), drawing)
+    name = spec.class_name(request.labels[0])
+    return FormValues(name, len(request.labels), str(request.seeds[0]), named(request.sampling))
 
 
 def defaults(spec: ModelSpec) -> FormValues:
@@ -66,13 +58,14 @@ def defaults(spec: ModelSpec) -> FormValues:
 
 
 def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:
-    """The request of a link's query; what it leaves out is at its default. ValueError as in `read`."""
-    return read(spec, *(query.get(name, usual) for name, usual in zip(NAMES, defaults(spec).all(), strict=True)))
+    """Return the request of a link's query; what it leaves out is at its default. ValueError as in `read`."""
+    asked = {**defaults(spec).by_name(), **query}
+    return read(spec, asked["class"], asked["count"], asked["seed"], asked)
 
 
 def link(spec: ModelSpec, request: Request) -> str:
-    """The query of a link that brings these settings back."""
-    return "?" + urlencode(dict(zip(NAMES, show(spec, request).all(), strict=True)))
+    """Return the query of a link that brings these settings back."""
+    return "?" + urlencode(show(spec, request).by_name())
 
 
 def roll() -> str:

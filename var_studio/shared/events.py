@@ -1,11 +1,14 @@
-"""How events run, how errors are told, and what handlers of several tabs return."""
+"""Wire events, tell errors, and return what handlers of several tabs return."""
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from html import escape
 from typing import Literal, NamedTuple, TypedDict
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from . import html
@@ -15,6 +18,7 @@ from .run import StopFlag
 Trigger = Callable[..., gr.events.Dependency]  # an event of a widget, or what follows another one: it takes a handler
 Unchanged = dict[str, str]  # of what `SKIP` is one
 SKIP: Unchanged = gr.skip()  # in the place of a widget's new value: it stays as it is
+Widgets = Block | Mapping[str, Component]  # a widget, or those of a table of settings by name
 
 
 class EventOptions(TypedDict, total=False):
@@ -37,7 +41,64 @@ class Renewal(NamedTuple):
     """A tab's answer to another model that is loaded: new values, and the widgets that take them."""
 
     values: Callable[[], tuple[object, ...]]
-    widgets: Sequence[Component]
+    widgets: Sequence[Widgets]
+
+
+def wire(
+    trigger: Trigger,
+    handler: Callable,
+    inputs: Sequence[Widgets],
+    outputs: Sequence[Widgets],
+    options: EventOptions,
+) -> gr.events.Dependency:
+    """Wire a handler that takes the values of `inputs`, and gives new ones of `outputs`, in their order.
+
+    Widgets of a table stand for one value: a mapping by name, which may leave out those that stay as they are.
+    """
+    by_name = any(isinstance(given, Mapping) for given in inputs)
+
+    def arguments(values: tuple) -> Sequence[object]:
+        return [_value(given, values[0]) for given in inputs] if by_name else values
+
+    if inspect.isgeneratorfunction(handler):  # Gradio looks whether it is one
+
+        @wraps(handler)
+        def called(*values: object) -> Iterator[dict[Block, object]]:
+            for update in handler(*arguments(values)):
+                yield _by_widget(outputs, update)
+    else:
+
+        @wraps(handler)
+        def called(*values: object) -> dict[Block, object]:
+            return _by_widget(outputs, handler(*arguments(values)))
+
+    if by_name:
+        del called.__wrapped__  # Gradio gives it one dictionary: the handler takes more
+    return trigger(called, set(_each(inputs)) if by_name else list(inputs), _each(outputs), **options)
+
+
+def _value(given: Widgets, values: Mapping[Block, object]) -> object:
+    """Return the value of a widget, or the values of a table by name."""
+    if isinstance(given, Mapping):
+        return {name: values[widget] for name, widget in given.items()}
+    return values[given]
+
+
+def _by_widget(outputs: Sequence[Widgets], update: Sequence[object]) -> dict[Block, object]:
+    """Return the new values of an update by the widget that takes them."""
+    found: dict[Block, object] = {}
+    for taking, value in zip(outputs, update, strict=True):
+        if not isinstance(taking, Mapping):
+            found[taking] = value
+        elif isinstance(value, Mapping) and value != SKIP:
+            found |= {taking[name]: new for name, new in value.items()}
+    return found
+
+
+def _each(widgets: Sequence[Widgets]) -> list[Block]:
+    """Return every single widget, those of tables too."""
+    each = (given.values() if isinstance(given, Mapping) else (given,) for given in widgets)
+    return [widget for several in each for widget in several]
 
 
 def refusal(text: str) -> gr.Error:

@@ -12,7 +12,7 @@ from var_core.editing.edit import EditStage, shifted
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request
 
-from .events import Renewal, Trigger
+from .events import Renewal, Trigger, Widgets
 
 
 class CreateHandover(NamedTuple):
@@ -25,7 +25,7 @@ class CreateHandover(NamedTuple):
     explore: gr.Button
     run: gr.State
     chosen: gr.State
-    controls: Sequence[Component]  # in the order of `controls.NAMES`, then the lock of the seed
+    controls: Sequence[Widgets]  # in the order in which `controls.read` takes their values, then the lock of the seed
     renewal: Renewal
     visit: Callable[[Trigger], None]
 

@@ -13,7 +13,7 @@ from var_core.weights.download import fetch, supply
 from var_core.weights.registry import MODELS, Published, fits, size
 
 from . import html
-from .events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Trigger, Unchanged, in_words
+from .events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Trigger, Unchanged, in_words, wire
 from .html import READY
 from .models import Models
 from .run import StopFlag
@@ -147,7 +147,7 @@ def menu(models: Models) -> Menu:
     return Menu(name, told, bar, load, get, cancel)
 
 
-def wire(
+def wire_menu(
     models: Models,
     page: gr.Blocks,
     made: Menu | None,
@@ -174,11 +174,11 @@ def wire(
             return [SKIP, listed, *[SKIP for _ in widgets]]
         return [header_line(models.pipe), listed, *renewed()]
 
-    visit(page.load(opened, None, [header, made.name, *widgets], **AT_ONCE).then)
-    _wire_menu(models, made, header).success(renewed, None, widgets, **AT_ONCE)
+    visit(wire(page.load, opened, [], [header, made.name, *widgets], AT_ONCE).then)
+    wire(_wire_widgets(models, made, header).success, renewed, [], widgets, AT_ONCE)
 
 
-def _wire_menu(models: Models, made: Menu, header: gr.HTML) -> gr.events.Dependency:
+def _wire_widgets(models: Models, made: Menu, header: gr.HTML) -> gr.events.Dependency:
     """Wire the menu's own widgets; returns the event that loads another model."""
     handlers, stop_flag = MenuHandlers(models), gr.State()
     made.name.change(handlers.choose, made.name, list(made), **AT_ONCE)

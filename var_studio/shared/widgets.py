@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
-from gradio.components import FormComponent
 
 from var_core.config import Sampling
-from var_core.settings import Declared, Setting, rows
+from var_core.settings import Declared, Setting, named, rows
 
 from . import controls
-from .events import AT_ONCE, Trigger
+from .events import AT_ONCE, Trigger, wire
+
+Knob = gr.Checkbox | gr.Dropdown | gr.Number | gr.Slider
+SettingWidgets = dict[str, Knob]  # of a table of settings, by name
 
 
 class Actions(NamedTuple):
@@ -18,19 +20,6 @@ class Actions(NamedTuple):
 
     run: gr.Button
     stop: gr.Button
-
-
-class Drawing(NamedTuple):
-    """The widgets whose values make a `Sampling`, in the order of `controls.DRAWING`."""
-
-    guidance: gr.Slider
-    ramp: gr.Slider
-    temperature: gr.Slider
-    cooling: gr.Slider
-    top_k: gr.Number
-    top_p: gr.Slider
-    smooth: gr.Checkbox
-    unguided_scales: gr.Slider
 
 
 class SeedWidgets(NamedTuple):
@@ -48,16 +37,16 @@ class Seeding(NamedTuple):
     lock: gr.Checkbox
 
 
-def setting_widgets(settings: Declared, prefix: str = "", **most: float) -> list[FormComponent]:
-    """Return the widgets of a table of settings, in its order; ids are names after a prefix.
+def setting_widgets(settings: Declared, prefix: str = "", **most: float) -> SettingWidgets:
+    """Return the widgets of a table of settings by name, in its order; ids are names after a prefix.
 
     `most` says, by name, where a slider ends that does not end where the table says.
     """
     table = rows(type(settings))
-    return [_setting_widget(row, getattr(settings, row.name), prefix, most.get(row.name)) for row in table]
+    return {row.name: _setting_widget(row, getattr(settings, row.name), prefix, most.get(row.name)) for row in table}
 
 
-def _setting_widget(row: Setting, value: Any, prefix: str, most: float | None) -> FormComponent:
+def _setting_widget(row: Setting, value: Any, prefix: str, most: float | None) -> Knob:
     name = f"{prefix}{row.name}"
     if row.kind is bool:
         return gr.Checkbox(value, label=row.label, info=row.help, elem_id=name)
@@ -101,12 +90,12 @@ def actions(prefix: str = "") -> Actions:
     return Actions(run, stop)
 
 
-def drawing(default_sampling: Callable[[], Sampling], prefix: str = "") -> tuple[Drawing, Trigger]:
-    """How tokens are drawn, and the way back to the `default_sampling` of the model that is loaded.
+def sampling_widgets(default_sampling: Callable[[], Sampling], prefix: str = "") -> tuple[SettingWidgets, Trigger]:
+    """Lay out how tokens are drawn, and the way back to the `default_sampling` of the model that is loaded.
 
     Second, what to wire to what follows that way back.
     """
-    widgets = Drawing._make(setting_widgets(default_sampling(), prefix))
+    widgets = setting_widgets(default_sampling(), prefix)
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
-    restored = reset.click(lambda: controls.shown_drawing(default_sampling()), None, list(widgets), **AT_ONCE)
+    restored = wire(reset.click, lambda: [named(default_sampling())], [], [widgets], AT_ONCE)
     return widgets, restored.then

@@ -18,15 +18,16 @@ from var_core.editing.canvas import FILLS, Box, dilated
 from var_core.editing.edit import Edit, EditSettings, onward, run
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
+from var_core.settings import named, parsed
 from var_studio.edit import form as forms
 from var_studio.edit import mask_tools
 from var_studio.edit import results as outcomes
 from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT, EditForm
-from var_studio.edit.layout import SheetUpdate
+from var_studio.edit.layout import Choice, SheetUpdate
 from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.edit.results import EditJob, EditResult
-from var_studio.edit.run_handlers import RunHandlers, read_settings, shown_settings
+from var_studio.edit.run_handlers import RunHandlers
 from var_studio.edit.workspace import PackedMask, Workspace
 from var_studio.shared import controls
 from var_studio.shared.examples import examples, mask_file
@@ -36,8 +37,7 @@ from var_studio.shared.run import StopFlag
 SPEC = tiny.SPEC
 FORM = EditForm(INPAINT, "no class", 1, "5", Sampling(), EditSettings(), (0, 0, 0, 0))
 NUMBERS = ("pixels", 0, 0, 0, 0)
-HOW = shown_settings(EditSettings())
-DRAWING = controls.shown_drawing(Sampling())
+SETTINGS, SAMPLING = named(EditSettings()), named(Sampling())
 
 
 def photo(height: int = 40, width: int = 60) -> np.ndarray:
@@ -259,17 +259,14 @@ def test_a_class_that_is_not_there_is_answered_with_the_nearest():
 
 def test_settings_survive_the_way_to_the_controls_and_back():
     settings = EditSettings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6)
-    assert read_settings(*shown_settings(settings)) == settings
+    assert parsed(EditSettings(), named(settings)) == settings
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(EditSettings)])
 def test_each_control_changes_its_own_setting(field):
     changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False, "min_coverage": 0.9}.get(field, 3)
-    place = [field.name for field in dataclasses.fields(EditSettings)].index(field)
-    values = list(HOW)
-    values[place] = changed
     assert changed != getattr(EditSettings(), field)
-    assert read_settings(*values) == replace(EditSettings(), **{field: changed})
+    assert parsed(EditSettings(), {**SETTINGS, field: changed}) == replace(EditSettings(), **{field: changed})
 
 
 def asked(
@@ -281,7 +278,8 @@ def asked(
     box: str = "",
 ) -> tuple:
     canvas = drawn_on(WORKSPACE, painted())
-    return handlers.ready(WORKSPACE, canvas, True, task, box, name, *sides, *HOW, *DRAWING, count, "5")
+    choice = dict(zip(Choice._fields, (task, box, name, *sides), strict=True))
+    return handlers.ready(WORKSPACE, canvas, True, choice, SETTINGS, SAMPLING, count, "5")
 
 
 def test_the_controls_ask_for_the_edit_that_they_show(handlers):
@@ -539,9 +537,8 @@ def test_a_result_restores_every_control(handlers, label, boxes, extend, choice)
     plain = Edit(WORKSPACE.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
     last = watched(handlers, EditJob("garden", handlers.pipe.digest, onward(plain, *extend) if any(extend) else plain))
     restored = handlers.restore(last.result.files[0])
-    assert restored[:8] == (*choice, "pixels", *extend)
-    assert read_settings(*restored[8:18]) == settings
-    assert restored[18:] == (2.5, 1.0, 1.0, 0.0, Sampling().top_k, 0.95, True, 0, 1, "77", True)
+    assert tuple(restored[0]) == Choice._fields and tuple(restored[0].values()) == (*choice, "pixels", *extend)
+    assert restored[1:] == (named(settings), named(Sampling(guidance=2.5, smooth=True)), 1, "77", True)
     again, *_ = handlers.ready(WORKSPACE, drawn_on(WORKSPACE, painted()), True, *restored[:-1])
     assert np.array_equal(run(tiny.pipeline(), again.edit)[0], results(last.result)[0])
 
@@ -560,37 +557,21 @@ def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):
         handlers.restore(str(tmp_path / "made.png"))
 
 
-def test_every_control_is_wired_into_a_run_in_the_order_it_is_read(page):
-    (given,) = [fn.inputs for fn in page.fns.values() if fn.name == "ready"]
-    labels = [getattr(widget, "label", None) for widget in given[2:]]
-    how = [
-        "Fill",
-        "Kept scales",
-        "Free above",
-        "Follow",
-        "Match colours",
-        "Detail",
-        "Grow",
-        "Feather",
-        "Context",
-        "Harmonise",
-    ]
-    drawing = ["Guidance", "Guidance ramp", "Temperature", "Cooling", "Top-k", "Top-p", "Smooth"]
-    drawing.append("Scales without guidance")
-    sides = ["Left", "Top", "Right", "Bottom"]
-    assert labels == [
-        "Keep this seed",
-        *labels[1:2],
-        "Where the model looks",
-        "Class",
-        *labels[4:5],
-        *sides,
-        *how,
-        *drawing,
-        "Variations",
-        "Seed",
-    ]
-    assert [given[3].elem_id, given[6].elem_id] == ["task", "unit"]
+def test_every_control_is_wired_into_a_run_by_its_name(page):
+    (ready,) = [fn for fn in page.fns.values() if fn.name == "ready"]
+    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 1.25, 1)
+    sampling = Sampling(2.5, ramp=0.7, temperature=0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1)
+    drawn = {f"edit_{name}": value for name, value in named(sampling).items()}
+    chosen = {"task": EXTEND, "box": "", "into": "Rose", "unit": "pixels"}
+    sides = {"extend_left": 4, "extend_top": 0, "extend_right": 7, "extend_bottom": 0}
+    values = {**chosen, **sides, **drawn, **named(settings), "edit_lock": True, "edit_variations": 2, "edit_seed": "5"}
+    values |= {"canvas": drawn_on(WORKSPACE, painted()), None: WORKSPACE}  # the workspace has no id
+    assert {getattr(widget, "elem_id", None) for widget in ready.inputs} == set(values)
+    update = ready.fn({widget: values[getattr(widget, "elem_id", None)] for widget in ready.inputs})
+    (job,) = (value for value in update.values() if isinstance(value, EditJob))
+    edit = job.edit
+    assert (edit.settings, edit.sampling, edit.seeds) == (settings, sampling, (5, 6))
+    assert (edit.labels, edit.extend) == ((1, 1), (4, 0, 7, 0))
 
 
 def test_every_example_has_a_mask_that_fits_it():

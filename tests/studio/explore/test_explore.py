@@ -23,6 +23,7 @@ from var_core.inspection.atlas import build
 from var_core.inspection.changes import given_request, rerolled, resampled, swapped
 from var_core.inspection.recording import recorded
 from var_core.inspection.trace import Spot, Trace
+from var_core.settings import named
 from var_studio.edit import layout as edit_layout
 from var_studio.edit import results as outcomes
 from var_studio.explore import layout, messages, page_acts, painter, session, trace_files
@@ -39,7 +40,7 @@ from var_studio.shared.html import READY
 from var_studio.shared.models import Models
 
 PIPE = tiny.pipeline()
-KNOBS = controls.shown_drawing(Sampling())
+KNOBS = named(Sampling())
 SCALES = len(tiny.SIDES)
 
 
@@ -56,7 +57,7 @@ def final(views) -> ViewUpdate:
 def drawn(
     handlers: Sources, start: ExploreSession | None = None, seed: str = "5", name: str = "Rose"
 ) -> ExploreSession:
-    return final(handlers.draw(start or ExploreSession(), name, seed, True, *KNOBS)).session
+    return final(handlers.draw(start or ExploreSession(), name, seed, True, KNOBS)).session
 
 
 def acts_of(sources: Sources) -> PageActs:
@@ -101,7 +102,7 @@ def test_the_serial_numbers_of_what_is_told_differ(handlers: Sources):
 
 
 def test_an_unlocked_seed_is_rolled_and_shown(handlers: Sources):
-    view = final(handlers.draw(ExploreSession(), "Rose", "5", False, *KNOBS))
+    view = final(handlers.draw(ExploreSession(), "Rose", "5", False, KNOBS))
     assert view.seed == str(view.session.trace.about.seed)
     assert view.class_name == "Rose"
 
@@ -225,7 +226,7 @@ def test_a_slow_picture_says_how_far_it_is_and_stops_before_the_next_scale(handl
     decoded, pixels = [], PIPE.pixels
     monkeypatch.setattr(PIPE, "pixels", lambda f_hat: (decoded.append(1), pixels(f_hat))[1])
     here = ExploreSession()
-    views = handlers.draw(here, "Rose", "5", True, *KNOBS)
+    views = handlers.draw(here, "Rose", "5", True, KNOBS)
     assert "scale 1 of 4" in next(views).bar and not decoded
     assert "scale 2 of 4" in next(views).bar and len(decoded) == 1
     here.stop_flag.set()
@@ -237,8 +238,9 @@ def test_a_slow_picture_says_how_far_it_is_and_stops_before_the_next_scale(handl
 def test_the_knobs_begin_at_what_is_usual_for_the_model(usual: Sampling):
     with gr.Blocks():
         _, ours, *_ = layout.left_column(PIPE.spec, lambda: usual)
-        theirs = edit_layout.left_column(PIPE.spec, lambda: usual).drawing
-    assert [knob.value for knob in ours] == [knob.value for knob in theirs] == list(controls.shown_drawing(usual))
+        theirs = edit_layout.left_column(PIPE.spec, lambda: usual).sampling
+    for knobs in (ours, theirs):
+        assert {name: knob.value for name, knob in knobs.items()} == named(usual)
 
 
 def test_only_of_knobs_it_is_said_that_all_tokens_are_kept(handlers: Sources):
@@ -331,22 +333,22 @@ def test_a_wish_before_there_is_a_picture_is_answered(handlers: Sources):
 def test_a_knob_draws_the_same_again_with_another_setting(handlers: Sources):
     here = drawn(handlers)
     other = Sampling(guidance=0.0)
-    after = final(acts_of(handlers).turn(here, *controls.shown_drawing(other))).session
+    after = final(acts_of(handlers).turn(here, named(other))).session
     assert equal(after.trace, recorded(PIPE, resampled(here.trace, other)))
-    assert list(acts_of(handlers).turn(after, *controls.shown_drawing(other))) == [SAME]
+    assert list(acts_of(handlers).turn(after, named(other))) == [SAME]
 
 
 def test_turning_a_knob_further_replaces_the_last_turn_but_no_branch(handlers: Sources):
     here = drawn(handlers)
     for guidance in (1.0, 2.0, 3.0):
-        here = final(acts_of(handlers).turn(here, *controls.shown_drawing(Sampling(guidance=guidance)))).session
+        here = final(acts_of(handlers).turn(here, named(Sampling(guidance=guidance)))).session
     assert len(list(Path(handlers.cache).rglob("*.safetensors"))) == 2
     assert [branch.title for branch in here.branches] == [
         "Rose, seed 5",
         "guidance 3, temperature 1, top-k 100, top-p 0.95",
     ]
     here = acted(handlers, here, does="reroll", scale=2)[-1].session
-    here = final(acts_of(handlers).turn(here, *controls.shown_drawing(Sampling(guidance=9.0)))).session
+    here = final(acts_of(handlers).turn(here, named(Sampling(guidance=9.0)))).session
     assert len(here.branches) == 4
 
 
@@ -520,13 +522,13 @@ def test_a_malformed_wish_is_answered(handlers: Sources, wish: dict):
 
 
 def test_every_handler_yields_something(handlers: Sources):
-    for views in (acts_of(handlers).turn(ExploreSession(), *KNOBS), acts_of(handlers).turn(drawn(handlers), *KNOBS)):
+    for views in (acts_of(handlers).turn(ExploreSession(), KNOBS), acts_of(handlers).turn(drawn(handlers), KNOBS)):
         assert list(views) == [SAME]
 
 
 def test_turning_a_knob_leaves_the_knobs_as_they_are(handlers: Sources):
-    view = final(acts_of(handlers).turn(drawn(handlers), *controls.shown_drawing(Sampling(guidance=1.0))))
-    assert view[-5:] == SAME[-5:]
+    view = final(acts_of(handlers).turn(drawn(handlers), named(Sampling(guidance=1.0))))
+    assert view.sampling == SAME.sampling
 
 
 def test_all_locked_is_answered(handlers: Sources):
@@ -541,8 +543,8 @@ def test_all_locked_is_answered(handlers: Sources):
 
 
 def test_a_smooth_picture_is_not_changed_in_parts(handlers: Sources):
-    knobs = controls.shown_drawing(Sampling(smooth=True))
-    here = final(handlers.draw(ExploreSession(), "Rose", "5", True, *knobs)).session
+    knobs = named(Sampling(smooth=True))
+    here = final(handlers.draw(ExploreSession(), "Rose", "5", True, knobs)).session
     with pytest.raises(gr.Error, match="smooth"):
         acted(handlers, here, does="swap", scale=1, index=0, value=1, later="free")
     (view,) = acted(handlers, here, does="token", scale=1, index=0)
@@ -552,7 +554,7 @@ def test_a_smooth_picture_is_not_changed_in_parts(handlers: Sources):
 def test_a_photo_keeps_the_knobs_and_its_own_name(handlers: Sources, tmp_path: Path):
     Image.new("RGB", (40, 60), "red").save(tmp_path / "my own.png")
     view = final(handlers.picture(ExploreSession(), str(tmp_path / "my own.png"), "Sea"))
-    assert view.guidance == gr.skip() and view.channel["name"] == "my own"
+    assert view.sampling == gr.skip() and view.channel["name"] == "my own"
     after = acted(handlers, view.session, does="reroll", scale=1)[-1]
     assert after.session.trace.about.origin == "drawn" and after.channel["name"] == "my own"
     assert after.seed == gr.skip()  # it does not make this picture alone
@@ -577,7 +579,7 @@ def test_an_opened_picture_does_not_change_under_the_knobs(handlers: Sources, tm
     tokens = PIPE.encode(Image.new("RGB", (32, 32), "orange"))
     trace = recorded(PIPE, given_request(tokens, 2, Sampling()), origin="opened")
     here = ExploreSession().with_branch(Origin("orange", "orange"), trace, tmp_path)
-    after = final(acts_of(handlers).turn(here, *controls.shown_drawing(Sampling(guidance=9.0)))).session
+    after = final(acts_of(handlers).turn(here, named(Sampling(guidance=9.0)))).session
     assert torch.equal(after.trace.tokens, here.trace.tokens)
     assert not torch.equal(after.trace.probability, here.trace.probability)
 
