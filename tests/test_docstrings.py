@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [path for top in ("var_core", "var_studio", "tools") for path in sorted(ROOT.glob(f"{top}/**/*.py"))]
-DANGLING = re.compile(r"(What|Of|That|Those|The same)\b")
+DANGLING = re.compile(r"(What|Of|That|Those|The same|How|Where|Whether|Before|After|Another|Coming|Looking)\b")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -1,6 +1,6 @@
 """Settings that a person turns, each declared once: the field of a dataclass that carries its bounds, label and help.
 
-Validation, widgets, options of the command line, recipes, links and the types of an API are all made from `rows`.
+Validation, widgets, options of the command line, recipes and links are all made from `rows`.
 """
 
 import math
@@ -85,16 +85,6 @@ class Setting:
         said = f"{value:g}" if isinstance(value, float) else str(value)
         return (self.short or f"{self.label.lower()} {{}}").format(said, s="" if value == 1 else "s")
 
-    def schema(self) -> dict[str, object]:
-        """Return the type in an API, as JSON Schema says it."""
-        kinds = {float: "number", int: "integer", bool: "boolean", str: "string"}
-        told: dict[str, object] = {"type": kinds[self.kind], "default": self.default}
-        if self.choices:
-            told["enum"] = list(self.choices)
-        elif self.kind is not bool:
-            told |= {"minimum": self.low, "maximum": self.high}
-        return {**told, "title": self.label, "description": self.help}
-
 
 def declared(default: Default, row: Setting) -> Default:
     """Declare a field of a dataclass as a setting: its default, and its row, which `rows` gives name and default."""
@@ -105,12 +95,6 @@ def declared(default: Default, row: Setting) -> Default:
 def rows(kind: type[Declared]) -> tuple[Setting, ...]:
     """The table of a dataclass of settings: a row for each field, in their order."""
     return tuple(replace(one.metadata[ROW], name=one.name, default=one.default) for one in fields(kind))
-
-
-def schema(kind: type[Declared]) -> dict[str, object]:
-    """The type of an API's parameter that holds all settings of a table, as JSON Schema says it."""
-    properties = {row.name: row.schema() for row in rows(kind)}
-    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def named(settings: Declared) -> dict[str, Value]:

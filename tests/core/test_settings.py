@@ -10,7 +10,7 @@ import pytest
 from var_core.cli.shared import given, setting_options
 from var_core.config import Sampling
 from var_core.editing.edit import EditSettings
-from var_core.settings import Declared, Setting, check, declared, described, exact, named, parsed, rows, schema
+from var_core.settings import Declared, Setting, check, declared, described, exact, named, parsed, rows
 
 
 @dataclass(frozen=True)
@@ -127,16 +127,6 @@ def test_a_file_gives_it_back_and_needs_it(kind, row):
 def test_a_file_that_says_it_out_of_range_is_refused(kind, row):
     with pytest.raises(ValueError, match=f"{row.name} .* is out of range"):
         exact(kind, {**named(kind()), row.name: row.kind(row.high + row.step)})
-
-
-@each(ROWS)
-def test_an_interface_tells_its_type_and_bounds(kind, row):
-    told = schema(kind)["properties"][row.name]
-    assert told["default"] == row.default and told["description"] == row.help
-    if row.kind in (int, float):
-        assert (told["type"] == "integer", told["minimum"], told["maximum"]) == (row.kind is int, row.low, row.high)
-    else:
-        assert told["type"] == "boolean" or told["enum"] == list(row.choices)
 
 
 @each(ROWS)

@@ -123,7 +123,7 @@ class CreateHandlers:
         yield self._over(run)
 
     def choose(self, run: Run, event: gr.SelectData) -> tuple[object, ...]:
-        """Another picture of the run: its strip, its file, its index. While a run is under way there is none yet.
+        """Show another picture of the run: its strip, its file, its index. While a run is under way there is none yet.
 
         Another model that has been loaded since cannot say what its scales look like.
         """
@@ -164,7 +164,7 @@ class CreateHandlers:
         return gr.Dropdown(controls.choices(spec, group or None), value=current if current in names else names[0])
 
     def random_class(self, *groups: str) -> str:
-        """Any class of the group that is chosen in one widget or the other."""
+        """Return any class of the group that is chosen in one widget or the other."""
         return controls.random_class(self.pipe.spec, next(filter(None, groups), None))
 
     def renew(self) -> tuple[object, ...]:

@@ -93,7 +93,7 @@ def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarra
 
 
 def misses(edit: Edit) -> bool:
-    """Whether something painted lies outside all squares that were chosen by hand."""
+    """Say whether something painted lies outside all squares that were chosen by hand."""
     outside = edit.mask.copy()
     for box in edit.boxes or ():
         outside[box.inside(outside.shape)] = False

@@ -95,7 +95,7 @@ class Table(NamedTuple):
 
 
 class Controls(NamedTuple):
-    """All of the left column."""
+    """The widgets of the left column."""
 
     opened: gr.UploadButton
     shelf: gr.Gallery

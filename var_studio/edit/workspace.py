@@ -101,7 +101,7 @@ def latest(kept: tuple[Kept, ...], pixels: Sequence[int], most: int) -> tuple[Ke
 
 def with_mask(workspace: Workspace, canvas: Canvas | None, mask: np.ndarray) -> Workspace:
     """The workspace with another mask; the one that is there, strokes and all, can be had again."""
-    return _laid(workspace, mask, (*workspace.masks, PackedMask.pack(painted_on(workspace, canvas))), ())
+    return _with_masks(workspace, mask, (*workspace.masks, PackedMask.pack(painted_on(workspace, canvas))), ())
 
 
 def undo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
@@ -111,10 +111,10 @@ def undo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
     """
     seen = painted_on(workspace, canvas)
     if not np.array_equal(seen, workspace.mask):
-        return _laid(workspace, workspace.mask, workspace.masks, (*workspace.undone, PackedMask.pack(seen)))
+        return _with_masks(workspace, workspace.mask, workspace.masks, (*workspace.undone, PackedMask.pack(seen)))
     if not workspace.masks:
         raise ValueError("There is nothing to undo: the mask is as it was when the photo came here.")
-    return _laid(
+    return _with_masks(
         workspace, workspace.masks[-1].unpack(), workspace.masks[:-1], (*workspace.undone, PackedMask.pack(seen))
     )
 
@@ -124,12 +124,12 @@ def redo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
     seen = painted_on(workspace, canvas)
     if not workspace.undone or not np.array_equal(seen, workspace.mask):
         raise ValueError("There is nothing to redo: no change was taken back just now.")
-    return _laid(
+    return _with_masks(
         workspace, workspace.undone[-1].unpack(), (*workspace.masks, PackedMask.pack(seen)), workspace.undone[:-1]
     )
 
 
-def _laid(
+def _with_masks(
     workspace: Workspace, mask: np.ndarray, masks: tuple[PackedMask, ...], undone: tuple[PackedMask, ...]
 ) -> Workspace:
     """The workspace with a mask that the canvas is yet to show."""
@@ -161,7 +161,7 @@ def painted_on(workspace: Workspace, canvas: Canvas | None) -> np.ndarray:
 
 
 def _shows(canvas: Canvas, workspace: Workspace) -> bool:
-    """Whether what the image editor sent bears the workspace's stamp."""
+    """Say whether what the image editor sent bears the workspace's stamp."""
     background = canvas.get("background")
     if background is None:
         return False

@@ -59,7 +59,7 @@ def spot_of(trace: Trace, message: Mapping[str, object]) -> Spot:
 
 
 def whereabouts(trace: Trace, spot: Spot) -> str:
-    """Where a token is, as people count."""
+    """Say where a token is, as people count."""
     side = trace.about.sides[spot.scale]
     return f"scale {spot.scale + 1}, row {spot.index // side + 1}, column {spot.index % side + 1}"
 
@@ -203,7 +203,7 @@ def _side_by_side(patches: np.ndarray) -> np.ndarray:
 
 
 def _message(kind: str, **values: object) -> PageMessage:
-    """Numbered, so that no two are equal: the page is told of changes only."""
+    """Number a message, so that no two are equal: the page is told of changes only."""
     return {"kind": kind, "serial": next(_serial), **values}
 
 

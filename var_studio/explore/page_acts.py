@@ -44,7 +44,7 @@ class PageActs(Painter):
             yield view._replace(sampling=SKIP)
 
     def act(self, session: ExploreSession, event: gr.EventData) -> Iterator[ViewUpdate]:
-        """Whatever was done on the page's own view."""
+        """Do whatever was asked for on the page's own view."""
         message = event._data if isinstance(event._data, Mapping) else {}
         acts = {
             "lock": self._lock,
@@ -73,7 +73,7 @@ class PageActs(Painter):
         yield self._show(session.at(message.get("node")), READY)
 
     def _token(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
-        """Where a token looks, and whether it can be asked what else could have been there."""
+        """Tell where a token looks, and whether it can be asked what else could have been there."""
         trace = session.seen
         question = TokenQuestion(session, messages.spot_of(trace, message))
         more = is_live(self.pipe, trace) and not trace.about.sampling.smooth

@@ -74,7 +74,7 @@ class Painter:
         return update.with_buttons(running=False)
 
     def failed(self) -> ViewUpdate:
-        """After an error, or at the end of what left no picture: all as it was."""
+        """Return all to what it was, after an error or at the end of what left no picture."""
         return ViewUpdate(bar=READY, channel=messages.idle_message()).with_buttons(running=False)
 
 
@@ -84,7 +84,7 @@ def _afresh(session: ExploreSession) -> ExploreSession:
 
 
 def _kept(asked: Request) -> bool:
-    """Whether all tokens of a request are given."""
+    """Say whether all tokens of a request are given."""
     return asked.plan is not None and bool(asked.plan.kept.all())
 
 

@@ -17,7 +17,7 @@ NOTHING = "There is no picture yet: draw one, open one, or choose an example."
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """How a picture came to the tab."""
+    """The way by which a picture came to the tab."""
 
     title: str
     name: str  # of what it shows, the same for all that grew out of it
@@ -36,13 +36,13 @@ class Branch(Origin):
 
 
 class OpenQuestions:
-    """Which of a visitor's questions the page still wants answered: it numbers them, and drops them in their order."""
+    """The questions of a visitor that the page still wants answered: it numbers them, and drops them in their order."""
 
     def __init__(self):
         self.dropped = 0
 
     def drop(self, number: int) -> None:
-        """This one and all before it."""
+        """Drop a question and all before it."""
         self.dropped = max(self.dropped, number)
 
     def wanted(self, number: int) -> bool:
@@ -51,7 +51,7 @@ class OpenQuestions:
 
 @dataclass(frozen=True, eq=False)
 class ExploreSession:
-    """All pictures of a visitor, the one that is looked at, and what was mixed last.
+    """The pictures of a visitor, the one that is looked at, and what was mixed last.
 
     `stop_flag` is the visitor's own: it ends the run under way, and tells one visitor from another. So are `questions`.
     """
@@ -92,12 +92,12 @@ class ExploreSession:
         return locked if photo is None else locked | photo
 
     def at(self, number: object) -> "ExploreSession":
-        """Looking at another one; ValueError if it is not there any more."""
+        """Return the session that looks at another picture; ValueError if that is not there any more."""
         branch = self.named(number)
         return replace(self, current=branch.number, trace=Trace.load(branch.file))
 
     def with_branch(self, origin: Origin, trace: Trace, folder: Path) -> "ExploreSession":
-        """With one more picture, which is looked at then; its trace is written into a folder."""
+        """Return the session with one more picture, which it looks at; write its trace into a folder."""
         number = 1 + max((branch.number for branch in self.branches), default=0)
         file = folder / f"{number}.safetensors"
         trace.save(file)
@@ -137,7 +137,7 @@ def _without(branches: Sequence[Branch], gone: Sequence[Branch]) -> tuple[Branch
 
 
 def is_live(pipe: Pipeline, trace: Trace) -> bool:
-    """Whether the model that made a trace is the one that is loaded."""
+    """Say whether the model that made a trace is the one that is loaded."""
     return trace.about.digest == pipe.digest
 
 

@@ -1,4 +1,4 @@
-"""Where the pictures of the Explore tab come from: a class, a file, an example, another tab."""
+"""Sources of the pictures on the Explore tab: a class, a file, an example, another tab."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ class Sources(Painter):
     """Handlers of the widgets that say what to look at, as functions of their values."""
 
     def enter(self, session: ExploreSession) -> ViewUpdate:
-        """Coming here for the first time: something to look at."""
+        """Show something to look at on the first visit."""
         paths = trace_files.shipped()
         return SAME if session.branches or not paths else self._shipped(session, 0)
 

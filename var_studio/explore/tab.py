@@ -88,14 +88,14 @@ def turns(knob: Knob) -> list[Trigger]:
 
 
 def _wire_ways(sources: Sources, view: View, create: CreateHandover, edit: EditHandover) -> None:
-    """The ways here from the tabs before this one."""
+    """Wire the ways here from the tabs before this one."""
     way = partial(_wire_way, sources, view)
     way(sources.from_create, create.explore.click, [create.run, create.chosen])
     way(sources.from_edit, edit.explore.click, [edit.result, edit.chosen])
 
 
 def _wire_way(sources: Sources, view: View, act: Callable, trigger: Trigger, inputs: Sequence[Component]) -> None:
-    """A way here from another tab."""
+    """Wire a way here from another tab."""
     _begin(sources, view, trigger, act, [*inputs, view.session])
 
 

@@ -39,7 +39,7 @@ def pyramid(levels: Sequence[Level], vocabulary: int) -> str:
     panels = "".join(_panel(levels, *panel) for panel in PANELS)
     last, bits = len(levels) - 1, (vocabulary - 1).bit_length()
     strip = "".join(_thumbnail(level, scale, scale == last) for scale, level in enumerate(levels))
-    told = "".join(_told(level, scale, len(levels), bits, scale == last) for scale, level in enumerate(levels))
+    told = "".join(_cost_of_scale(level, scale, len(levels), bits, scale == last) for scale, level in enumerate(levels))
     words = f'aria-label="Scale" aria-valuetext="scale {last + 1}"'
     knob = f'<input type="range" min="0" max="{last}" value="{last}" step="1" {words}>'
     return (
@@ -68,7 +68,7 @@ def _thumbnail(level: Level, scale: int, chosen: bool) -> str:
     return f'<button type="button" data-go="{scale}" aria-pressed="{pressed}">{inner}</button>'
 
 
-def _told(level: Level, scale: int, scales: int, bits: int, now: bool) -> str:
+def _cost_of_scale(level: Level, scale: int, scales: int, bits: int, now: bool) -> str:
     """Say in a line what a scale costs."""
     size, pixels = counted(math.ceil(level.tokens * bits / 8), "byte"), 3 * level.map.width**2
     hidden = "" if now else " hidden"
@@ -104,7 +104,7 @@ def _lane(runner: tuple[str, str], lane: Lane | None, picture: Image.Image | Non
 
 
 def result(lanes: Sequence[Lane]) -> str:
-    """Who won, and by how much."""
+    """Say who won, and by how much."""
     first, second = lanes
     told = [f"{counted(len(lane.schedule), 'step')} in {lane.seconds:.2f} s" for lane in lanes]
     ratio = second.seconds / first.seconds
@@ -113,7 +113,7 @@ def result(lanes: Sequence[Lane]) -> str:
 
 @cache
 def measured() -> str:
-    """All that was measured or published, drawn at the first look; what has no data here is left out."""
+    """Draw all that was measured or published, at the first look; what has no data here is left out."""
     lessons = {"costs.csv": _costs, "halves.csv": _halves, "orders.csv": _orders, "scaling.csv": _scaling}
     there = (draw() for name, draw in lessons.items() if (DATA / name).is_file())
     return "".join((*there, lesson("published")))

@@ -42,7 +42,7 @@ class Racers:
 
     @staticmethod
     def here() -> bool:
-        """Whether both files are there."""
+        """Say whether both files are there."""
         return checkpoints.DEFAULT in checkpoints.available() and RASTER.is_file()
 
     @cached_property
@@ -113,7 +113,7 @@ class LiveHandlers:
     models: Models
 
     def enter(self, path: str | None, made: str | None) -> Iterator[LiveUpdate]:
-        """Coming here: the picture as the loaded model takes it apart, unless it shows that already."""
+        """Show on a visit the picture as the loaded model takes it apart, unless it shows that already."""
         shown_first = path or next(map(str, examples()), None)
         if made == self.models.pipe.digest or shown_first is None:
             yield LiveUpdate()
@@ -147,7 +147,7 @@ class RaceHandlers:
     racers: Racers
 
     def line_up(self, class_name: str, seed: str, lock: bool) -> tuple[object, ...]:
-        """Before a race: what it is for, its stop flag, the class and seed it takes, the buttons of a run under way."""
+        """Return before a race its request and stop flag, the class and seed it takes, the buttons while it runs."""
         with in_words():
             knobs = controls.defaults(self.racers.spec).sampling
             asked = controls.read(self.racers.spec, class_name, 1, controls.seed_to_use(seed, lock), knobs)

@@ -1,1 +1,1 @@
-"""How the page looks: theme, style sheets and scripts."""
+"""The look of the page: theme, style sheets and scripts."""

@@ -35,7 +35,7 @@ def constants() -> dict[str, object]:
 
 
 def script() -> str:
-    """All scripts as one that needs no other file."""
+    """Return all scripts as one that needs no other file."""
     parts = "".join(_as_function(name, text) for name, text in modules(FOLDER / "scripts", MAIN).items())
     return f"globalThis.varStudio = {json.dumps(constants())};\n(() => {{\nconst modules = {{}};\n{parts}}})();\n"
 

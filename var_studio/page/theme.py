@@ -1,4 +1,4 @@
-"""How the app looks: theme, style sheets and scripts."""
+"""The look of the app: theme, style sheets and scripts."""
 
 import gradio as gr
 

@@ -95,7 +95,7 @@ def choices(spec: ModelSpec, group: str | None) -> list[tuple[str, str]]:
 
 
 def random_class(spec: ModelSpec, group: str | None) -> str:
-    """Any class of a group."""
+    """Return any class of a group."""
     return secrets.choice(classes(spec, group)[: spec.transformer.classes])
 
 

@@ -22,7 +22,7 @@ Widgets = Block | Mapping[str, Component]  # a widget, or those of a table of se
 
 
 class EventOptions(TypedDict, total=False):
-    """How Gradio runs the handler of an event."""
+    """Options with which Gradio runs the handler of an event."""
 
     show_progress: Literal["full", "minimal", "hidden"]
     api_visibility: Literal["public", "private", "undocumented"]

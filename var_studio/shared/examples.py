@@ -19,7 +19,7 @@ def mask_file(photo: Path) -> Path:
 
 
 def example_shelf(name: str) -> gr.Gallery:
-    """All examples side by side, to choose one."""
+    """Lay out all examples side by side, to choose one."""
     return gr.Gallery(
         [str(path) for path in examples()],
         show_label=False,

@@ -40,7 +40,7 @@ class EditHandover(NamedTuple):
 
 
 class ExploreHandover(NamedTuple):
-    """How other tabs wire what opens the path of a photo in Explore, and what opens the winner of a race there."""
+    """Functions with which other tabs wire what opens a photo by its path in Explore, or the winner of a race."""
 
     renewal: Renewal
     opens_photo: Callable[[Trigger, Sequence[Component]], None]

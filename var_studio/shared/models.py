@@ -25,7 +25,7 @@ class ModelInUse(NamedTuple):
 
     @classmethod
     def of(cls, pipe: Pipeline) -> "ModelInUse":
-        """All that belongs to a model; ValueError if its atlas is damaged."""
+        """Return a model with all that belongs to it; ValueError if its atlas is damaged."""
         return cls(pipe, CacheSlot(), atlas_of(pipe))
 
 
@@ -72,16 +72,16 @@ class Models:
 
     @property
     def default_sampling(self) -> Sampling:
-        """How the loaded model draws best."""
+        """Return the settings with which the loaded model draws best."""
         return self.pipe.spec.default_sampling
 
     @property
     def names(self) -> list[str]:
-        """All models that can be chosen: the one that is loaded, others that are here, and those that can be had."""
+        """List the models to choose from: the one that is loaded, others that are here, and those that can be had."""
         return list(dict.fromkeys((self.name, *checkpoints.available(self.folder), *MODELS)))
 
     def here(self, name: str) -> bool:
-        """Whether a model's file is here."""
+        """Say whether a model's file is here."""
         return name in checkpoints.available(self.folder)
 
     def require(self, digest: str) -> None:

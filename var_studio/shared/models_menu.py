@@ -58,7 +58,7 @@ class MenuHandlers:
     models: Models
 
     def choose(self, name: str) -> MenuUpdate:
-        """Another model in the menu: what it is, and what can be done with it."""
+        """Say of another model in the menu what it is, and what can be done with it."""
         now = name == self.models.name
         here = now or self.models.here(name)
         return MenuUpdate(
@@ -83,7 +83,7 @@ class MenuHandlers:
         yield self.choose(name)._replace(bar=html.bar(f"{name} is here: load it.", 1.0))
 
     def failed(self, name: str) -> MenuUpdate:
-        """After an error."""
+        """Show the menu as it is after an error."""
         return self.choose(name)._replace(bar=READY)
 
     def load(self, name: str) -> Iterator[tuple[object, ...]]:

@@ -35,7 +35,7 @@ class Run:
     files: tuple[str, ...] = ()
 
     def complete(self, index: int) -> bool:
-        """Whether a picture that has begun has all its scales."""
+        """Say whether a picture that has begun has all its scales."""
         return len(self.progress.of(index)) == self.progress.scales
 
 
@@ -119,7 +119,7 @@ def summary(run: Run) -> str:
 
 
 def scale(progress: Progress) -> str:
-    """The scale made last; also of which pictures, where they are made in parts."""
+    """Say which scale was made last; also of which pictures, where they are made in parts."""
     now = f"scale {progress.last.scale + 1} of {progress.scales}"
     if progress.at_once == progress.count:
         return now
@@ -129,7 +129,7 @@ def scale(progress: Progress) -> str:
 
 
 def parted(progress: Progress) -> str:
-    """Why pictures are made in parts; nothing where they are not."""
+    """Say why pictures are made in parts; nothing where they are not."""
     if progress.at_once == progress.count:
         return ""
     return f" · {counted(progress.at_once, 'picture')} at a time: memory is short"

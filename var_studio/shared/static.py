@@ -1,4 +1,4 @@
-"""Where the style sheets, scripts and lessons lie that the page is made with."""
+"""The folder of the style sheets, scripts and lessons that the page is made with."""
 
 from pathlib import Path
 

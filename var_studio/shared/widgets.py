@@ -16,21 +16,21 @@ SettingWidgets = dict[str, Knob]  # of a table of settings, by name
 
 
 class Actions(NamedTuple):
-    """Only one of the two shows at a time."""
+    """Run and Stop, of which only one shows at a time."""
 
     run: gr.Button
     stop: gr.Button
 
 
 class SeedWidgets(NamedTuple):
-    """Where chance starts, and whether it shall start there again."""
+    """The seed, and whether the next run takes it again."""
 
     seed: gr.Textbox
     lock: gr.Checkbox
 
 
 class Seeding(NamedTuple):
-    """How many pictures, and where chance starts."""
+    """The number of pictures, their first seed, and whether the next run takes it again."""
 
     how_many: gr.Slider
     seed: gr.Textbox
@@ -59,7 +59,7 @@ def _setting_widget(row: Setting, value: Any, prefix: str, most: float | None) -
 
 
 def seeding(label: str, most: int, count: int, prefix: str = "") -> Seeding:
-    """How many and which seed, with a button that rolls one."""
+    """Lay out the number of pictures and their seed, with a button that rolls one."""
     with gr.Group():
         name = f"{prefix}{label.lower()}"
         many = gr.Slider(1, most, count, step=1, label=label, info="How many at once.", elem_id=name)
@@ -67,7 +67,7 @@ def seeding(label: str, most: int, count: int, prefix: str = "") -> Seeding:
 
 
 def seed_widgets(info: str, prefix: str = "") -> SeedWidgets:
-    """Which seed, with a button that rolls one."""
+    """Lay out the seed, with a button that rolls one."""
     with gr.Row(elem_classes="seeds"):
         seed = gr.Textbox("0", max_lines=1, label="Seed", info=info, elem_id=f"{prefix}seed")
         dice = gr.Button("Roll", size="sm", min_width=64, elem_classes="dice", elem_id=f"{prefix}dice")
