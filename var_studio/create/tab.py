@@ -13,7 +13,7 @@ from var_core.config import ModelSpec, Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
-from var_core.settings import named
+from var_core.settings import Value, named
 
 from ..shared import controls, html, widgets
 from ..shared import run as runs
@@ -27,6 +27,11 @@ from ..shared.widgets import Actions, SettingWidgets
 
 MOST_PILLS = 8
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
+
+# New values of the controls of a request, and of the lock of its seed.
+SettingsUpdate = tuple[
+    str | Unchanged, int | Unchanged, str | Unchanged, Mapping[str, Value] | Unchanged, bool | Unchanged
+]
 
 
 class RequestControls(NamedTuple):
@@ -100,7 +105,7 @@ class CreateHandlers:
 
     def prepare(
         self, lock: bool, class_name: str, count: float, seed: str, sampling: Mapping[str, object]
-    ) -> tuple[object, ...]:
+    ) -> tuple[Asked, StopFlag, str, str, str, gr.Button, gr.Button]:
         """Return before a run its request and stop flag, the class and seed it takes, the buttons while it runs."""
         pipe = self.pipe
         with in_words():
@@ -122,25 +127,25 @@ class CreateHandlers:
                 break
         yield self._over(run)
 
-    def choose(self, run: Run, event: gr.SelectData) -> tuple[object, ...]:
+    def choose(self, run: Run, event: gr.SelectData) -> tuple[str | Unchanged, str | Unchanged, int | Unchanged]:
         """Show another picture of the run: its strip, its file, its index. While a run is under way there is none yet.
 
         Another model that has been loaded since cannot say what its scales look like.
         """
         if run is None or event.index >= len(run.files):
-            return (SKIP,) * 3
+            return SKIP, SKIP, SKIP
         if run.digest != self.pipe.digest:
             return "", run.files[event.index], event.index
         with in_words():
             return runs.strip(self.pipe, run, event.index), run.files[event.index], event.index
 
-    def repeat(self, run: Run, chosen: int) -> tuple[object, ...]:
+    def repeat(self, run: Run, chosen: int) -> SettingsUpdate:
         """The settings that make the chosen picture again, with the seed locked."""
         with in_words():
             self.models.require(run.digest)
         return *controls.show(self.pipe.spec, runs.alone(run, chosen)).all(), True
 
-    def restore(self, path: str) -> tuple[object, ...]:
+    def restore(self, path: str) -> tuple[str, int, str, Mapping[str, Value], bool, None]:
         """The settings in the recipe of a picture, with the seed locked."""
         with in_words():
             recipe = Recipe.read(Path(path))
@@ -148,11 +153,11 @@ class CreateHandlers:
         gr.Info(f"Restored: {escape(values.class_name)}, seed {values.seed}. Run makes the same picture again.")
         return *values.all(), True, None
 
-    def visit(self, visitor: gr.Request) -> tuple[object, ...]:
+    def visit(self, visitor: gr.Request) -> SettingsUpdate:
         """The settings that the page's address asks for."""
         query = dict(visitor.query_params)
         if query.keys().isdisjoint(controls.NAMES):  # a plain visit: do not undo what is being typed already
-            return (SKIP,) * (len(RequestControls._fields) + 1)
+            return SKIP, SKIP, SKIP, SKIP, SKIP
         with in_words():
             request = controls.from_link(self.pipe.spec, query)
         return *controls.show(self.pipe.spec, request).all(), "seed" in query
@@ -167,7 +172,7 @@ class CreateHandlers:
         """Return any class of the group that is chosen in one widget or the other."""
         return controls.random_class(self.pipe.spec, next(filter(None, groups), None))
 
-    def renew(self) -> tuple[object, ...]:
+    def renew(self) -> tuple[gr.Dropdown, gr.Radio, gr.Dropdown, Mapping[str, Value]]:
         """Class, groups and knobs for the model that is loaded."""
         spec, name = self.pipe.spec, controls.defaults(self.pipe.spec).class_name
         pills, rest = _grouping(spec)

@@ -9,14 +9,17 @@ import numpy as np
 from var_core.images import open_mask, open_photo
 
 from ..shared import run as runs
-from ..shared.events import SKIP, in_words
+from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.examples import examples, mask_file
 from ..shared.served_files import fresh_folder
 from . import mask_tools
 from . import results as outcomes
 from . import workspace as workspaces
 from .results import EditResult
-from .workspace import Canvas, Workspace
+from .workspace import Canvas, ShownCanvas, Workspace
+
+MaskUpdate = tuple[ShownCanvas, Workspace]  # new values of the canvas and of the workspace
+PhotoUpdate = tuple[ShownCanvas, Workspace, gr.Gallery, str]  # of a `Table`, and of the box, which an old photo had
 
 
 @dataclass(frozen=True)
@@ -28,47 +31,47 @@ class PhotoHandlers:
 
     cache: str  # where Gradio serves files from
 
-    def open_file(self, path: str, old: Workspace | None, canvas: Canvas | None) -> tuple[object, ...]:
+    def open_file(self, path: str, old: Workspace | None, canvas: Canvas | None) -> PhotoUpdate:
         """A photo from a file, onto the canvas."""
         with in_words():
             photo = open_photo(path)
         return self.shown(workspaces.fresh_workspace(Path(path).stem, photo, None, workspaces.past(old, canvas)))
 
-    def shown(self, now: Workspace) -> tuple[object, ...]:
+    def shown(self, now: Workspace) -> PhotoUpdate:
         """The values of the `Table` for a workspace, and that of the box, which belonged to another photo."""
         return workspaces.on_canvas(now), now, gr.Gallery(workspaces.thumbnails(now), visible=bool(now.past)), ""
 
-    def example(self, old: Workspace | None, canvas: Canvas | None, event: gr.SelectData) -> tuple[object, ...]:
+    def example(self, old: Workspace | None, canvas: Canvas | None, event: gr.SelectData) -> PhotoUpdate:
         """An example with its mask."""
         photo = examples()[event.index]
         pixels = open_photo(photo)
         mask, _ = open_mask(mask_file(photo), pixels.shape[1::-1])
         return self.shown(workspaces.fresh_workspace(photo.stem, pixels, mask, workspaces.past(old, canvas)))
 
-    def change_mask(self, act: str, now: Workspace | None, canvas: Canvas | None, pixels: object) -> tuple[object, ...]:
+    def change_mask(self, act: str, now: Workspace | None, canvas: Canvas | None, pixels: object) -> MaskUpdate:
         """Invert, clear, grow or shrink what is painted."""
         with in_words():
             here = needed(now)
             return self._masked(here, canvas, mask_tools.changed_mask(workspaces.painted_on(here, canvas), act, pixels))
 
-    def _masked(self, now: Workspace, canvas: Canvas | None, mask: np.ndarray) -> tuple[object, ...]:
+    def _masked(self, now: Workspace, canvas: Canvas | None, mask: np.ndarray) -> MaskUpdate:
         """The canvas and the workspace with another mask."""
         after = workspaces.with_mask(now, canvas, mask)
         return workspaces.on_canvas(after), after
 
-    def undo_mask(self, now: Workspace | None, canvas: Canvas | None) -> tuple[object, ...]:
+    def undo_mask(self, now: Workspace | None, canvas: Canvas | None) -> MaskUpdate:
         """The mask before the strokes since the last change, or before that change."""
         with in_words():
             before = workspaces.undo(needed(now), canvas)
         return workspaces.on_canvas(before), before
 
-    def redo_mask(self, now: Workspace | None, canvas: Canvas | None) -> tuple[object, ...]:
+    def redo_mask(self, now: Workspace | None, canvas: Canvas | None) -> MaskUpdate:
         """The mask that was taken back last."""
         with in_words():
             after = workspaces.redo(needed(now), canvas)
         return workspaces.on_canvas(after), after
 
-    def add_rectangle(self, now: Workspace | None, canvas: Canvas | None, text: str) -> tuple[object, ...]:
+    def add_rectangle(self, now: Workspace | None, canvas: Canvas | None, text: str) -> MaskUpdate:
         """Paint the rectangle that four numbers name."""
         with in_words():
             here = needed(now)
@@ -80,7 +83,7 @@ class PhotoHandlers:
         with in_words():
             return mask_tools.shown_box(mask_tools.square_around(needed(now), mask_tools.corners_of(text or "")))
 
-    def load_mask(self, now: Workspace | None, canvas: Canvas | None, path: str) -> tuple[object, ...]:
+    def load_mask(self, now: Workspace | None, canvas: Canvas | None, path: str) -> MaskUpdate:
         """A mask from a file."""
         with in_words():
             here = needed(now)
@@ -95,21 +98,23 @@ class PhotoHandlers:
             here = needed(now)
             return outcomes.write_mask(here.name, workspaces.painted_on(here, canvas), fresh_folder(self.cache))
 
-    def take(self, now: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> tuple[object, ...]:
+    def take(self, now: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> PhotoUpdate:
         """Go on from a result: it becomes the photo."""
         with in_words():
             return self.shown(outcomes.used_as_input(now, canvas, result, index))
 
-    def step_back(self, now: Workspace, canvas: Canvas | None, event: gr.SelectData) -> tuple[object, ...]:
+    def step_back(self, now: Workspace, canvas: Canvas | None, event: gr.SelectData) -> PhotoUpdate:
         """An earlier photo, with the mask that it had."""
         return self.shown(workspaces.stepped_back(now, canvas, event.index))
 
     def receive(
         self, run: runs.Run | None, chosen: int, old: Workspace | None, canvas: Canvas | None
-    ) -> tuple[object, ...]:
+    ) -> tuple[
+        gr.Tabs | Unchanged, ShownCanvas | Unchanged, Workspace | Unchanged, gr.Gallery | Unchanged, str | Unchanged
+    ]:
         """A picture from the Create tab, and the way here."""
         if run is None:
-            return (SKIP,) * 5
+            return SKIP, SKIP, SKIP, SKIP, SKIP
         file = Path(run.files[chosen])
         with in_words():
             photo = open_photo(file)

@@ -67,7 +67,7 @@ class RunHandlers:
         sampling: Mapping[str, object],
         count: Value | None,
         seed: str,
-    ) -> tuple[object, ...]:
+    ) -> tuple[EditJob, StopFlag, str, str, gr.Button, gr.Button]:
         """Return before a run its edit and stop flag, the seed it takes, the buttons while it runs.
 
         `choice` holds the values of a `Choice` by name, as `settings` and `sampling` do those of their tables.
@@ -167,20 +167,22 @@ class RunHandlers:
         """The results of an earlier edit."""
         return self.over(results[event.index], results)
 
-    def send_back(self, result: EditResult, index: int) -> tuple[object, ...]:
+    def send_back(self, result: EditResult, index: int) -> tuple[gr.Tabs, str, int, str, Mapping[str, Value], bool]:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
         with in_words():
             self.models.require(result.digest)
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[index]).all(), True
 
-    def renew(self) -> tuple[object, ...]:
+    def renew(self) -> tuple[gr.Dropdown, gr.Slider, Mapping[str, Value]]:
         """Class, scales and knobs for the model that is loaded."""
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides))
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
         return choices, scales, named(self.models.default_sampling)
 
-    def restore(self, path: str) -> tuple[object, ...]:
+    def restore(
+        self, path: str
+    ) -> tuple[Mapping[str, Value], Mapping[str, Value], Mapping[str, Value], int, str, bool]:
         """The settings in the recipe of an edited photo."""
         with in_words():
             recipe = Recipe.read(Path(path))
@@ -192,7 +194,7 @@ class RunHandlers:
         task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
         box = mask_tools.shown_box(Box(*edited.boxes[0])) if edited.boxes else ""
         name, sides = self.pipe.spec.class_name(recipe.label), dict(zip(forms.SIDES, edited.extend, strict=True))
-        choice = {"task": task, "box": box, "class_name": name, "unit": PIXELS, **sides}
+        choice: dict[str, Value] = {"task": task, "box": box, "class_name": name, "unit": PIXELS, **sides}
         return choice, named(edited.settings), named(recipe.sampling), 1, str(recipe.seed), True
 
 

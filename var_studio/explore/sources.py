@@ -10,7 +10,7 @@ from var_core.engine.request import Request
 from var_core.images import flat, open_image
 from var_core.inspection.changes import given_request
 from var_core.inspection.trace import Trace
-from var_core.settings import named
+from var_core.settings import Value, named
 
 from ..shared import controls, html
 from ..shared import run as runs
@@ -20,6 +20,7 @@ from ..shared.html import READY
 from ..shared.served_files import fresh_folder
 from . import messages, trace_files
 from .layout import SAME, ViewUpdate
+from .messages import PageMessage
 from .painter import Painter, _afresh
 from .session import ExploreSession, Origin
 
@@ -122,7 +123,7 @@ class Sources(Painter):
             self._paint(_afresh(session), asked, Origin(f"{name}, seed {asked.seeds[0]}", name), "drawn")
         )
 
-    def renew(self) -> tuple[object, ...]:
+    def renew(self) -> tuple[gr.Dropdown, PageMessage, Mapping[str, Value]]:
         """Class, what the page knows, and knobs for the model that is loaded."""
         name = controls.defaults(self.pipe.spec).class_name
         chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)

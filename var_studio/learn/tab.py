@@ -135,7 +135,7 @@ class LiveHandlers:
             yield LiveUpdate(bar=html.bar(f"scale {len(found)} of {len(pipe.schedule)}", fraction))
         yield LiveUpdate("", lessons.pyramid(found, pipe.spec.tokenizer.vocabulary), path, pipe.digest)
 
-    def renew(self) -> tuple[object, ...]:
+    def renew(self) -> tuple[str, None]:
         """Empty the view when another model is loaded."""
         return ANOTHER, None
 
@@ -146,7 +146,9 @@ class RaceHandlers:
 
     racers: Racers
 
-    def line_up(self, class_name: str, seed: str, lock: bool) -> tuple[object, ...]:
+    def line_up(
+        self, class_name: str, seed: str, lock: bool
+    ) -> tuple[Request, StopFlag, str, str, str, gr.Button, gr.Button]:
         """Return before a race its request and stop flag, the class and seed it takes, the buttons while it runs."""
         with in_words():
             knobs = controls.defaults(self.racers.spec).sampling
