@@ -9,11 +9,10 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from var_core.config import NO_CLASS
+from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import EditSettings, squares, stages
 from var_core.engine.pipeline import Pipeline
-from var_core.engine.sampling import Sampling
 from var_core.recipe import Recipe
 from var_core.settings import Value, named, parsed
 
