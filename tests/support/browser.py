@@ -22,6 +22,7 @@ SPEC = ModelSpec(
     TransformerConfig(SIDES, classes=7, depth=8, width=192, heads=3, code_width=16),
     tiny.NAMES,
     tiny.SPEC.class_groups,
+    showcase=tiny.SPEC.showcase,
 )
 
 
