@@ -1,4 +1,4 @@
-"""Where files lie: what travels with the project, and what the user downloads, converts or exports.
+"""Folders of files: what travels with the project, and what the user downloads, converts or exports.
 
 In a checkout `assets/` and `checkpoints/` are its top-level folders; an installed package carries them inside, and
 nothing is written there.

@@ -132,7 +132,7 @@ def vacant(wanted: Path, same: Callable[[Path], bool]) -> Path:
 
 
 def shows(file: Path, mask: np.ndarray) -> bool:
-    """Whether a file gives this mask, bool (H, W)."""
+    """Say whether a file gives this mask, bool (H, W)."""
     try:
         return np.array_equal(open_mask(file, mask.shape[::-1])[0], mask)
     except ValueError:

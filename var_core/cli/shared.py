@@ -136,7 +136,7 @@ def refuse_taken(path: Path, replace: bool) -> None:
 
 
 def names_file(out: Path, suffix: str) -> bool:
-    """Whether --out names a file of a suffix, such as ".png", not a folder."""
+    """Say whether --out names a file of a suffix, such as ".png", not a folder."""
     return out.suffix.lower() == suffix and not out.is_dir()
 
 
