@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from var_core.findings import records
 
 
@@ -24,3 +26,11 @@ def test_a_column_under_its_earlier_name_is_read(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("name,depth,operations\nlarge,6,inf\n", encoding="utf-8")
     assert records.read(path, Measured) == ROWS[1:]
+
+
+def test_rows_that_cannot_be_made_leave_the_old_file(tmp_path):
+    path = tmp_path / "kept.csv"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        records.write(path, Measured, (1 / 0 for _ in range(1)))
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
