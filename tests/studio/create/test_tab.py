@@ -1,0 +1,212 @@
+"""What each handler of the Create tab returns. No browser here."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from support import tiny
+from support.form import SPEC, asked, asking, read
+
+from var_core.device_memory import picture_bytes
+from var_core.engine.request import Request
+from var_core.recipe import Recipe
+from var_studio.create import tab as create
+from var_studio.create.tab import CreateHandlers
+from var_studio.shared import controls, html
+from var_studio.shared import run as runs
+from var_studio.shared.html import READY
+from var_studio.shared.models import Models
+from var_studio.shared.run import StopFlag
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> CreateHandlers:
+    return CreateHandlers(Models(tiny.pipeline()), str(tmp_path))
+
+
+def last(handlers: CreateHandlers, request: Request) -> runs.Run:
+    *_, stage = handlers.watch(asked(request), StopFlag())
+    return stage.run
+
+
+def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: CreateHandlers):
+    kept, _, _, shown, *_ = handlers.prepare(True, *asking(seed="5"))
+    assert (kept.request.seeds, shown) == ((5,), "5")
+    rolled, _, _, shown, *_ = handlers.prepare(False, *asking(seed="5"))
+    assert rolled.request.seeds == (int(shown),) != (5,)
+
+
+def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: CreateHandlers):
+    with pytest.raises(gr.Error, match="out of range") as caught:
+        handlers.prepare(True, *asking(count=99))
+    assert not caught.value.print_exception
+
+
+def test_what_a_visitor_types_is_shown_as_text(handlers: CreateHandlers):
+    with pytest.raises(gr.Error) as caught:
+        handlers.prepare(True, *asking(**{"class": "<img src=x onerror=alert(1)>"}))
+    assert "<img" not in caught.value.message
+
+
+def test_the_stage_tells_of_every_scale(handlers: CreateHandlers):
+    stages = list(handlers.watch(asked(read(count=2)), StopFlag()))
+    told = [re.search(r"<span>(.*?) ·", stage.bar)[1] for stage in stages[:-1]]
+    assert told == [f"scale {k} of 4, {n} token{'s' * (n > 1)}" for k, n in ((1, 1), (2, 4), (3, 9), (4, 16))]
+    assert "2 pictures in" in stages[-1].bar
+
+
+def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: CreateHandlers):
+    request = read(**{"class": "Rose", "count": 3, "seed": "11"})
+    run = last(handlers, request)
+    expected = tiny.pipeline().run(request).images
+    assert [Path(file).name for file in run.files] == [f"rose-seed-{seed}.png" for seed in (11, 12, 13)]
+    for place, (file, picture) in enumerate(zip(run.files, expected, strict=True)):
+        assert np.array_equal(np.asarray(Image.open(file)), np.asarray(picture))
+        assert Recipe.read(Path(file)) == Recipe.of(tiny.pipeline(), request, place)
+
+
+def test_two_runs_never_share_a_file(handlers: CreateHandlers):
+    assert not set(last(handlers, read()).files) & set(last(handlers, read()).files)
+
+
+def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on_with(handlers: CreateHandlers):
+    run = replace(last(handlers, read(count=2)), digest="of another")
+    chosen = gr.SelectData(None, {"index": 1, "value": None})
+    assert handlers.choose(run, chosen) == ("", run.files[1], 1)
+    with pytest.raises(gr.Error, match="Another model is loaded"):
+        handlers.repeat(run, 1)
+
+
+def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers: CreateHandlers):
+    with pytest.raises(gr.Error, match="Another model is loaded"):
+        next(handlers.watch(create.Asked(read(), "of another"), StopFlag()))
+
+
+def test_a_picture_whose_file_is_gone_is_answered(handlers: CreateHandlers):
+    run = last(handlers, read(count=2))
+    Path(run.files[1]).unlink()
+    with pytest.raises(gr.Error, match="no such file"):
+        handlers.choose(run, gr.SelectData(None, {"index": 1, "value": None}))
+
+
+def test_same_again_repeats_the_chosen_picture(handlers: CreateHandlers):
+    run = last(handlers, read(count=3, seed="20"))
+    *values, locked = handlers.repeat(run, 2)
+    assert locked
+    again = last(handlers, controls.read(SPEC, *values))
+    assert Path(again.files[0]).read_bytes() == Path(run.files[2]).read_bytes()
+
+
+def stopped(handlers: CreateHandlers, request: Request, scales: int) -> list[create.StageUpdate]:
+    """All stages of a run that is stopped while it shows its n-th scale."""
+    stop_flag, stages = StopFlag(), []
+    for stage in handlers.watch(asked(request), stop_flag):
+        stages.append(stage)
+        if len(stages) == scales:
+            stop_flag.set()
+    return stages
+
+
+def test_stop_keeps_the_scales_that_are_there(handlers: CreateHandlers):
+    *growing, stage = stopped(handlers, read(count=2), 2)
+    assert len(growing) == 2
+    assert "stopped after scale 2 of 4" in stage.bar
+    assert stage.strip.count("<figure>") == 2
+    assert len(stage.run.files) == 2
+
+
+def test_a_stopped_picture_carries_no_recipe(handlers: CreateHandlers):
+    with pytest.raises(ValueError, match="no recipe"):
+        Recipe.read(Path(stopped(handlers, read(), 1)[-1].run.files[0]))
+
+
+def test_stop_after_the_last_scale_changes_nothing(handlers: CreateHandlers):
+    assert stopped(handlers, read(), 4)[-1].run.complete(0)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for two pictures in a pass."""
+    each = picture_bytes(SPEC, tiny.pipeline().schedule.lengths)
+    monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: int(2.5 * each / 0.9))
+
+
+@pytest.mark.usefixtures("short")
+def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: CreateHandlers):
+    *growing, over = handlers.watch(asked(read(count=5)), StopFlag())
+    told = [re.search(r"<span>(.*?)</span>", stage.bar)[1] for stage in growing]
+    assert re.fullmatch(
+        r"pictures 1 to 2 of 5, scale 1 of 4, 1 token · \d\.\d s · 2 pictures at a time: memory is short", told[0]
+    )
+    assert told[5].startswith("pictures 3 to 4 of 5, scale 2 of 4, 4 tokens · ")
+    assert told[11].startswith("picture 5 of 5, scale 4 of 4, 16 tokens · ") and len(told) == 12
+    assert [len(stage.gallery.value) for stage in growing] == [2] * 4 + [4] * 4 + [5] * 4
+    assert re.search(r"5 pictures in \d\.\d s · 2 pictures at a time: memory is short", over.bar)
+
+
+@pytest.mark.usefixtures("short")
+def test_pictures_that_come_in_parts_are_those_of_one_pass(handlers: CreateHandlers, monkeypatch: pytest.MonkeyPatch):
+    parted = last(handlers, read(count=5))
+    monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: None)
+    for ours, theirs in zip(parted.files, last(handlers, read(count=5)).files, strict=True):
+        levels = np.asarray(Image.open(ours)).astype(int) - np.asarray(Image.open(theirs))
+        assert np.abs(levels).max() <= 1 and Recipe.read(Path(ours)) == Recipe.read(Path(theirs))
+
+
+@pytest.mark.usefixtures("short")
+def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_begun(handlers: CreateHandlers):
+    stage = stopped(handlers, read(count=5, seed="30"), 6)[-1]
+    assert "stopped after pictures 3 to 4 of 5, scale 2 of 4" in stage.bar
+    names = [Path(file).name for file in stage.run.files]
+    assert names[:2] == ["sunflower-seed-30.png", "sunflower-seed-31.png"]
+    assert names[2:] == [f"sunflower-seed-{seed}-scale-2-of-4.png" for seed in (32, 33)]
+    assert Recipe.read(Path(stage.run.files[1])).seed == 31
+    with pytest.raises(ValueError, match="no recipe"):
+        Recipe.read(Path(stage.run.files[2]))
+    strips = [runs.strip(handlers.pipe, stage.run, place) for place in (1, 2)]
+    assert [strip.count("<figure>") for strip in strips] == [4, 2] and "seed 31" in strips[0]
+
+
+def test_the_last_picture_of_the_strip_is_the_finished_one(handlers: CreateHandlers, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "LIVE_PIXELS", 0)  # as of a large model, whose scales are only previewed
+    run = last(handlers, read(count=2))
+    shown = re.findall(r'src="([^"]+)"', runs.strip(handlers.pipe, run, 1))
+    assert len(shown) == 4 and shown[-1] == html.data_uri(Image.open(run.files[1]))
+
+
+@pytest.mark.parametrize("size", [(512, 512), (1000, 100), (20, 30)])
+def test_pictures_in_small_places_are_small(size: tuple[int, int]):
+    shown = html.shrunk(Image.new("RGB", size))
+    assert max(shown.size) == min(max(size), html.MOST_SMALL)
+
+
+def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: CreateHandlers):
+    stop_flag = StopFlag()
+    stop_flag.set()
+    (stage,) = handlers.watch(asked(read()), stop_flag)
+    assert stage == create.StageUpdate(bar=READY)
+
+
+def test_a_dropped_picture_restores_every_control(handlers: CreateHandlers):
+    request = read(**{"class": "Sea", "seed": "3", "guidance": 1.25, "top_k": 7, "smooth": True})
+    restored = handlers.restore(last(handlers, request).files[0])
+    *values, locked, emptied = restored
+    assert controls.read(SPEC, *values) == request
+    assert locked and emptied is None
+
+
+def test_a_picture_of_another_model_is_refused_by_name(handlers: CreateHandlers, tmp_path: Path):
+    recipe = replace(Recipe.of(tiny.pipeline(), read(), 0), model="other", digest="f" * 12)
+    recipe.save(Image.new("RGB", (8, 8)), tmp_path / "other.png")
+    with pytest.raises(gr.Error, match="made by the model other"):
+        handlers.restore(str(tmp_path / "other.png"))
+
+
+def test_a_picture_without_a_recipe_is_refused(handlers: CreateHandlers, tmp_path: Path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    with pytest.raises(gr.Error, match="carries no recipe"):
+        handlers.restore(str(tmp_path / "plain.png"))

@@ -1,0 +1,20 @@
+"""Fixtures for the tests of the Edit tab."""
+
+from pathlib import Path
+
+import pytest
+from support import tiny
+
+from var_studio.edit.photo_handlers import PhotoHandlers
+from var_studio.edit.run_handlers import RunHandlers
+from var_studio.shared.models import Models
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> RunHandlers:
+    return RunHandlers(Models(tiny.pipeline()), str(tmp_path))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> PhotoHandlers:
+    return PhotoHandlers(str(tmp_path))

@@ -1,0 +1,120 @@
+"""The form's values make the edit that they show."""
+
+import dataclasses
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.edits import FORM, SETTINGS, SPEC, WORKSPACE, asked, painted
+
+from var_core.editing.canvas import FILLS, Box
+from var_core.editing.edit import EditSettings
+from var_core.settings import named, parsed
+from var_studio.edit import form as forms
+from var_studio.edit.form import CHANGE, EXTEND, INPAINT
+
+
+def test_sides_are_pixels_or_per_cent_of_the_photos_own_side():
+    assert forms.extension(WORKSPACE, "pixels", 1, 2.4, "3", 0) == (1, 2, 3, 0)
+    assert forms.extension(WORKSPACE, "per cent", 50, 25, 0, 10) == (30, 10, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "sentence"),
+    [
+        ((-1, 0, 0, 0), "left -1: choose 0 or more"),
+        ((0, None, 0, 0), "top is empty"),
+        ((0, 0, 0, 10**7), "at most 50"),
+        ((0, 0, 0, 1e308), "more than 50 megapixels"),
+        ((0, 0, float("inf"), 0), "right 'inf' is not a number"),
+    ],
+)
+def test_sides_that_cannot_be_are_refused(amounts, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        forms.extension(WORKSPACE, "pixels", *amounts)
+
+
+def test_each_task_asks_for_its_own_edit():
+    null = SPEC.transformer.null_label
+    inpaint = forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, count=3))
+    assert (
+        inpaint.labels == (null,) * 3
+        and inpaint.boxes is None
+        and inpaint.seeds == (5, 6, 7)
+        and inpaint.extend == (0, 0, 0, 0)
+    )
+    change = forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, task=CHANGE, class_name="sunf"))
+    assert change.labels == (2,) and np.array_equal(change.mask, painted())
+    extend = forms.edit_asked_for(SPEC, WORKSPACE, WORKSPACE.mask, replace(FORM, task=EXTEND, extend=(0, 0, 8, 0)))
+    assert extend.photo.shape == (40, 68, 3) and extend.mask.sum() == 40 * 8 and extend.labels == (null,)
+    extend = forms.edit_asked_for(
+        SPEC, WORKSPACE, WORKSPACE.mask, replace(FORM, task=EXTEND, class_name="Rose", extend=(0, 0, 8, 0))
+    )
+    assert extend.labels == (1,)
+    boxed = forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, class_name="Rose", box=Box(5, 5, 30)))
+    assert boxed.labels == (1,) and boxed.boxes == (Box(5, 5, 30),)
+    inpaint = forms.edit_asked_for(
+        SPEC, WORKSPACE, painted(), replace(FORM, extend=(0, 0, 8, 0))
+    )  # left over from another task
+    assert inpaint.photo.shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize(
+    ("now", "change", "sentence"),
+    [
+        (None, {}, "There is no photo yet: open one"),
+        (WORKSPACE, {}, "Nothing is painted yet: paint over what should change"),
+        (WORKSPACE, {"task": CHANGE, "class_name": "Rose"}, "Nothing is painted yet"),
+        (replace(WORKSPACE, mask=painted()), {"task": CHANGE}, "Choose a class: what should it become?"),
+        (replace(WORKSPACE, mask=painted()), {"box": Box(40, 0, 15)}, "Nothing is painted inside the box"),
+        (
+            replace(WORKSPACE, mask=painted()),
+            {"box": Box(28, 9, 9), "settings": EditSettings(dilate=-3)},
+            "painted inside the box",
+        ),
+        (WORKSPACE, {"task": EXTEND}, "at least one side must be more than 0"),
+        (
+            WORKSPACE,
+            {"task": EXTEND, "extend": (1, 0, 0, 0), "count": 9},
+            "variations 9 is out of range: choose 1 to 8",
+        ),
+        (WORKSPACE, {"task": EXTEND, "extend": (1, 0, 0, 0), "seed": "x"}, "seed 'x' is not a number"),
+    ],
+)
+def test_what_is_missing_is_said(now, change, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        forms.edit_asked_for(SPEC, now, now.mask if now else None, replace(FORM, **change))
+
+
+def test_a_class_that_is_not_there_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean: Rose"):
+        forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, task=CHANGE, class_name="Rosa"))
+
+
+def test_settings_survive_the_way_to_the_controls_and_back():
+    settings = EditSettings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6)
+    assert parsed(EditSettings(), named(settings)) == settings
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(EditSettings)])
+def test_each_control_changes_its_own_setting(field):
+    changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False, "min_coverage": 0.9}.get(field, 3)
+    assert changed != getattr(EditSettings(), field)
+    assert parsed(EditSettings(), {**SETTINGS, field: changed}) == replace(EditSettings(), **{field: changed})
+
+
+def test_the_controls_ask_for_the_edit_that_they_show(handlers):
+    job, stop_flag, seed, *_ = asked(handlers, EXTEND, sides=("per cent", 10, 0, 0, 0))
+    edit = job.edit
+    wanted = forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, task=EXTEND, count=2, extend=(6, 0, 0, 0)))
+    assert seed == "5" and not stop_flag.is_set() and job.name == "garden"
+    assert (edit.seeds, edit.labels, edit.extend) == (wanted.seeds, wanted.labels, wanted.extend)
+    assert np.array_equal(edit.mask, wanted.mask)
+
+
+def test_a_change_frees_all_scales_and_other_tasks_keep_the_coarsest_unless_told_otherwise():
+    keeping, freeing = (2, 0.6), (0, 0.1)
+    assert forms.usual_freedom(CHANGE, *keeping) == freeing and forms.usual_freedom(INPAINT, *freeing) == keeping
+    assert forms.usual_freedom(EXTEND, *keeping) == keeping and forms.usual_freedom(CHANGE, *freeing) == freeing
+    assert forms.usual_freedom(CHANGE, 4, 0.45) == (4, 0.45) and forms.usual_freedom(INPAINT, 1, 0.1) == (1, 0.6)

@@ -1,0 +1,115 @@
+"""Photos and masks are opened, kept and saved; rectangles and boxes are typed."""
+
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from support.edits import WORKSPACE, asked, at, drawn_on, painted, photo, results, sent, watched
+
+from var_core.editing.canvas import Box
+from var_studio.edit import workspace as workspaces
+from var_studio.edit.form import EXTEND, INPAINT
+
+
+def test_a_result_becomes_the_photo_and_one_can_step_back(handlers, photos):
+    last = watched(handlers, asked(handlers)[0])
+    canvas = drawn_on(WORKSPACE, painted())
+    shown, now, _, box = photos.take(WORKSPACE, canvas, last.result, 1)
+    assert np.array_equal(now.photo, results(last.result)[1]) and box == ""
+    assert np.array_equal(workspaces.painted_on(now, sent(shown)), painted())
+    shown, before, past, _ = photos.step_back(now, drawn_on(now, np.zeros_like(now.mask)), at(0))
+    assert np.array_equal(before.photo, WORKSPACE.photo) and len(before.past) == 1 and past.visible
+    assert np.array_equal(workspaces.painted_on(before, sent(shown)), painted())
+
+
+def test_an_extended_result_becomes_the_photo_with_an_empty_mask(handlers, photos):
+    last = watched(handlers, asked(handlers, EXTEND, sides=("pixels", 0, 0, 9, 0))[0])
+    shown, now, *_ = photos.take(WORKSPACE, drawn_on(WORKSPACE, painted()), last.result, 0)
+    assert now.size == (69, 40) and not np.asarray(shown["layers"][0]).any()
+
+
+def test_opening_another_photo_keeps_the_first_with_its_mask(photos, tmp_path):
+    Image.fromarray(photo(20, 30)).save(tmp_path / "small.png")
+    _, now, past, _ = photos.open_file(str(tmp_path / "small.png"), WORKSPACE, drawn_on(WORKSPACE, painted()))
+    assert now.name == "small" and now.size == (30, 20) and past.visible
+    assert (
+        now.past[0][0] == "garden"
+        and now.past[0][1] is WORKSPACE.photo
+        and np.array_equal(now.past[0][2].unpack(), painted())
+    )
+
+
+def test_a_file_that_is_no_photo_leaves_everything_as_it_is(photos, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(gr.Error, match="not a picture that can be read"):
+        photos.open_file(str(tmp_path / "notes.txt"), WORKSPACE, None)
+
+
+def test_masks_are_saved_and_loaded(photos):
+    file = photos.save_mask(WORKSPACE, drawn_on(WORKSPACE, painted()))
+    assert Path(file).name == "garden-mask.png"
+    loaded, now = photos.load_mask(WORKSPACE, None, file)
+    assert np.array_equal(workspaces.painted_on(now, sent(loaded)), painted())
+
+
+def test_four_numbers_paint_a_rectangle_or_choose_where_to_look(photos):
+    shown, now = photos.add_rectangle(WORKSPACE, drawn_on(WORKSPACE, WORKSPACE.mask), "5, 6; 14, 9")
+    assert workspaces.painted_on(now, sent(shown)).sum() == 10 * 4
+    assert photos.look_there(WORKSPACE, "10, 6, 29, 9") == "10, 0, 20"  # the square around it, on the photo
+    assert photos.look_there(WORKSPACE, "59, 39, 40, 39") == "40, 20, 20"
+    assert photos.look_there(WORKSPACE, "0, 0, 59, 39") == "0, -10, 60"
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,2,3,4,5", ""])
+def test_a_rectangle_of_other_words_is_refused(photos, text):
+    with pytest.raises(gr.Error, match=r"does not say left, top, right, bottom|is not a number"):
+        photos.add_rectangle(WORKSPACE, None, text)
+
+
+def test_the_model_looks_where_it_is_told_and_the_rest_stays(handlers):
+    job = asked(handlers, box="16, 0, 30")[0]
+    assert job.edit.boxes == (Box(16, 0, 30),)
+    for result in results(watched(handlers, job).result):
+        assert np.array_equal(result[:, :16], WORKSPACE.photo[:, :16])
+        assert (result[10:20, 16:30] != WORKSPACE.photo[10:20, 16:30]).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("1, 2", "does not say left, top, side"),
+        ("60, 0, 9", "misses the photo of 60 x 40"),
+        ("-9, 0, 9", "misses"),
+        ("0, 0, 0", "misses"),
+        ("0, 0, 121", "more than twice as large"),
+    ],
+)
+def test_a_box_that_cannot_be_is_refused(handlers, text, sentence):
+    with pytest.raises(gr.Error, match=sentence):
+        asked(handlers, box=text)
+    assert (
+        asked(handlers, EXTEND, sides=("pixels", 9, 0, 0, 0), box=text)[0].edit.boxes is None
+    )  # has squares of its own
+
+
+def test_without_a_photo_every_tool_says_so(photos, tmp_path):
+    for act in (
+        lambda: photos.change_mask("invert", None, None, 3),
+        lambda: photos.add_rectangle(None, None, "1,2,3,4"),
+        lambda: photos.look_there(None, "1,2,3,4"),
+        lambda: photos.load_mask(None, None, str(tmp_path / "mask.png")),
+        lambda: photos.save_mask(None, None),
+        lambda: photos.undo_mask(None, None),
+        lambda: photos.redo_mask(None, None),
+    ):
+        with pytest.raises(gr.Error, match="There is no photo yet"):
+            act()
+
+
+def test_the_outline_tells_the_new_size_or_what_is_wrong(handlers):
+    assert "60 × 40 becomes 70 × 40 pixels" in handlers.outline(WORKSPACE, EXTEND, "pixels", 10, 0, 0, 0)  # noqa: RUF001
+    assert "choose 0 or more" in handlers.outline(WORKSPACE, EXTEND, "pixels", -10, 0, 0, 0)
+    assert handlers.outline(WORKSPACE, INPAINT, "pixels", 10, 0, 0, 0) == ""
+    assert handlers.outline(None, EXTEND, "pixels", 10, 0, 0, 0) == ""

@@ -1,0 +1,99 @@
+"""Results are shown, kept, chosen and saved."""
+
+import zipfile
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from support.edits import FORM, SPEC, WORKSPACE, asked, at, photo, watched
+
+from var_studio.edit import form as forms
+from var_studio.edit import results as outcomes
+from var_studio.edit import workspace as workspaces
+from var_studio.edit.form import CHANGE, EXTEND
+from var_studio.edit.layout import SheetUpdate
+from var_studio.edit.results import EditJob
+from var_studio.edit.workspace import PackedMask
+from var_studio.shared.run import StopFlag
+
+
+def test_results_of_earlier_edits_can_be_seen_again(handlers):
+    first = watched(handlers, asked(handlers)[0])
+    assert not first.earlier.visible
+    *_, second = handlers.watch(asked(handlers, CHANGE, "Rose")[0], StopFlag(), first.result, first.results)
+    assert second.earlier.visible and second.results == (first.result, second.result)
+    assert handlers.again(second.results, at(0)).result is first.result
+    so_far = (first.result,) * outcomes.MOST_DONE
+    *_, last = handlers.watch(asked(handlers)[0], StopFlag(), first.result, so_far)
+    assert len(last.results) == outcomes.MOST_DONE and last.results[-1] is last.result
+
+
+def test_edits_and_photos_are_kept_as_far_as_memory_is_to_go(handlers, monkeypatch):
+    result = watched(handlers, asked(handlers)[0]).result  # what it was made of, and two results
+    monkeypatch.setattr(outcomes, "MOST_DONE_PIXELS", 4 * 3 * 40 * 60 - 1)
+    assert outcomes.finished((result,) * 5, result) == (result,) * 3
+    monkeypatch.setattr(outcomes, "MOST_DONE_PIXELS", 0)
+    assert outcomes.finished((result,), result) == (result,)
+    monkeypatch.setattr(workspaces, "MOST_PAST_PIXELS", 3 * 40 * 60 - 1)
+    now = WORKSPACE
+    for number in range(5):
+        now = workspaces.fresh_workspace(str(number), photo(), None, workspaces.past(now, None))
+    assert [name for name, *_ in now.past] == ["2", "3"]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (8, 16)])
+def test_a_mask_survives_being_packed(shape):
+    mask = np.random.default_rng(0).random(shape) < 0.5
+    packed = PackedMask.pack(mask)
+    assert np.array_equal(packed.unpack(), mask) and packed.unpack().dtype == bool
+    assert packed.bits.nbytes == -(-mask.size // 8)
+
+
+def test_while_an_edit_is_under_way_a_click_on_it_chooses_nothing(handlers):
+    result = watched(handlers, asked(handlers)[0]).result
+    growing = next(handlers.watch(asked(handlers)[0], StopFlag(), result, (result,)))
+    assert handlers.choose(result, growing.chosen, at(0)) == SheetUpdate()
+
+
+def test_the_effective_mask_of_every_scale_is_shown(handlers):
+    last = watched(handlers, asked(handlers)[0])
+    assert last.inside.count("<figure>") == 4 + 2
+    (square,) = last.result.squares
+    assert f"4×4: {square.free[3].sum()} of 16" in last.inside  # noqa: RUF001
+
+
+def test_every_square_of_an_extension_shows_what_it_drew(handlers):
+    last = watched(handlers, asked(handlers, EXTEND, sides=("pixels", 0, 0, 70, 0))[0])
+    count = len(last.result.squares)
+    assert count > 1 and last.inside.count("<figure>") == count * (4 + 2) and f"pass {count} of {count}" in last.inside
+
+
+def test_all_results_and_the_mask_come_in_one_file(handlers):
+    last = watched(handlers, asked(handlers)[0])
+    with zipfile.ZipFile(last.result.bundle) as packed:
+        for file in (*last.result.files, last.result.mask_file):
+            assert packed.read(Path(file).name) == Path(file).read_bytes()
+        assert len(packed.namelist()) == 3
+
+
+def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
+    large = workspaces.fresh_workspace("large", photo(2100, 2500))
+    mask = np.zeros_like(large.mask)
+    mask[500:600, 500:600] = True
+    result = watched(
+        handlers, EditJob("large", handlers.pipe.digest, forms.edit_asked_for(SPEC, large, mask, FORM))
+    ).result
+    assert Image.open(result.files[0]).size == (2500, 2100)
+    assert max(result.shown[0].size) == max(result.before.size) == outcomes.LARGEST_PREVIEW
+
+
+def test_another_result_brings_its_own_file_and_slider(handlers):
+    last = watched(handlers, asked(handlers)[0])
+    update = handlers.choose(last.result, 0, at(1))
+    assert (update.download, update.mask) == (last.result.files[1], last.result.mask_file)
+    assert (update.bundle, update.chosen, update.result) == (last.result.bundle, 1, gr.skip())
+    before, after = update.compare.value
+    assert before is not None and after is not None
+    assert handlers.choose(None, 0, at(0)) == SheetUpdate()

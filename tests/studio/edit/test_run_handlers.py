@@ -1,0 +1,69 @@
+"""A run of an edit shows every scale, and can be stopped."""
+
+import re
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+from support import tiny
+from support.edits import WORKSPACE, asked, painted, results, watched
+
+from var_core.editing.edit import run
+from var_core.recipe import Recipe
+from var_studio.edit.form import CHANGE
+from var_studio.edit.layout import SheetUpdate
+from var_studio.edit.results import EditResult
+from var_studio.edit.run_handlers import RunHandlers
+from var_studio.shared.run import StopFlag
+
+
+def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(handlers):
+    job = asked(handlers, CHANGE, "Rose")[0]
+    sheets = [*handlers.watch(job, StopFlag(), None, ())]
+    told = [re.search(r"<span>(.*?)( ·|</span>)", sheet.bar)[1] for sheet in sheets[:-1]]
+    assert told == [*(f"scale {k} of 4" for k in (1, 2, 3, 4)), "Writing the results …"]
+    result = sheets[-1].result
+    assert [Path(file).name for file in result.files] == ["garden-rose-edit-seed-5.png", "garden-rose-edit-seed-6.png"]
+    for file, wanted in zip(result.files, run(tiny.pipeline(), job.edit), strict=True):
+        assert np.array_equal(np.asarray(Image.open(file)), wanted)
+        again = Recipe.read(Path(file)).edit(tiny.pipeline(), WORKSPACE.photo, painted())
+        assert np.array_equal(run(tiny.pipeline(), again)[0], wanted)
+    assert np.array_equal(np.asarray(Image.open(result.mask_file)), painted())
+
+
+def stopped(handlers: RunHandlers, after: int, last: EditResult | None, so_far: tuple) -> SheetUpdate:
+    """The sheet of an edit that is stopped once so many sheets have come."""
+    stop_flag, sheets = StopFlag(), []
+    for sheet in handlers.watch(asked(handlers)[0], stop_flag, last, so_far):
+        sheets.append(sheet)
+        if len(sheets) == after:
+            stop_flag.set()
+    return sheets[-1]
+
+
+def test_stop_ends_an_edit_within_a_scale_and_brings_the_last_results_back(handlers):
+    sheets, stop_flag = [], StopFlag()
+    for sheet in handlers.watch(asked(handlers)[0], stop_flag, None, ()):
+        sheets.append(sheet)
+        stop_flag.set()
+    assert len(sheets) == 2 and "Stopped" in sheet.bar and sheet.result == gr.skip()
+    first = watched(handlers, asked(handlers)[0])
+    sheet = stopped(handlers, 1, first.result, first.results)
+    assert "Stopped" in sheet.bar and sheet.result is first.result and sheet.download == first.download
+    assert sheet.after.visible and sheet.chosen == 0
+
+
+def test_stop_once_all_is_drawn_throws_nothing_away(handlers):
+    sheet = stopped(handlers, 4, None, ())
+    assert sheet.result is not None and len(results(sheet.result)) == 2
+
+
+def test_where_memory_is_short_variations_come_one_after_the_other_and_the_bar_says_so(handlers, monkeypatch):
+    monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: 0)
+    *growing, writing, last = handlers.watch(asked(handlers)[0], StopFlag(), None, ())
+    told = [re.search(r"<span>(.*?)</span>", sheet.bar)[1] for sheet in growing]
+    assert re.fullmatch(r"picture 1 of 2, scale 1 of 4 · \d\.\d s · 1 picture at a time: memory is short", told[0])
+    assert told[6].startswith("picture 2 of 2, scale 3 of 4 · ") and len(told) == 8
+    assert [len(sheet.gallery.value) for sheet in growing] == [1] * 4 + [2] * 4
+    assert "Writing" in writing.bar and len(results(last.result)) == 2

@@ -1,0 +1,14 @@
+"""Fixtures for the tests of the Explore tab."""
+
+from pathlib import Path
+
+import pytest
+from support.explored import PIPE
+
+from var_studio.explore.sources import Sources
+from var_studio.shared.models import Models
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> Sources:
+    return Sources(Models(PIPE), str(tmp_path))
