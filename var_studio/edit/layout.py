@@ -121,12 +121,12 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> Co
     """The left column, with the knobs of the draw at `default_sampling`."""
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
-    task, outline, name, numbers = _choice(spec)
+    task, outline, name, unit, sides = _choice(spec)
     seeding = widgets.seeding("Variations", forms.MOST_VARIATIONS, 4, "edit_")
     actions = widgets.actions("edit_")
     with gr.Accordion("Mask", open=False, elem_id="masking"):
         masking, box = _masking()
-    choice = Choice(task, box, name, *numbers)
+    choice = Choice(task, box, name, unit, *sides)
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
         settings = widgets.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides))
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
@@ -140,7 +140,7 @@ def choices(spec: ModelSpec) -> list[tuple[str, str]]:
     return sorted(controls.choices(spec, None), key=lambda choice: choice[1] != NO_CLASS)
 
 
-def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
+def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, gr.Radio, list[gr.Number]]:
     """Lay out what a task needs: the task, the outline, the class, and the unit before the four sides."""
     with gr.Group(elem_id="what"):
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
@@ -164,7 +164,7 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, list]:
         [hint, class_name, sides],
         **AT_ONCE,
     )
-    return task, outline, class_name, [unit, *numbers]
+    return task, outline, class_name, unit, numbers
 
 
 def _masking() -> tuple[Masking, gr.Textbox]:

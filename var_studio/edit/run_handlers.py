@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
@@ -116,7 +117,7 @@ class RunHandlers:
             result = outcomes.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
         yield self.over(result, outcomes.finished(results, result))
 
-    def _under_way(self, bar: str, pictures: Sequence) -> SheetUpdate:
+    def _under_way(self, bar: str, pictures: Sequence[Image.Image]) -> SheetUpdate:
         """The sheet of an edit under way."""
         return SheetUpdate(
             bar=bar,

@@ -38,7 +38,7 @@ class Branch(Origin):
 class OpenQuestions:
     """The questions of a visitor that the page still wants answered: it numbers them, and drops them in their order."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.dropped = 0
 
     def drop(self, number: int) -> None:

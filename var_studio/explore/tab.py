@@ -94,12 +94,16 @@ def _wire_ways(sources: Sources, view: View, create: CreateHandover, edit: EditH
     way(sources.from_edit, edit.explore.click, [edit.result, edit.chosen])
 
 
-def _wire_way(sources: Sources, view: View, act: Callable, trigger: Trigger, inputs: Sequence[Component]) -> None:
+def _wire_way(
+    sources: Sources, view: View, act: Callable[..., object], trigger: Trigger, inputs: Sequence[Component]
+) -> None:
     """Wire a way here from another tab."""
     _begin(sources, view, trigger, act, [*inputs, view.session])
 
 
-def _begin(painter: Painter, view: View, trigger: Trigger, act: Callable, inputs: Sequence[Widgets]) -> None:
+def _begin(
+    painter: Painter, view: View, trigger: Trigger, act: Callable[..., object], inputs: Sequence[Widgets]
+) -> None:
     """Wire something that changes the session: one after another, so that none is lost.
 
     After an error all is as it was.

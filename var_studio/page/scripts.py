@@ -71,7 +71,7 @@ def _path(importer: str, other: str) -> str:
 def _as_function(name: str, text: str) -> str:
     """A module as a function that is called at once; ValueError if it imports or exports in a way not known here."""
 
-    def taken(match: re.Match) -> str:
+    def taken(match: re.Match[str]) -> str:
         names = " ".join((match[1] or "").replace(" as ", ": ").split())
         return f'const {{ {names} }} = modules["{_path(name, match[2])}"];\n' if names else ""
 

@@ -1,5 +1,7 @@
 """The look of the app: theme, style sheets and scripts."""
 
+from typing import Any
+
 import gradio as gr
 
 from ..shared import palette
@@ -9,7 +11,7 @@ from . import scripts
 STYLES = ("page.css", "controls.css", "create.css", "edit.css", "explorer.css", "explorer_panels.css", "learn.css")
 
 
-def dress() -> dict:
+def dress() -> dict[str, Any]:
     """The arguments of `launch` that make the look. Nothing in them comes from the network."""
     colours = f":root {{ --mark: {palette.MARK}; }}"
     styles = [FOLDER / "styles" / name for name in STYLES]

@@ -10,7 +10,7 @@ from .run import StopFlag
 class CacheSlot:
     """The prefix cache of the last run, for the visitor who made it: one for all, since it may be large."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._owner: StopFlag | None = None
         self._prefix_cache = PrefixCache()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from html import escape
-from typing import Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import gradio as gr
 from gradio.blocks import Block
@@ -46,7 +46,7 @@ class Renewal(NamedTuple):
 
 def wire(
     trigger: Trigger,
-    handler: Callable,
+    handler: Callable[..., Any],
     inputs: Sequence[Widgets],
     outputs: Sequence[Widgets],
     options: EventOptions,
@@ -57,8 +57,11 @@ def wire(
     """
     by_name = any(isinstance(given, Mapping) for given in inputs)
 
-    def arguments(values: tuple) -> Sequence[object]:
-        return [_value(given, values[0]) for given in inputs] if by_name else values
+    def arguments(values: tuple[object, ...]) -> Sequence[object]:
+        if not by_name:
+            return values
+        found = cast(Mapping[Block, object], values[0])
+        return [_value(given, found) for given in inputs]
 
     if inspect.isgeneratorfunction(handler):  # Gradio looks whether it is one
 

@@ -45,7 +45,7 @@ class StopFlag:
     It is what `threading.Event` is, less the lock: `gr.State` copies its value deeply, which an Event does not survive.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._set = False
 
     def set(self) -> None:
