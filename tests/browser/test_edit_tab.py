@@ -289,7 +289,7 @@ def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: 
     set_number(page, "dilate", 0)
     page.get_by_text("Inpaint", exact=True).click()
     upload(page, "edit_restore", tmp_path / "edited.png")
-    page.get_by_text("EditSettings restored").wait_for()
+    page.get_by_text("Settings restored").wait_for()
     page.wait_for_timeout(SETTLE)
     assert page.input_value("#dilate input") == "3" and page.is_checked("#edit_lock input")
     run(page, 1)
