@@ -1,4 +1,4 @@
-# All set up by themselves.   make demo: open the app.   make quick: style, types and the tests that need no trained model.
+# All set up by themselves.   make demo: open the app.   make quick: style, types and the tests that neither train nor need a trained model.
 # make test: all checks and tests.   make package: build the wheel and the sdist, and use the wheel elsewhere, offline.
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +16,7 @@ quick: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) -m "not trained" tests --ignore tests/browser
+	$(PYTEST) -m "not trained and not slow" tests --ignore tests/browser
 
 test: $(VENV)/.test
 	$(BIN)/ruff check .

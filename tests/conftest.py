@@ -16,12 +16,33 @@ from var_studio import main as app
 torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for each other
 
 
+SLOW = (  # files whose tests train, download from a hub on this machine, or run whole programs
+    "cli/test_cli.py",
+    "cli/test_cli_trace.py",
+    "engine/test_orders.py",
+    "measuring/test_ablation.py",
+    "measuring/test_compare.py",
+    "measuring/test_fid_samples.py",
+    "training/test_decoder_task.py",
+    "training/test_distributed.py",
+    "training/test_tokenizer_task.py",
+    "training/test_trainer.py",
+    "weights/test_convert.py",
+    "weights/test_download.py",
+    "core/test_older_files.py",
+    "learn/test_learn.py",
+    "test_imports.py",
+)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that load the model that ships as `trained`: those that ask for the fixture `bundled`."""
+    """Mark the tests that load the model that ships as `trained`, and those of the files in `SLOW` as `slow`."""
     for item in items:
         if "bundled" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.trained)
+        if item.path.as_posix().endswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
