@@ -144,13 +144,16 @@ class PageActs(Painter):
         titles = (f"{kept} {name}" for kept in coarse)
         after = replace(session, mixed=tuple(zip(titles, requests, strict=True)))
         session.stop_flag.clear()
+        all_made = False
         for batch in alternatives.mixtures(self.pipe, requests):
             if session.stop_flag.is_set():
                 break
             words = html.bar(f"mixing with {name}", batch.fraction)
             told = messages.mix_message(after, name, batch.pictures, batch.fraction < 1)
             yield ViewUpdate(bar=words, session=after, channel=told).with_buttons(running=True)
-        yield self.failed()
+            all_made = batch.fraction >= 1
+        # A page that is told two things in one frame hears the second alone: nothing follows the last mix.
+        yield ViewUpdate(bar=READY).with_buttons(running=False) if all_made else self.failed()
 
     def _take(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """One of the mixed pictures becomes the one that is looked at."""
