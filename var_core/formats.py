@@ -7,13 +7,15 @@ told here, and never changes, whatever today's defaults are: files keep their me
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 2  # raised whenever what a file holds is renamed, or more of it
+FORMAT = 3  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 
 # What was added to format 1 while it lasted, as files from before mean it.
 ADDED_SAMPLING = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0}
 ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False}
 ADDED_TRANSFORMER = {"order": "scales"}
+# Edits from before the masked path were drawn without it.
+ADDED_EDIT_SETTINGS = {"shown": False}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}

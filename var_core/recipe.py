@@ -17,7 +17,7 @@ from .editing.canvas import Box
 from .editing.edit import Edit, EditSettings, onward
 from .engine.pipeline import Pipeline
 from .engine.request import Request, seed_at
-from .formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
+from .formats import ADDED_EDIT_SETTINGS, ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
 from .images import read
 from .settings import exact
 
@@ -183,6 +183,8 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
             if before in settings:
                 settings[now] = settings.pop(before)
         told["edited"] = {**told["edited"], "settings": settings}
+    if version < 3 and told.get("edited"):
+        told["edited"] = {**told["edited"], "settings": {**ADDED_EDIT_SETTINGS, **told["edited"]["settings"]}}
     return told
 
 

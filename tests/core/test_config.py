@@ -7,6 +7,7 @@ import pytest
 from support.tiny import SPEC, in_order
 
 from var_core.config import SPECS, ModelSpec, Sampling, TokenizerConfig, TransformerConfig
+from var_core.formats import FORMAT
 
 SYNONYMS = (
     ("Nelumbo", "water lily"),
@@ -62,9 +63,9 @@ def test_the_first_format_called_it_looks_and_did_not_say_what_to_show_first():
     assert ModelSpec.from_dict({**values, "class_names": "abcdefg"}).showcase == ""
 
 
-@pytest.mark.parametrize("version", [0, 3, "2", None])
+@pytest.mark.parametrize("version", [0, FORMAT + 1, "2", None])
 def test_a_format_that_is_not_known_is_refused(version):
-    with pytest.raises(ValueError, match=f"has format {version}, and formats 1 to 2 can be read: update"):
+    with pytest.raises(ValueError, match=f"has format {version}, and formats 1 to {FORMAT} can be read: update"):
         ModelSpec.from_dict({**SPEC.to_dict(), "format": version})
 
 

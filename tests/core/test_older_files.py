@@ -52,6 +52,13 @@ def assert_alike(found: object, wanted: np.ndarray) -> None:
     np.testing.assert_allclose(np.asarray(found, np.int16), wanted.astype(np.int16), atol=2, rtol=0)
 
 
+def painted() -> np.ndarray:
+    """What the edits of the first versions repainted, bool (32, 32)."""
+    mask = np.zeros((32, 32), bool)
+    mask[8:20, 8:20] = True
+    return mask
+
+
 def test_a_model_of_the_first_version_opens_with_its_own_sampling_and_a_class_to_show_first(older):
     assert older.spec == SPEC
 
@@ -65,11 +72,16 @@ def test_a_picture_of_the_first_version_is_made_again_from_its_recipe(older):
 
 def test_an_edit_of_the_first_version_is_made_again_from_its_recipe(older):
     recipe = Recipe.read(DATA / "edit_version_1.png")
-    assert recipe.edited.settings == EditSettings(dilate=1, min_coverage=0.5, feather=3)
-    painted = np.zeros((32, 32), bool)
-    painted[8:20, 8:20] = True
-    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted))
+    assert recipe.edited.settings == EditSettings(dilate=1, min_coverage=0.5, feather=3, shown=False)
+    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
     assert_alike(found, pixels("edit_version_1.png"))
+
+
+def test_an_edit_of_the_second_version_is_made_again_without_the_masked_path(older):
+    recipe = Recipe.read(DATA / "edit_version_2.png")
+    assert recipe.edited.settings == EditSettings(shown=False)
+    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    assert_alike(found, pixels("edit_version_2.png"))
 
 
 def test_a_training_of_the_first_version_goes_on_as_it_would_have(folder: Dataset, tmp_path: Path):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
 from var_core.engine.pipeline import Pipeline
+from var_core.nn.masked import MaskedVAR, masked_from
 from var_core.nn.tokenizer import Preview, Tokenizer
 from var_core.nn.transformer import VAR, randomise
 from var_core.weights import checkpoints
@@ -41,6 +42,16 @@ def networks(seed: int = 0, spec: ModelSpec = SPEC) -> tuple[Tokenizer, Preview,
     return tokenizer.eval(), preview.eval(), var.eval()
 
 
+def masked_path(seed: int = 0, spec: ModelSpec = SPEC) -> MaskedVAR:
+    """A masked path in which all that it is shown matters."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        masked = masked_from(networks(seed, spec)[2])
+        for parameter in (masked.known_embedding.weight, masked.context_embedding.weight, masked.unknown):
+            torch.nn.init.normal_(parameter, std=1.0)
+    return masked.eval().requires_grad_(False)
+
+
 def write(folder: Path, seed: int = 0, spec: ModelSpec = SPEC) -> Path:
     """The model as a checkpoint file in `folder`."""
     path = folder / "tiny.safetensors"
@@ -51,6 +62,13 @@ def write(folder: Path, seed: int = 0, spec: ModelSpec = SPEC) -> Path:
 @cache
 def pipeline(spec: ModelSpec = SPEC) -> Pipeline:
     return Pipeline(checkpoints.LoadedModel(spec, *networks(spec=spec), digest="0123456789ab"))
+
+
+@cache
+def masked_pipeline(spec: ModelSpec = SPEC) -> Pipeline:
+    """The pipeline of the same networks with a masked path."""
+    loaded = checkpoints.LoadedModel(spec, *networks(spec=spec), digest="0123456789ab", masked=masked_path(spec=spec))
+    return Pipeline(loaded)
 
 
 def reconstruct(pipe: Pipeline, tokens: list[torch.Tensor]) -> list[Image.Image]:

@@ -10,7 +10,7 @@ from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline
 from ..inspection.atlas import build, path_for
 from ..training.data import Classes
-from ..training.export import export, load_tokenizer, load_transformer, spec_of
+from ..training.export import add_masked, export, load_tokenizer, load_transformer, spec_of
 from ..weights import checkpoints
 from ..words import counted
 from .shared import (
@@ -46,6 +46,14 @@ def export_model(options: argparse.Namespace) -> None:
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
+def add_masked_path(options: argparse.Namespace) -> None:
+    """Write a model's file again with a masked path, with which edits see what is around a hole."""
+    out = options.out or checkpoints.find(options.model)
+    checkpoints.refuse_shipped(out)
+    add_masked(options.model, options.masked, out)
+    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
+
+
 def make_atlas(options: argparse.Namespace) -> None:
     """Collect patches of what each code of a model adds to the val pictures of --data, in a file beside the model's."""
     out = path_for(checkpoints.find(options.model))
@@ -74,6 +82,10 @@ def add_commands(commands: Commands) -> None:
     text = "name or number of the class that the app shows first (default: Sunflower or macaw, or else the first one)"
     pack.add_argument("--showcase", metavar="CLASS", help=text)
     sampling_options(pack, "how the model draws best, which its file will say")
+    added = command(commands, "add-masked", add_masked_path)
+    added.add_argument("--model", required=True, help="name or path of a model")
+    added.add_argument("--masked", type=Path, required=True, help="folder of a run of `train masked` for that model")
+    added.add_argument("--out", type=Path, help="file to write (default: that of the model)")
     shown = command(commands, "atlas", make_atlas)
     shown.add_argument("--model", required=True, help="name or path of a model")
     shown.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")

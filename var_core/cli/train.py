@@ -1,4 +1,4 @@
-"""Commands that train: a tokenizer, its decoder, a transformer."""
+"""Commands that train: a tokenizer, its decoder, a transformer, a masked path."""
 
 import argparse
 from dataclasses import replace
@@ -12,16 +12,18 @@ from ..config import ORDERS, SCALES, TokenizerConfig, TransformerConfig
 from ..engine.pipeline import pick_device, pick_dtype
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import PARTS, VAR
+from ..training.crops import CropTokens
 from ..training.data import Classes
 from ..training.decoder_task import DecoderSettings, DecoderTask, refined
 from ..training.export import load_tokenizer
+from ..training.masked_task import KEPT, MaskedSettings, MaskedTask
 from ..training.tokenizer_task import TokenizerSettings, TokenizerTask, same_in_file, same_tokenizer
 from ..training.trainer import Budget, Network, Task
 from ..training.transfer import TRANSLATED, translated
 from ..training.transformer_task import TransformerSettings, TransformerTask
 from ..weights import checkpoints
 from .shared import TOKENIZER_HELP, Commands, command, device_option, integers, jointly, read_pictures, say
-from .training_run import optimisation, read_tokens, resumed, run_training, training_options
+from .training_run import optimisation, read_crops, read_tokens, resumed, run_training, training_options
 
 SIDES = (1, 2, 3, 4, 6, 10, 16)  # of a tokenizer's maps that is trained from nothing
 START_HELP = (
@@ -156,13 +158,32 @@ def transformer_sizes(
     return given
 
 
+@jointly
+def train_masked(options: argparse.Namespace) -> None:
+    """Train a masked path for a model, or go on with one: it draws what is missing, and sees what is known."""
+    settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, MaskedTask.KIND)
+    options.tokenizer, device = checkpoints.find(options.model), pick_device(options.device)
+    loaded = checkpoints.load(options.model)
+    loaded.spec.need_scales("a masked path")
+    if kept:
+        same_tokenizer(kept, loaded.tokenizer)
+    source = kept or vars(options)
+    choices = MaskedSettings(**{name: source[name] for name in KEPT}, compiled=options.compile)
+    tokenizer = loaded.tokenizer.to(device)
+    tokens = read_tokens(options, tokenizer, device, lambda: read_pictures(options, tokenizer.config.image_side))
+    crops = CropTokens(*(read_crops(options, tokenizer, device, split) for split in ("train", "val")))
+    torch.manual_seed(options.seed)
+    carry_out(MaskedTask(loaded.var, tokenizer, tokens, crops, choices, settings, device), options)
+
+
 def add_commands(commands: Commands) -> None:
     """Add them to the program's."""
-    train = commands.add_parser("train", help="Train a tokenizer, its decoder, or a transformer.")
+    train = commands.add_parser("train", help="Train a tokenizer, its decoder, a transformer, or a masked path.")
     networks = train.add_subparsers(required=True)
     _tokenizer_command(networks)
     _decoder_command(networks)
     _transformer_command(networks)
+    _masked_command(networks)
 
 
 def _tokenizer_command(commands: Commands) -> None:
@@ -223,4 +244,21 @@ def _transformer_command(commands: Commands) -> None:
     made.add_argument("--compile", action="store_true", help=text)
     text = "train the matrices of the blocks with Muon instead of AdamW: learns more in a step, which takes longer"
     made.add_argument("--muon", action="store_true", help=text)
+    device_option(made)
+
+
+def _masked_command(commands: Commands) -> None:
+    made = command(commands, "masked", train_masked)
+    training_options(made, batch=16, rate=5e-4)
+    made.add_argument("--model", required=True, help="name or path of the model whose transformer it begins with")
+    text = "folders with train/ and val/, of whose pictures random squares are learned from (default: --data)"
+    made.add_argument("--crops", type=Path, nargs="+", metavar="DIR", help=text)
+    made.add_argument("--per-picture", type=int, default=3, help="random squares of each of these pictures")
+    made.add_argument("--cropped", type=float, default=0.5, help="fraction of a batch that are random squares")
+    text = "fraction of the whole pictures that are shown without their class"
+    made.add_argument("--class-dropout", type=float, default=0.1, help=text)
+    text = "largest fraction of a picture's tokens that wrong ones replace, which finer scales learn to make up for"
+    made.add_argument("--self-correction", type=float, default=0.3, help=text)
+    made.add_argument("--compile", action="store_true", help="fuse the blocks with torch.compile")
+    made.add_argument("--muon", action="store_true", help="train the matrices of the blocks with Muon")
     device_option(made)

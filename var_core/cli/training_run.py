@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from ..config import SCALES
@@ -16,6 +17,7 @@ from ..findings.run_log import log_of
 from ..nn.tokenizer import Tokenizer
 from ..schedule import Schedule
 from ..training import distributed
+from ..training.crops import crop_tokens
 from ..training.data import Classes, Dataset, data_digest
 from ..training.tokenizer_task import TokenData, TokenSet, tokenise, tokenizer_hash
 from ..training.trainer import Budget, Network, Optimisation, Task, Trainer, load_state, write_whole
@@ -76,6 +78,25 @@ def read_tokens(
     ordered = [tokens if order in (SCALES, "raster") else tokens[..., cells] for tokens in kept["tokens"]]
     train, val = (TokenSet(*pair) for pair in zip(ordered, kept["labels"], strict=True))
     return TokenData(classes, train, val)
+
+
+def read_crops(options: argparse.Namespace, tokenizer: Tokenizer, device: str, split: str) -> Tensor:
+    """Read the tokens of random squares of a split, int16 (N, L), from --out if they are there, else make them."""
+    path, roots = options.out / f"crops-{split}.pt", options.crops or [options.data]
+    made_of = [tokenizer_hash(tokenizer), options.per_picture, *map(str, roots)]
+
+    def make() -> None:
+        if path.is_file() and load_tokens(path)["made_of"] == made_of:
+            return
+        parts = [
+            drain(crop_tokens(root, split, tokenizer, options.per_picture, number, device), f"squares of {root}")
+            for number, root in enumerate(roots)
+        ]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole({"made_of": made_of, "tokens": torch.cat(parts)}, path)
+
+    distributed.broadcast(make)
+    return load_tokens(path)["tokens"]
 
 
 def load_tokens(path: Path) -> dict[str, Any]:

@@ -71,6 +71,10 @@ class EditSettings:
             MOST_HARMONISED,
         ),
     )
+    shown: bool = declared(
+        True,
+        Setting("See surroundings", "The model sees kept tokens of the scale that it draws; if it has learned to."),
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -216,6 +220,7 @@ def prepare(
         settings.min_coverage,
         settings.first_free_scale,
         settings.follow,
+        settings.shown,
     )
     if len(different) < count:
         views, plan = np.repeat(views, count, 0), Plan.joined([plan] * count)
@@ -232,7 +237,12 @@ def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: EditSet
     seam = (dilated(hole, settings.harmonise) & ~dilated(hole, -settings.harmonise)).astype(np.float32)
     views, first = work.composites(drawn), len(pipe.schedule) - 2
     plan = pipe.inpainting(
-        torch.from_numpy(views), torch.from_numpy(seam), settings.min_coverage, max(0, first), settings.follow
+        torch.from_numpy(views),
+        torch.from_numpy(seam),
+        settings.min_coverage,
+        max(0, first),
+        settings.follow,
+        settings.shown,
     )
     return replace(work, views=views, plan=plan)
 

@@ -55,15 +55,18 @@ class Pipeline:
                 part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preview_map = loaded.preview.to(self.device)
         self.var = loaded.var.to(self.device)
+        self.masked = loaded.masked.to(self.device) if loaded.masked is not None else None
+        transformers = [self.var] + ([self.masked] if self.masked is not None else [])
         if options.dtype == INT8 and options.compiled:
             raise ValueError("int8 and torch.compile do not go together: choose one of them.")
-        if options.dtype == INT8:
-            to_int8(self.var.blocks)
-        if options.compiled:
-            for block in cast(Iterable[Block], self.var.blocks):
-                compile_block(block)
-        elif self.device.type == "cpu":
-            pack(self.var)
+        for transformer in transformers:
+            if options.dtype == INT8:
+                to_int8(transformer.blocks)
+            if options.compiled:
+                for block in cast(Iterable[Block], transformer.blocks):
+                    compile_block(block)
+            elif self.device.type == "cpu":
+                pack(transformer)
         self.schedule = Schedule.of(self.spec.tokenizer)
 
     @classmethod
@@ -100,11 +103,18 @@ class Pipeline:
 
     @torch.inference_mode()
     def inpainting(
-        self, pictures: Tensor, coverage: Tensor, min_coverage: float, first_free_scale: int, follow: bool
+        self,
+        pictures: Tensor,
+        coverage: Tensor,
+        min_coverage: float,
+        first_free_scale: int,
+        follow: bool,
+        shown: bool = False,
     ) -> Plan:
         """The plan that repaints what `coverage` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`.
 
-        Each is encoded alone, so that none depends on its neighbours.
+        Each is encoded alone, so that none depends on its neighbours. With `shown` the masked path draws, if the model
+        has one.
         """
         f = torch.cat([self.features(to_float(one[None])) for one in pictures])
         tokens = self.tokenizer.quantizer.tokens(f)
@@ -115,6 +125,7 @@ class Pipeline:
             min_coverage=min_coverage,
             first_free_scale=first_free_scale,
             target=f if follow else None,
+            shown=shown and self.masked is not None,
         )
 
     def decode(self, f_hat: Tensor) -> list[Image.Image]:
@@ -149,10 +160,16 @@ class Pipeline:
     def steps(self, request: Request, cache: PrefixCache | None = None) -> Iterator[Step]:
         """Make the request's pictures in one pass, scale by scale; closing the iterator stops within one scale.
 
-        The `cache` of an earlier run saves what this one would compute again; see `PrefixCache`.
+        The `cache` of an earlier run saves what this one would compute again; see `PrefixCache`. A plan that is `shown`
+        is drawn by the masked path: ValueError if the model has none, or with a cache.
         """
         request.check(self.spec)
-        return sampling.steps(self.var, self.tokenizer.quantizer, request, cache)
+        var = self.var
+        if request.plan is not None and request.plan.shown:
+            if self.masked is None or cache is not None:
+                raise ValueError(f"{self.spec.name} has no masked path, or a cache is given: ask for a plan not shown.")
+            var = self.masked
+        return sampling.steps(var, self.tokenizer.quantizer, request, cache)
 
     def at_once(self, request: Request, free: int | None = None) -> int:
         """Return how many pictures of a request go in one pass: as many as need no more than `free` bytes, at least 1.

@@ -29,11 +29,15 @@ class Plan:
     With a `target`, features f (B, C, s_K, s_K), given tokens follow it: at each scale they are quantized anew from
     what the run has left of it, so that they correct what drawn neighbours have spilt over them. `tokens` then only say
     what they would be if nothing were drawn.
+
+    With `shown`, a model with a masked path draws seeing the given tokens of the scale that it draws, and where those
+    of the last scale are given the picture that all `tokens` make; see `MaskedVAR`.
     """
 
     tokens: Sequence[Tensor]  # held as tuples
     keep: Sequence[Tensor]
     target: Tensor | None = None
+    shown: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", tuple(self.tokens))
@@ -43,11 +47,11 @@ class Plan:
             raise ValueError(f"plan with tokens of shapes {shapes} but keep of shapes {others}: they must be equal.")
 
     def check(self, schedule: Schedule, vocabulary: int) -> None:
-        """ValueError unless the maps are of a schedule's lengths, and their given tokens in a codebook of that size."""
+        """ValueError unless the maps are of a schedule's lengths, and the tokens that are read in the codebook."""
         if (found := [t.shape[1] for t in self.tokens]) != list(schedule.lengths):
             raise ValueError(f"a plan for {found} tokens, but this model has {list(schedule.lengths)}.")
         for scale, (tokens, keep) in enumerate(zip(self.tokens, self.keep, strict=True)):
-            for token in tokens[keep & ((tokens < 0) | (tokens >= vocabulary))].tolist():
+            for token in tokens[(keep | self.shown) & ((tokens < 0) | (tokens >= vocabulary))].tolist():
                 raise ValueError(
                     f"token {token} at scale {scale} is not in the codebook: choose 0 to {vocabulary - 1}."
                 )
@@ -64,12 +68,12 @@ class Plan:
     def to(self, device: torch.device) -> Plan:
         """Return the plan on a device."""
         target = None if self.target is None else moved(self.target, device)
-        return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target)
+        return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target, self.shown)
 
     def part(self, rows: slice) -> Plan:
         """Return the plan of some of its pictures."""
         target = None if self.target is None else self.target[rows]
-        return Plan([t[rows] for t in self.tokens], [k[rows] for k in self.keep], target)
+        return Plan([t[rows] for t in self.tokens], [k[rows] for k in self.keep], target, self.shown)
 
     def given(self, quantizer: Quantizer, f_hat: Tensor, scale: int) -> Tensor:
         """Tokens (B, L_k) to use at a scale where `keep` says so; f_hat (B, C, s_K, s_K) of the coarser scales."""
@@ -79,13 +83,15 @@ class Plan:
 
     @classmethod
     def joined(cls, plans: Sequence[Plan]) -> Plan:
-        """Plans of one schedule as one batch, in order; all must have a target, or none."""
+        """Plans of one schedule as one batch, in order; all must have a target, or none, and be shown, or none."""
         targets = [plan.target for plan in plans if plan.target is not None]
         if len(targets) not in (0, len(plans)):
             raise ValueError(f"{len(targets)} of {len(plans)} plans have a target: join those with and those without.")
+        if len({plan.shown for plan in plans}) > 1:
+            raise ValueError("Some of the plans are shown and some are not: join those that are alike.")
         tokens = [torch.cat(maps) for maps in zip(*(plan.tokens for plan in plans), strict=True)]
         keep = [torch.cat(maps) for maps in zip(*(plan.keep for plan in plans), strict=True)]
-        return cls(tokens, keep, torch.cat(targets) if targets else None)
+        return cls(tokens, keep, torch.cat(targets) if targets else None, plans[0].shown)
 
     @classmethod
     def free(cls, schedule: Schedule, batch: int) -> Plan:
@@ -122,6 +128,7 @@ class Plan:
         min_coverage: float,
         first_free_scale: int,
         target: Tensor | None = None,
+        shown: bool = False,
     ) -> Plan:
         """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
 
@@ -146,7 +153,7 @@ class Plan:
             freed.append(free)
         kept = ~torch.cat(freed)[None].to(tokens[0].device)  # (1, L), cell by cell
         keep = [part.expand_as(given) for part, given in zip(schedule.visit(kept), tokens, strict=True)]
-        return cls(tokens, keep, target)
+        return cls(tokens, keep, target, shown)
 
     def replace(self, scale: int, positions: Tensor, values: Tensor) -> Plan:
         """Return the plan with the tokens of one scale at `positions` (n,) given as `values` (n,) in every picture.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..nn.cache import KVCache, QueryCache
+from ..nn.masked import MaskedVAR
 from ..nn.transformer import VAR, Condition
 
 ROUNDING = 1e-5  # by which what is shown differs, at most, between a run alone and the same run beside others
@@ -21,9 +22,39 @@ class CachedRun:
     def __init__(self, var: VAR, labels: Tensor):
         self.var, self.condition, self.cache = var, var.condition(labels), var.new_cache(len(labels), KVCache)
 
-    def read(self, scale_input: Tensor, scale: int) -> Tensor:
-        """Return what the head reads at a scale, float32 (B, L_k, D); scale_input (b, L_k, C) serves B = n * b rows."""
+    def read(self, scale_input: Tensor, scale: int, codes: Tensor, known: Tensor) -> Tensor:  # noqa: ARG002
+        """Return what the head reads at a scale, float32 (B, L_k, D); scale_input (b, L_k, C) serves B = n * b rows.
+
+        `codes` (b, L_k, C) where `known` bool (b, L_k) are those of given tokens, which next-scale prediction does not
+        see.
+        """
         return _step(self.var, self.condition, scale_input, scale, self.cache)
+
+    def keep_rows(self, rows: int) -> None:
+        """Read on for the first `rows` of the batch alone."""
+        self.condition, self.cache = self.condition.first(rows), self.cache.first(rows)
+
+
+class MaskedRun:
+    """One run of the masked path over `labels` int64 (B,), shown what is known of b pictures, B = n * b.
+
+    features (b, C, s_K, s_K) are read where `known`, bool (b, s_K, s_K).
+    """
+
+    def __init__(self, masked: MaskedVAR, labels: Tensor, features: Tensor, known: Tensor):
+        self.masked, self.condition, self.cache = (
+            masked,
+            masked.condition(labels),
+            masked.new_cache(len(labels), KVCache),
+        )
+        around = masked.surroundings(features, known)
+        masked.begin(self.condition, _repeated(around, len(labels)), self.cache)
+
+    def read(self, scale_input: Tensor, scale: int, codes: Tensor, known: Tensor) -> Tensor:
+        """Return what `CachedRun.read` does, having seen the given tokens of the scale."""
+        rows = len(self.condition.start)
+        scale_input, codes, known = (_repeated(part, rows) for part in (scale_input, codes, known))
+        return self.masked.step_masked(self.condition, scale_input, codes, known, scale, self.cache)
 
     def keep_rows(self, rows: int) -> None:
         """Read on for the first `rows` of the batch alone."""
@@ -82,7 +113,7 @@ class PrefixCache:
     def keep_rows(self, rows: int) -> None:
         """Do nothing: whoever looks inside wants to see both branches at every scale."""
 
-    def read(self, scale_input: Tensor, scale: int) -> Tensor:
+    def read(self, scale_input: Tensor, scale: int, codes: Tensor, known: Tensor) -> Tensor:  # noqa: ARG002
         """Return what `CachedRun.read` does, remembered where it can be."""
         if scale < len(self.shown) and self._knows(scale_input, scale):
             return self.hidden[scale]
@@ -124,5 +155,9 @@ class PrefixCache:
 
 def _step(var: VAR, condition: Condition, scale_input: Tensor, scale: int, cache: KVCache) -> Tensor:
     """Take one step of the network, each row of scale_input serving several rows of the condition."""
-    rows = len(condition.start)
-    return var.step(condition, scale_input.repeat(rows // len(scale_input), 1, 1), scale, cache)
+    return var.step(condition, _repeated(scale_input, len(condition.start)), scale, cache)
+
+
+def _repeated(values: Tensor, rows: int) -> Tensor:
+    """Values (b, ...) for as many rows, a multiple of b: all of them, then all again."""
+    return values.repeat(rows // len(values), *(1,) * (values.ndim - 1))

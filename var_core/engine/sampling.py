@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ..config import Sampling
+from ..nn.masked import MaskedVAR
 from ..nn.quantizer import Quantizer
 from ..nn.transformer import VAR
 from ..schedule import Schedule
 from .plan import Plan, moved
-from .prefix_cache import CachedRun, PrefixCache
+from .prefix_cache import CachedRun, MaskedRun, PrefixCache
 from .request import Request, Seed, seed_at
 
 
@@ -164,7 +165,8 @@ def steps(var: VAR, quantizer: Quantizer, request: Request, cache: PrefixCache |
 
     A plan may lie on the CPU while the networks are elsewhere: then a GPU is never waited for in here. Nothing is
     shared between two runs, so they may interleave, and a run may be dropped half-way. With a `cache`, what it knows
-    already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed.
+    already is not computed, and it holds both branches of guidance afterwards, whether or not they were mixed. A
+    masked path draws what is asked for by a plan, and is shown what that gives; it has no use for a `cache`.
     """
     sampling, labels = request.sampling, torch.tensor(request.labels)
     plan = request.plan or Plan.free(var.schedule, len(labels))
@@ -175,7 +177,7 @@ def steps(var: VAR, quantizer: Quantizer, request: Request, cache: PrefixCache |
     both = moved(torch.cat((labels, nothing)) if two else labels, device)
     free = [moved((~keep).any(0).nonzero()[:, 0], device) for keep in plan.keep]  # where not all pictures keep theirs
     plan = plan.to(device)
-    run = cache or CachedRun(var, both)
+    run = cache or (_masked_run(var, both, quantizer, plan) if isinstance(var, MaskedVAR) else CachedRun(var, both))
     if cache:
         cache.begin(var, both)
     sampler = TokenSampler(sampling, request.seeds, var.schedule)
@@ -183,17 +185,23 @@ def steps(var: VAR, quantizer: Quantizer, request: Request, cache: PrefixCache |
     for scale, length in enumerate(var.schedule.lengths):
         if two and not any(strengths[scale:]):
             run.keep_rows(len(labels))
-        hidden = run.read(quantizer.next_input(f_hat, scale), scale)
+        keep, positions = plan.keep[scale], free[scale]
+        given = plan.given(quantizer, f_hat, scale)
+        hidden = run.read(quantizer.next_input(f_hat, scale), scale, quantizer.codes(given.masked_fill(~keep, 0)), keep)
         if len(hidden) > len(labels):  # before the head, which is affine: the same logits for half of its work
             conditional, unconditional = hidden.chunk(2)
             hidden = guide(conditional, unconditional, strengths[scale])
-        keep, positions = plan.keep[scale], free[scale]
         probability = sampler.distribution(var.logits(hidden[:, positions]), scale)  # (B, n, V)
         drawn, drawn_codes = sampler.choose(probability, scale, positions, quantizer)
-        given = plan.given(quantizer, f_hat, scale)
         tokens = among(given, keep, positions, drawn)
         f_hat = quantizer.add(f_hat, among(quantizer.codes(tokens), keep, positions, drawn_codes), scale)
         yield Step(scale, math.isqrt(length), tokens, keep, f_hat, Distribution(probability, positions))
+
+
+def _masked_run(masked: MaskedVAR, labels: Tensor, quantizer: Quantizer, plan: Plan) -> MaskedRun:
+    """Begin a run that is shown the tokens that a plan gives."""
+    side = masked.schedule.sides[-1]
+    return MaskedRun(masked, labels, quantizer.features(list(plan.tokens)), plan.keep[-1].view(-1, side, side))
 
 
 def among(given: Tensor, keep: Tensor, positions: Tensor, drawn: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ SMALL = TransformerConfig((1,), classes=1, depth=4, width=256, heads=4)
 class UncachedRun(PrefixCache):
     """Reads without a cache: all tokens so far pass through the blocks again at every step."""
 
-    def read(self, scale_input: Tensor, scale: int) -> Tensor:
+    def read(self, scale_input: Tensor, scale: int, codes: Tensor, known: Tensor) -> Tensor:  # noqa: ARG002
         """Read a scale as `PrefixCache.read` does, with all before it."""
         self.shown = [*self.shown[:scale], scale_input]
         length = scale_input.shape[1]

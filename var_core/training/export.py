@@ -6,10 +6,12 @@ from pathlib import Path
 import torch
 
 from ..config import ModelSpec, Sampling, TokenizerConfig, TransformerConfig, usual_showcase
+from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from ..weights.checkpoints import SUFFIX, load, load_strict, save
 from .data import Classes, PictureSet
+from .masked_task import MaskedTask
 from .tokenizer_task import TokenizerTask, same_tokenizer
 from .trainer import load_state
 from .transformer_task import TransformerTask
@@ -32,6 +34,30 @@ def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
     var = VAR(TransformerConfig(**state["extra"]["config"]))
     load_strict(var, state["ema"])
     return var.eval()
+
+
+def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
+    """Load the averaged weights of a masked path's run; ValueError if it learned another tokenizer's tokens."""
+    state = load_state(run, MaskedTask.KIND)
+    same_tokenizer(state["extra"], tokenizer)
+    masked = MaskedVAR(TransformerConfig(**state["extra"]["config"]))
+    load_strict(masked, state["ema"])
+    return masked.eval()
+
+
+def add_masked(model: str, run: Path, out: Path) -> None:
+    """Write a model's file again with the masked path of a training run.
+
+    The first masked path leaves the model's digest as it is, since all that was drawn before is drawn alike. ValueError
+    if the run is of another model.
+    """
+    loaded = load(model)
+    masked = load_masked(run, loaded.tokenizer)
+    if masked.config != loaded.spec.transformer:
+        raise ValueError(f"{run} has trained the masked path of a model of other sizes than {model}.")
+    digest = loaded.digest if loaded.masked is None else None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save(out, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var, masked, digest)
 
 
 @torch.inference_mode()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..config import ModelSpec
 from ..files import PACKAGE, model_folders, replacing, user_models
 from ..nn.linear import Linear
+from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from .registry import MODELS, size
@@ -28,9 +29,10 @@ DEFAULT = "flowers-scenes-128"
 SUFFIX = ".safetensors"
 LARGE = 2**20  # bytes from which on a tensor is worth a mapping of its own
 PARTS = ("tokenizer.", "preview.", "transformer.")  # what the names of the tensors in a file begin with
+MASKED = "masked."  # of the masked path, which not every model has
 TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}  # of the tensors in a file
 # What `load` puts into the type asked for: most of the weights, and all products that official code runs in float16.
-HALVED = re.compile(r"^transformer\.(blocks|block_modulations|shared_modulation)\..*(weight|bias)$")
+HALVED = re.compile(r"^(transformer|masked)\.(blocks|block_modulations|shared_modulation)\..*(weight|bias)$")
 # Linear layers whose large weights are read once a picture, and can stay in the file; a quarter of a published model.
 SELDOM = re.compile(r"^(block_modulations\.\d+|shared_modulation)$")
 
@@ -121,20 +123,34 @@ class LoadedModel:
     var: VAR
     digest: str  # 12 hex digits of a SHA-256 over the weights: that in the file's metadata, or else over the file
     path: Path | None = None  # of the file; None: made in memory
+    masked: MaskedVAR | None = None  # the masked path; None: this model has none
 
 
-def save(path: Path, spec: ModelSpec, tokenizer: Tokenizer, preview: Preview, var: VAR) -> None:
+def save(
+    path: Path,
+    spec: ModelSpec,
+    tokenizer: Tokenizer,
+    preview: Preview,
+    var: VAR,
+    masked: MaskedVAR | None = None,
+    digest: str | None = None,
+) -> None:
     """Write all networks as float16 into one safetensors file, with the sizes in its metadata.
+
+    A `digest` says that the file draws what the model with that digest draws; None: that of the file itself.
 
     A file that is there is replaced, not written over: a program that uses its weights goes on with the old ones.
     """
+    modules: tuple[nn.Module, ...] = tokenizer, preview, var
+    parts = dict(zip(PARTS, modules, strict=True)) | ({MASKED: masked} if masked is not None else {})
     tensors = {
-        f"{part}.{name}": value.detach().to("cpu", torch.float16).contiguous()
-        for part, module in (("tokenizer", tokenizer), ("preview", preview), ("transformer", var))
+        f"{prefix}{name}": value.detach().to("cpu", torch.float16).contiguous()
+        for prefix, module in parts.items()
         for name, value in module.state_dict().items()
     }
     with replacing(path) as part:
-        save_file(tensors, part, {"spec": json.dumps(spec.to_dict())})
+        told = {"spec": json.dumps(spec.to_dict())} | ({"digest": digest} if digest is not None else {})
+        save_file(tensors, part, told)
 
 
 @contextmanager
@@ -172,17 +188,20 @@ def load(
     path = find(name, folder)
     spec = read_spec(path)
     tensors, files = _tensors(path, dtype, torch.device(device))
-    if extra := sorted(name for name in tensors if not name.startswith(PARTS)):
+    if extra := sorted(name for name in tensors if not name.startswith((*PARTS, MASKED))):
         raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")
     with torch.device("meta"):
         tokenizer, preview, var = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), VAR(spec.transformer)
+        masked = MaskedVAR(spec.transformer) if any(name.startswith(MASKED) for name in tensors) else None
     modules: tuple[nn.Module, ...] = tokenizer, preview, var
     for prefix, module in zip(PARTS, modules, strict=True):
         load_strict(module.eval(), _part(tensors, prefix))
+    if masked is not None:
+        load_strict(masked.eval(), _part(tensors, MASKED))
     for name, layer in var.named_modules():
         if isinstance(layer, Linear) and SELDOM.match(name) and hasattr(mmap.mmap, "madvise"):  # not on Windows
             layer.file = files.get(f"transformer.{name}.weight")
-    return LoadedModel(spec, tokenizer, preview, var, file_digest(path), path)
+    return LoadedModel(spec, tokenizer, preview, var, file_digest(path), path, masked)
 
 
 def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict[str, Tensor], dict[str, mmap.mmap]]:

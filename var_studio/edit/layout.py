@@ -117,8 +117,8 @@ class ResultButtons(NamedTuple):
     explore: gr.Button
 
 
-def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> Controls:
-    """The left column, with the knobs of the draw at `default_sampling`."""
+def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling], masked: bool) -> Controls:
+    """The left column, with the knobs of the draw at `default_sampling`; `masked`: the model has a masked path."""
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
     task, outline, name, unit, sides = _choice(spec)
@@ -129,6 +129,7 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> Co
     choice = Choice(task, box, name, unit, *sides)
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
         settings = widgets.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides))
+        settings["shown"].visible = masked
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
         sampling, _ = widgets.sampling_widgets(default_sampling, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")

@@ -173,12 +173,13 @@ class RunHandlers:
             self.models.require(result.digest)
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[index]).all(), True
 
-    def renew(self) -> tuple[gr.Dropdown, gr.Slider, Mapping[str, Value]]:
+    def renew(self) -> tuple[gr.Dropdown, gr.Slider, gr.Checkbox, Mapping[str, Value]]:
         """Class, scales and knobs for the model that is loaded."""
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides))
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
-        return choices, scales, named(self.models.default_sampling)
+        shown = gr.Checkbox(visible=self.pipe.masked is not None)
+        return choices, scales, shown, named(self.models.default_sampling)
 
     def restore(
         self, path: str

@@ -19,7 +19,9 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     """Lay out the tab and wire it; `tabs` holds it and the Create tab."""
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            given = layout.left_column(models.pipe.spec, lambda: models.default_sampling)
+            given = layout.left_column(
+                models.pipe.spec, lambda: models.default_sampling, models.pipe.masked is not None
+            )
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             table, sheet, onward = layout.right_column()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
@@ -37,7 +39,12 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     here = [table.workspace, table.canvas]
     create.send.click(photos.receive, [create.run, create.chosen, *here], [tabs, *laid], **AT_ONCE)
     wire(onward.send.click, runs.send_back, [sheet.result, sheet.chosen], [tabs, *create.controls], AT_ONCE)
-    renewed: list[Widgets] = [given.choice.class_name, given.settings["first_free_scale"], given.sampling]
+    renewed: list[Widgets] = [
+        given.choice.class_name,
+        given.settings["first_free_scale"],
+        given.settings["shown"],
+        given.sampling,
+    ]
     return EditHandover(onward.explore, sheet.result, sheet.chosen, Renewal(runs.renew, renewed))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.inspection.recording import decoded, examine, timed
-from var_core.inspection.trace import Trace
+from var_core.inspection.trace import Marks, Trace
 
 from ..shared import html
 from ..shared import run as runs
@@ -36,8 +36,13 @@ class Painter:
     def pipe(self) -> Pipeline:
         return self.models.pipe
 
-    def _paint(self, session: ExploreSession, asked: Request, origin: Origin, kind: str) -> Iterator[ViewUpdate]:
-        """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped."""
+    def _paint(
+        self, session: ExploreSession, asked: Request, origin: Origin, kind: str, kept: Marks | None = None
+    ) -> Iterator[ViewUpdate]:
+        """Make a request's picture and its trace; a run of more than a moment says how far it is and can be stopped.
+
+        `kept` says which tokens somebody has kept, if not those that the request gives.
+        """
         session.stop_flag.clear()
         done, said, prefix_cache = [], time.perf_counter(), self.models.slot.of(session.stop_flag)
         # of a large model decoding takes longer than most scales
@@ -55,6 +60,7 @@ class Painter:
                     yield ViewUpdate(bar=words).with_buttons(running=True)
                 decoded(self.pipe, one.step, prefix_cache)
             trace = examine(self.pipe, asked, done, prefix_cache, kind)
+            trace = trace if kept is None else replace(trace, keep=kept)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
         words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"
         if _kept(asked) and (origin.turned or origin.parent is None):

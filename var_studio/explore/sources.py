@@ -95,9 +95,9 @@ class Sources(Painter):
             return
         with in_words():
             self.models.require(edited.digest)
-        asked = edited.last_request(index)
-        origin = Origin(f"{edited.name}, edited", edited.name, photo=asked.plan.kept[0] if asked.plan else None)
-        yield from self._entered(self._paint(_afresh(session), asked, origin, "edited"))
+        asked, kept = edited.last_request(index), edited.kept(index)
+        origin = Origin(f"{edited.name}, edited", edited.name, photo=kept)
+        yield from self._entered(self._paint(_afresh(session), asked, origin, "edited", kept))
 
     def _entered(self, views: Iterator[ViewUpdate]) -> Iterator[ViewUpdate]:
         """The way here from another tab, then what there is to see."""

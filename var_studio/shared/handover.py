@@ -11,6 +11,7 @@ from gradio.components import Component
 from var_core.editing.edit import EditStage, shifted
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request
+from var_core.inspection.trace import Marks
 
 from .events import Renewal, Trigger, Widgets
 
@@ -65,7 +66,9 @@ class DrawnSquare:
         sides = [round(len(k) ** 0.5) for k in keep]
         free = tuple(~k.reshape(side, side) for k, side in zip(keep, sides, strict=True))
         tokens = tuple(step.tokens for step in stage.progress.steps)
-        return cls(stage.work.views, stage.drawn, free, stage.turn, Plan(tokens, stage.work.plan.keep))
+        return cls(
+            stage.work.views, stage.drawn, free, stage.turn, replace(stage.work.plan, tokens=tokens, target=None)
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -77,11 +80,18 @@ class DrawnEdit:
     requests: tuple[Request, ...]  # one for each result, to draw something like it from nothing
     squares: tuple[DrawnSquare, ...]  # one for each pass over each square
 
+    def kept(self, index: int) -> Marks:
+        """Return marks on the tokens of the last square of a result that are the photo's."""
+        return self.squares[-1].plan.kept[index].cpu()
+
     def last_request(self, index: int) -> Request:
-        """Return the request whose tokens are those of the last square of a result."""
+        """Return the request whose tokens are those of the last square of a result.
+
+        Tokens that the masked path has drawn are given, since next-scale prediction would draw others.
+        """
         square, request, one = self.squares[-1], self.requests[index], slice(index, index + 1)
         tokens, keep = ([level[one].cpu() for level in levels] for levels in (square.plan.tokens, square.plan.keep))
-        plan = Plan(tuple(tokens), tuple(keep))
+        plan = Plan.resume(tokens, len(tokens)) if square.plan.shown else Plan(tokens, keep)
         (seed,) = request.seeds
         assert isinstance(seed, int), "an edit has one seed for all scales"
         return replace(request, seeds=shifted((seed,), square.turn), plan=plan)

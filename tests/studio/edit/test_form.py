@@ -93,13 +93,20 @@ def test_a_class_that_is_not_there_is_answered_with_the_nearest():
 
 
 def test_settings_survive_the_way_to_the_controls_and_back():
-    settings = EditSettings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6)
+    settings = EditSettings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6, False)
     assert parsed(EditSettings(), named(settings)) == settings
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(EditSettings)])
 def test_each_control_changes_its_own_setting(field):
-    changed = {"fill": FILLS[1], "follow": False, "match": False, "detail": False, "min_coverage": 0.9}.get(field, 3)
+    changed = {
+        "fill": FILLS[1],
+        "follow": False,
+        "match": False,
+        "detail": False,
+        "shown": False,
+        "min_coverage": 0.9,
+    }.get(field, 3)
     assert changed != getattr(EditSettings(), field)
     assert parsed(EditSettings(), {**SETTINGS, field: changed}) == replace(EditSettings(), **{field: changed})
 

@@ -16,11 +16,14 @@ from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_core.settings import named
 from var_studio.edit import form as forms
+from var_studio.edit import layout
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT
 from var_studio.edit.layout import Choice
 from var_studio.edit.results import EditJob
+from var_studio.edit.run_handlers import RunHandlers
 from var_studio.shared import controls
 from var_studio.shared.examples import examples, mask_file
+from var_studio.shared.models import Models
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ from var_studio.shared.examples import examples, mask_file
     ],
 )
 def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
-    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32)
+    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32, False)
     plain = Edit(WORKSPACE.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
     last = watched(handlers, EditJob("garden", handlers.pipe.digest, onward(plain, *extend) if any(extend) else plain))
     restored = handlers.restore(last.result.files[0])
@@ -58,7 +61,7 @@ def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):
 
 def test_every_control_is_wired_into_a_run_by_its_name(page):
     (ready,) = [fn for fn in page.fns.values() if fn.name == "ready"]
-    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 1.25, 1)
+    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 1.25, 1, False)
     sampling = Sampling(2.5, ramp=0.7, temperature=0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1)
     drawn = {f"edit_{name}": value for name, value in named(sampling).items()}
     chosen = {"task": EXTEND, "box": "", "into": "Rose", "unit": "pixels"}
@@ -83,3 +86,13 @@ def test_painting_outside_the_chosen_box_is_told():
     edit = forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, box=Box(20, 0, 30)))
     assert forms.misses(edit) and not forms.misses(replace(edit, boxes=(Box(10, 5, 30),)))
     assert not forms.misses(replace(edit, boxes=None))
+
+
+@pytest.mark.parametrize("seeing", [False, True])
+def test_see_surroundings_is_there_where_the_model_has_learned_to(tmp_path, seeing):
+    pipe = tiny.masked_pipeline() if seeing else tiny.pipeline()
+    with gr.Blocks():
+        given = layout.left_column(pipe.spec, lambda: pipe.spec.default_sampling, masked=seeing)
+    assert given.settings["shown"].visible == seeing
+    renewed = RunHandlers(Models(pipe), str(tmp_path)).renew()
+    assert [box.visible for box in renewed if isinstance(box, gr.Checkbox)] == [seeing]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from support.explored import KNOBS, PIPE, acted, acts_of, drawn, equal, final
+from support.tiny import masked_pipeline
 
 from var_core.config import Sampling
 from var_core.editing.edit import Edit, EditSettings, run, stages
@@ -119,6 +120,18 @@ def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Sources, tmp
     assert np.abs(levels).max() <= 1  # drawn in a batch of two there
     assert trace.about.origin == "edited" and 0 < int(trace.keep.sum()) < len(trace.keep)
     assert equal(recorded(PIPE, trace.request()), trace)
+
+
+def test_what_the_masked_path_drew_is_looked_into_as_it_was_drawn(handlers: Sources, tmp_path: Path):
+    edit, seeing = edited(True)[0], masked_pipeline()
+    squares = [DrawnSquare.from_stage(stage) for stage in stages(seeing, edit) if stage.photos]
+    done = outcomes.write(
+        seeing, outcomes.EditJob("photo", PIPE.digest, edit), run(seeing, edit), squares, 1.0, str(tmp_path)
+    )
+    trace = final(handlers.from_edit(done, 1, ExploreSession())).session.trace
+    assert torch.equal(trace.tokens.long(), torch.cat([part[1] for part in squares[-1].plan.tokens]))
+    assert torch.equal(trace.keep, squares[-1].plan.kept[1]) and not trace.keep.all()
+    assert not torch.equal(recorded(PIPE, trace.request()).tokens, trace.tokens)  # drawn without it
 
 
 def test_what_a_photo_has_given_stays_whatever_is_drawn_anew(
