@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import TimeoutError
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from support.hands import SETTLE, SIDES, download, upload
@@ -268,8 +269,12 @@ def test_other_wishes_do_not_wait_for_what_a_token_could_have_been(page):
 def test_what_is_opened_while_something_runs_is_not_lost(page):
     page.click("#explore_run")
     page.locator("#explore_shelf .thumbnail-item").first.click()
-    page.wait_for_function("explorer.view.trace.tree.length === 4 && !document.querySelector('.xp-busy')")
-    page.wait_for_function("document.querySelectorAll('.xp-node').length === 4")
+    pictures = "[explorer.view.trace.tree.length, document.querySelectorAll('.xp-node').length]"
+    try:
+        page.wait_for_function(f"String({pictures}) === '4,4' && !document.querySelector('.xp-busy')")
+    except TimeoutError:
+        titles = "explorer.view.trace.tree.map((each) => `${each.n} of ${each.parent}: ${each.title}`)"
+        pytest.fail(f"{page.evaluate(pictures)} pictures: {page.evaluate(titles)}")
 
 
 def test_names_in_a_trace_are_text(page, tmp_path: Path):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..engine.pipeline import Pipeline
 from ..files import replacing, runs_folder
 from ..findings.tables import markdown
-from ..measuring import edit_benchmark, evaluate
+from ..measuring import edit_benchmark, evaluate, photo_benchmark
 from ..measuring.reference import Measured, Reference
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
@@ -43,6 +43,8 @@ def evaluate_model(options: argparse.Namespace) -> None:
     check_edits(options)
     report_file(options)  # answers at once if there can be none
     pipe = loaded(options)
+    if options.photos:
+        return evaluate_photos(options, pipe)
     data = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(data.classes.names) != pipe.spec.transformer.classes:
         raise ValueError(
@@ -81,7 +83,11 @@ def check_edits(options: argparse.Namespace) -> None:
     """Raise ValueError for kinds of masks that do not exist, or for what is said of edits where none are asked for."""
     if not options.edit and (options.masks or options.rows):
         raise ValueError("--masks and --rows choose among edits: add --edit, or leave them out.")
-    known = (*edit_benchmark.TASKS, *edit_benchmark.HALVES)
+    if options.photos and not options.edit:
+        raise ValueError("--photos is for edits: add --edit, or leave it out.")
+    if not (options.photos or options.data):
+        raise ValueError("Name a data folder with --data, or for edits a folder of photos with --photos.")
+    known = photo_benchmark.KINDS if options.photos else (*edit_benchmark.TASKS, *edit_benchmark.HALVES)
     try:
         re.compile(options.rows or "")
     except re.error as error:
@@ -151,11 +157,32 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -
     write_report(options, pipe, min(options.count, len(data.val)), {"scores": [vars(row) for row in scores]})
 
 
+def evaluate_photos(options: argparse.Namespace, pipe: Pipeline) -> None:
+    """Measure ways to edit on photos of their own resolution, with no class, as tables."""
+    pipe.spec.need_scales("the benchmark of photos")
+    kinds, sampling = options.masks or photo_benchmark.KINDS, sampling_of(options, pipe.spec.default_sampling)
+    photos = photo_benchmark.read_photos(photo_benchmark.photo_files(options.photos, options.count))
+    ways = photo_benchmark.photo_methods(pipe, sampling)
+    rows = {name: way for name, way in ways.items() if options.rows is None or re.search(options.rows, name)}
+    scores = []
+    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
+        for item in photo_benchmark.measure_photos(rows, ImageFeatures(HELD_OUT_NETWORK), photos, kinds):
+            if isinstance(item, float):
+                bar.n = 100 * item
+                bar.refresh()
+            else:
+                scores.append(item)
+    say(photo_benchmark.photo_table(scores))
+    write_report(options, pipe, len(photos), {"scores": [asdict(row) for row in scores]})
+
+
 def add_commands(commands: Commands) -> None:
     """Add it to the program's."""
     measured = command(commands, "evaluate", evaluate_model)
     measured.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    measured.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    measured.add_argument("--data", type=Path, help="folder with train/<class>/ and val/<class>/")
+    text = "with --edit: measure edits of all pictures in this folder, at their own resolution and with no class"
+    measured.add_argument("--photos", type=Path, metavar="DIR", help=text)
     text = "use at most this many val pictures, evenly spread (default: all)"
     measured.add_argument("--count", type=int, default=EVERYTHING, help=text)
     instead = measured.add_mutually_exclusive_group()
@@ -164,7 +191,8 @@ def add_commands(commands: Commands) -> None:
     instead.add_argument("--given", type=integers, default=(), help=text)
     measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
     text = "with --edit: kinds of masks, with commas (default: the first six of: centre box, half, outer border, brush "
-    text += "strokes, thin lines, class edit, top half, bottom half)"
+    text += "strokes, thin lines, class edit, top half, bottom half; of photos all of: "
+    text += ", ".join(photo_benchmark.KINDS) + ")"
     measured.add_argument("--masks", type=names, default=(), metavar="KINDS", help=text)
     text = f"folder for the report, {REPORT}, or a file that ends in .json"
     measured.add_argument("--out", type=Path, default=runs_folder() / "evaluation", help=text)

@@ -165,6 +165,8 @@ def train_masked(options: argparse.Namespace) -> None:
     options.tokenizer, device = checkpoints.find(options.model), pick_device(options.device)
     loaded = checkpoints.load(options.model)
     loaded.spec.need_scales("a masked path")
+    if (count := len(Classes.of(options.data).names)) != loaded.spec.transformer.classes:
+        raise ValueError(f"{options.data} has {count} classes, the model {loaded.spec.transformer.classes} classes.")
     if kept:
         same_tokenizer(kept, loaded.tokenizer)
     source = kept or vars(options)

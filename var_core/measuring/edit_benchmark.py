@@ -233,14 +233,14 @@ class Scores:
 def seam(results: Sequence[np.ndarray], given: Sequence[Case]) -> float:
     """Return the mean absolute gradient across the masks' edges over that of the untouched pictures."""
     across = [
-        (_crossing(result, case.mask), _crossing(case.picture, case.mask))
+        (crossing(result, case.mask), crossing(case.picture, case.mask))
         for result, case in zip(results, given, strict=True)
     ]
     ours_, theirs = (float(sum(values)) for values in zip(*across, strict=True))
     return ours_ / theirs
 
 
-def _crossing(picture: np.ndarray, mask: np.ndarray) -> float:
+def crossing(picture: np.ndarray, mask: np.ndarray) -> float:
     """Sum absolute differences between neighbours of which one is painted."""
     levels = picture.astype(np.float64)
     total = 0.0

@@ -81,7 +81,7 @@ class MaskedVAR(VAR):
     def step_masked(
         self, condition: Condition, scale_input: Tensor, codes: Tensor, known: Tensor, scale: int, cache: KVCache
     ) -> Tensor:
-        """Return what the head reads at one scale, float32 (B, L_k, D); codes (B, L_k, C) are read where `known` (B, L_k).
+        """Return what the head reads at one scale, float32 (B, L_k, D); `codes` (B, L_k, C) count where `known`.
 
         As `step`, but a scale may be asked for again with more of it known: the cache then holds the last answer.
         """

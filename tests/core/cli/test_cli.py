@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -291,6 +292,30 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert "add --edit" in fails(capsys, "evaluate", "--model", out, "--data", data, "--masks", "half")
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe accuracy, generated"} <= names
+
+
+def test_a_masked_path_is_trained_added_and_measured_on_photos(data, tmp_path, tmp_path_factory, capsys):
+    transformer, names = replace(tiny.SPEC.transformer, classes=3), ("A", "B", "C")
+    spec = replace(
+        tiny.SPEC, transformer=transformer, class_names=names, class_groups=tiny.SPEC.class_groups[:3], showcase=""
+    )
+    model = tiny.write(tmp_path, spec=spec)
+    out, run_folder = tmp_path / "seeing.safetensors", tmp_path / "masked"
+    training = ("train", "masked", "--model", model, "--data", data, "--batch", 4, "--out", run_folder)
+    assert run(*training, "--steps", 2, "--per-picture", 1) == 0
+    assert run(*training, "--steps", 2, "--per-picture", 1, "--resume") == 0
+    assert "add --resume" in fails(capsys, *training, "--steps", 2)
+    other = tiny.write(tmp_path_factory.mktemp("other"))
+    assert "7 classes" in fails(capsys, *training[:3], other, *training[4:-1], tmp_path / "no", "--steps", 2)
+    assert run("add-masked", "--model", model, "--masked", run_folder, "--out", out) == 0
+    assert checkpoints.load(str(out)).masked is not None
+    photos = ("evaluate", "--model", out, "--edit", "--photos", data / "val", "--count", 2, "--rows", "^ours$|not seen")
+    assert run(*photos, "--masks", "ellipse", "--out", tmp_path / "photos.json") == 0
+    scores = json.loads((tmp_path / "photos.json").read_text())["scores"]
+    assert [row["method"] for row in scores] == ["true pixels", "ours", "ours, surroundings not seen"]
+    assert "masks 'half': choose from patch of a texture" in fails(capsys, *photos, "--masks", "half")
+    assert "--photos is for edits" in fails(capsys, "evaluate", "--model", out, "--photos", data)
+    assert "Name a data folder with --data" in fails(capsys, "evaluate", "--model", out)
 
 
 def test_training_goes_on_from_a_model_file(data, model, tmp_path, capsys):
