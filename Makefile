@@ -1,5 +1,5 @@
 # All set up by themselves.   make demo: open the app.   make quick: style, types and the tests that neither train nor need a trained model.
-# make test: all checks and tests.   make package: build the wheel and the sdist, and use the wheel elsewhere, offline.
+# make test: all checks and tests.   make package: build the wheel and the sdist, and use the wheel elsewhere, offline.   make gpu: tests and figures of a machine with a GPU.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ BROWSER := $(PYTEST) --dist loadfile
 # A test of Explore fails now and then, for a reason not found yet: what failed is tried once more, and both are shown.
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: demo quick test browser package lint-js clean
+.PHONY: demo quick test browser package gpu lint-js clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py $(ARGS)
@@ -35,6 +35,10 @@ browser: $(VENV)/.test
 
 package: $(VENV)/.test
 	$(BIN)/python tools/check_package.py
+
+# At most eight minutes; writes runs/gpu/gpu.json and gpu.md.
+gpu: $(VENV)/.test
+	$(BIN)/python tools/gpu.py $(ARGS)
 
 # Style of the JavaScript and CSS. `make lint-js FIX=--write` mends what it can.
 lint-js:

@@ -181,7 +181,7 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the held-out network and plain pixels say of results, one number a case, and the features of its square."""
+    """Figures of results, one number a case, and the features of the squares around what was drawn."""
 
     distance: Array  # to the true pixels, in the part that was drawn
     seam: Array  # gradient across the mask's edge, over that in the true photo
