@@ -14,11 +14,18 @@ FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 ADDED_SAMPLING = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0}
 ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False}
 ADDED_TRANSFORMER = {"order": "scales"}
+LATER_SAMPLING = {"reused_scales": 0}  # added to format 2
 # Edits from before the masked path were drawn without it.
 ADDED_EDIT_SETTINGS = {"shown": False}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}
+
+
+def sampling_of_format(version: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a `Sampling` that a file of a format holds, with what that format left out."""
+    added = {**(ADDED_SAMPLING if version == 1 else {}), **(LATER_SAMPLING if version < 3 else {})}
+    return {**added, **values}
 
 
 def split_format(what: str, values: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:

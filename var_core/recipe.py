@@ -17,7 +17,7 @@ from .editing.canvas import Box
 from .editing.edit import Edit, EditSettings, onward
 from .engine.pipeline import Pipeline
 from .engine.request import Request, seed_at
-from .formats import ADDED_EDIT_SETTINGS, ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
+from .formats import ADDED_EDIT_SETTINGS, FORMAT, FORMAT_KEY, sampling_of_format, split_format
 from .images import read
 from .settings import exact
 
@@ -175,8 +175,7 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     ValueError if a later version of this program wrote them.
     """
     version, told = split_format("This recipe", values)
-    if version == 1:
-        told["sampling"] = {**ADDED_SAMPLING, **told["sampling"]}
+    told["sampling"] = sampling_of_format(version, told["sampling"])
     if version == 1 and told.get("edited"):
         settings = {"detail": False, **told["edited"]["settings"]}  # at first no detail could be borrowed
         for before, now in (("grow", "dilate"), ("min_cover", "min_coverage")):

@@ -18,10 +18,18 @@ from var_studio.shared import controls, models_menu
 
 def test_every_setting_is_wired_into_a_run_by_its_name(page: gr.Blocks):
     labels = ["Keep this seed", "Class", "Pictures", "Seed", "Guidance", "Guidance ramp"]
-    labels += ["Temperature", "Cooling", "Top-k", "Top-p", "Smooth", "Scales without guidance"]
+    labels += [
+        "Temperature",
+        "Cooling",
+        "Top-k",
+        "Top-p",
+        "Smooth",
+        "Scales without guidance",
+        "Scales that reuse guidance",
+    ]
     wired = [fn for fn in page.fns.values() if fn.name == "prepare"]
     assert wired and all(sorted(widget.label for widget in fn.inputs) == sorted(labels) for fn in wired)
-    wanted = Sampling(2.5, ramp=0.7, temperature=0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1)
+    wanted = Sampling(2.5, 0.7, 0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1, reused_scales=2)
     values = {"class": "Sea", "pictures": 3, "seed": "41", "lock": True, **named(wanted)}
     for fn in wired:
         update = fn.fn({widget: values[widget.elem_id] for widget in fn.inputs})

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..config import Sampling
@@ -69,6 +70,48 @@ class Step:
 def guide(conditional: Tensor, unconditional: Tensor, strength: float) -> Tensor:
     """(1 + t) * conditional - t * unconditional, of any one shape."""
     return (1 + strength) * conditional - strength * unconditional
+
+
+class Guidance:
+    """Mixes both branches of a run of `rows` pictures, scale after scale, in order.
+
+    At the last `Sampling.reused_scales` the branch without a class is not asked: the difference that it made at the
+    scale before them, enlarged, is added instead.
+    """
+
+    def __init__(self, sampling: Sampling, schedule: Schedule, rows: int):
+        self.strengths = [sampling.strength(scale, schedule) for scale in range(len(schedule))]
+        self.schedule, self.rows = schedule, rows
+        self.first_reused = max(1, len(schedule) - sampling.reused_scales)
+        self.difference: Tensor | None = None
+
+    def needs_both(self, scale: int) -> bool:
+        """Say whether this scale or a later one asks the branch without a class."""
+        return any(self.strengths[scale:]) and scale < self.first_reused
+
+    def mix(self, hidden: Tensor, scale: int) -> Tensor:
+        """Return what the head is to read, (rows, L_k, D), of what a run has read: as much, or of both branches.
+
+        Before the head, which is affine: the same logits for half of its work.
+        """
+        strength = self.strengths[scale]
+        if len(hidden) > self.rows:
+            conditional, unconditional = hidden.chunk(2)
+            if scale < self.first_reused:
+                self.difference = conditional - unconditional if scale == self.first_reused - 1 else None
+                return guide(conditional, unconditional, strength)
+            hidden = conditional
+        if scale < self.first_reused or self.difference is None or not strength:
+            return hidden
+        return hidden + strength * self.enlarged(scale)
+
+    def enlarged(self, scale: int) -> Tensor:
+        """Return the difference that is reused, (rows, L_k, D), at the size of a scale."""
+        assert self.difference is not None
+        before, side = (math.isqrt(self.schedule.lengths[k]) for k in (self.first_reused - 1, scale))
+        cells = self.difference.transpose(1, 2).unflatten(2, (before, before))
+        whole = F.interpolate(cells, size=(side, side), mode="bilinear", align_corners=False)
+        return whole.flatten(2).transpose(1, 2)
 
 
 def filter_logits(logits: Tensor, top_k: int, top_p: float) -> Tensor:
@@ -171,8 +214,9 @@ def steps(var: VAR, quantizer: Quantizer, request: Request, cache: PrefixCache |
     sampling, labels = request.sampling, torch.tensor(request.labels)
     plan = request.plan or Plan.free(var.schedule, len(labels))
     nothing = torch.full_like(labels, var.config.null_label)
-    strengths = [sampling.strength(scale, var.schedule) for scale in range(len(var.schedule))]
-    two = not torch.equal(labels, nothing) and (any(strengths) or cache is not None)  # else both would be equal
+    guidance = Guidance(sampling, var.schedule, len(labels))
+    # else both branches would be equal
+    two = not torch.equal(labels, nothing) and (any(guidance.strengths) or cache is not None)
     device = quantizer.codebook.device
     both = moved(torch.cat((labels, nothing)) if two else labels, device)
     free = [moved((~keep).any(0).nonzero()[:, 0], device) for keep in plan.keep]  # where not all pictures keep theirs
@@ -183,14 +227,12 @@ def steps(var: VAR, quantizer: Quantizer, request: Request, cache: PrefixCache |
     sampler = TokenSampler(sampling, request.seeds, var.schedule)
     f_hat = quantizer.empty(len(labels))
     for scale, length in enumerate(var.schedule.lengths):
-        if two and not any(strengths[scale:]):
+        if two and not guidance.needs_both(scale):
             run.keep_rows(len(labels))
         keep, positions = plan.keep[scale], free[scale]
         given = plan.given(quantizer, f_hat, scale)
         hidden = run.read(quantizer.next_input(f_hat, scale), scale, quantizer.codes(given.masked_fill(~keep, 0)), keep)
-        if len(hidden) > len(labels):  # before the head, which is affine: the same logits for half of its work
-            conditional, unconditional = hidden.chunk(2)
-            hidden = guide(conditional, unconditional, strengths[scale])
+        hidden = guidance.mix(hidden, scale)
         probability = sampler.distribution(var.logits(hidden[:, positions]), scale)  # (B, n, V)
         drawn, drawn_codes = sampler.choose(probability, scale, positions, quantizer)
         tokens = among(given, keep, positions, drawn)

@@ -15,7 +15,7 @@ from ..device_memory import kept_bytes
 from ..engine.pipeline import Pipeline
 from ..engine.prefix_cache import PrefixCache
 from ..engine.request import Request, seed_at
-from ..engine.sampling import Step, TokenSampler, guide
+from ..engine.sampling import Guidance, Step, TokenSampler
 from ..flops import read_flops
 from ..schedule import Schedule
 from .codebook import codebook_hash, colours
@@ -79,12 +79,9 @@ def examine(
     keep = torch.cat([one.step.keep for one in steps], 1)[0]  # (L,)
     plain, *rest = var.logits(torch.cat(cache.hidden, 1)).split(1)  # (1, L, V); without a class there is one branch
     unconditional = rest[0] if rest else plain
-    levels = schedule.levels().tolist()
-    strengths, heats = (
-        plain.new_tensor([of(scale, schedule) for scale in levels])[:, None]
-        for of in (sampling.strength, sampling.heat)
-    )
-    logits = (guide(plain, unconditional, strengths) if rest else plain) / heats
+    guidance, heats = Guidance(sampling, schedule, 1), [sampling.heat(scale, schedule) for scale in schedule.levels()]
+    guided = [guidance.mix(hidden, scale) for scale, hidden in enumerate(cache.hidden)]
+    logits = var.logits(torch.cat(guided, 1)) / plain.new_tensor(heats)[:, None]
     logs = logits.log_softmax(-1)
     own = logits.gather(-1, tokens[..., None])
     count = min(LIKELIEST, logits.shape[-1])

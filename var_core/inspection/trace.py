@@ -20,7 +20,7 @@ from ..config import Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
 from ..files import replacing
-from ..formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
+from ..formats import FORMAT, FORMAT_KEY, sampling_of_format, split_format
 from ..schedule import Schedule
 from ..settings import exact
 
@@ -254,7 +254,7 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     if version == 1:
         told = {RENAMED.get(name, name): value for name, value in told.items()}
         told["tensors"] = {RENAMED.get(name, name): tensor for name, tensor in told["tensors"].items()}
-        told["sampling"] = {**ADDED_SAMPLING, **told["sampling"]}
+    told["sampling"] = sampling_of_format(version, told["sampling"])
     return told
 
 

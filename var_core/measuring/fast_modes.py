@@ -27,12 +27,15 @@ class Mode:
 
 
 def modes(sampling: Sampling) -> list[Mode]:
-    """Return the exact mode first, then guidance off at 1, 2, 3 of the last scales, 8-bit products, and both."""
+    """Return the exact mode first, then guidance reused or off at 1, 2, 3 of the last scales, 8-bit products, both."""
     off = {count: replace(sampling, unguided_scales=count) for count in (1, 2, 3)}
+    reused = {count: replace(sampling, reused_scales=count) for count in (1, 2, 3)}
     return [
         Mode("exact", sampling),
+        *(Mode(f"guidance reused at the last {count}", one) for count, one in reused.items()),
         *(Mode(f"guidance off at the last {count or ''}".strip(), one) for count, one in off.items()),
         Mode(INT8, sampling, INT8),
+        Mode(f"{INT8}, guidance reused at the last 3", reused[3], INT8),
         *(Mode(f"{INT8}, guidance off at the last {count}", one, INT8) for count, one in off.items()),
     ]
 

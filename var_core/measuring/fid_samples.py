@@ -17,7 +17,7 @@ from ..config import Sampling
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..files import replacing
-from ..formats import ADDED_SAMPLING, FORMAT, FORMAT_KEY, split_format
+from ..formats import FORMAT, FORMAT_KEY, sampling_of_format, split_format
 from ..words import counted
 
 NOTE = "job.json"  # in the folder: says what its pictures are of
@@ -78,8 +78,7 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     ValueError if a later version of this program wrote them.
     """
     version, noted = split_format("The folder's " + NOTE, values)
-    if version == 1:
-        noted["sampling"] = {**ADDED_SAMPLING, **noted["sampling"]}
+    noted["sampling"] = sampling_of_format(version, noted["sampling"])
     return noted
 
 

@@ -12,7 +12,8 @@ from var_core.engine import sampling
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.request import Request, seed_at
-from var_core.engine.sampling import certainty, filter_logits, guide, gumbels, largest, sample, uniforms
+from var_core.engine.sampling import Guidance, certainty, filter_logits, guide, gumbels, largest, sample, uniforms
+from var_core.inspection.recording import recorded
 from var_core.schedule import Schedule
 
 PLAIN = Sampling(guidance=2.0, top_k=0, top_p=1.0)
@@ -81,6 +82,50 @@ def test_scales_without_guidance_are_the_same_with_a_memory():
     request = Request((1,), (7,), dataclasses.replace(PLAIN, unguided_scales=2))
     alone, remembered = (list(pipeline().steps(request, memory)) for memory in (None, PrefixCache()))
     assert same([step.tokens for step in alone], [step.tokens for step in remembered])
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_reused_guidance_is_the_enlarged_difference_of_the_scale_before(count):
+    schedule, rows = Schedule(SIDES), 2
+    sampling = dataclasses.replace(PLAIN, guidance=3.0, ramp=0.5, reused_scales=count)
+    guidance, first = Guidance(sampling, schedule, rows), max(1, len(SIDES) - count)
+    read = [torch.randn(2 * rows, length, 8) for length in schedule.lengths]
+    difference = None
+    for scale, (hidden, side) in enumerate(zip(read, SIDES, strict=True)):
+        ours, theirs = hidden.chunk(2)
+        strength = sampling.strength(scale, schedule)
+        assert guidance.needs_both(scale) == (scale < first)
+        if scale < first:
+            wanted, difference = guide(ours, theirs, strength), ours - theirs
+        else:
+            cells = difference.transpose(1, 2).unflatten(2, (SIDES[first - 1],) * 2)
+            large = torch.nn.functional.interpolate(cells, size=side, mode="bilinear")
+            wanted = ours + strength * large.flatten(2).transpose(1, 2)
+        torch.testing.assert_close(guidance.mix(hidden, scale), wanted)
+        if scale >= first:  # the branch without a class is not looked at
+            torch.testing.assert_close(guidance.mix(ours, scale), wanted)
+
+
+def test_scales_that_reuse_guidance_change_no_scale_before_them_and_need_one_branch():
+    request, count = Request((1, 2), (7, 8), dataclasses.replace(PLAIN, guidance=6.0)), 2
+    reusing = dataclasses.replace(request, sampling=dataclasses.replace(request.sampling, reused_scales=count))
+    unguided = dataclasses.replace(request, sampling=dataclasses.replace(request.sampling, unguided_scales=count))
+    plain, found, without = ([step.entropy for step in pipeline().steps(one)] for one in (request, reusing, unguided))
+    assert same(plain[:-count], found[:-count])
+    assert not same(plain[-count:], found[-count:]) and not same(without[-count:], found[-count:])
+
+
+def test_scales_that_reuse_guidance_are_the_same_with_a_memory_and_in_its_trace():
+    request = Request((1,), (7,), dataclasses.replace(PLAIN, guidance=6.0, reused_scales=2))
+    alone, remembered = (list(pipeline().steps(request, memory)) for memory in (None, PrefixCache()))
+    assert same([step.tokens for step in alone], [step.tokens for step in remembered])
+    entropy = torch.cat([step.entropy for step in pipeline().steps(whole(request))], 1)[0]
+    torch.testing.assert_close(recorded(pipeline(), whole(request)).entropy, entropy, rtol=1e-3, atol=1e-3)
+
+
+def whole(request: Request) -> Request:
+    """The request without filters, which a trace does not apply."""
+    return dataclasses.replace(request, sampling=dataclasses.replace(request.sampling, top_k=0, top_p=1.0))
 
 
 def test_another_seed_gives_another_picture():

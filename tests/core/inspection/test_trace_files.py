@@ -65,7 +65,7 @@ def test_a_trace_saved_by_an_earlier_version_opens(tmp_path):
     assert Trace.load(tmp_path / "now.safetensors").about == older.about
 
 
-@pytest.mark.parametrize("version", [0, 3, "2", None, True, [2]])
+@pytest.mark.parametrize("version", [0, FORMAT + 1, "2", None, True, [2]])
 def test_a_trace_of_another_version_is_refused(version, tmp_path):
     about = asdict(traced("edited").about)
     assert not usable(written(tmp_path / "a.safetensors", {**about, "format": version}))
@@ -105,7 +105,7 @@ ODD = (None, "x", "", -1, 0, 1.5, float("nan"), float("inf"), [], [[1]], [1, "a"
 # for each field those of them that it may have
 POSSIBLE = {
     **dict.fromkeys(("model", "digest", "codebook", "class_name", "device"), ("x", "")),
-    **dict.fromkeys(("label", "top_k", "top_p", "unguided_scales"), (0,)),
+    **dict.fromkeys(("label", "top_k", "top_p", "unguided_scales", "reused_scales"), (0,)),
     **{
         "null_label": (10**30,),
         "guidance": (0, 1.5),
@@ -143,7 +143,9 @@ def test_settings_with_odd_values_are_refused(field, tmp_path):
     assert usable(written(tmp_path / "short.safetensors", short)) is (field == "strange")
 
 
-@pytest.mark.parametrize(("field", "value"), [("ramp", 1.0), ("cooling", 0.0), ("unguided_scales", 0)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("ramp", 1.0), ("cooling", 0.0), ("unguided_scales", 0), ("reused_scales", 0)]
+)
 def test_a_setting_that_the_first_format_left_out_is_as_it_was_then(field, value):
     told = {name: value for name, value in asdict(Sampling()).items() if name != field}
     assert upgrade({"sampling": told, "tensors": {}})["sampling"] == {**told, field: value}

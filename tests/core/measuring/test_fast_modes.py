@@ -52,5 +52,5 @@ def test_every_mode_has_a_cost():
 
 def test_the_table_compares_with_the_exact_mode():
     lines = report(MODES[:2], [0.2, 0.1], [QualityCost(4.0, 0.5), QualityCost(4.4, 0.4)]).splitlines()
-    assert lines[-1] == "| guidance off at the last 1 | 100 | 2.00 | 4.400 | 0.400 |"
-    assert report(MODES[:2], [0.2, 0.1], []).splitlines()[-1] == "| guidance off at the last 1 | 100 | 2.00 |"
+    assert lines[-1] == "| guidance reused at the last 1 | 100 | 2.00 | 4.400 | 0.400 |"
+    assert report(MODES[:2], [0.2, 0.1], []).splitlines()[-1] == "| guidance reused at the last 1 | 100 | 2.00 |"
