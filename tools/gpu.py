@@ -1,4 +1,4 @@
-"""Everything that only a GPU can show, in at most eight minutes: tests, speed, memory, training.
+"""Show in at most eight minutes what only a GPU can: tests, speed, memory, training.
 
 `python tools/gpu.py` writes runs/gpu/gpu.json and runs/gpu/gpu.md. `--trial` does the same on a CPU with a tiny model.
 """
@@ -40,7 +40,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it runs: `device` is "cuda", or "cpu" for a trial; `until` is when it must end, by `time.monotonic`."""
+    """A device, "cuda" or in a trial "cpu", and `until` when all must be done, by `time.monotonic`."""
 
     device: str
     trial: bool
