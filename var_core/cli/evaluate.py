@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..engine.pipeline import Pipeline
 from ..files import replacing, runs_folder
 from ..findings.tables import markdown
-from ..measuring import edit_benchmark, evaluate, photo_benchmark
+from ..measuring import classification, edit_benchmark, evaluate, photo_benchmark
 from ..measuring.reference import Measured, Reference
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
@@ -56,6 +56,8 @@ def evaluate_model(options: argparse.Namespace) -> None:
     if options.edit:
         return evaluate_edits(options, pipe, data)
     data = replace(data, val=data.val.spread(options.count))
+    if options.classify:
+        return evaluate_classifier(options, pipe, data)
     found = drain(evaluate.reconstructed(pipe, data.val), "reconstructing")
     if options.given:
         return evaluate_given(options, pipe, found.tokens, *reference_of(options, data))
@@ -108,6 +110,20 @@ def evaluate_given(
     rows = [(row["given"], f"{row['distance']:.3f}", f"{row['accuracy']:.3f}") for row in scores]
     say(markdown(("scales given", "Fréchet ratio", "accuracy ratio"), rows))
     write_report(options, pipe, len(val.labels), {"scores": scores})
+
+
+def evaluate_classifier(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -> None:
+    """Measure how often a model names the class of val pictures, beside a linear probe."""
+    guesses = drain(classification.guessed(pipe, data.val), "classifying")
+    reference, val = reference_of(options, data)
+    probe = reference.probe.correct(val.features, val.labels).float().mean().item()
+    rows = classification.rows(guesses, probe)
+    figures = ("model", "probe")
+    cells = [
+        (row["kind"], row["measure"], *(f"{row[name]:.3f}" if name in row else "" for name in figures)) for row in rows
+    ]
+    say(markdown(("", "", "model", "linear probe"), cells))
+    write_report(options, pipe, len(data.val), {"scores": rows})
 
 
 def write_report(
@@ -189,6 +205,8 @@ def add_commands(commands: Commands) -> None:
     instead.add_argument("--edit", action="store_true", help="measure edits instead of generation")
     text = "so many first scales are real ones, and the rest is drawn: where is quality lost? several, with commas"
     instead.add_argument("--given", type=integers, default=(), help=text)
+    text = "how often the model names the class of val pictures, as a classifier"
+    instead.add_argument("--classify", action="store_true", help=text)
     measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
     text = "with --edit: kinds of masks, with commas (default: the first six of: centre box, half, outer border, brush "
     text += "strokes, thin lines, class edit, top half, bottom half; of photos all of: "

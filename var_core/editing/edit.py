@@ -6,8 +6,10 @@ from itertools import islice
 
 import numpy as np
 import torch
+from PIL import Image
 
 from ..config import Sampling
+from ..engine.classifier import ClassShare
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.progress import Progress
@@ -280,6 +282,19 @@ def surrounding(painted: np.ndarray, settings: EditSettings, least: int) -> Box 
             "make the photo smaller first."
         )
     return box
+
+
+def guess(pipe: Pipeline, photo: np.ndarray, hole_mask: np.ndarray, settings: EditSettings) -> list[ClassShare]:
+    """Return classes that a photo uint8 (H, W, 3) may show around a hole, bool (H, W), the likeliest first.
+
+    With no hole its middle is looked at. What lies in the hole is not looked at.
+    """
+    side, (height, width) = pipe.spec.tokenizer.image_side, hole_mask.shape
+    short = min(height, width)
+    box = surrounding(hole_mask, settings, side) or Box((width - short) // 2, (height - short) // 2, short)
+    pixels, hole = view(photo, hole_mask, box, side)
+    filled = fill(pixels, hole.mask, settings.fill).round().clip(0, 255).astype(np.uint8)
+    return pipe.classify(Image.fromarray(filled), torch.from_numpy(hole.coverage))
 
 
 def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:

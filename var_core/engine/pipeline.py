@@ -20,6 +20,7 @@ from ..schedule import Schedule
 from ..weights import checkpoints
 from ..weights.checkpoints import LoadedModel
 from . import sampling
+from .classifier import ClassShare, classify
 from .plan import Plan
 from .prefix_cache import PrefixCache
 from .progress import Progress
@@ -156,6 +157,21 @@ class Pipeline:
         given = [t.to(self.device) for t in tokens]
         logits = self.var(labels.to(self.device), self.tokenizer.quantizer.teacher_input(given))
         return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
+
+    @torch.inference_mode()
+    def classify(self, image: Image.Image, coverage: Tensor | None = None) -> list[ClassShare]:
+        """Return classes that a square picture, resized to S, may be of, the likeliest first.
+
+        Tokens of which more than half lies where `coverage` (S, S) is 1 do not count; what is there must have been
+        filled. ValueError unless the model draws scale by scale.
+        """
+        self.spec.need_scales("its classes' likelihood")
+        tokens = self.encode(image)
+        counted = torch.ones(self.schedule.total, dtype=torch.bool)
+        if coverage is not None:
+            plan = Plan.inpaint(tokens, coverage.to(self.device), self.schedule, min_coverage=0.5, first_free_scale=0)
+            counted = plan.kept[0].cpu()
+        return classify(self.var, self.tokenizer.quantizer, tokens, counted)
 
     def steps(self, request: Request, cache: PrefixCache | None = None) -> Iterator[Step]:
         """Make the request's pictures in one pass, scale by scale; closing the iterator stops within one scale.

@@ -290,6 +290,10 @@ def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     assert [row["kind"] for row in scores] == ["top half"] * 3 + ["bottom half"] * 3
     assert "masks 'left': choose from centre box, " in fails(capsys, *edits, "--masks", "left")
     assert "add --edit" in fails(capsys, "evaluate", "--model", out, "--data", data, "--masks", "half")
+    classifying = ("evaluate", "--model", out, "--data", data, "--cache", tmp_path, "--count", 3, "--classify")
+    assert run(*classifying, "--out", tmp_path / "classes.json") == 0
+    scores = json.loads((tmp_path / "classes.json").read_text())["scores"]
+    assert {"accuracy", "mean share of the class named first"} <= {row["measure"] for row in scores}
     names = {figure["name"] for figure in report["figures"]}
     assert {"reconstruction PSNR, dB", "Fréchet distance to train, generated", "probe accuracy, generated"} <= names
 
