@@ -33,6 +33,13 @@ class Choice(NamedTuple):
     bottom: gr.Number
 
 
+class Guessing(NamedTuple):
+    """The button that asks what a photo shows, and the answers, of which one can be taken."""
+
+    ask: gr.Button
+    answers: gr.Radio
+
+
 class Masking(NamedTuple):
     """The widgets that change the mask."""
 
@@ -100,6 +107,7 @@ class Controls(NamedTuple):
     opened: gr.UploadButton
     shelf: gr.Gallery
     choice: Choice
+    guessing: Guessing
     outline: gr.HTML
     seeding: Seeding
     actions: Actions
@@ -121,7 +129,7 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling], maske
     """The left column, with the knobs of the draw at `default_sampling`; `masked`: the model has a masked path."""
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
-    task, outline, name, unit, sides = _choice(spec)
+    task, outline, name, guessing, unit, sides = _choice(spec)
     seeding = widgets.seeding("Variations", forms.MOST_VARIATIONS, 4, "edit_")
     actions = widgets.actions("edit_")
     with gr.Accordion("Mask", open=False, elem_id="masking"):
@@ -133,7 +141,7 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling], maske
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
         sampling, _ = widgets.sampling_widgets(default_sampling, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
-    return Controls(opened, shelf, choice, outline, seeding, actions, masking, settings, sampling, restore)
+    return Controls(opened, shelf, choice, guessing, outline, seeding, actions, masking, settings, sampling, restore)
 
 
 def choices(spec: ModelSpec) -> list[tuple[str, str]]:
@@ -141,12 +149,14 @@ def choices(spec: ModelSpec) -> list[tuple[str, str]]:
     return sorted(controls.choices(spec, None), key=lambda choice: choice[1] != NO_CLASS)
 
 
-def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, gr.Radio, list[gr.Number]]:
+def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, gr.Radio, list[gr.Number]]:
     """Lay out what a task needs: the task, the outline, the class, and the unit before the four sides."""
     with gr.Group(elem_id="what"):
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
         hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")
         class_name = widgets.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
+        ask = gr.Button("What is this?", size="sm", elem_id="guess")
+        answers = gr.Radio([], label="Looks like", visible=False, elem_id="guesses", elem_classes="pills")
         with gr.Column(visible=False, elem_id="sides") as sides:
             unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
             with gr.Row(elem_classes="tight"):
@@ -165,7 +175,7 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, gr.Radio, 
         [hint, class_name, sides],
         **AT_ONCE,
     )
-    return task, outline, class_name, unit, numbers
+    return task, outline, class_name, Guessing(ask, answers), unit, numbers
 
 
 def _masking() -> tuple[Masking, gr.Textbox]:

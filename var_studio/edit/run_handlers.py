@@ -12,7 +12,7 @@ from PIL import Image
 
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import EditSettings, squares, stages
+from var_core.editing.edit import EditSettings, guess, squares, stages
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
 from var_core.settings import Value, named, parsed
@@ -32,6 +32,7 @@ from .layout import SheetUpdate
 from .results import EditJob, EditResult
 from .workspace import Canvas, Workspace
 
+GUESSES = 3  # classes that are named for a photo
 NONE = -1  # no result is chosen: an edit is under way
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their number; else 4
 
@@ -56,6 +57,18 @@ class RunHandlers:
             return forms.outline(now, forms.extension(now, unit, *amounts)) if now and task == EXTEND else ""
         except ValueError as error:
             return f"<p>{escape(str(error))}</p>"
+
+    def guess(self, now: Workspace | None, canvas: Canvas | None, settings: Mapping[str, object]) -> gr.Radio:
+        """Name the likeliest classes of the photo around what is painted, or of its middle, to be taken."""
+        with in_words():
+            if now is None:
+                raise ValueError("There is no photo yet: open one, or choose an example.")
+            mask, spec = workspaces.painted_on(now, canvas), self.pipe.spec
+            found = guess(self.pipe, now.photo, mask, parsed(EditSettings(), settings))[:GUESSES]
+        if found[0].gain <= 0:
+            return gr.Radio([], label="It looks like none of the classes of this model.", value=None, visible=True)
+        names = [(f"{spec.class_name(one.label)} {one.share:.0%}", spec.class_name(one.label)) for one in found]
+        return gr.Radio(names, label="Looks like", value=None, visible=True)
 
     def ready(
         self,

@@ -30,6 +30,7 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     _wire_photo(photos, runs, table, given, sheet, onward.take)
     _wire_mask(photos, table, given.masking, given.choice.box)
     _wire_choice(runs, table, given.choice, given.outline)
+    _wire_guessing(runs, table, given)
     freed = [given.settings["first_free_scale"], given.settings["min_coverage"]]
     # on input, not on change: what was restored stays
     given.choice.task.input(forms.usual_freedom, [given.choice.task, *freed], freed, **AT_ONCE)
@@ -81,6 +82,13 @@ def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HT
     changes += [side.change for side in (choice.left, choice.top, choice.right, choice.bottom)]
     for change in changes:
         change(runs.outline, [table.workspace, choice.task, *numbers], outline, **AT_ONCE)
+
+
+def _wire_guessing(runs: RunHandlers, table: Table, given: Controls) -> None:
+    ask, answers = given.guessing
+    wire(ask.click, runs.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
+    answers.input(lambda taken: taken, answers, given.choice.class_name, **AT_ONCE)
+    table.workspace.change(lambda: gr.Radio([], value=None, visible=False), None, answers, **AT_ONCE)  # another photo
 
 
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:

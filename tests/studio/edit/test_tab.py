@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import tiny
-from support.edits import FORM, SPEC, WORKSPACE, asked, drawn_on, painted, results, watched
+from support.edits import FORM, SETTINGS, SPEC, WORKSPACE, asked, drawn_on, painted, results, watched
 
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import Edit, EditSettings, onward, run
+from var_core.editing.edit import Edit, EditSettings, guess, onward, run
+from var_core.engine.classifier import ClassShare
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_core.settings import named
@@ -96,3 +97,26 @@ def test_see_surroundings_is_there_where_the_model_has_learned_to(tmp_path, seei
     assert given.settings["shown"].visible == seeing
     renewed = RunHandlers(Models(pipe), str(tmp_path)).renew()
     assert [box.visible for box in renewed if isinstance(box, gr.Checkbox)] == [seeing]
+
+
+def test_the_likeliest_classes_of_a_photo_are_named_and_what_is_painted_is_not_looked_at(handlers):
+    mask = painted()
+    hidden = replace(WORKSPACE, photo=np.where(mask[..., None], 255 - WORKSPACE.photo, WORKSPACE.photo))
+    first, second = (handlers.guess(now, drawn_on(now, mask), SETTINGS).choices for now in (WORKSPACE, hidden))
+    assert first == second and len(first) <= 3
+    wanted = guess(handlers.pipe, WORKSPACE.photo, mask, EditSettings())
+    if first:
+        assert [value for _, value in first] == [SPEC.class_name(one.label) for one in wanted[:3]]
+        assert first[0][0].endswith(f"{wanted[0].share:.0%}")
+
+
+def test_a_photo_of_nothing_that_the_model_knows_is_said_to_be_so(handlers, monkeypatch):
+    unknown = [ClassShare(1, 0.5, -3.0)]
+    monkeypatch.setattr("var_studio.edit.run_handlers.guess", lambda *_: unknown)
+    answer = handlers.guess(WORKSPACE, drawn_on(WORKSPACE, painted()), SETTINGS)
+    assert answer.choices == [] and "none of the classes" in answer.label
+
+
+def test_without_a_photo_there_is_nothing_to_guess(handlers):
+    with pytest.raises(gr.Error, match="There is no photo yet"):
+        handlers.guess(None, None, SETTINGS)
