@@ -95,7 +95,7 @@ def test_every_scale_is_stepped_through_without_asking_the_server(page):
     assert shown_scale(page) == SCALES - 1
     page.locator("#xp-strip .xp-head").nth(3).click()
     assert shown_scale(page) == 3
-    for layer in ("tokens", "added", "probability", "entropy", "divergence", "unguided"):
+    for layer in ("tokens", "added", "probability", "entropy", "divergence", "evidence", "unguided"):
         page.click(f"#xp-layer-{layer}")
         seen.append(page.locator("#xp-picture").screenshot())
     assert len(set(seen)) == SCALES + 6

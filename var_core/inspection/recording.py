@@ -94,6 +94,7 @@ def examine(
         entropy=-torch.linalg.vecdot(logs.exp(), logs)[0].cpu(),
         rank=((logits > own).sum(-1)[0] + 1).int().cpu(),
         divergence=_divergence(plain, unconditional)[0].cpu(),
+        evidence=_evidence(plain, unconditional, tokens)[0].cpu(),
         unguided=_unguided(pipe, request, plain, keep).int().cpu(),
         likeliest=likeliest.int().cpu(),
         likeliest_probability=likeliest_logs.exp().cpu(),
@@ -120,6 +121,14 @@ def _divergence(conditional: Tensor, unconditional: Tensor) -> Tensor:
     ours, theirs = conditional.log_softmax(-1), unconditional.log_softmax(-1)
     probability = ours.exp()
     return (torch.linalg.vecdot(probability, ours) - torch.linalg.vecdot(probability, theirs)).clamp_min(0)
+
+
+def _evidence(conditional: Tensor, unconditional: Tensor, tokens: Tensor) -> Tensor:
+    """Nats that the class adds to the log-probability of tokens (1, L), from logits (1, L, V): (1, L)."""
+    ours, theirs = (
+        logits.log_softmax(-1).gather(-1, tokens[..., None])[..., 0] for logits in (conditional, unconditional)
+    )
+    return ours - theirs
 
 
 def _unguided(pipe: Pipeline, request: Request, logits: Tensor, keep: Tensor) -> Tensor:

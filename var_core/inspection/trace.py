@@ -111,6 +111,9 @@ class Trace:
     entropy: Tensor  # (L,) float32: of its distribution, nats
     rank: Tensor  # (L,) int32: 1 = the likeliest
     divergence: Tensor  # (L,) float32: KL of the conditional to the unconditional distribution, nats; 0 without a class
+    evidence: (
+        Tensor  # (L,) float32: nats that the class adds to the token's log-probability; 0 in earlier versions' files
+    )
     unguided: Tensor  # (L,) int32: what the same seeds would have drawn without guidance; UNKNOWN where given
     likeliest: Tensor  # (L, LIKELIEST) int32, falling
     likeliest_probability: Tensor  # (L, LIKELIEST) float32
@@ -255,6 +258,8 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         told = {RENAMED.get(name, name): value for name, value in told.items()}
         told["tensors"] = {RENAMED.get(name, name): tensor for name, tensor in told["tensors"].items()}
     told["sampling"] = sampling_of_format(version, told["sampling"])
+    if version < 3 and "entropy" in told["tensors"]:
+        told["tensors"] = {"evidence": torch.zeros_like(told["tensors"]["entropy"]), **told["tensors"]}
     return told
 
 
@@ -297,7 +302,7 @@ def _check_shapes(trace: Trace, name: str) -> None:
     likeliest, (depth, heads, _, width) = min(LIKELIEST, vocabulary), trace.queries.shape
     wanted = {
         **dict.fromkeys(("tokens", "rank", "unguided"), ((total,), torch.int32)),
-        **dict.fromkeys(("probability", "entropy", "divergence"), ((total,), torch.float32)),
+        **dict.fromkeys(("probability", "entropy", "divergence", "evidence"), ((total,), torch.float32)),
         "keep": ((total,), torch.bool),
         "likeliest": ((total, likeliest), torch.int32),
         "likeliest_probability": ((total, likeliest), torch.float32),
@@ -330,7 +335,7 @@ def _check_values(trace: Trace, name: str) -> None:
         "rank": (1, last + 1),
         **dict.fromkeys(("probability", "likeliest_probability"), (0, 1)),
         **dict.fromkeys(("entropy", "divergence", "seconds"), (0, most)),
-        **dict.fromkeys(("queries", "keys"), (-most, most)),
+        **dict.fromkeys(("queries", "keys", "evidence"), (-most, most)),
     }
     for key, (low, high) in limits.items():
         values = getattr(trace, key)

@@ -74,7 +74,9 @@ def trace_message(pipe: Pipeline, session: ExploreSession) -> PageMessage:
     branch, trace = session.branch, session.seen
     about = trace.about
     numbers = {name: _packed(getattr(trace, name), "<i4") for name in ("tokens", "rank", "unguided", "likeliest")}
-    reals = {name: _packed(getattr(trace, name), "<f4") for name in ("probability", "entropy", "divergence")}
+    reals = {
+        name: _packed(getattr(trace, name), "<f4") for name in ("probability", "entropy", "divergence", "evidence")
+    }
     return _message(
         "trace",
         **numbers,

@@ -61,8 +61,18 @@ def test_divergence_is_what_the_class_adds_before_guidance_and_temperature(kind)
     assert trace.divergence.max() > 0.1
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "no guidance", "filtered"])
+@torch.no_grad()
+def test_evidence_is_how_much_likelier_the_class_makes_the_token(kind):
+    trace = traced(kind)
+    with_class, without = (logits.log_softmax(-1) for logits in branches(trace))
+    wanted = (with_class - without).gather(-1, trace.tokens.long()[:, None])[:, 0]
+    torch.testing.assert_close(trace.evidence, wanted.float(), rtol=1e-3, atol=1e-4)
+    assert trace.evidence.min() < 0 < trace.evidence.max()
+
+
 def test_without_a_class_nothing_is_added():
-    assert not traced("no class").divergence.any()
+    assert not traced("no class").divergence.any() and not traced("no class").evidence.any()
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "no class", "no guidance", "filtered", "smooth"])

@@ -216,7 +216,16 @@ def test_tensors_of_other_shapes_or_types_or_none_are_refused(name, tmp_path):
         *((name, -0.5, "outside 0 to") for name in ("entropy", "divergence", "seconds")),
         *(
             (name, value, "outside")
-            for name in ("probability", "entropy", "divergence", "likeliest_probability", "seconds", "queries", "keys")
+            for name in (
+                "probability",
+                "entropy",
+                "divergence",
+                "evidence",
+                "likeliest_probability",
+                "seconds",
+                "queries",
+                "keys",
+            )
             for value in (float("nan"), float("inf"), -float("inf"))
         ),
     ],
@@ -251,7 +260,7 @@ def sized(sides=SIDES, depth=2, heads=2, width=16, codes=64, side=32) -> Trace:
         **whole,
         rank=zeros(total, kind=torch.int32) + 1,
         keep=zeros(total, kind=torch.bool),
-        **{name: zeros(total) for name in ("probability", "entropy", "divergence")},
+        **{name: zeros(total) for name in ("probability", "entropy", "divergence", "evidence")},
         likeliest=zeros(total, min(10, codes), kind=torch.int32),
         likeliest_probability=zeros(total, min(10, codes)),
         **{name: zeros(depth, heads, total, width, kind=torch.float16) for name in ("queries", "keys")},

@@ -22,6 +22,7 @@ export const told = {
   probability: base64(Float32Array.of(1, 0.01, 1e-4, 1e-6, 0.1)),
   entropy: base64(Float32Array.of(0, 1, 2, 3, 4)),
   divergence: base64(Float32Array.of(0.01, 0, 0.1, 1, 0.001)),
+  evidence: base64(Float32Array.of(0.5, 0, -2, 1, -0.5)),
   colours: base64(Uint8Array.of(0, 0, 0, 10, 20, 30, 200, 100, 50, 255, 254, 253)),
   keep: base64(Uint8Array.of(1, 0, 0, 0, 0)),
   // layer by layer, from the first and the second scale, to the first and the second

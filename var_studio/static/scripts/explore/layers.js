@@ -3,7 +3,7 @@ import { leastProbability } from "../shared/constants.js";
 import { attentionOf, ofScale, range } from "./trace.js";
 
 // Those with a unit are heat maps of a value a token, shown times `factor`; `least` and `most` are the ends of the
-// colours, where they do not follow from the values.
+// colours, where they do not follow from the values. Those that are `signed` have 0 in the middle of their colours.
 export const LAYERS = {
   picture: { name: "Picture", says: "the picture decoded after this scale" },
   tokens: {
@@ -32,6 +32,13 @@ export const LAYERS = {
     factor: 1,
     least: 0.01,
   },
+  evidence: {
+    name: "Speaks for the class",
+    says: "how much likelier the class makes the token that is there (bright), or how much less likely (dark)",
+    unit: "nats",
+    factor: 1,
+    signed: true,
+  },
   unguided: { name: "Guidance", says: "yellow: another code without guidance; grey: kept, not chosen" },
   attention: {
     name: "Attention",
@@ -41,7 +48,11 @@ export const LAYERS = {
 
 // The values at the two ends of a heat map's colours.
 export const endsOf = (trace, layer) => {
-  const { least = 0, most } = LAYERS[layer];
+  const { least = 0, most, signed } = LAYERS[layer];
+  if (signed) {
+    const largest = trace[layer].reduce((high, value) => Math.max(high, Math.abs(value)), 0) || 1;
+    return [-largest, largest];
+  }
   const highest = trace[layer].reduce((high, value) => Math.max(high, value), 0);
   return [least, most ?? Math.max(2 * least, highest)];
 };
@@ -51,9 +62,10 @@ export const strengths = (view, layer, scale) => {
   if (layer === "unguided") return guidanceStrengths(view.trace, scale);
   if (layer === "attention") return attentionStrengths(view, scale);
   const [least, most] = endsOf(view.trace, layer);
-  const linear = (value) => value / (most || 1);
+  const from = LAYERS[layer].signed ? least : 0;
+  const linear = (value) => (value - from) / (most - from || 1);
   const logarithmic = (value) => Math.log(Math.max(value, least) / least) / Math.log(most / least);
-  return [...ofScale(view.trace, view.trace[layer], scale)].map(least ? logarithmic : linear);
+  return [...ofScale(view.trace, view.trace[layer], scale)].map(least > 0 ? logarithmic : linear);
 };
 
 const guidanceStrengths = (trace, scale) => {

@@ -24,7 +24,7 @@ export const readTrace = (told) => {
     masses: attentionIn(told.masses),
   };
   for (const name of ["tokens", "rank", "unguided", "likeliest"]) trace[name] = numbersIn(told[name], Int32Array);
-  for (const name of ["likeliestProbability", "probability", "entropy", "divergence"]) {
+  for (const name of ["likeliestProbability", "probability", "entropy", "divergence", "evidence"]) {
     trace[name] = numbersIn(told[name], Float32Array);
   }
   return trace;

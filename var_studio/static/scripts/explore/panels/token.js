@@ -13,6 +13,7 @@ const MEANINGS = {
   rank: "1: no other code was likelier",
   entropy: "how undecided the model was: about e to this power codes were in question",
   "effect of the class": "how far naming the class moved the prediction: the KL divergence from that without a class",
+  "speaks for the class": "nats that the class adds to this code's log-probability; below 0 it speaks against it",
   "without guidance": "what the same chance would have chosen with guidance 0",
   "how it came": "drawn in this run, or kept: from an earlier picture, from a photo, or set by hand",
 };
@@ -34,7 +35,10 @@ export const details = (trace, token) => {
     ["rank", `${trace.rank[here]} of ${trace.colours.length / 3}`],
     ["entropy", `${round(trace.entropy[here])} nats`],
   ];
-  if (trace.guided) rows.push(["effect of the class", `${round(trace.divergence[here])} nats`]);
+  if (trace.guided) {
+    rows.push(["effect of the class", `${round(trace.divergence[here])} nats`]);
+    rows.push(["speaks for the class", `${round(trace.evidence[here])} nats`]);
+  }
   if (trace.unguided[here] >= 0 && trace.guided) {
     const same = trace.unguided[here] === trace.tokens[here];
     rows.push(["without guidance", same ? "the same" : `code ${trace.unguided[here]}`]);
