@@ -16,7 +16,7 @@ ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_code
 ADDED_TRANSFORMER = {"order": "scales"}
 LATER_SAMPLING = {"reused_scales": 0}  # added to format 2
 # Edits from before the masked path were drawn without it.
-ADDED_EDIT_SETTINGS = {"shown": False}
+ADDED_EDIT_SETTINGS = {"shown": False, "drafts": 1}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}

@@ -33,12 +33,13 @@ from .canvas import (
     view,
     window,
 )
+from .drafts import draft_seeds
 from .texture import borrowed
 
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
 MOST_SQUARES = 64
 LONG = 7  # a photo so many times as long as it is wide may take too many squares however little it is extended
-MOST_CONTEXT, MOST_HARMONISED = 10, 32
+MOST_CONTEXT, MOST_HARMONISED, MOST_DRAFTS = 10, 32, 16
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,16 @@ class EditSettings:
     shown: bool = declared(
         True,
         Setting("See surroundings", "The model sees kept tokens of the scale that it draws; if it has learned to."),
+    )
+
+    drafts: int = declared(
+        1,
+        Setting(
+            "Drafts",
+            "Without a class each variation is, of so many drafts of its coarse scales, the one that fits best.",
+            1,
+            MOST_DRAFTS,
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -196,6 +207,7 @@ class EditStage:
     turn: int  # passes before this one
     turns: int
     work: Work
+    seeds: tuple[int, ...]  # of the variations, in this pass
     progress: Progress  # how far the variations are
     drawn: np.ndarray | None = None  # uint8 (B, S, S, 3): what the model drew, once the square is done
     photos: tuple[np.ndarray, ...] = ()
@@ -310,9 +322,13 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:
         passes = most if not work.hole.mask.all() else 1  # without anything known there is no seam
         last = number * most + passes - 1
         for turn in range(number * most, last + 1):
-            request = Request(edit.labels, shifted(edit.seeds, turn), edit.sampling, work.plan)
+            seeds = shifted(edit.seeds, turn)
+            request = Request(edit.labels, seeds, edit.sampling, work.plan)
+            if turn == number * most and set(edit.labels) == {pipe.spec.transformer.null_label}:
+                seeds = draft_seeds(pipe, request, seeds, edit.settings.drafts)
+                request = replace(request, seeds=seeds)
             for progress in pipe.stream(request):
-                stage = EditStage(turn, len(boxes) * most, work, progress)
+                stage = EditStage(turn, len(boxes) * most, work, seeds, progress)
                 if not progress.complete:
                     yield stage
             drawn = pipe.pixels(progress.f_hat)

@@ -174,6 +174,8 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
         **{f"top-k {k}": (usual, replace(sampling, top_k=k)) for k in (10, 30)},
         **{f"first free scale {k + 1}": (replace(usual, first_free_scale=k), sampling) for k in (0, 4)},
     }
+    for count in (2, 4, 8):
+        switches[f"{count} drafts"] = replace(usual, drafts=count), sampling
     if pipe.masked is not None:
         switches["surroundings not seen"] = replace(usual, shown=not usual.shown), sampling
     return rows | {f"ours, {name}": drawn_by(pipe, *pair) for name, pair in switches.items()}

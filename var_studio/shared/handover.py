@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from var_core.editing.edit import EditStage, shifted
+from var_core.editing.edit import EditStage
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request
 from var_core.inspection.trace import Marks
@@ -56,6 +56,7 @@ class DrawnSquare:
     drawn: np.ndarray  # uint8 (B, S, S, 3)
     free: tuple[np.ndarray, ...]  # K maps bool (s_k, s_k): what was drawn anew
     turn: int  # passes before this one
+    seeds: tuple[int, ...]  # of the variations, in this pass
     plan: Plan  # of B pictures: the tokens that the pass has come to, and which of them were kept
 
     @classmethod
@@ -67,7 +68,12 @@ class DrawnSquare:
         free = tuple(~k.reshape(side, side) for k, side in zip(keep, sides, strict=True))
         tokens = tuple(step.tokens for step in stage.progress.steps)
         return cls(
-            stage.work.views, stage.drawn, free, stage.turn, replace(stage.work.plan, tokens=tokens, target=None)
+            stage.work.views,
+            stage.drawn,
+            free,
+            stage.turn,
+            stage.seeds,
+            replace(stage.work.plan, tokens=tokens, target=None),
         )
 
 
@@ -92,6 +98,4 @@ class DrawnEdit:
         square, request, one = self.squares[-1], self.requests[index], slice(index, index + 1)
         tokens, keep = ([level[one].cpu() for level in levels] for levels in (square.plan.tokens, square.plan.keep))
         plan = Plan.resume(tokens, len(tokens)) if square.plan.shown else Plan(tokens, keep)
-        (seed,) = request.seeds
-        assert isinstance(seed, int), "an edit has one seed for all scales"
-        return replace(request, seeds=shifted((seed,), square.turn), plan=plan)
+        return replace(request, seeds=(square.seeds[index],), plan=plan)

@@ -36,7 +36,7 @@ from var_studio.shared.models import Models
     ],
 )
 def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
-    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32, False)
+    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32, False, 3)
     plain = Edit(WORKSPACE.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
     last = watched(handlers, EditJob("garden", handlers.pipe.digest, onward(plain, *extend) if any(extend) else plain))
     restored = handlers.restore(last.result.files[0])
@@ -62,7 +62,7 @@ def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):
 
 def test_every_control_is_wired_into_a_run_by_its_name(page):
     (ready,) = [fn for fn in page.fns.values() if fn.name == "ready"]
-    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 1.25, 1, False)
+    settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 1.25, 1, False, 2)
     sampling = Sampling(2.5, 0.7, 0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1, reused_scales=2)
     drawn = {f"edit_{name}": value for name, value in named(sampling).items()}
     chosen = {"task": EXTEND, "box": "", "into": "Rose", "unit": "pixels"}
