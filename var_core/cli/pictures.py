@@ -4,23 +4,17 @@ import argparse
 import io
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from ..config import METRICS, Sampling
-from ..editing.canvas import Box
-from ..editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward, run
-from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..files import replacing
-from ..images import grid, open_mask, open_photo
+from ..images import grid, open_photo
 from ..recipe import Recipe, slug
-from ..settings import named, parsed
 from ..training import distributed
 from ..weights import checkpoints
 from ..words import counted
@@ -28,7 +22,6 @@ from .shared import (
     check_count,
     command,
     given,
-    integers,
     loaded,
     loading_options,
     out_file,
@@ -38,7 +31,6 @@ from .shared import (
     sampling_of,
     sampling_options,
     say,
-    setting_options,
     take_gpu,
     together,
 )
@@ -102,24 +94,6 @@ def sample(options: argparse.Namespace) -> None:
         say(f"{counted(job.count, 'picture')} in {options.out}, all of them in {packed}")
 
 
-def edit(options: argparse.Namespace) -> None:
-    """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe."""
-    pipe = loaded(options)
-    job = asked_edit(options, pipe)
-    if job.painted.any():
-        beside = picture_file(options.out, options.photo.stem)
-        mask_file = vacant(beside.with_stem(f"{beside.stem}-mask"), lambda file: shows(file, job.painted))
-        if not mask_file.exists():
-            with replacing(mask_file) as part:
-                Image.fromarray(job.painted).save(part, "PNG")
-    for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None)):
-        recipe = Recipe.of_edit(pipe, job, place)
-        one = replace(job, labels=(job.labels[place],), seeds=(seed,))
-        picture = Image.fromarray(run(pipe, one)[0])
-        recipe_in(recipe, picture, picture_file(options.out, f"{options.photo.stem}-{recipe.stem}"))
-    say(f"{counted(len(job.seeds), 'photo')} in {options.out}")
-
-
 def vacant(wanted: Path, same: Callable[[Path], bool]) -> Path:
     """The path wanted, numbered while a file is there that is not the `same`; says so."""
     path, number = wanted, 1
@@ -129,14 +103,6 @@ def vacant(wanted: Path, same: Callable[[Path], bool]) -> Path:
     if path != wanted:
         say(f"{wanted} is there already: {path.name} instead.")
     return path
-
-
-def shows(file: Path, mask: np.ndarray) -> bool:
-    """Say whether a file gives this mask, bool (H, W)."""
-    try:
-        return np.array_equal(open_mask(file, mask.shape[::-1])[0], mask)
-    except ValueError:
-        return False
 
 
 def write_new(wanted: Path, content: bytes) -> Path:
@@ -152,53 +118,6 @@ def recipe_in(recipe: Recipe, picture: Image.Image, wanted: Path) -> Path:
     made = io.BytesIO()
     recipe.save(picture, made)
     return write_new(wanted, made.getvalue())
-
-
-def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
-    """The edit that the command line asks for; ValueError if there is nothing to do."""
-    if len(options.extend) != 4:
-        raise ValueError(f"extend {options.extend}: give four numbers of pixels, for left, top, right and bottom.")
-    photo = open_photo(options.photo)
-    size = photo.shape[1::-1]
-    painted, found = np.zeros(photo.shape[:2], bool), None
-    if options.mask:
-        painted, found = open_mask(options.mask, size)
-    if found:
-        say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
-    if options.like:
-        said = ("into", "extend", "box", "seed", "count")
-        changed = [name for name in said if getattr(options, name) != options.usual(name)]
-        refuse_beside("--like", [*changed, *given(options, EditSettings), *given(options, Sampling)])
-        return Recipe.read(options.like).edit(pipe, photo, painted)
-    if not (painted.any() or any(options.extend)):
-        raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
-    check_count(options)
-    label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
-    seeds = tuple(range(options.seed, options.seed + options.count))
-    sampling = sampling_of(options, pipe.spec.default_sampling)
-    job = Edit(photo, painted, (label,) * options.count, seeds, sampling, settings_of(options))
-    if options.box:
-        return looking_at(job, options.box, options.extend)
-    return onward(job, *options.extend) if any(options.extend) else job
-
-
-def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> Edit:
-    """The edit in the square of left, top and side alone; ValueError if it cannot be done there."""
-    if len(numbers) != 3:
-        raise ValueError(f"box {numbers}: give three numbers of pixels, for left, top and side.")
-    if any(extend):
-        raise ValueError("An extension has squares of its own: leave out --box or --extend.")
-    box = Box(*numbers)
-    boxed = replace(job, boxes=(box,))
-    if not job.hole_mask()[box.inside(job.mask.shape)].any():
-        raise ValueError("Nothing is painted inside the box: choose another box, or leave it out.")
-    return boxed
-
-
-def settings_of(options: argparse.Namespace) -> EditSettings:
-    """The edit settings on the command line."""
-    usual = CHANGING if options.into and not any(options.extend) else REPAINTING
-    return parsed(usual, given(options, EditSettings))
 
 
 def replay(options: argparse.Namespace) -> None:
@@ -258,7 +177,6 @@ def check_trace(options: argparse.Namespace, files: dict[str, Path]) -> None:
 def add_commands(commands: "Commands") -> None:
     """Add these commands to the program's."""
     _picture_commands(commands)
-    _edit_command(commands)
     _trace_command(commands)
 
 
@@ -300,30 +218,5 @@ def _trace_command(commands: "Commands") -> None:
     made.add_argument("--sheet", type=Path, metavar="FILE", help="also a poster of every scale: .png, .jpg or .webp")
     made.add_argument("--replace", action="store_true", help="replace files that are there already")
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    sampling_options(made)
-    loading_options(made)
-
-
-def _edit_command(commands: "Commands") -> None:
-    made = command(commands, "edit", edit)
-    made.add_argument("photo", type=Path, help="the photo: PNG, JPEG or WebP")
-    made.add_argument("--mask", type=Path, help="a picture that is white where to repaint")
-    made.add_argument("--into", metavar="CLASS", help="name or number of the class to paint (default: no class)")
-    made.add_argument("--extend", type=integers, default=(0, 0, 0, 0), metavar="L,T,R,B", help="pixels to add a side")
-    made.add_argument(
-        "--box", type=integers, metavar="L,T,SIDE", help="square that the model sees (default: around the mask)"
-    )
-    made.add_argument("--like", type=Path, metavar="PNG", help="repeat the edit of this PNG, on its photo and mask")
-    made.add_argument("--seed", type=int, default=0, help="seed of the first result")
-    made.add_argument("--count", type=int, default=1, help="number of results")
-    made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
-    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    usual, changing = named(REPAINTING), named(CHANGING)
-    told = {
-        name: f"{value}" + (f"; {changing[name]} with --into and no --extend" if changing[name] != value else "")
-        for name, value in usual.items()
-    }
-    setting_options(made, EditSettings, "how the edit is done", told)
-    made.set_defaults(usual=made.get_default)
     sampling_options(made)
     loading_options(made)

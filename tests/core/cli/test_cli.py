@@ -18,7 +18,7 @@ from support import tiny
 from support.command import SMALL, fails, run
 
 from var_core.cli import parser
-from var_core.cli.pictures import settings_of
+from var_core.cli.edits import settings_of
 from var_core.config import Sampling
 from var_core.editing.edit import CHANGING, REPAINTING
 from var_core.findings import records
@@ -55,6 +55,38 @@ def test_out_is_a_folder_or_a_file_that_ends_in_png(model, tmp_path, capsys):
     assert run("replay", made, "--model", model, "--out", again) == 0
     assert run("replay", made, "--model", model, "--out", tmp_path / "folder") == 0
     assert again.read_bytes() == (tmp_path / "folder" / "made-again.png").read_bytes() == made.read_bytes()
+
+
+def test_a_folder_of_photos_is_edited_and_goes_on_after_errors(model, tmp_path, capsys):
+    photos, masks, out = tmp_path / "photos", tmp_path / "masks", tmp_path / "out"
+    for folder in (photos, masks):
+        folder.mkdir()
+    for name in ("a", "b", "c"):
+        photo, mask = painted_photo(tmp_path)
+        Image.open(photo).save(photos / f"{name}.png")
+        Image.open(mask).save(masks / f"{name}.png")
+    (masks / "b.png").unlink()
+    (photos / "c.png").write_bytes(b"no picture")
+    (photos / "note.txt").write_text("no photo")
+    (tmp_path / "none").mkdir()
+    task = ("edit", photos, "--model", model, "--out", out)
+    told = fails(capsys, *task, "--masks", masks)
+    assert "2 photos of 3 could not be edited" in told
+    lines = (out / "edits.csv").read_text().splitlines()
+    assert lines[0] == "photo,results,seconds,problem" and [line[:5] for line in lines[1:]] == [
+        "a.png",
+        "b.png",
+        "c.png",
+    ]
+    made = out / lines[1].split(",")[1]
+    assert Recipe.read(made).edited and lines[1].endswith(",") and "has no mask called b" in lines[2]
+    (photos / "c.png").unlink()
+    assert run(*task, "--extend", "0,0,8,0") == 0
+    with Image.open(photos / "b.png") as before, Image.open(next(out.glob("b-*.png"))) as after:
+        assert after.width == before.width + 8
+    assert "holds no photos" in fails(capsys, "edit", out.parent / "none", *task[2:], "--extend", "0,0,8,0")
+    assert "leave out" in fails(capsys, *task, "--mask", masks / "a.png")
+    assert "--masks is for a folder" in fails(capsys, "edit", photos / "a.png", "--model", model, "--masks", masks)
 
 
 def test_generate_leaves_what_is_there(model, tmp_path, capsys):

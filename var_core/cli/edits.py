@@ -1,0 +1,195 @@
+"""The command that edits photos, one or a folder of them."""
+
+import argparse
+import csv
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from ..config import Sampling
+from ..editing.canvas import Box
+from ..editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward, run
+from ..engine.pipeline import Pipeline
+from ..files import replacing
+from ..images import open_mask, open_photo
+from ..recipe import Recipe
+from ..settings import named, parsed
+from ..training.data import SUFFIXES
+from ..weights import checkpoints
+from ..words import counted
+from .pictures import OUT_HELP, recipe_in, vacant
+from .shared import (
+    check_count,
+    command,
+    given,
+    integers,
+    loaded,
+    loading_options,
+    names_file,
+    picture_file,
+    refuse_beside,
+    sampling_of,
+    sampling_options,
+    say,
+    setting_options,
+)
+
+if TYPE_CHECKING:
+    from .shared import Commands
+
+REPORT = "edits.csv"  # in --out, of a folder
+
+
+def edit(options: argparse.Namespace) -> None:
+    """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe.
+
+    Of a folder all photos for which --masks has a mask of the same name, or all if none is needed.
+    """
+    if options.photo.is_dir():
+        return edit_folder(options)
+    if options.masks:
+        raise ValueError("--masks is for a folder of photos: name one photo's mask with --mask.")
+    pipe = loaded(options)
+    count = len(edited(options, pipe))
+    say(f"{counted(count, 'photo')} in {options.out}")
+
+
+def edited(options: argparse.Namespace, pipe: Pipeline, bar: bool = True) -> list[Path]:
+    """Do the edit of one photo that the command line asks for; return the files of its results."""
+    job, files = asked_edit(options, pipe), []
+    if job.painted.any():
+        beside = picture_file(options.out, options.photo.stem)
+        mask_file = vacant(beside.with_stem(f"{beside.stem}-mask"), lambda file: shows(file, job.painted))
+        if not mask_file.exists():
+            with replacing(mask_file) as part:
+                Image.fromarray(job.painted).save(part, "PNG")
+    for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None if bar else True)):
+        recipe = Recipe.of_edit(pipe, job, place)
+        one = replace(job, labels=(job.labels[place],), seeds=(seed,))
+        picture = Image.fromarray(run(pipe, one)[0])
+        files.append(recipe_in(recipe, picture, picture_file(options.out, f"{options.photo.stem}-{recipe.stem}")))
+    return files
+
+
+def edit_folder(options: argparse.Namespace) -> None:
+    """Edit all photos of a folder, going on after those that cannot be edited; a report says what became of each.
+
+    ValueError at the end if some could not be edited.
+    """
+    refuse_beside("a folder of photos", [name for name in ("mask", "box", "like") if getattr(options, name)])
+    if names_file(options.out, ".png"):
+        raise ValueError(f"--out {options.out} is a single file: name a folder for the photos of {options.photo}.")
+    photos = sorted(path for path in options.photo.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not photos:
+        raise ValueError(f"{options.photo} holds no photos: choose a folder of PNG, JPEG or WebP files.")
+    masks = {path.stem: path for path in sorted(options.masks.iterdir())} if options.masks else {}
+    pipe, rows = loaded(options), []
+    for photo in tqdm(photos, unit="photo", disable=None):
+        began, files, trouble = time.perf_counter(), [], ""
+        try:
+            if options.masks and photo.stem not in masks:
+                raise ValueError(f"{options.masks} has no mask called {photo.stem}.")
+            one = argparse.Namespace(**{**vars(options), "photo": photo, "mask": masks.get(photo.stem)})
+            files = edited(one, pipe, bar=False)
+        except (ValueError, OSError) as error:
+            trouble = str(error)
+        took = f"{time.perf_counter() - began:.2f}"
+        rows.append((photo.name, " ".join(file.name for file in files), took, trouble))
+    report = options.out / REPORT
+    options.out.mkdir(parents=True, exist_ok=True)
+    with replacing(report) as part, open(part, "w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows([("photo", "results", "seconds", "problem"), *rows])
+    failed = [(name, trouble) for name, _, _, trouble in rows if trouble]
+    for name, trouble in failed:
+        say(f"{name}: {trouble}")
+    say(f"{counted(len(rows) - len(failed), 'photo')} edited in {options.out}; what became of each is in {report}")
+    if failed:
+        raise ValueError(f"{counted(len(failed), 'photo')} of {len(rows)} could not be edited.")
+
+
+def shows(file: Path, mask: np.ndarray) -> bool:
+    """Say whether a file gives this mask, bool (H, W)."""
+    try:
+        return np.array_equal(open_mask(file, mask.shape[::-1])[0], mask)
+    except ValueError:
+        return False
+
+
+def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
+    """The edit that the command line asks for; ValueError if there is nothing to do."""
+    if len(options.extend) != 4:
+        raise ValueError(f"extend {options.extend}: give four numbers of pixels, for left, top, right and bottom.")
+    photo = open_photo(options.photo)
+    size = photo.shape[1::-1]
+    painted, found = np.zeros(photo.shape[:2], bool), None
+    if options.mask:
+        painted, found = open_mask(options.mask, size)
+    if found:
+        say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
+    if options.like:
+        said = ("into", "extend", "box", "seed", "count")
+        changed = [name for name in said if getattr(options, name) != options.usual(name)]
+        refuse_beside("--like", [*changed, *given(options, EditSettings), *given(options, Sampling)])
+        return Recipe.read(options.like).edit(pipe, photo, painted)
+    if not (painted.any() or any(options.extend)):
+        raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
+    check_count(options)
+    label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
+    seeds = tuple(range(options.seed, options.seed + options.count))
+    sampling = sampling_of(options, pipe.spec.default_sampling)
+    job = Edit(photo, painted, (label,) * options.count, seeds, sampling, settings_of(options))
+    if options.box:
+        return looking_at(job, options.box, options.extend)
+    return onward(job, *options.extend) if any(options.extend) else job
+
+
+def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> Edit:
+    """The edit in the square of left, top and side alone; ValueError if it cannot be done there."""
+    if len(numbers) != 3:
+        raise ValueError(f"box {numbers}: give three numbers of pixels, for left, top and side.")
+    if any(extend):
+        raise ValueError("An extension has squares of its own: leave out --box or --extend.")
+    box = Box(*numbers)
+    boxed = replace(job, boxes=(box,))
+    if not job.hole_mask()[box.inside(job.mask.shape)].any():
+        raise ValueError("Nothing is painted inside the box: choose another box, or leave it out.")
+    return boxed
+
+
+def settings_of(options: argparse.Namespace) -> EditSettings:
+    """The edit settings on the command line."""
+    usual = CHANGING if options.into and not any(options.extend) else REPAINTING
+    return parsed(usual, given(options, EditSettings))
+
+
+def add_commands(commands: "Commands") -> None:
+    """Add it to the program's."""
+    made = command(commands, "edit", edit)
+    made.add_argument("photo", type=Path, help="the photo, or a folder of photos: PNG, JPEG or WebP")
+    made.add_argument("--mask", type=Path, help="a picture that is white where to repaint")
+    text = "of a folder of photos: folder of their masks, each called like its photo"
+    made.add_argument("--masks", type=Path, metavar="DIR", help=text)
+    made.add_argument("--into", metavar="CLASS", help="name or number of the class to paint (default: no class)")
+    made.add_argument("--extend", type=integers, default=(0, 0, 0, 0), metavar="L,T,R,B", help="pixels to add a side")
+    made.add_argument(
+        "--box", type=integers, metavar="L,T,SIDE", help="square that the model sees (default: around the mask)"
+    )
+    made.add_argument("--like", type=Path, metavar="PNG", help="repeat the edit of this PNG, on its photo and mask")
+    made.add_argument("--seed", type=int, default=0, help="seed of the first result")
+    made.add_argument("--count", type=int, default=1, help="number of results")
+    made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
+    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    usual, changing = named(REPAINTING), named(CHANGING)
+    told = {
+        name: f"{value}" + (f"; {changing[name]} with --into and no --extend" if changing[name] != value else "")
+        for name, value in usual.items()
+    }
+    setting_options(made, EditSettings, "how the edit is done", told)
+    made.set_defaults(usual=made.get_default)
+    sampling_options(made)
+    loading_options(made)
