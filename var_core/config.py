@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
 from .formats import (
+    ADDED_ENLARGEMENT,
     ADDED_TOKENIZER,
     ADDED_TRANSFORMER,
     FIRST_PUBLISHED_SAMPLING,
@@ -55,7 +56,9 @@ class TokenizerConfig:
     runs at full resolution; 1 is the published network. `refine` > 0 lets so many channels smooth the blocks that the
     pixel-shuffle leaves, at half resolution, with `refine_blocks` residual blocks among them. `order` is that in which
     tokens come: all but "scales" are for a single map, and then there are no `phis`. With `own_codes` each scale has an
-    equal part of the vocabulary to itself; the published network shares all codes among all scales.
+    equal part of the vocabulary to itself; the published network shares all codes among all scales. `enlarge` > 1 makes
+    drawn pictures so many times as large as encoded ones: after the refinement, `enlarge_channels` channels at half of
+    the encoded resolution with `enlarge_blocks` blocks, then half as many at that resolution.
     """
 
     sides: tuple[int, ...] = OFFICIAL_SIDES_256
@@ -71,6 +74,9 @@ class TokenizerConfig:
     refine_blocks: int = 0
     order: str = SCALES
     own_codes: bool = False
+    enlarge: int = 1
+    enlarge_channels: int = 0
+    enlarge_blocks: int = 0
 
     def __post_init__(self) -> None:
         _as_tuples(self, "sides", "multipliers")
@@ -82,7 +88,9 @@ class TokenizerConfig:
                 f"refine_blocks {self.refine_blocks}: choose 0, or more with a refine that is a multiple of "
                 f"norm_groups, {self.norm_groups}; it is {self.refine}."
             )
-        _at_least_one(self, "vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis")
+        counts = ("vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis", "enlarge")
+        _at_least_one(self, *counts)
+        self._check_enlargement()
         ascending = self.sides[:1] == (1,) and list(self.sides) == sorted(set(self.sides))
         if self.order == SCALES and not ascending:
             raise ValueError(
@@ -98,6 +106,19 @@ class TokenizerConfig:
                     "choose channels that are a multiple of norm_groups."
                 )
 
+    def _check_enlargement(self) -> None:
+        """ValueError unless the network that enlarges has sizes that can be, or there is none."""
+        names = ("enlarge", "enlarge_channels", "enlarge_blocks")
+        sizes = ", ".join(f"{name} {getattr(self, name)}" for name in names)
+        if self.enlarge == 1 and (self.enlarge_channels or self.enlarge_blocks):
+            raise ValueError(f"{sizes}: choose an enlarge of 2 or more, or no channels and no blocks.")
+        enough = self.enlarge_channels >= 2 and self.enlarge_channels % 2 == 0 and self.enlarge_blocks >= 0
+        if self.enlarge > 1 and not (self.refine and enough):
+            raise ValueError(
+                f"{sizes}, refine {self.refine}: to enlarge, choose an even number of channels, 0 or more blocks, and "
+                "a refine of 1 or more."
+            )
+
     @property
     def patch(self) -> int:
         """Pixels along one side of a cell of the finest token map."""
@@ -105,8 +126,13 @@ class TokenizerConfig:
 
     @property
     def image_side(self) -> int:
-        """S, the side of the square pictures in pixels."""
+        """S, the side of the square pictures that are encoded, in pixels."""
         return self.patch * self.sides[-1]
+
+    @property
+    def drawn_side(self) -> int:
+        """The side of the square pictures that are drawn, in pixels: S, or `enlarge` times as much."""
+        return self.enlarge * self.image_side
 
 
 @dataclass(frozen=True)
@@ -349,6 +375,8 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         told["transformer"] = {**ADDED_TRANSFORMER, **told["transformer"]}
         first = FIRST_PUBLISHED_SAMPLING if told["name"] in SPECS else FIRST_SAMPLING
         told["default_sampling"] = {**first, **told.pop("looks", {})}
+    if version < 3:
+        told["tokenizer"] = {**ADDED_ENLARGEMENT, **told["tokenizer"]}
     told["default_sampling"] = sampling_of_format(version, told["default_sampling"])
     return told
 

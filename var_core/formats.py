@@ -14,9 +14,10 @@ FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 ADDED_SAMPLING = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0}
 ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False}
 ADDED_TRANSFORMER = {"order": "scales"}
-LATER_SAMPLING = {"reused_scales": 0}  # added to format 2
-# Edits from before the masked path were drawn without it.
+# What was added to format 2: edits from before the masked path were drawn without it, and no decoder enlarged.
+LATER_SAMPLING = {"reused_scales": 0}
 ADDED_EDIT_SETTINGS = {"shown": False, "drafts": 1}
+ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}

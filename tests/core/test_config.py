@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from support.tiny import SPEC, in_order
+from support.tiny import ENLARGING, SPEC, in_order
 
 from var_core.config import SPECS, ModelSpec, Sampling, TokenizerConfig, TransformerConfig
 from var_core.formats import FORMAT
@@ -30,7 +30,9 @@ def test_specs_are_the_five_published_models():
 
 
 @pytest.mark.parametrize(
-    "spec", [SPEC, CALLED, *SPECS.values()], ids=lambda spec: f"{spec.name}-{bool(spec.class_synonyms)}"
+    "spec",
+    [SPEC, ENLARGING, CALLED, *SPECS.values()],
+    ids=lambda spec: f"{spec.name}-{spec.tokenizer.enlarge}-{bool(spec.class_synonyms)}",
 )
 def test_a_spec_survives_json(spec):
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
@@ -211,6 +213,34 @@ def test_sizes_written_before_there_was_a_refinement_have_none():
     assert ModelSpec.from_dict(values) == SPEC
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_sizes_of_earlier_formats_enlarge_nothing(version):
+    values = first_format(SPEC) if version == 1 else {**SPEC.to_dict(), "format": 2}
+    values["tokenizer"] = {name: value for name, value in values["tokenizer"].items() if "enlarge" not in name}
+    assert ModelSpec.from_dict(values) == SPEC
+    assert SPEC.tokenizer.drawn_side == SPEC.tokenizer.image_side
+
+
+def test_a_model_that_enlarges_draws_larger_pictures_than_it_encodes():
+    assert (ENLARGING.tokenizer.image_side, ENLARGING.tokenizer.drawn_side) == (32, 64)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"enlarge": 0}, "enlarge 0 is out of range: choose 1 or more"),
+        ({"enlarge_channels": 8}, "enlarge 1, enlarge_channels 8, enlarge_blocks 0: choose an enlarge of 2 or more"),
+        ({"enlarge": 2}, "enlarge 2, enlarge_channels 0, enlarge_blocks 0, refine 8: .* an even number of channels"),
+        ({"enlarge": 2, "enlarge_channels": 7}, "enlarge_channels 7"),
+        ({"enlarge": 2, "enlarge_channels": 8, "enlarge_blocks": -1}, "enlarge_blocks -1"),
+        ({"enlarge": 2, "enlarge_channels": 8, "refine": 0}, "refine 0: to enlarge, choose .* a refine of 1 or more"),
+    ],
+)
+def test_an_enlargement_that_cannot_be_is_refused(sizes, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(SPEC.tokenizer, **{"refine": 8, **sizes})
+
+
 def fields_of(values: dict, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The path to each field of a description, those within its parts too."""
     parts = ("tokenizer", "transformer", "default_sampling")
@@ -232,14 +262,15 @@ def test_a_description_of_this_format_that_lacks_a_field_is_not_guessed_at(field
 def test_what_the_first_format_left_out_does_not_depend_on_the_defaults_of_today(monkeypatch):
     for kind, changes in (
         (Sampling, {"guidance": 1.0, "ramp": 0.0, "cooling": 0.5, "top_k": 7, "unguided_scales": 2, "smooth": True}),
-        (TokenizerConfig, {"order": "raster", "own_codes": True, "refine": 2}),
+        (TokenizerConfig, {"order": "raster", "own_codes": True, "refine": 2, "enlarge": 2, "enlarge_channels": 2}),
     ):
         names = [field.name for field in dataclasses.fields(kind)]
         defaults = [changes.get(name, getattr(kind(), name)) for name in names]
         monkeypatch.setattr(kind.__init__, "__defaults__", tuple(defaults))
     assert Sampling().guidance == 1.0
     values = first_format(SPEC)
-    del values["tokenizer"]["order"], values["tokenizer"]["own_codes"], values["tokenizer"]["refine"]
+    for name in ("order", "own_codes", "refine", "enlarge", "enlarge_channels"):
+        del values["tokenizer"][name]
     assert ModelSpec.from_dict(values) == SPEC
 
 

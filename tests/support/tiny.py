@@ -9,6 +9,7 @@ from PIL import Image
 
 from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
 from var_core.engine.pipeline import Pipeline
+from var_core.nn.enlargement import Enlargement
 from var_core.nn.masked import MaskedVAR, masked_from
 from var_core.nn.tokenizer import Preview, Tokenizer
 from var_core.nn.transformer import VAR, randomise
@@ -23,6 +24,9 @@ SPEC = ModelSpec(
     NAMES,
     ("flower",) * 4 + ("scene",) * 3,
     showcase="Sunflower",
+)
+ENLARGING = replace(  # 32-pixel pictures become 64-pixel ones
+    SPEC, tokenizer=replace(SPEC.tokenizer, refine=8, enlarge=2, enlarge_channels=8, enlarge_blocks=1)
 )
 
 
@@ -39,6 +43,8 @@ def networks(seed: int = 0, spec: ModelSpec = SPEC) -> tuple[Tokenizer, Preview,
         tokenizer, preview, var = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), randomise(VAR(spec.transformer))
         torch.nn.init.normal_(var.head.weight, std=0.5)
         torch.nn.init.normal_(var.class_embedding.weight, std=1.0)
+        if isinstance(tokenizer.decoder.enlarge, Enlargement):  # silent until it is trained
+            torch.nn.init.normal_(tokenizer.decoder.enlarge.conv_out.weight, std=0.1)
     return tokenizer.eval(), preview.eval(), var.eval()
 
 

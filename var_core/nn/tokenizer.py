@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import TokenizerConfig
+from .enlargement import Enlargement
 from .layers import Downsample, ResidualBlock, SpatialAttention, Upsample
 from .quantizer import quantizer_of
 
@@ -81,11 +82,19 @@ class Refinement(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor) -> Tensor:
-        return images + self.shuffle(self.conv2(F.silu(self.blocks(self.conv1(self.unshuffle(images))))))
+        return self.refined(images)[0]
+
+    def refined(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the refined pictures (B, 3, S, S), and what the last convolution saw, (B, channels, S/2, S/2)."""
+        hidden = F.silu(self.blocks(self.conv1(self.unshuffle(images))))
+        return images + self.shuffle(self.conv2(hidden)), hidden
 
 
 class Decoder(nn.Module):
-    """Features (B, C, s_K, s_K) -> pictures (B, 3, S, S), not yet clamped. `levels[0]` is the finest, run last."""
+    """Features (B, C, s_K, s_K) -> pictures, not yet clamped. `levels[0]` is the finest, run last.
+
+    Pictures are (B, 3, S, S), and `enlarge` times as large where the config says so.
+    """
 
     def __init__(self, config: TokenizerConfig):
         super().__init__()
@@ -106,12 +115,27 @@ class Decoder(nn.Module):
         self.shuffle = nn.PixelShuffle(config.stem)
         refinement = (config.refine, config.refine_blocks, groups)
         self.refine = Refinement(*refinement) if config.refine else nn.Identity()
+        self.enlarge = Enlargement(config) if config.enlarge > 1 else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
+        deep = self.deep(features)
+        if isinstance(self.enlarge, Enlargement):
+            return self.enlarge(*self.small(deep), deep)
+        return self.refine(self.shuffle(self.conv_out(deep)))
+
+    def deep(self, features: Tensor) -> Tensor:
+        """Return what the last convolution before the pixel-shuffle sees, (B, c, S/stem, S/stem)."""
         x = self.middle(self.conv_in(features))
         for level in reversed(self.levels):
             x = level(x)
-        return self.refine(self.shuffle(self.conv_out(F.silu(self.norm_out(x)))))
+        return F.silu(self.norm_out(x))
+
+    def small(self, deep: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what a decoder that refines has yet to enlarge.
+
+        Pictures (B, 3, S, S), and what the last convolution of the refinement saw, (B, refine, S/2, S/2).
+        """
+        return cast(Refinement, self.refine).refined(self.shuffle(self.conv_out(deep)))
 
 
 class Tokenizer(nn.Module):
@@ -147,7 +171,7 @@ class Tokenizer(nn.Module):
         return self.quantizer.tokens(self.features(images))
 
     def decode(self, f_hat: Tensor) -> Tensor:
-        """f_hat (B, C, s_K, s_K) -> pictures (B, 3, S, S), clamped to [-1, 1]."""
+        """f_hat (B, C, s_K, s_K) -> pictures of side `config.drawn_side`, clamped to [-1, 1]."""
         return self.decode_unclamped(f_hat).clamp(-1, 1)
 
     def decode_unclamped(self, f_hat: Tensor) -> Tensor:
@@ -172,7 +196,7 @@ class Preview(nn.Module):
 
     @torch.no_grad()
     def fit(self, features: Tensor, images: Tensor) -> None:
-        """Least squares to pictures (N, 3, S, S) and their features (N, C, s_K, s_K), with a little ridge."""
+        """Least squares to pictures (N, 3, n, n) and their features (N, C, s_K, s_K), with a little ridge."""
         side = self.CELL * features.shape[-1]
         small = F.interpolate(images, size=(side, side), mode="area")
         wanted = (

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..files import replacing
 from ..findings.run_log import append_log, log_of, read_log, write_log
-from ..formats import ADDED_TOKENIZER, ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format
+from ..formats import ADDED_ENLARGEMENT, ADDED_TOKENIZER, ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format
 from .distributed import all_reduce_max, all_reduce_sum, differentiate, rank, world, wrap_ddp
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -288,6 +288,9 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     if version == 1:
         state = {{"average": "ema"}.get(name, name): value for name, value in state.items()}
         state["extra"] = _upgraded_extra(state["kind"], state["extra"])
+    if version < 3 and state["kind"] in ("tokenizer", "decoder"):
+        config = {**ADDED_ENLARGEMENT, **state["extra"]["config"]}
+        state["extra"] = {**state["extra"], "config": config}
     return state
 
 

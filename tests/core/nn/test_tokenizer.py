@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from support.tiny import SPEC, networks
+from support.tiny import ENLARGING, SPEC, networks
 
 from var_core.config import TokenizerConfig
+from var_core.nn.enlargement import averaged, cut, enlarged
 from var_core.nn.layers import SpatialAttention
 from var_core.nn.tokenizer import Preview, Refinement, Tokenizer
 
@@ -57,6 +58,53 @@ def test_a_refinement_runs_at_half_resolution_and_leaves_pictures_alone_before_t
     assert convolution_sides(plain, images) == {CONFIG.image_side // 2}
     plain.conv2.weight.normal_()
     assert not torch.equal(plain(images), images)
+
+
+@torch.no_grad()
+def test_an_enlarging_decoder_draws_pictures_so_many_times_as_large_and_encodes_what_it_did():
+    tokenizer, plain = networks(spec=ENLARGING)[0], networks()[0]
+    load_shared(plain, tokenizer)
+    images = pictures(CONFIG)
+    features = tokenizer.features(images)
+    assert torch.equal(features, plain.features(images))
+    assert tokenizer.decode(features).shape == (2, 3, 64, 64) == (2, 3, *(ENLARGING.tokenizer.drawn_side,) * 2)
+    assert plain.decode(features).shape == (2, 3, 32, 32) == (2, 3, *(CONFIG.drawn_side,) * 2)
+
+
+@torch.no_grad()
+def test_before_training_pictures_are_enlarged_by_interpolation_of_what_was_drawn_before():
+    tokenizer = Tokenizer(ENLARGING.tokenizer)
+    plain = Tokenizer(dataclasses.replace(CONFIG, refine=8))
+    load_shared(plain, tokenizer)
+    f_hat = torch.randn(2, 8, 4, 4)
+    small = plain.decode_unclamped(f_hat)
+    assert torch.equal(tokenizer.decode_unclamped(f_hat), enlarged(small, 2))
+    assert not any(name.startswith("decoder.enlarge") for name in plain.state_dict())
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_enlarged_pictures_average_to_those_before_where_these_vary_linearly(times):
+    ramp = torch.linspace(-1, 1, 16)[:, None] + torch.linspace(0, 0.5, 16)
+    images = ramp.expand(1, 3, 16, 16)
+    back = averaged(enlarged(images, times), 16)
+    torch.testing.assert_close(back[..., 2:-2, 2:-2], images[..., 2:-2, 2:-2])
+    assert torch.equal(averaged(images, 16), images)
+
+
+@pytest.mark.parametrize("region", [(slice(0, 4), slice(3, 9)), (slice(10, 16), slice(12, 16)), (slice(6, 8),) * 2])
+@torch.no_grad()
+def test_a_part_of_a_picture_is_enlarged_as_in_the_whole(region):
+    decoder = networks(spec=ENLARGING)[0].decoder
+    deep = decoder.deep(torch.randn(2, 8, 4, 4))
+    small, hidden = decoder.small(deep)
+    whole, part = decoder.enlarge(small, hidden, deep), decoder.enlarge(small, hidden, deep, region)
+    torch.testing.assert_close(part, cut(whole, region, 4))
+
+
+def load_shared(plain: Tokenizer, tokenizer: Tokenizer) -> None:
+    """Give a tokenizer the weights that another has, too."""
+    known = plain.state_dict()
+    plain.load_state_dict({name: value for name, value in tokenizer.state_dict().items() if name in known})
 
 
 def test_the_stem_changes_only_the_first_and_the_last_convolution():
