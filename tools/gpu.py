@@ -123,7 +123,7 @@ def large(machine: Machine) -> list[Row]:
             seconds = min(timed(picture, torch.device(machine.device)) for _ in range(2))
             found.append(
                 {
-                    "what": f"{name}, {spec.tokenizer.image_side} px, {batch} at once",
+                    "what": f"{name}, {spec.tokenizer.drawn_side} px, {batch} at once",
                     "ms a picture": round(1e3 * seconds / batch, 1),
                     "GPU memory, GiB": _peak(machine),
                 }

@@ -60,7 +60,9 @@ def kept_bytes(sizes: TransformerConfig, branches: int, tokens: int, number: int
 
 def decoder_bytes(spec: ModelSpec) -> int:
     """Return the bytes that decoding needs besides weights, which is done for one picture at a time."""
-    return 4 * 8 * spec.tokenizer.channels * spec.tokenizer.image_side**2
+    sizes = spec.tokenizer
+    enlarging = 4 * 8 * (sizes.enlarge_channels // 2) * sizes.image_side**2 + 4 * 3 * 4 * sizes.drawn_side**2
+    return 4 * 8 * sizes.channels * sizes.image_side**2 + (enlarging if sizes.enlarge > 1 else 0)
 
 
 def fitting(each: int, free: int | None) -> int:

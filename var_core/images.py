@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
@@ -26,6 +27,18 @@ def to_uint8(images: Tensor) -> Tensor:
     """Pictures (B, 3, S, S) in [-1, 1] -> uint8 (B, S, S, 3) on the CPU."""
     levels = images.detach().float().clamp(-1, 1).add(1).mul(127.5).round().to("cpu", torch.uint8)
     return levels.permute(0, 2, 3, 1).contiguous()
+
+
+def averaged(images: Tensor, side: int) -> Tensor:
+    """Pictures (B, 3, n * side, n * side) -> (B, 3, side, side), each pixel the mean of n x n."""
+    times, rest = divmod(images.shape[-1], side)
+    assert times and not rest, f"{images.shape[-1]} pixels are no multiple of {side}"
+    return images if times == 1 else F.avg_pool2d(images, times)
+
+
+def averaged_pixels(pixels: Tensor, side: int) -> Tensor:
+    """uint8 (B, n * side, n * side, 3) -> uint8 (B, side, side, 3), each pixel the mean of n x n."""
+    return pixels if pixels.shape[1] == side else to_uint8(averaged(to_float(pixels), side))
 
 
 def to_pil(images: Tensor) -> list[Image.Image]:

@@ -47,7 +47,7 @@ def convert(options: argparse.Namespace) -> None:
     files = pair(options.transformer, options.tokenizer)
     spec = recognise(*files, options.name)
     out = model_file(options.out, spec.name)
-    say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.image_side} px, depth {spec.transformer.depth}")
+    say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.drawn_side} px, depth {spec.transformer.depth}")
     follow(work(*files, out, options.name))
     say(f"{out} ({size(out.stat().st_size)}) is ready: give it as --model.")
 
@@ -60,7 +60,7 @@ def list_models(options: argparse.Namespace) -> None:
     for name in here:
         path = checkpoints.file_for(name, options.folder)
         try:
-            side = f"{checkpoints.read_spec(path).tokenizer.image_side} px"
+            side = f"{checkpoints.read_spec(path).tokenizer.drawn_side} px"
         except ValueError as error:
             side = str(error)
         say(f"{name:20s} here, {size(path.stat().st_size)}, {side}")

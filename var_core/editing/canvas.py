@@ -152,11 +152,13 @@ def spread(values: Array, known: Array) -> Array:
 
 
 def matched(drawn: Array, pixels: Array, hole: Hole) -> Array:
-    """Correct a drawn picture (S, S, 3) by what it misses of the known pixels (S, S, 3); in the hole, smoothly so.
+    """Correct a drawn picture (D, D, 3) by what it misses of the known pixels (S, S, 3); in the hole, smoothly so.
 
-    The seam then has no step: a cheap relative of Poisson blending (Pérez et al. 2003).
+    The seam then has no step: a cheap relative of Poisson blending (Pérez et al. 2003). A picture of another side than
+    the pixels is compared with them at theirs, and keeps its own detail.
     """
-    return drawn + spread(pixels - drawn, hole.known.astype(np.float32))
+    missing = spread(pixels - enlarged(drawn, len(pixels)), hole.known.astype(np.float32))
+    return drawn + enlarged(missing, len(drawn))
 
 
 def dilated(mask: Array, pixels: int) -> Array:
@@ -183,7 +185,7 @@ def _distance(mask: Array) -> Array:
 
 
 def enlarged(drawn: Array, side: int) -> Array:
-    """A drawn picture (S, S, 3) at another side, float32 (side, side, 3)."""
+    """A drawn picture (D, D, 3) at another side, float32 (side, side, 3)."""
     way = cv2.INTER_AREA if side < len(drawn) else cv2.INTER_CUBIC
     return cv2.resize(drawn.astype(np.float32), (side, side), interpolation=way)
 

@@ -160,7 +160,7 @@ def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """One square of all variations, made ready for the model."""
+    """One square of all variations, made ready for a model that encodes pictures of side S and draws those of D."""
 
     canvases: tuple[np.ndarray, ...]  # B photos (H, W, 3) as they are before this square
     box: Box
@@ -173,7 +173,7 @@ class Work:
     detail: bool
 
     def pasted(self, drawn: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The photos with pictures, uint8 (B, S, S, 3), in the square."""
+        """The photos with pictures, uint8 (B, D, D, 3), in the square."""
         pairs = zip(self.canvases, drawn, self.views, strict=True)
         return tuple(paste(canvas, self._large(canvas, *pair), self.box, self.alpha) for canvas, *pair in pairs)
 
@@ -182,12 +182,12 @@ class Work:
         large = enlarged(self._fitted(picture, seen), self.box.side)
         if not self.detail:
             return large
-        return large + borrowed(self.box.cut(canvas), self.known, picture.astype(np.float32))
+        return large + borrowed(self.box.cut(canvas), self.known, picture.astype(np.float32), len(seen))
 
     def composites(self, drawn: np.ndarray) -> np.ndarray:
-        """The views with pictures, uint8 (B, S, S, 3), in their holes: uint8 (B, S, S, 3)."""
+        """The views with pictures, uint8 (B, D, D, 3), in their holes: uint8 (B, S, S, 3)."""
         pairs = zip(drawn, self.views, strict=True)
-        fitted = np.stack([self._fitted(picture, seen) for picture, seen in pairs])
+        fitted = np.stack([enlarged(self._fitted(picture, seen), len(seen)) for picture, seen in pairs])
         mixed = np.where(self.hole.mask[..., None], fitted, self.views)
         return mixed.round().clip(0, 255).astype(np.uint8)
 
@@ -209,7 +209,7 @@ class EditStage:
     work: Work
     seeds: tuple[int, ...]  # of the variations, in this pass
     progress: Progress  # how far the variations are
-    drawn: np.ndarray | None = None  # uint8 (B, S, S, 3): what the model drew, once the square is done
+    drawn: np.ndarray | None = None  # uint8 (B, D, D, 3): what the model drew, once the square is done
     photos: tuple[np.ndarray, ...] = ()
 
     @property

@@ -25,12 +25,13 @@ ALIKE = 30.0  # levels at which a donor lends half of its detail
 NEIGHBOURS = tuple((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x)
 
 
-def borrowed(photo: Array, known: Array, drawn: Array) -> Array:
+def borrowed(photo: Array, known: Array, drawn: Array, side: int) -> Array:
     """Detail for a square of a photo, float32 (n, n, 3), 0 where nothing can be borrowed.
 
-    `photo` uint8 (n, n, 3) is as it is where `known` bool (n, n), `drawn` float32 (S, S, 3) what the model drew of all.
+    `photo` uint8 (n, n, 3) is as it is where `known` bool (n, n), `drawn` float32 (D, D, 3) what the model drew of all.
+    The model's own pixels, by which places are compared, are `side` (S) along a side; what it draws may have more.
     """
-    full, side = len(photo), len(drawn)
+    full = len(photo)
     cells = -(-side // STRIDE)
     edges = np.round(np.arange(cells + 1) * STRIDE * full / side).astype(int).clip(0, full)  # of the cells, in pixels
     margin = max(1, round(OVERLAP * STRIDE * full / side))
@@ -44,13 +45,16 @@ def borrowed(photo: Array, known: Array, drawn: Array) -> Array:
     needy = known_pixels < np.outer(ends - tops, ends - tops)
     if not donors.any() or not needy.any():
         return np.zeros(photo.shape, np.float32)
-    chosen, strength = _donors(_surroundings(drawn, cells), needy, donors)
-    return _blended(detail(photo, known, drawn), starts, size, margin, chosen, strength)
+    chosen, strength = _donors(_surroundings(enlarged(drawn, side), cells), needy, donors)
+    return _blended(detail(photo, known, drawn, side), starts, size, margin, chosen, strength)
 
 
-def detail(photo: Array, known: Array, drawn: Array) -> Array:
-    """Return a photo (n, n, 3) less a drawn picture (S, S, 3) and slow shifts of colour; 0 where it is unknown."""
-    full, side = len(photo), len(drawn)
+def detail(photo: Array, known: Array, drawn: Array, side: int) -> Array:
+    """Return a photo (n, n, 3) less a drawn picture (D, D, 3) and slow shifts of colour; 0 where it is unknown.
+
+    What is slow goes by the model's own pixels, `side` along a side.
+    """
+    full = len(photo)
     over = np.where(known[..., None], photo - enlarged(drawn, full), 0)
     small = cv2.resize(over, (side, side), interpolation=cv2.INTER_AREA)
     weight = cv2.resize(known.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
@@ -60,7 +64,7 @@ def detail(photo: Array, known: Array, drawn: Array) -> Array:
 
 
 def _surroundings(drawn: Array, cells: int) -> Array:
-    """Return the drawn pixels around the middle of each cell: (cells, cells, d), in levels."""
+    """Return the pixels (S, S, 3) around the middle of each cell: (cells, cells, d), in levels."""
     pad = STRIDE + max(AROUND)
     padded = cv2.copyMakeBorder(cv2.GaussianBlur(drawn, (0, 0), 1.0), *(pad,) * 4, cv2.BORDER_REFLECT_101)
     middles = np.arange(cells) * STRIDE + STRIDE // 2 + pad

@@ -130,12 +130,12 @@ class Pipeline:
         )
 
     def decode(self, f_hat: Tensor) -> list[Image.Image]:
-        """f_hat (B, C, s_K, s_K) -> B pictures of side S."""
+        """f_hat (B, C, s_K, s_K) -> B pictures of side D, that of what is drawn."""
         return [Image.fromarray(picture) for picture in self.pixels(f_hat)]
 
     @torch.inference_mode()
     def pixels(self, f_hat: Tensor) -> np.ndarray:
-        """Decode to uint8 (B, S, S, 3); one at a time, so that none depends on its neighbours."""
+        """Decode to uint8 (B, D, D, 3), D the drawn side; one at a time, so that none depends on its neighbours."""
         return np.stack([to_uint8(self.tokenizer.decode(one[None]))[0].numpy() for one in f_hat])
 
     @torch.inference_mode()

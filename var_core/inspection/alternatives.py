@@ -28,7 +28,7 @@ class Batch:
     """
 
     fraction: float
-    pictures: tuple[np.ndarray, ...]  # uint8 (S, S, 3) each
+    pictures: tuple[np.ndarray, ...]  # uint8 (D, D, 3) each
 
 
 def alternatives(

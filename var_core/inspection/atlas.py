@@ -112,7 +112,7 @@ def build(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atl
     """
     pipe.spec.need_scales("an atlas")
     shelf, rng = _Shelf(pipe.spec.tokenizer.vocabulary), np.random.default_rng(seed)
-    boxes = cell_boxes(pipe.schedule, pipe.spec.tokenizer.image_side)
+    boxes = cell_boxes(pipe.schedule, pipe.spec.tokenizer.drawn_side)
     for picture in pictures:
         pyramid = pipe.encode(picture)
         added = changes(pipe, pyramid)
@@ -129,7 +129,7 @@ def build(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atl
 def changes(pipe: Pipeline, pyramid: list[Tensor]) -> list[Image.Image]:
     """Show what each scale of a pyramid, K maps (1, L_k), adds: K pictures, as `render.residual` has them."""
     quantizer, found = pipe.tokenizer.quantizer, []
-    side = pipe.spec.tokenizer.image_side
+    side = pipe.spec.tokenizer.drawn_side
     f_hat, before = quantizer.empty(1), np.full((side, side, 3), GREY, np.uint8)
     for scale, tokens in enumerate(pyramid):
         f_hat = quantizer.add(f_hat, quantizer.codes(tokens), scale)

@@ -16,7 +16,7 @@ from .codebook import colours
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One scale of a picture; its pictures are of side S, but for `decoded` where that is only looked at cheaply."""
+    """One scale of a picture; its pictures are of side S, but for `decoded`: as large as model or look makes it."""
 
     side: int
     tokens: int  # of this scale and all coarser ones

@@ -65,8 +65,8 @@ def race(runners: Sequence[tuple[Pipeline, Request]]) -> Iterator[tuple[Lane, ..
 
 
 def picture(pipe: Pipeline, lane: Lane) -> Image.Image:
-    """Return what a lane shows, RGBA of side S: decoded, and transparent where no token has come yet."""
-    side = pipe.spec.tokenizer.image_side
+    """Return what a lane shows, RGBA of the drawn side: decoded, and transparent where no token has come yet."""
+    side = pipe.spec.tokenizer.drawn_side
     if lane.f_hat is None:
         return Image.new("RGBA", (side, side))
     image = pipe.decode(lane.f_hat)[0].convert("RGBA")

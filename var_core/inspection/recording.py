@@ -109,7 +109,7 @@ def examine(
 
 
 def decoded(pipe: Pipeline, step: Step, cache: PrefixCache) -> np.ndarray:
-    """uint8 (S, S, 3): what a step has come to, decoded unless the cache holds it, which it does then."""
+    """uint8 (D, D, 3): what a step has come to, decoded unless the cache holds it, which it does then."""
     known = cache.decoded.get(step.scale)
     if known is None or not torch.equal(known[0], step.f_hat):
         cache.decoded[step.scale] = known = step.f_hat, pipe.pixels(step.f_hat)[0]

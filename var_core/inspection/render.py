@@ -47,7 +47,7 @@ def token_map(trace: Trace, scale: int, side: int) -> Image.Image:
 
 
 def residual(trace: Trace, scale: int) -> Image.Image:
-    """Show what a scale added to the picture, (S, S): the `change` to it from that of the scale before.
+    """Show what a scale added to the picture, (D, D): the `change` to it from that of the scale before.
 
     The first scale is compared with a picture that is all `GREY`.
     """
@@ -57,7 +57,7 @@ def residual(trace: Trace, scale: int) -> Image.Image:
 
 
 def change(before: np.ndarray, after: np.ndarray) -> Image.Image:
-    """`GREY` + `GAIN` * (after - before) of two pictures uint8 (S, S, 3); levels out of range are clipped."""
+    """`GREY` + `GAIN` * (after - before) of two pictures uint8 (D, D, 3); levels out of range are clipped."""
     added = after.astype(np.int16) - before
     return Image.fromarray((GREY + GAIN * added).clip(0, 255).astype(np.uint8))
 

@@ -119,7 +119,7 @@ class Trace:
     likeliest_probability: Tensor  # (L, LIKELIEST) float32
     queries: Tensor  # (depth, H, L, D/H) float16, scaled; of the conditional branch
     keys: Tensor  # the same shape
-    pictures: Tensor  # (K, S, S, 3) uint8: decoded after each scale
+    pictures: Tensor  # (K, D, D, 3) uint8: decoded after each scale
     seconds: Tensor  # (K,) float32: time that each scale took, 0 where it was remembered
     flops: Tensor  # (K,) int64: floating-point operations of the transformer, both branches
     cache_bytes: Tensor  # (K,) int64: keys and values up to and with this scale, both branches

@@ -17,7 +17,7 @@ from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
 from ..findings.tables import markdown
-from ..images import to_float
+from ..images import averaged_pixels, to_float
 from ..training.data import PictureSet
 from .reference import Reference
 
@@ -145,7 +145,8 @@ def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
     """Return the recipe of the authors' notebook as a method.
 
     The whole picture encoded, what lies under the mask too; the coarsest token
-    kept; a cell kept where the mask, resized bilinearly, is at most 0.5; what the model draws is the result.
+    kept; a cell kept where the mask, resized bilinearly, is at most 0.5; what the model draws,
+    averaged to the picture's side, is the result.
     """
 
     def plan(case: Case) -> Plan:
@@ -162,14 +163,15 @@ def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
         for start in range(0, len(given), batch):
             part = given[start : start + batch]
             plans = Plan.joined([plan(case) for case in part])
-            results += list(_draw(pipe, part, plans, sampling, null=False, turn=0))
+            drawn = torch.from_numpy(_draw(pipe, part, plans, sampling, null=False, turn=0))
+            results += list(averaged_pixels(drawn, pipe.spec.tokenizer.image_side).numpy())
         return results
 
     return method
 
 
 def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, null: bool, turn: int) -> np.ndarray:
-    """Draw what the model makes of cases in a pass, uint8 (B, S, S, 3)."""
+    """Draw what the model makes of cases in a pass, uint8 (B, D, D, 3)."""
     labels = tuple(pipe.spec.transformer.null_label if null else case.label for case in part)
     seeds = shifted(tuple(case.seed for case in part), turn)
     *_, last = pipe.steps(Request(labels, seeds, sampling, plan))

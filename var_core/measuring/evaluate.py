@@ -12,7 +12,7 @@ from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
 from ..findings.tables import markdown
-from ..images import to_uint8
+from ..images import averaged, averaged_pixels, to_uint8
 from ..training.data import PictureSet
 from ..training.tokenizer_task import psnr
 from .reference import Measured, Reference
@@ -42,21 +42,23 @@ def generated(
 ) -> Iterator[float | Tensor]:
     """Draw a picture for each label, seeds 0, 1, ...: yields the fraction done, and uint8 (N, S, S, 3) last.
 
-    Their first token maps may be `given`, each (N, L_k).
+    Pictures larger than those that the model encodes are averaged down to the side of these, S. The first token maps
+    may be `given`, each (N, L_k).
     """
     made: list[Tensor] = []
     for rows in torch.arange(len(labels)).split(batch):
         plan = Plan.free(pipe.schedule, len(rows))
         maps = [known[rows] for known in given] + list(plan.tokens[len(given) :])
         request = Request(tuple(labels[rows].tolist()), tuple(rows.tolist()), sampling, Plan.resume(maps, len(given)))
-        made += [torch.from_numpy(np.array(image)) for image in pipe.run(request).images]
+        drawn = torch.from_numpy(np.stack([np.array(image) for image in pipe.run(request).images]))
+        made += averaged_pixels(drawn, pipe.spec.tokenizer.image_side)
         yield len(made) / len(labels)
     yield torch.stack(made)
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """The result of encoding and decoding the val pictures."""
+    """The result of encoding and decoding the val pictures, averaged to the side that they were encoded at, S."""
 
     pixels: Tensor  # uint8 (N, S, S, 3)
     decibels: Tensor  # PSNR (N,)
@@ -71,7 +73,7 @@ def reconstructed(pipe: Pipeline, val: PictureSet) -> Iterator[float | Reconstru
     for rows in torch.arange(len(val)).split(32):
         images = val.images(rows).to(pipe.device)
         tokens = pipe.pyramids(images)
-        back = pipe.tokenizer.decode(pipe.tokenizer.quantizer.features(tokens))
+        back = averaged(pipe.tokenizer.decode(pipe.tokenizer.quantizer.features(tokens)), images.shape[-1])
         losses.append(pipe.token_losses(tokens, val.labels[rows]).cpu())
         pixels.append(to_uint8(back))
         decibels.append(psnr(back, images).cpu())

@@ -99,7 +99,7 @@ def make_samples(pipe: Pipeline, job: FidJob, rank: int = 0, world: int = 1) -> 
 
 
 def pack(job: FidJob, path: Path) -> None:
-    """Write all pictures as the .npz that evaluators of FID read: `arr_0`, uint8 (count, S, S, 3).
+    """Write all pictures as the .npz that evaluators of FID read: `arr_0`, uint8 (count, D, D, 3).
 
     They are taken one by one, so that memory need not hold all.
 

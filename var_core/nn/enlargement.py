@@ -74,15 +74,9 @@ def _within(part: slice, outer: slice) -> slice:
 def enlarged(images: Tensor, times: int) -> Tensor:
     """Return pictures (B, 3, S, S) n times as large, by bicubic interpolation.
 
-    Where they vary linearly, `averaged` gives them back; elsewhere nearly.
+    Where they vary linearly, their averages (`images.averaged`) are the pictures before; elsewhere nearly.
     """
     return F.interpolate(images, scale_factor=times, mode="bicubic", align_corners=False)
-
-
-def averaged(images: Tensor, side: int) -> Tensor:
-    """Pictures (B, 3, n * side, n * side) -> (B, 3, side, side), each pixel the mean of n x n."""
-    times = images.shape[-1] // side
-    return images if times == 1 else F.avg_pool2d(images, times)
 
 
 def cut(images: Tensor, region: Region, scale: int = 1) -> Tensor:

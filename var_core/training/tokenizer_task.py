@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..config import TokenizerConfig
-from ..images import grid, to_pil
+from ..images import averaged, grid, to_pil
 from ..nn.quantizer import Quantized
 from ..nn.tokenizer import Tokenizer
 from ..weights.checkpoints import load_strict
@@ -213,7 +213,7 @@ def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) ->
         images = val.images(part).to(device)
         tokens = tokenizer.encode(images)
         sequences.append(torch.cat(tokens, 1))
-        decoded = tokenizer.decode(tokenizer.quantizer.features(tokens))
+        decoded = averaged(tokenizer.decode(tokenizer.quantizer.features(tokens)), images.shape[-1])
         decibels.append(psnr(decoded, images))
         shown.append(torch.stack((images[:4], decoded[:4]), 1).flatten(0, 1))
     found = torch.cat(sequences)  # (N, L)

@@ -54,7 +54,7 @@ class EditResult(DrawnEdit):
 
 
 def drawn_so_far(pipe: Pipeline, stage: EditStage) -> np.ndarray:
-    """Return what the model has drawn, uint8 (n, S, S, 3), or a cheap preview where decoding would hold the run up."""
+    """Return what the model has drawn, uint8 (n, D, D, 3), or a cheap preview where decoding would hold the run up."""
     if stage.drawn is not None:
         return stage.drawn
     f_hat = stage.progress.f_hat

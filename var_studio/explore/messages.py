@@ -129,7 +129,7 @@ class TokenQuestion:
         )
 
     def options(self, later: Later, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
-        """Tell what the picture, uint8 (S, S, 3), becomes with each of the token's likeliest alternatives.
+        """Tell what the picture, uint8 (D, D, 3), becomes with each of the token's likeliest alternatives.
 
         There are as many as are known; `more` says whether others follow. `later` is what happens to later scales.
         """
@@ -142,7 +142,7 @@ class TokenQuestion:
 
 
 def mix_message(session: ExploreSession, name: str, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
-    """Tell the pictures of a mix, uint8 (S, S, 3), one for each cut, as many as are known; whether `more` follow."""
+    """Tell the pictures of a mix, uint8 (D, D, 3), one for each cut, as many as are known; whether `more` follow."""
     shown = [address(small(picture)) for picture in pictures]
     return _message("mix", node=session.current, name=name, more=more, pictures=shown)
 
@@ -178,7 +178,7 @@ def _runs_of(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def close_up(picture: np.ndarray, side: int, index: int) -> np.ndarray:
-    """The part of a picture uint8 (S, S, 3) around a cell of a map of some side, small: `CELLS` cells wide.
+    """The part of a picture uint8 (D, D, 3) around a cell of a map of some side, small: `CELLS` cells wide.
 
     All of the picture where the map has no more cells than that; at its edge the part has the cell off its middle.
     """
@@ -190,7 +190,7 @@ def close_up(picture: np.ndarray, side: int, index: int) -> np.ndarray:
 
 
 def small(picture: np.ndarray) -> np.ndarray:
-    """A picture uint8 (S, S, 3), averaged down to `SMALL` pixels a side where it has more."""
+    """A picture uint8 (D, D, 3), averaged down to `SMALL` pixels a side where it has more."""
     return np.asarray(html.shrunk(Image.fromarray(picture), SMALL))
 
 

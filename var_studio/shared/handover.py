@@ -53,7 +53,7 @@ class DrawnSquare:
     """A square of an edit, as the model saw it and drew in it, without the photos around it."""
 
     views: np.ndarray  # uint8 (B, S, S, 3), hole filled
-    drawn: np.ndarray  # uint8 (B, S, S, 3)
+    drawn: np.ndarray  # uint8 (B, D, D, 3)
     free: tuple[np.ndarray, ...]  # K maps bool (s_k, s_k): what was drawn anew
     turn: int  # passes before this one
     seeds: tuple[int, ...]  # of the variations, in this pass

@@ -115,7 +115,7 @@ def about(models: Models, name: str) -> str:
 
 def _published(model: Published) -> list[str]:
     parameters = model.parameters / 1e9
-    side, classes = model.spec.tokenizer.image_side, model.spec.transformer.classes
+    side, classes = model.spec.tokenizer.drawn_side, model.spec.transformer.classes
     return [
         f"{model.title}: {parameters:.2f} billion parameters, {side} pixels, {classes} classes, FID {model.fid:.2f}.",
         f"By the authors of the paper, from {model.repository}.",

@@ -66,8 +66,12 @@ def after_each_scale(pipe: Pipeline, request: Request) -> Iterator[Run]:
 
 
 def decodes_live(pipe: Pipeline, count: int = 1) -> bool:
-    """Say whether so many pictures are decoded after every scale; of larger ones a cheap preview is shown instead."""
-    return count * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
+    """Say whether so many pictures are decoded after every scale; of larger ones a cheap preview is shown instead.
+
+    To enlarge a picture n times takes about as long as to decode n of those before.
+    """
+    sizes = pipe.spec.tokenizer
+    return count * sizes.enlarge * sizes.image_side**2 <= LIVE_PIXELS
 
 
 def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:

@@ -29,11 +29,11 @@ def hole(full: int, rows: tuple[float, float], columns: tuple[float, float]) -> 
 def test_a_hole_takes_the_roughness_of_the_side_that_it_looks_like(full):
     photo, drawn = textured(full)
     known = hole(full, (0.3, 0.7), (0.25, 0.75))
-    found = borrowed(photo, known, drawn)
+    found = borrowed(photo, known, drawn, SIDE)
     assert found.shape == photo.shape and found.dtype == np.float32
     middle = slice(round(0.35 * full), round(0.65 * full))
     left, right = (found[middle, round(start * full) : round(end * full)] for start, end in ((0.3, 0.4), (0.6, 0.7)))
-    real = detail(photo, known, drawn)[: full // 4, round(0.6 * full) : round(0.9 * full)]
+    real = detail(photo, known, drawn, SIDE)[: full // 4, round(0.6 * full) : round(0.9 * full)]
     assert left.std() < 0.2 * real.std() and 0.6 * real.std() < right.std() < 1.3 * real.std()
     assert abs(right.mean()) < 3
 
@@ -42,12 +42,12 @@ def test_what_is_painted_is_never_seen():
     photo, drawn = textured(200)
     known = hole(200, (0.3, 0.7), (0.25, 0.75))
     other = np.where(known[..., None], photo, 255 - photo)
-    assert np.array_equal(borrowed(photo, known, drawn), borrowed(other, known, drawn))
+    assert np.array_equal(borrowed(photo, known, drawn, SIDE), borrowed(other, known, drawn, SIDE))
 
 
 def test_a_texture_hardly_repeats_itself():
     photo, drawn = textured(256)
-    found = borrowed(photo, hole(256, (0.3, 0.7), (0.6, 0.95)), drawn)[80:176, 160:240, 0]
+    found = borrowed(photo, hole(256, (0.3, 0.7), (0.6, 0.95)), drawn, SIDE)[80:176, 160:240, 0]
     patches = found[:96, :80].reshape(6, 16, 5, 16).transpose(0, 2, 1, 3).reshape(30, -1)
     alike = np.corrcoef(patches) - np.eye(30)
     assert (alike > 0.6).mean() < 0.02
@@ -56,21 +56,21 @@ def test_a_texture_hardly_repeats_itself():
 @pytest.mark.parametrize("share", [(0.0, 1.0), (0.0, 0.0), (0.02, 0.98)])
 def test_nothing_is_borrowed_where_nothing_is_known_or_nothing_lacks(share):
     photo, drawn = textured(100)
-    assert not borrowed(photo, hole(100, share, share), drawn).any()
+    assert not borrowed(photo, hole(100, share, share), drawn, SIDE).any()
 
 
 @pytest.mark.parametrize("full", [24, 60, SIDE])
 def test_nothing_is_added_where_photo_and_drawing_agree(full):
     drawn = np.random.default_rng(0).integers(256, size=(SIDE, SIDE, 3)).astype(np.float32)
     photo, known = enlarged(drawn, full).round().astype(np.uint8), hole(full, (0.4, 0.6), (0.4, 0.6))
-    assert np.abs(detail(photo, known, drawn)).max() < 1
-    assert np.abs(borrowed(photo, known, drawn)).max() < 1
+    assert np.abs(detail(photo, known, drawn, SIDE)).max() < 1
+    assert np.abs(borrowed(photo, known, drawn, SIDE)).max() < 1
 
 
 def test_detail_is_what_the_drawing_lacks_but_no_shift_of_colour():
     photo, drawn = textured(128)
     known = hole(128, (0.4, 0.6), (0.4, 0.6))
-    shifted = detail(photo, known, drawn + np.float32(15))
+    shifted = detail(photo, known, drawn + np.float32(15), SIDE)
     assert not shifted[~known].any()
-    np.testing.assert_allclose(shifted[20:108, 84:120], detail(photo, known, drawn)[20:108, 84:120], atol=1e-2)
+    np.testing.assert_allclose(shifted[20:108, 84:120], detail(photo, known, drawn, SIDE)[20:108, 84:120], atol=1e-2)
     assert shifted[:, 80:].std() > 15

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from support.tiny import ENLARGING, SPEC, networks
 
 from var_core.config import TokenizerConfig
-from var_core.nn.enlargement import averaged, cut, enlarged
+from var_core.images import averaged
+from var_core.nn.enlargement import cut, enlarged
 from var_core.nn.layers import SpatialAttention
 from var_core.nn.tokenizer import Preview, Refinement, Tokenizer
 

@@ -69,6 +69,19 @@ def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: C
         assert Recipe.read(Path(file)) == Recipe.of(tiny.pipeline(), request, place)
 
 
+def test_larger_pictures_than_are_encoded_are_shown_and_written(tmp_path: Path):
+    large = CreateHandlers(Models(tiny.pipeline(tiny.ENLARGING)), str(tmp_path))
+    made = last(large, Request((1,), (5,)))
+    assert Image.open(made.files[0]).size == (64, 64)
+
+
+def test_pictures_that_take_longer_to_enlarge_are_previewed_sooner(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "LIVE_PIXELS", 3 * 32 * 32)
+    plain, large = tiny.pipeline(), tiny.pipeline(tiny.ENLARGING)
+    assert runs.decodes_live(plain, 3) and not runs.decodes_live(plain, 4)
+    assert runs.decodes_live(large, 1) and not runs.decodes_live(large, 2)
+
+
 def test_two_runs_never_share_a_file(handlers: CreateHandlers):
     assert not set(last(handlers, read()).files) & set(last(handlers, read()).files)
 
