@@ -18,6 +18,7 @@ torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for eac
 
 SLOW = (  # files whose tests train, download from a hub on this machine, or run whole programs
     "cli/test_cli.py",
+    "cli/test_cli_enlarging.py",
     "cli/test_cli_trace.py",
     "engine/test_orders.py",
     "measuring/test_ablation.py",
@@ -25,6 +26,7 @@ SLOW = (  # files whose tests train, download from a hub on this machine, or run
     "measuring/test_fid_samples.py",
     "training/test_decoder_task.py",
     "training/test_distributed.py",
+    "training/test_enlarging_task.py",
     "training/test_tokenizer_task.py",
     "training/test_trainer.py",
     "weights/test_convert.py",

@@ -28,14 +28,14 @@ def picture(kind: str, chance: np.random.Generator, side: int = 32) -> Image.Ima
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
-def write(root: Path, train: int = 6, val: int = 3) -> Path:
-    """DIR/{train,val}/<class>/*.png and DIR/classes.json."""
+def write(root: Path, train: int = 6, val: int = 3, side: int = 32) -> Path:
+    """DIR/{train,val}/<class>/*.png of some side, and DIR/classes.json."""
     chance = np.random.default_rng(0)
     for split, count in (("train", train), ("val", val)):
         for kind in FOLDERS:
             folder = root / split / kind
             folder.mkdir(parents=True)
             for number in range(count):
-                picture(kind, chance).save(folder / f"{number:05d}.png")
+                picture(kind, chance, side).save(folder / f"{number:05d}.png")
     (root / "classes.json").write_text(json.dumps(ROWS))
     return root

@@ -1,15 +1,18 @@
 """Tasks small enough to be trained in a test, on the pictures that `pictures.write` makes."""
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 import torch
-from support import tiny
+from support import pictures, tiny
 
 from var_core.config import TransformerConfig
 from var_core.measuring.reference import Measured
-from var_core.training.data import Classes, Dataset, load_split
+from var_core.training.data import Classes, Dataset, PictureSet, load_split
 from var_core.training.decoder_task import DecoderSettings, DecoderTask, refined
+from var_core.training.enlarging_task import EnlargingTask
+from var_core.training.sharp import Sharp, made_smaller
 from var_core.training.tokenizer_task import TokenData, TokenizerSettings, TokenizerTask, tokenise
 from var_core.training.trainer import Budget, Optimisation, Trainer, load_state
 from var_core.training.transformer_task import TransformerSettings, TransformerTask
@@ -54,6 +57,31 @@ def decoder_task(
     tokens = last(tokenise(tokenizer, folder.train))
     losses = DecoderSettings(**{"alone": 1, **choices})
     return DecoderTask(refined(tokenizer, *sizes), folder, tokens, losses, settings, var=var if drawing else None)
+
+
+@cache
+def sharp_pictures() -> Sharp:
+    """Pictures of the small data folder's kinds at 64 pixels a side, as `read` would have them of 32."""
+    rng, sets = np.random.default_rng(5), []
+    for count in (3, 2):
+        labels = torch.arange(3).repeat(count)
+        drawn = [np.asarray(pictures.picture(pictures.FOLDERS[label], rng, 64)) for label in labels]
+        sets.append(PictureSet(torch.from_numpy(np.stack(drawn)), labels, ()))
+    tokens = last(tokenise(tiny.networks()[0], made_smaller(sets[0], 32)))
+    return Sharp(*sets, tokens, torch.arange(9).repeat(3, 1))
+
+
+def enlarging_task(
+    folder: Dataset, settings: Optimisation = SETTINGS, drawing: bool = False, **choices
+) -> EnlargingTask:
+    """A decoder of a batch of four learns to enlarge: of one picture the first scales, one sharp, two of the data."""
+    tokenizer, _, var = tiny.networks()
+    torch.manual_seed(0)
+    tokens = last(tokenise(tokenizer, folder.train))
+    larger = refined(tokenizer, refine=8, enlarge=2, enlarge_channels=8, enlarge_blocks=1)
+    losses = DecoderSettings(**{"alone": 1, "feature_adversarial": 0.01, "adversarial": 0.01, **choices})
+    var = var if drawing else None
+    return EnlargingTask(larger, folder, tokens, losses, settings, var=var, sharp=sharp_pictures())
 
 
 def refining_task(folder) -> DecoderTask:

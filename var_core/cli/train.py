@@ -15,6 +15,7 @@ from ..nn.transformer import PARTS, VAR
 from ..training.crops import CropTokens
 from ..training.data import Classes
 from ..training.decoder_task import DecoderSettings, DecoderTask, refined
+from ..training.enlarging_task import EnlargingTask, check_enlarging
 from ..training.export import load_tokenizer
 from ..training.masked_task import KEPT, MaskedSettings, MaskedTask
 from ..training.tokenizer_task import TokenizerSettings, TokenizerTask, same_in_file, same_tokenizer
@@ -23,9 +24,10 @@ from ..training.transfer import TRANSLATED, translated
 from ..training.transformer_task import TransformerSettings, TransformerTask
 from ..weights import checkpoints
 from .shared import TOKENIZER_HELP, Commands, command, device_option, integers, jointly, read_pictures, say
-from .training_run import optimisation, read_crops, read_tokens, resumed, run_training, training_options
+from .training_run import optimisation, read_crops, read_sharp, read_tokens, resumed, run_training, training_options
 
 SIDES = (1, 2, 3, 4, 6, 10, 16)  # of a tokenizer's maps that is trained from nothing
+DECODER_SIZES = ("refine", "refine_blocks", "enlarge", "enlarge_channels", "enlarge_blocks")  # those that can be added
 START_HELP = (
     f"begin with the weights of this one, of its sizes but for --residual-blocks and its maps: {TOKENIZER_HELP}"
 )
@@ -80,17 +82,25 @@ def train_decoder(options: argparse.Namespace) -> None:
     if kept:
         same_tokenizer(kept, tokenizer)
     sizes = kept["config"] if kept else vars(options)
-    tokenizer = refined(tokenizer, sizes["refine"], sizes["refine_blocks"])
+    tokenizer = refined(tokenizer, **{name: sizes[name] for name in DECODER_SIZES})
+    if (tokenizer.config.enlarge > 1) != (options.detail is not None):
+        raise ValueError("--detail names the sharp pictures that an --enlarge of 2 or more learns from: give both.")
     var = load_drawing_transformer(options, tokenizer, device) if options.drawn_by else None
     if kept and kept["drawn"] and not var:
         raise ValueError(f"In {options.out} a model draws half of the last tokens: name it with --drawn-by.")
     if kept and kept["maps"] and not options.feature_adversarial:
         raise ValueError(f"In {options.out} features are judged too: say how much with --feature-adversarial.")
+    losses = DecoderSettings(options.perceptual, options.adversarial, options.feature_adversarial)
+    if options.detail is not None:
+        check_enlarging(tokenizer.config, losses, settings)
     data = read_pictures(options, tokenizer.config.image_side)
     tokens = read_tokens(options, tokenizer.to(device), device, lambda: data)
     torch.manual_seed(options.seed)
-    losses = DecoderSettings(options.perceptual, options.adversarial, options.feature_adversarial)
-    carry_out(DecoderTask(tokenizer, data, tokens.train, losses, settings, device, var), options)
+    given = (tokenizer, data, tokens.train, losses, settings, device, var)
+    if options.detail is None:
+        carry_out(DecoderTask(*given), options)
+    else:
+        carry_out(EnlargingTask(*given, sharp=read_sharp(options, tokenizer, data, device)), options)
 
 
 def load_drawing_transformer(options: argparse.Namespace, tokenizer: Tokenizer, device: str) -> VAR:
@@ -220,6 +230,12 @@ def _decoder_command(commands: Commands) -> None:
     made.add_argument("--refine-blocks", type=int, default=0, help="residual blocks of that network")
     text = "let this model draw the last tokens of half of the pictures, so that the decoder gets used to them"
     made.add_argument("--drawn-by", metavar="MODEL", help=text)
+    text = "draw pictures so many times as large as those that are encoded, 0 = as the tokenizer does"
+    made.add_argument("--enlarge", type=int, default=0, help=text)
+    made.add_argument("--enlarge-channels", type=int, default=0, help="channels of the network that enlarges")
+    made.add_argument("--enlarge-blocks", type=int, default=0, help="blocks of that network")
+    text = "folder of sharp pictures, at least as large as those to be drawn: train/<source>/ and val/<source>/"
+    made.add_argument("--detail", type=Path, metavar="DIR", help=text)
     device_option(made)
 
 

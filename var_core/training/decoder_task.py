@@ -132,18 +132,36 @@ class Critic:
         self.solver.load_state_dict(state["discriminator_optimizer"])
 
 
-def refined(tokenizer: Tokenizer, channels: int = 0, blocks: int = 0) -> Tokenizer:
+def refined(
+    tokenizer: Tokenizer,
+    refine: int = 0,
+    refine_blocks: int = 0,
+    enlarge: int = 0,
+    enlarge_channels: int = 0,
+    enlarge_blocks: int = 0,
+) -> Tokenizer:
     """Copy a tokenizer to one that refines with so many channels and residual blocks, and for now decodes as before.
 
-    0 is as many as it has. ValueError for other channels than it has already, or fewer blocks.
+    Its pictures may also be enlarged, by plain interpolation until it is trained. 0 is as many as it has. ValueError
+    for other channels than it has already, fewer blocks, or another enlargement than it has already.
     """
     old = tokenizer.config
-    config = replace(old, refine=channels or old.refine, refine_blocks=blocks or old.refine_blocks)
+    config = replace(old, refine=refine or old.refine, refine_blocks=refine_blocks or old.refine_blocks)
     if old.refine and (config.refine != old.refine or config.refine_blocks < old.refine_blocks):
         raise ValueError(
             f"refine {config.refine}, refine_blocks {config.refine_blocks}: the tokenizer has {old.refine} and "
             f"{old.refine_blocks}; choose as many channels, and as many blocks or more."
         )
+    config = replace(
+        config,
+        enlarge=enlarge or old.enlarge,
+        enlarge_channels=enlarge_channels or old.enlarge_channels,
+        enlarge_blocks=enlarge_blocks or old.enlarge_blocks,
+    )
+    names = ("enlarge", "enlarge_channels", "enlarge_blocks")
+    if old.enlarge > 1 and any(getattr(config, name) != getattr(old, name) for name in names):
+        has = ", ".join(f"{name} {getattr(old, name)}" for name in names)
+        raise ValueError(f"The tokenizer enlarges already: choose {has}, or leave all of that out.")
     copied = Tokenizer(config)
     load_strict(copied, {**copied.state_dict(), **copy.deepcopy(tokenizer.state_dict())})
     return copied
@@ -210,17 +228,23 @@ class DecoderTask:
                 f_hat = self.redrawn(self.var, f_hat, tokens, self.train.labels[rows], rng, micro_batch)
         decoded = self.model.decode_unclamped(f_hat).float()
         pixels = pixel_loss(decoded, images)
-        # All networks see the pictures moved by a few pixels, else their strides press a grid into what is decoded.
-        shift = tuple(rng.integers(SHIFTS, size=2).tolist())
-        moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (decoded, images))
+        judged, measured = self.judged(decoded, images, tuple(rng.integers(SHIFTS, size=2).tolist()))
+        return pixels + judged, {"pixels": pixels.item(), **measured}
+
+    def judged(self, made: Tensor, images: Tensor, shift: tuple[int, ...]) -> tuple[Tensor, dict[str, float]]:
+        """Return what the networks say of pictures (b, 3, S, S) beside real ones: the loss, and its terms.
+
+        They see the pictures moved by a few pixels down and to the right, `shift`: else their strides press a grid into
+        what is decoded.
+        """
+        moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (made, images))
         fooled = self.patches.fooled([wanted], [moved])
-        loss = pixels + self.patches.pull * fooled
-        measured = {"pixels": pixels.item(), "fooled": fooled.item()}
+        loss, measured = self.patches.pull * fooled, {"fooled": fooled.item()}
         if self.maps:
             with torch.no_grad():
                 real = directions(self.features, wanted)
-            made = directions(self.features, moved)
-            perceived, fooled = apart(made, real), self.maps.fooled(real, made)
+            seen = directions(self.features, moved)
+            perceived, fooled = apart(seen, real), self.maps.fooled(real, seen)
             loss = loss + self.maps.pull * fooled
             measured["fooled_features"] = fooled.item()
         else:

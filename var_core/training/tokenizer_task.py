@@ -131,6 +131,10 @@ class TokenizerTask:
         device: str = "cpu",
         start: Tokenizer | None = None,
     ):
+        if config.enlarge > 1:
+            raise ValueError(
+                f"enlarge {config.enlarge}: train the tokenizer without it, and then its decoder to enlarge pictures."
+            )
         made = deepened(start, config) if start else Tokenizer(config)
         self.model = channels_last(made, device)
         quantizer = self.model.quantizer

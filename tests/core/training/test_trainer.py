@@ -154,6 +154,15 @@ def test_a_run_of_an_earlier_version_goes_on_as_if_it_were_of_this_one(make, fol
     assert_same(whole, trained(make(folder), tmp_path / "old", steps=1, resume=True))
 
 
+@pytest.mark.parametrize("make", [tokenizer_task, decoder_task])
+def test_a_run_of_before_decoders_enlarged_goes_on(make, folder, tmp_path):
+    whole = trained(make(folder), tmp_path / "whole", steps=2)
+    path, old = tmp_path / "old" / "state.pt", trained(make(folder), tmp_path / "old", steps=1)
+    config = {name: value for name, value in old["extra"]["config"].items() if "enlarge" not in name}
+    torch.save({**old, FORMAT_KEY: 2, "extra": {**old["extra"], "config": config}}, path)
+    assert_same(whole, trained(make(folder), tmp_path / "old", steps=1, resume=True))
+
+
 def test_a_state_of_this_version_is_left_as_it_is_and_one_of_a_later_is_refused():
     state = {"kind": "tokenizer", "extra": {}}
     assert upgrade({FORMAT_KEY: FORMAT, **state}) == state

@@ -1,0 +1,116 @@
+"""Sharp pictures, larger than those that are encoded, from which a decoder learns to enlarge."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from ..images import averaged_pixels, flat, read, to_float
+from .data import Classes, PictureSet, listing
+from .features import ImageFeatures
+from .tokenizer_task import TokenSet
+
+SMALLEST = 0.75  # of the side wanted: smaller pictures are left out
+LARGE = 1.25  # times the side wanted: larger pictures are made smaller, others are cut
+KINDRED = 200  # sharp pictures among which those are found that a class is compared with
+PROBED = 16  # pictures of a class that say which these are
+PART = 64  # pictures that are seen side by side
+
+
+@dataclass(frozen=True)
+class Sharp:
+    """Pictures of the side that is drawn: to train with, with the tokens that they have when made smaller, and to test.
+
+    `kindred` are the rows of `train` most like the pictures of each class, int64 (classes, n).
+    """
+
+    train: PictureSet
+    val: PictureSet
+    tokens: TokenSet
+    kindred: Tensor
+
+
+def sharp_square(picture: Image.Image, side: int) -> np.ndarray | None:
+    """Return the centre square of a picture, uint8 (side, side, 3); None if the picture is much too small.
+
+    One that is a little too small is not enlarged, which would teach blur: its borders are mirrored.
+    """
+    upright = flat(picture)
+    short = min(upright.size)
+    if short < SMALLEST * side:
+        return None
+    crop = min(short, side) if short < LARGE * side else short
+    left, top = (upright.width - crop) // 2, (upright.height - crop) // 2
+    square = upright.crop((left, top, left + crop, top + crop))
+    if crop >= side:
+        return np.array(square if crop == side else square.resize((side, side), Image.Resampling.LANCZOS))
+    before = (side - crop) // 2
+    border = (before, side - crop - before)
+    return np.pad(np.array(square), (border, border, (0, 0)), mode="reflect")
+
+
+def _read_square(path: Path, side: int) -> np.ndarray | None:
+    """Return the `sharp_square` of a file; None also if it cannot be read."""
+    try:
+        with read(path) as opened:
+            return sharp_square(opened, side)
+    except Exception:  # Pillow answers damage with errors of many kinds; one bad file must not end the reading
+        return None
+
+
+def load_sharp(root: Path, split: str, side: int) -> Iterator[float | PictureSet]:
+    """Read the pictures of a split that are large enough: yields the fraction done, and the `PictureSet` last.
+
+    ValueError if there are none.
+    """
+    rows = listing(root, split, Classes.of(root))
+    pixels = torch.empty((len(rows), side, side, 3), dtype=torch.uint8)
+    labels: list[int] = []
+    skipped: list[str] = []
+    with ThreadPoolExecutor() as pool:
+        squares = pool.map(lambda row: _read_square(row[0], side), rows)
+        for done, ((path, label), square) in enumerate(zip(rows, squares, strict=True), 1):
+            if square is None:
+                skipped.append(str(path))
+            else:
+                pixels[len(labels)] = torch.from_numpy(square)
+                labels.append(label)
+            yield done / len(rows)
+    if not labels:
+        raise ValueError(
+            f"{root / split}: none of its {len(rows)} pictures can be read and has {round(SMALLEST * side)} pixels or "
+            "more along each side: give larger ones."
+        )
+    yield PictureSet(pixels[: len(labels)], torch.tensor(labels), tuple(skipped))
+
+
+def made_smaller(pictures: PictureSet, side: int) -> PictureSet:
+    """Average pictures down to another side, of which theirs is a multiple."""
+    parts = [averaged_pixels(part, side) for part in pictures.pixels.split(PART)]
+    return PictureSet(torch.cat(parts), pictures.labels, pictures.unreadable)
+
+
+@torch.inference_mode()
+def kindred(
+    network: ImageFeatures, pictures: PictureSet, sharp: PictureSet, classes: int, device: str = "cpu"
+) -> Iterator[float | Tensor]:
+    """Find the rows of `sharp` most like the pictures of each class, int64 (classes, n), by a network's features.
+
+    A discriminator that compares a class with them has less to say about what is shown, and more about how. Both sets
+    are of one size. Yields the fraction done, and the rows last.
+    """
+    asked = [(pictures.labels == label).nonzero()[:PROBED, 0] for label in range(classes)]
+    batches = [pictures.pixels[rows] for rows in asked] + list(sharp.pixels.split(PART))
+    found = []
+    for done, pixels in enumerate(batches, 1):
+        found.append(network.pooled(to_float(pixels).to(device)).cpu())
+        yield done / len(batches)
+    means = F.normalize(torch.stack([seen.mean(0) for seen in found[:classes]]), dim=1)
+    theirs = F.normalize(torch.cat(found[classes:]), dim=1)
+    yield (means @ theirs.T).topk(min(KINDRED, len(theirs)), 1).indices.clone()
