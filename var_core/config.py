@@ -6,8 +6,6 @@ from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
 from .formats import (
-    ADDED_ENLARGEMENT,
-    ADDED_TOKENIZER,
     ADDED_TRANSFORMER,
     FIRST_PUBLISHED_SAMPLING,
     FIRST_SAMPLING,
@@ -15,6 +13,7 @@ from .formats import (
     FORMAT_KEY,
     sampling_of_format,
     split_format,
+    tokenizer_of_format,
 )
 from .settings import Setting, check, declared, described, exact
 
@@ -57,8 +56,7 @@ class TokenizerConfig:
     pixel-shuffle leaves, at half resolution, with `refine_blocks` residual blocks among them. `order` is that in which
     tokens come: all but "scales" are for a single map, and then there are no `phis`. With `own_codes` each scale has an
     equal part of the vocabulary to itself; the published network shares all codes among all scales. `enlarge` > 1 makes
-    drawn pictures so many times as large as encoded ones: after the refinement, `enlarge_channels` channels at half of
-    the encoded resolution with `enlarge_blocks` blocks, then half as many at that resolution.
+    drawn pictures so many times as large as encoded ones, with `enlarge_channels` channels and `enlarge_blocks` blocks.
     """
 
     sides: tuple[int, ...] = OFFICIAL_SIDES_256
@@ -108,16 +106,14 @@ class TokenizerConfig:
 
     def _check_enlargement(self) -> None:
         """ValueError unless the network that enlarges has sizes that can be, or there is none."""
-        names = ("enlarge", "enlarge_channels", "enlarge_blocks")
-        sizes = ", ".join(f"{name} {getattr(self, name)}" for name in names)
-        if self.enlarge == 1 and (self.enlarge_channels or self.enlarge_blocks):
-            raise ValueError(f"{sizes}: choose an enlarge of 2 or more, or no channels and no blocks.")
-        enough = self.enlarge_channels >= 2 and self.enlarge_channels % 2 == 0 and self.enlarge_blocks >= 0
-        if self.enlarge > 1 and not (self.refine and enough):
-            raise ValueError(
-                f"{sizes}, refine {self.refine}: to enlarge, choose an even number of channels, 0 or more blocks, and "
-                "a refine of 1 or more."
+        even = self.enlarge_channels >= 2 and self.enlarge_channels % 2 == 0 and self.enlarge_blocks >= 0
+        if not (self.refine and even if self.enlarge > 1 else self.enlarge_channels == self.enlarge_blocks == 0):
+            names = ("enlarge", "enlarge_channels", "enlarge_blocks", "refine")
+            sizes = ", ".join(f"{name} {getattr(self, name)}" for name in names)
+            remedy = (
+                "choose an enlarge of 2 or more with an even number of channels and a refine, or an enlarge of 1 alone"
             )
+            raise ValueError(f"{sizes}: {remedy}.")
 
     @property
     def patch(self) -> int:
@@ -371,12 +367,10 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     if version == 1:
         showcase = usual_showcase(told.get("class_names", ()))
         told = {"class_names": (), "class_groups": (), "class_synonyms": (), "showcase": showcase, **told}
-        told["tokenizer"] = {**ADDED_TOKENIZER, **told["tokenizer"]}
         told["transformer"] = {**ADDED_TRANSFORMER, **told["transformer"]}
         first = FIRST_PUBLISHED_SAMPLING if told["name"] in SPECS else FIRST_SAMPLING
         told["default_sampling"] = {**first, **told.pop("looks", {})}
-    if version < 3:
-        told["tokenizer"] = {**ADDED_ENLARGEMENT, **told["tokenizer"]}
+    told["tokenizer"] = tokenizer_of_format(version, told["tokenizer"])
     told["default_sampling"] = sampling_of_format(version, told["default_sampling"])
     return told
 

@@ -29,6 +29,12 @@ def sampling_of_format(version: int, values: Mapping[str, Any]) -> dict[str, Any
     return {**added, **values}
 
 
+def tokenizer_of_format(version: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sizes of a tokenizer that a file of a format holds, with what that format left out."""
+    added = {**(ADDED_TOKENIZER if version == 1 else {}), **(ADDED_ENLARGEMENT if version < 3 else {})}
+    return {**added, **values}
+
+
 def split_format(what: str, values: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     """Return the format that a file's values were written in, and the values without it.
 

@@ -229,11 +229,17 @@ def test_a_model_that_enlarges_draws_larger_pictures_than_it_encodes():
     ("sizes", "words"),
     [
         ({"enlarge": 0}, "enlarge 0 is out of range: choose 1 or more"),
-        ({"enlarge_channels": 8}, "enlarge 1, enlarge_channels 8, enlarge_blocks 0: choose an enlarge of 2 or more"),
+        (
+            {"enlarge_channels": 8},
+            "enlarge 1, enlarge_channels 8, enlarge_blocks 0, refine 8: choose an enlarge of 2 or more",
+        ),
         ({"enlarge": 2}, "enlarge 2, enlarge_channels 0, enlarge_blocks 0, refine 8: .* an even number of channels"),
         ({"enlarge": 2, "enlarge_channels": 7}, "enlarge_channels 7"),
         ({"enlarge": 2, "enlarge_channels": 8, "enlarge_blocks": -1}, "enlarge_blocks -1"),
-        ({"enlarge": 2, "enlarge_channels": 8, "refine": 0}, "refine 0: to enlarge, choose .* a refine of 1 or more"),
+        (
+            {"enlarge": 2, "enlarge_channels": 8, "refine": 0},
+            "refine 0: choose .* and a refine, or an enlarge of 1 alone",
+        ),
     ],
 )
 def test_an_enlargement_that_cannot_be_is_refused(sizes, words):

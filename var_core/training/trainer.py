@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..files import replacing
 from ..findings.run_log import append_log, log_of, read_log, write_log
-from ..formats import ADDED_ENLARGEMENT, ADDED_TOKENIZER, ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format
+from ..formats import ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format, tokenizer_of_format
 from .distributed import all_reduce_max, all_reduce_sum, differentiate, rank, world, wrap_ddp
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -288,8 +288,8 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     if version == 1:
         state = {{"average": "ema"}.get(name, name): value for name, value in state.items()}
         state["extra"] = _upgraded_extra(state["kind"], state["extra"])
-    if version < 3 and state["kind"] in ("tokenizer", "decoder"):
-        config = {**ADDED_ENLARGEMENT, **state["extra"]["config"]}
+    if state["kind"] in ("tokenizer", "decoder") and version < 3:
+        config = tokenizer_of_format(version, state["extra"]["config"])
         state["extra"] = {**state["extra"], "config": config}
     return state
 
@@ -300,13 +300,12 @@ def _upgraded_extra(kind: str, extra: dict[str, Any]) -> dict[str, Any]:
         config = {**ADDED_TRANSFORMER, **extra["config"]}
         known = {"without": [], "self_correction": 0.0, "class_dropout": 0.1, "most_per_scale": 0, "batch": 0}
         return {**known, **extra, "config": config}
-    config = {**ADDED_TOKENIZER, **extra["config"]}
     if kind == "decoder":
         critics = {"judge": "discriminator", "judge_optimizer": "discriminator_optimizer"}
         renamed = {critics.get(name, name): value for name, value in extra.items()}
         maps = {critics[name]: value for name, value in (extra.get("maps") or {}).items()}
-        return {"drawn": False, **renamed, "maps": maps or None, "config": config}
-    return {**extra, "config": config}
+        return {"drawn": False, **renamed, "maps": maps or None}
+    return extra
 
 
 def load_state(run: Path, *kinds: str) -> dict[str, Any]:
