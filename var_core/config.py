@@ -110,9 +110,7 @@ class TokenizerConfig:
         if not (self.refine and even if self.enlarge > 1 else self.enlarge_channels == self.enlarge_blocks == 0):
             names = ("enlarge", "enlarge_channels", "enlarge_blocks", "refine")
             sizes = ", ".join(f"{name} {getattr(self, name)}" for name in names)
-            remedy = (
-                "choose an enlarge of 2 or more with an even number of channels and a refine, or an enlarge of 1 alone"
-            )
+            remedy = "choose an enlarge of 2 or more, an even number of channels and a refine, or an enlarge of 1 alone"
             raise ValueError(f"{sizes}: {remedy}.")
 
     @property
