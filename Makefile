@@ -36,7 +36,7 @@ browser: $(VENV)/.test
 package: $(VENV)/.test
 	$(BIN)/python tools/check_package.py
 
-# At most eight minutes; writes runs/gpu/gpu.json and gpu.md.
+# About eight minutes; writes runs/gpu/gpu.json and gpu.md.
 gpu: $(VENV)/.test
 	$(BIN)/python tools/gpu.py $(ARGS)
 

@@ -39,7 +39,7 @@ def test_a_part_that_fails_says_so_and_the_others_go_on(script, monkeypatch):
 
     monkeypatch.setattr(script, "PARTS", {"first": fails, "second": lambda _machine: [{"what": "second", "ms": 1.0}]})
     found = script.carried_out(machine(script))
-    assert found["first"] == [{"what": "first", "said": "RuntimeError: out of memory"}]
+    assert found["first"] == [{"what": "first", "exit status": 1, "said": "RuntimeError: out of memory"}]
     assert "| second | 1.0 |" in script.table(found)
 
 

@@ -38,16 +38,17 @@ CGROUPS = {
 
 
 def picture_bytes(
-    spec: ModelSpec, lengths: Sequence[int], branches: int = 2, smooth: bool = False, number: int = 4
+    spec: ModelSpec, lengths: Sequence[int], branches: int = 2, smooth: bool = False, number: int = 4, context: int = 0
 ) -> int:
     """Return the bytes that each picture of a pass adds while its largest scale is drawn, besides weights.
 
-    It counts keys and values of all scales, of `lengths` tokens each, in numbers of `number` bytes, for one or two
-    `branches` of guidance; and what a block, or the draw, works with. On a CPU, for passes of 4 pictures or more by
-    models of 256 and 512 pixels, what was measured lay between 0.86 and 1.04 of it; a single picture needs less.
+    It counts keys and values of all scales, of `lengths` tokens each, and of `context` more, in numbers of `number`
+    bytes, for one or two `branches` of guidance; and what a block, or the draw, works with. On a CPU, for passes of 4
+    pictures or more by models of 256 and 512 pixels, what was measured lay between 0.86 and 1.04 of it; a single
+    picture needs less.
     """
     sizes, largest = spec.transformer, max(lengths)
-    cache = kept_bytes(sizes, branches, sum(lengths), number)
+    cache = kept_bytes(sizes, branches, sum(lengths) + context, number)
     block = 4 * WORK * branches * largest * sizes.width
     draw = 4 * (SMOOTH if smooth else DRAW) * largest * sizes.vocabulary
     return cache + max(block, draw)

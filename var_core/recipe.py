@@ -96,7 +96,8 @@ class Recipe:
     def of_edit(cls, pipe: Pipeline, edit: Edit, index: int) -> "Recipe":
         """The recipe of the photo at `index` of an edit's results."""
         plain = cls.of(pipe, Request(edit.labels, edit.seeds, edit.sampling), index)
-        return replace(plain, edited=EditOrigin.of(edit))
+        settings = replace(edit.settings, shown=edit.settings.shown and pipe.masked is not None)
+        return replace(plain, edited=EditOrigin.of(replace(edit, settings=settings)))
 
     @property
     def stem(self) -> str:
@@ -116,6 +117,11 @@ class Recipe:
         self.check(pipe)
         if self.edited is None:
             raise ValueError("This picture is no edit: it was made from nothing, where pictures are created.")
+        if self.edited.settings.shown and pipe.masked is None:
+            raise ValueError(
+                f"This edit was drawn by the masked path of {self.model}; the file of the model that is loaded now has "
+                "none: load one that has."
+            )
         for name, pixels, wanted in (("photo", photo, self.edited.photo), ("mask", painted, self.edited.mask)):
             if pixel_hash(pixels) != wanted:
                 raise ValueError(f"This is not the {name} that the picture was made of. Open that {name} to repeat it.")

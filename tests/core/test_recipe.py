@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from support.tiny import pipeline
+from support.tiny import masked_pipeline, pipeline
 
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
@@ -35,6 +35,16 @@ def test_a_recipe_names_the_model_the_class_and_the_settings():
     assert RECIPE.model == "tiny" and RECIPE.digest == pipeline().digest
     assert (RECIPE.label, RECIPE.class_name, RECIPE.seed) == (1, "Rose", 2**63 - 1)
     assert RECIPE.sampling == REQUEST.sampling
+
+
+def test_an_edit_of_the_masked_path_is_repeated_only_where_there_is_one():
+    photo, mask = np.zeros((20, 20, 3), np.uint8), np.ones((20, 20), bool)
+    edit = Edit(photo, mask, (1,), (5,))
+    seeing, plain = (Recipe.of_edit(pipe, edit, 0) for pipe in (masked_pipeline(), pipeline()))
+    assert (seeing.edited.settings.shown, plain.edited.settings.shown) == (True, False)
+    assert not plain.edit(masked_pipeline(), photo, mask).settings.shown
+    with pytest.raises(ValueError, match="has none: load one that has"):
+        seeing.edit(pipeline(), photo, mask)
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -46,7 +46,7 @@ def test_the_bundled_model_draws_alike_in_float16():
         np.asarray(Pipeline.load(options=LoadOptions(device)).run(request).images[0], float)
         for device in ("cpu", "cuda")
     ]
-    assert pictures[1].shape == pictures[0].shape and pictures[1].std() > 10
+    assert pictures[1].std() > 10 and abs(pictures[1].mean() - pictures[0].mean()) < 30
 
 
 def test_the_same_seeds_draw_the_same_tokens_in_float32(gpu):

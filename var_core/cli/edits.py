@@ -48,7 +48,7 @@ REPORT = "edits.csv"  # in --out, of a folder
 def edit(options: argparse.Namespace) -> None:
     """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe.
 
-    Of a folder all photos for which --masks has a mask of the same name, or all if none is needed.
+    Of a folder all photos, each with the mask of its name in --masks; see `edit_folder`.
     """
     if options.photo.is_dir():
         return edit_folder(options)
@@ -84,11 +84,14 @@ def edit_folder(options: argparse.Namespace) -> None:
     refuse_beside("a folder of photos", [name for name in ("mask", "box", "like") if getattr(options, name)])
     if names_file(options.out, ".png"):
         raise ValueError(f"--out {options.out} is a single file: name a folder for the photos of {options.photo}.")
-    photos = sorted(path for path in options.photo.iterdir() if path.suffix.lower() in SUFFIXES)
+    photos = _pictures(options.photo)
     if not photos:
         raise ValueError(f"{options.photo} holds no photos: choose a folder of PNG, JPEG or WebP files.")
-    masks = {path.stem: path for path in sorted(options.masks.iterdir())} if options.masks else {}
-    pipe, rows = loaded(options), []
+    masks = {path.stem: path for path in _pictures(options.masks)} if options.masks else {}
+    pipe = loaded(options)
+    check_asked(options, pipe)
+    rows, report = [], options.out / REPORT
+    options.out.mkdir(parents=True, exist_ok=True)
     for photo in tqdm(photos, unit="photo", disable=None):
         began, files, trouble = time.perf_counter(), [], ""
         try:
@@ -100,16 +103,34 @@ def edit_folder(options: argparse.Namespace) -> None:
             trouble = str(error)
         took = f"{time.perf_counter() - began:.2f}"
         rows.append((photo.name, " ".join(file.name for file in files), took, trouble))
-    report = options.out / REPORT
-    options.out.mkdir(parents=True, exist_ok=True)
-    with replacing(report) as part, open(part, "w", newline="", encoding="utf-8") as table:
-        csv.writer(table).writerows([("photo", "results", "seconds", "problem"), *rows])
+        with replacing(report) as part, open(part, "w", newline="", encoding="utf-8") as table:
+            csv.writer(table).writerows([("photo", "results", "seconds", "problem"), *rows])
     failed = [(name, trouble) for name, _, _, trouble in rows if trouble]
     for name, trouble in failed:
         say(f"{name}: {trouble}")
     say(f"{counted(len(rows) - len(failed), 'photo')} edited in {options.out}; what became of each is in {report}")
     if failed:
         raise ValueError(f"{counted(len(failed), 'photo')} of {len(rows)} could not be edited.")
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def check_asked(options: argparse.Namespace, pipe: Pipeline) -> None:
+    """ValueError if the command line asks for what can be done with no photo."""
+    check_extend(options)
+    if not (options.masks or options.mask or any(options.extend)):
+        raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
+    check_count(options)
+    if options.into:
+        pipe.spec.label(options.into)
+
+
+def check_extend(options: argparse.Namespace) -> None:
+    """ValueError unless --extend names four sides."""
+    if len(options.extend) != 4:
+        raise ValueError(f"extend {options.extend}: give four numbers of pixels, for left, top, right and bottom.")
 
 
 def shows(file: Path, mask: np.ndarray) -> bool:
@@ -122,8 +143,7 @@ def shows(file: Path, mask: np.ndarray) -> bool:
 
 def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
     """The edit that the command line asks for; ValueError if there is nothing to do."""
-    if len(options.extend) != 4:
-        raise ValueError(f"extend {options.extend}: give four numbers of pixels, for left, top, right and bottom.")
+    check_extend(options)
     photo = open_photo(options.photo)
     size = photo.shape[1::-1]
     painted, found = np.zeros(photo.shape[:2], bool), None

@@ -17,7 +17,7 @@ from ..findings.run_log import log_of
 from ..nn.tokenizer import Tokenizer
 from ..schedule import Schedule
 from ..training import distributed
-from ..training.crops import crop_tokens
+from ..training.crops import crop_files, crop_tokens
 from ..training.data import Classes, Dataset, data_digest
 from ..training.features import ImageFeatures
 from ..training.sharp import Sharp, kindred, load_sharp, made_smaller
@@ -86,7 +86,11 @@ def read_tokens(
 def read_crops(options: argparse.Namespace, tokenizer: Tokenizer, device: str, split: str) -> Tensor:
     """Read the tokens of random squares of a split, int16 (N, L), from --out if they are there, else make them."""
     path, roots = options.out / f"crops-{split}.pt", options.crops or [options.data]
-    made_of = [tokenizer_hash(tokenizer), options.per_picture, *map(str, roots)]
+    made_of = [
+        tokenizer_hash(tokenizer),
+        options.per_picture,
+        *(f"{path} {path.stat().st_size}" for root in roots for path in crop_files(root, split)),
+    ]
 
     def make() -> None:
         if path.is_file() and load_tokens(path)["made_of"] == made_of:

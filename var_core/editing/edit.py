@@ -33,7 +33,7 @@ from .canvas import (
     view,
     window,
 )
-from .drafts import draft_seeds
+from .drafts import drafted
 from .texture import borrowed
 
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
@@ -211,6 +211,7 @@ class EditStage:
     progress: Progress  # how far the variations are
     drawn: np.ndarray | None = None  # uint8 (B, D, D, 3): what the model drew, once the square is done
     photos: tuple[np.ndarray, ...] = ()
+    drafting: bool = False  # these are drafts, of which one is finished
 
     @property
     def step(self) -> Step:
@@ -324,10 +325,12 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:
         for turn in range(number * most, last + 1):
             seeds = shifted(edit.seeds, turn)
             request = Request(edit.labels, seeds, edit.sampling, work.plan)
-            if turn == number * most and set(edit.labels) == {pipe.spec.transformer.null_label}:
-                seeds = draft_seeds(pipe, request, seeds, edit.settings.drafts)
-                request = replace(request, seeds=seeds)
-            for progress in pipe.stream(request):
+            for draft in drafted(pipe, request, seeds, edit.settings.drafts if turn == number * most else 1):
+                if isinstance(draft, tuple):
+                    seeds = draft
+                else:
+                    yield EditStage(turn, len(boxes) * most, work, seeds, draft, drafting=True)
+            for progress in pipe.stream(replace(request, seeds=seeds)):
                 stage = EditStage(turn, len(boxes) * most, work, seeds, progress)
                 if not progress.complete:
                     yield stage

@@ -22,7 +22,7 @@ SHARPNESS = 0.25  # of the shares: tokens depend on each other, and a sum of the
 
 @dataclass(frozen=True)
 class ClassShare:
-    """A class that a picture may be of: its share of all, and the nats that its tokens gain over no class."""
+    """A class that a picture may be of: its share of those tried, and the nats that its tokens gain over no class."""
 
     label: int
     share: float

@@ -182,8 +182,10 @@ class Pipeline:
         request.check(self.spec)
         var = self.var
         if request.plan is not None and request.plan.shown:
-            if self.masked is None or cache is not None:
-                raise ValueError(f"{self.spec.name} has no masked path, or a cache is given: ask for a plan not shown.")
+            if self.masked is None:
+                raise ValueError(f"{self.spec.name} has no masked path: ask for a plan that is not shown.")
+            if cache is not None:
+                raise ValueError("The masked path has no use for a cache: leave it out, or show nothing of the plan.")
             var = self.masked
         return sampling.steps(var, self.tokenizer.quantizer, request, cache)
 
@@ -195,7 +197,10 @@ class Pipeline:
         some = any(label != self.spec.transformer.null_label for label in request.labels)
         branches = 2 if some and request.sampling.guidance else 1
         number = self.var.position_embedding.element_size()  # that of keys and values
-        each = picture_bytes(self.spec, self.schedule.lengths, branches, request.sampling.smooth, number)
+        shown = request.plan is not None and request.plan.shown and self.masked is not None
+        context = self.masked.context if shown and self.masked is not None else 0
+        lengths, smooth = self.schedule.lengths, request.sampling.smooth
+        each = picture_bytes(self.spec, lengths, branches, smooth, number, context)
         most = fitting(each, free_memory(self.device.type) if free is None else free)
         return min(most, len(request.labels))
 

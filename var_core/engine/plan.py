@@ -163,7 +163,7 @@ class Plan:
         _check(scale, positions, self.tokens)
         tokens, keep = self.tokens[scale].clone(), self.keep[scale].clone()
         tokens[:, positions], keep[:, positions] = values, True
-        return Plan(_with(self.tokens, scale, tokens), _with(self.keep, scale, keep))
+        return Plan(_with(self.tokens, scale, tokens), _with(self.keep, scale, keep), shown=self.shown)
 
 
 def _check(scale: int, positions: Tensor, tokens: Sequence[Tensor]) -> None:

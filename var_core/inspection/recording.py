@@ -19,7 +19,7 @@ from ..engine.sampling import Guidance, Step, TokenSampler
 from ..flops import read_flops
 from ..schedule import Schedule
 from .codebook import codebook_hash, colours
-from .trace import LIKELIEST, MOST_LETTERS, UNKNOWN, About, Trace
+from .trace import LIKELIEST, MOST_LETTERS, UNKNOWN, About, Marks, Trace
 
 
 def flops(config: TransformerConfig, branches: int) -> list[int]:
@@ -66,9 +66,16 @@ def recorded(pipe: Pipeline, request: Request, cache: PrefixCache | None = None,
 
 @torch.inference_mode()
 def examine(
-    pipe: Pipeline, request: Request, steps: Sequence[Timed], cache: PrefixCache, origin: str = "drawn"
+    pipe: Pipeline,
+    request: Request,
+    steps: Sequence[Timed],
+    cache: PrefixCache,
+    origin: str = "drawn",
+    kept: Marks | None = None,
 ) -> Trace:
     """Make the trace of a request for one picture, after all its `steps` were made with this `cache`.
+
+    `kept` says which tokens somebody has kept, if not those that the request gives.
 
     Decoding is the larger part of the work, unless `decoded` was called for each step before.
     """
@@ -76,7 +83,8 @@ def examine(
         raise ValueError(f"{len(request.labels)} pictures: a trace is of one.")
     schedule, sampling, var = pipe.schedule, request.sampling, pipe.var
     tokens = torch.cat([one.step.tokens for one in steps], 1)  # (1, L)
-    keep = torch.cat([one.step.keep for one in steps], 1)[0]  # (L,)
+    given = torch.cat([one.step.keep for one in steps], 1)[0]  # (L,)
+    keep = given if kept is None else kept.to(given.device)
     plain, *rest = var.logits(torch.cat(cache.hidden, 1)).split(1)  # (1, L, V); without a class there is one branch
     unconditional = rest[0] if rest else plain
     guidance, heats = Guidance(sampling, schedule, 1), [sampling.heat(scale, schedule) for scale in schedule.levels()]

@@ -138,7 +138,7 @@ class Trace:
         return Plan(self.pyramid(), self.schedule.split(self.keep[None]))
 
     def request(self) -> Request:
-        """Return the request that makes this picture (again)."""
+        """Return the request that makes this picture again, unless a masked path drew it."""
         return Request((self.about.label,), (self.about.scale_seeds,), self.about.sampling, self.plan())
 
     def of_scales(self, scales: Collection[int]) -> Marks:

@@ -34,7 +34,7 @@ TEXTURE, OBJECT, STROKES, ONE_SIDE, ALL_SIDES = KINDS = (
 BORDER = 0.25  # of the photo's side, of what is drawn onward
 TRIED = 64  # places from which the patch inside one texture is chosen
 STRANGE = 0.95  # the share of true insides that are nearer to their surroundings than what is called strange
-RESAMPLED = 200  # times, for an interval
+RESAMPLED, RESAMPLED_FRECHET = 200, 50  # times, for an interval; each distance takes a decomposition
 WITHIN = (0.025, 0.975)
 TRUE = "true pixels"
 
@@ -302,12 +302,11 @@ def scores_of(method: str, kind: str, judged: Judged, truth: Judged, seconds: fl
         return frechet(Gaussian.of(judged.squares[torch.from_numpy(rows)]), real)
 
     count = len(strange)
-    few = min(RESAMPLED, 20)  # each takes a decomposition
     return PhotoScores(
         method,
         kind,
         _interval(lambda rows: float(judged.distance[rows].mean()), count),
-        _interval(distance_of, count, few),
+        _interval(distance_of, count, RESAMPLED_FRECHET),
         _interval(lambda rows: float(np.median(judged.seam[rows])), count),
         _interval(lambda rows: float(judged.colour[rows].mean()), count),
         _interval(lambda rows: float(strange[rows].mean()), count),

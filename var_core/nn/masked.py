@@ -59,7 +59,7 @@ class MaskedVAR(VAR):
         bool (B, L), is True; other codes are not read.
         """
         x = torch.cat((self._first(condition), self.code_embedding(teacher_input)), dim=1)
-        x = x + self._everywhere() + self._told(codes, known)
+        x = x + self._everywhere() + torch.where(known[..., None], self.known_embedding(codes), self.unknown)
         x = torch.cat((self._around(surroundings), x), dim=1)
         length, mask = self.context, self.schedule.mask().to(x.device)
         whole = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device)
@@ -83,20 +83,17 @@ class MaskedVAR(VAR):
     ) -> Tensor:
         """Return what the head reads at one scale, float32 (B, L_k, D); `codes` (B, L_k, C) count where `known`.
 
-        As `step`, but a scale may be asked for again with more of it known: the cache then holds the last answer.
+        As `step`. A scale that is asked for again replaces what the cache holds of it.
         """
         span = self.schedule.spans[scale]
         here = self.position_embedding[:, span] + self.level_embedding.weight[scale]
         x = (self._first(condition) if scale == 0 else self.code_embedding(scale_input)) + here
-        x = x + self._told(codes, known)
+        x = x + torch.where(known[..., None], self.known_embedding(codes), self.unknown)
         blocks = cast(Iterable[Block], self.blocks)
         with self._products():
             for number, (block, modulation) in enumerate(zip(blocks, condition.blocks, strict=True)):
                 x = block.step(x, modulation, cache, number, self.context + span.start)
         return self._hidden(x, condition)
-
-    def _told(self, codes: Tensor, known: Tensor) -> Tensor:
-        return torch.where(known[..., None], self.known_embedding(codes), self.unknown)
 
     def _around(self, surroundings: Tensor) -> Tensor:
         return self.context_embedding(surroundings) + self.context_position

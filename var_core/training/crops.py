@@ -48,6 +48,11 @@ def random_squares(path: Path, rng: np.random.Generator, count: int, side: int) 
         return np.empty((0, side, side, 3), np.uint8)
 
 
+def crop_files(root: Path, split: str) -> list[Path]:
+    """Return all pictures in root/split, in whatever folders; ValueError if there is no such folder."""
+    return sorted(path for path in split_folder(root, split).rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
 @torch.inference_mode()
 def crop_tokens(
     root: Path, split: str, tokenizer: Tokenizer, per_picture: int, seed: int = 0, device: str = "cpu"
@@ -56,7 +61,7 @@ def crop_tokens(
 
     Yields last the tokens, int16 (N, L). ValueError if there is no such folder, or no picture in it.
     """
-    files = sorted(path for path in split_folder(root, split).rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = crop_files(root, split)
     side, found, waiting = tokenizer.config.image_side, [], []
     rngs = [np.random.Generator(np.random.Philox(key=[seed, row])) for row in range(len(files))]
     with ThreadPoolExecutor() as pool:

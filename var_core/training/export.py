@@ -48,8 +48,8 @@ def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
 def add_masked(model: str, run: Path, out: Path) -> None:
     """Write a model's file again with the masked path of a training run.
 
-    The first masked path leaves the model's digest as it is, since all that was drawn before is drawn alike. ValueError
-    if the run is of another model.
+    The first masked path leaves the model's digest as it is, since recipes from before are repeated without it.
+    ValueError if the run is of another model.
     """
     loaded = load(model)
     masked = load_masked(run, loaded.tokenizer)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..schedule import Schedule, averaging
 
-MORE_KNOWN = 0.4  # probability that some tokens inside the hole are known, too: they were drawn in an earlier round
+MORE_KNOWN = 0.4  # probability that some tokens inside the hole are known, too
 COVERS = (0.02, 0.25, 0.5)  # of a cell: where more is covered its token is free, one convention for each picture
 STRICT = 5  # fewer scales than this may be kept unless a cell is covered wholly
 

@@ -149,6 +149,11 @@ def choices(spec: ModelSpec) -> list[tuple[str, str]]:
     return sorted(controls.choices(spec, None), key=lambda choice: choice[1] != NO_CLASS)
 
 
+def no_answers() -> gr.Radio:
+    """Return the answers of "What is this?" before it is asked."""
+    return gr.Radio([], value=None, visible=False)
+
+
 def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, gr.Radio, list[gr.Number]]:
     """Lay out what a task needs: the task, the outline, the class, and the unit before the four sides."""
     with gr.Group(elem_id="what"):

@@ -133,8 +133,9 @@ def preview(photo: np.ndarray) -> Image.Image:
 def progress(stage: EditStage, seconds: float) -> str:
     """The bar of an edit under way."""
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
+    turn += "drafts, " if stage.drafting else ""
     progress = stage.progress
-    fraction = (stage.turn + progress.fraction) / stage.turns
+    fraction = (stage.turn + (0 if stage.drafting else progress.fraction)) / stage.turns
     return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{runs.parted(progress)}", fraction)
 
 

@@ -186,13 +186,13 @@ class RunHandlers:
             self.models.require(result.digest)
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[index]).all(), True
 
-    def renew(self) -> tuple[gr.Dropdown, gr.Slider, gr.Checkbox, Mapping[str, Value]]:
+    def renew(self) -> tuple[gr.Dropdown, gr.Slider, gr.Checkbox, gr.Radio, Mapping[str, Value]]:
         """Class, scales and knobs for the model that is loaded."""
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides))
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
         shown = gr.Checkbox(visible=self.pipe.masked is not None)
-        return choices, scales, shown, named(self.models.default_sampling)
+        return choices, scales, shown, layout.no_answers(), named(self.models.default_sampling)
 
     def restore(
         self, path: str

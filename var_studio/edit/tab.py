@@ -44,6 +44,7 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
         given.choice.class_name,
         given.settings["first_free_scale"],
         given.settings["shown"],
+        given.guessing.answers,
         given.sampling,
     ]
     return EditHandover(onward.explore, sheet.result, sheet.chosen, Renewal(runs.renew, renewed))
@@ -88,7 +89,8 @@ def _wire_guessing(runs: RunHandlers, table: Table, given: Controls) -> None:
     ask, answers = given.guessing
     wire(ask.click, runs.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
     answers.input(lambda taken: taken, answers, given.choice.class_name, **AT_ONCE)
-    table.workspace.change(lambda: gr.Radio([], value=None, visible=False), None, answers, **AT_ONCE)  # another photo
+    for change in (table.workspace.change, table.canvas.change):  # another photo, or more is painted
+        change(layout.no_answers, None, answers, **AT_ONCE)
 
 
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:

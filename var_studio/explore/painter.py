@@ -59,11 +59,12 @@ class Painter:
                     words = html.bar(f"scale {len(done)} of {scales}", len(done) / scales)
                     yield ViewUpdate(bar=words).with_buttons(running=True)
                 decoded(self.pipe, one.step, prefix_cache)
-            trace = examine(self.pipe, asked, done, prefix_cache, kind)
-            trace = trace if kept is None else replace(trace, keep=kept)
+            trace = examine(self.pipe, asked, done, prefix_cache, kind, kept)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
         words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"
-        if _kept(asked) and (origin.turned or origin.parent is None):
+        if kept is not None and _kept(asked):
+            words = "Drawn by the masked path, which sees its surroundings: the numbers are next-scale prediction's."
+        elif _kept(asked) and (origin.turned or origin.parent is None):
             words = "All tokens are kept: the settings change only what the model thinks of them."
         yield self._show(session.with_branch(origin, trace, fresh_folder(self.cache)), html.bar(words, 1.0))
 

@@ -95,6 +95,8 @@ class Sources(Painter):
             return
         with in_words():
             self.models.require(edited.digest)
+            if edited.squares[-1].plan.shown and edited.requests[index].sampling.smooth:
+                raise ValueError("The masked path has mixed codes here (Smooth): only single codes can be shown.")
         asked, kept = edited.last_request(index), edited.kept(index)
         origin = Origin(f"{edited.name}, edited", edited.name, photo=kept)
         yield from self._entered(self._paint(_afresh(session), asked, origin, "edited", kept))

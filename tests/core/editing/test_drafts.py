@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.tiny import SPEC, masked_pipeline, pipeline
+from support.tiny import SPEC, in_order, masked_pipeline, pipeline
 
 from var_core.config import Sampling
 from var_core.editing import drafts
-from var_core.editing.drafts import DRAFT_STRIDE, draft_seeds, strangeness
+from var_core.editing.drafts import DRAFT_STRIDE, drafted, strangeness
 from var_core.editing.edit import Edit, EditSettings, run, stages
 from var_core.engine.request import Request
 
@@ -47,8 +47,9 @@ def test_more_drafts_are_never_stranger_than_fewer():
     hole = ~request.plan.keep[-1][0].view(4, 4)
     found = []
     for count in (1, 2, 6):
-        seeds = draft_seeds(pipeline(), request, (3, 4), count)
-        found.append(strangeness(drafts._drafted(pipeline(), replace(request, seeds=seeds)), hole))
+        *_, seeds = drafted(pipeline(), request, (3, 4), count)
+        *_, last = drafts._coarse_steps(pipeline(), replace(request, seeds=seeds), 2)
+        found.append(strangeness(last.f_hat, hole))
     assert (found[1] <= found[0]).all() and (found[2] <= found[1]).all()
 
 
@@ -74,9 +75,37 @@ def test_a_hole_without_surroundings_is_not_drafted():
     assert seeds_of(whole) == [(3, 4)]
 
 
-def test_drafts_of_the_masked_path_see_the_surroundings():
-    pipe = masked_pipeline()
-    assert all(len(stage.seeds) == 2 for stage in stages(pipe, edit(4)))
+def test_drafts_of_the_masked_path_are_those_that_it_finishes(monkeypatch):
+    pipe, judged = masked_pipeline(), []
+    monkeypatch.setattr(drafts, "strangeness", lambda f_hat, _hole: judged.append(f_hat) or torch.zeros(len(f_hat)))
+    monkeypatch.setattr(drafts, "COARSE", 1.0)
+    (stage,) = [stage for stage in stages(pipe, edit(2)) if stage.photos]
+    assert stage.work.plan.shown and torch.equal(judged[0], stage.progress.f_hat)
+
+
+def test_of_variations_with_and_without_a_class_those_without_are_drafted(monkeypatch):
+    monkeypatch.setattr(drafts, "strangeness", lambda f_hat, _hole: -torch.ones(len(f_hat)) * next(numbers))
+    numbers = iter(range(9))
+    assert seeds_of(replace(edit(3), labels=(NULL, 2))) == [(3 + 2 * DRAFT_STRIDE, 4)]
+
+
+def test_drafts_are_told_scale_by_scale_and_can_be_stopped():
+    work = stages(pipeline(), edit(3))
+    told = [next(work) for _ in range(2)]
+    assert all(stage.drafting and not stage.photos for stage in told)
+    work.close()
+
+
+def test_drafts_are_made_in_parts_where_memory_is_short(monkeypatch):
+    whole = seeds_of(edit(4))
+    monkeypatch.setattr(type(pipeline()), "at_once", lambda *_: 1)
+    assert seeds_of(edit(4)) == whole
+
+
+@pytest.mark.parametrize("order", ["raster", "spiral", "z-curve"])
+def test_a_model_that_draws_cell_after_cell_edits_without_drafts(order):
+    (result,) = run(pipeline(in_order(order)), edit(3, seeds=(3,)))
+    assert not np.array_equal(result[MASK], PHOTO[MASK])
 
 
 def test_only_coarse_scales_are_drawn_for_a_draft(monkeypatch):
@@ -92,5 +121,5 @@ def test_only_coarse_scales_are_drawn_for_a_draft(monkeypatch):
     monkeypatch.setattr(drafts, "COARSE", 0.5)  # of four cells a side: scales of one and two
     plan = next(stages(pipeline(), edit(1))).work.plan
     drawn.clear()
-    draft_seeds(pipeline(), Request((NULL,) * 2, (3, 4), edit(1).sampling, plan), (3, 4), 3)
+    list(drafted(pipeline(), Request((NULL,) * 2, (3, 4), edit(1).sampling, plan), (3, 4), 3))
     assert drawn == [0, 1] * 3

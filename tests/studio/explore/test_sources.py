@@ -143,6 +143,7 @@ def test_what_the_masked_path_drew_is_looked_into_as_it_was_drawn(handlers: Sour
     trace = final(handlers.from_edit(done, 1, ExploreSession())).session.trace
     assert torch.equal(trace.tokens.long(), torch.cat([part[1] for part in squares[-1].plan.tokens]))
     assert torch.equal(trace.keep, squares[-1].plan.kept[1]) and not trace.keep.all()
+    assert torch.equal(trace.unguided >= 0, ~trace.keep)
     assert not torch.equal(recorded(PIPE, trace.request()).tokens, trace.tokens)  # drawn without it
 
 
