@@ -98,7 +98,7 @@ def test_every_scale_is_stepped_through_without_asking_the_server(page):
     for layer in ("tokens", "added", "probability", "entropy", "divergence", "evidence", "unguided"):
         page.click(f"#xp-layer-{layer}")
         seen.append(page.locator("#xp-picture").screenshot())
-    assert len(set(seen)) == SCALES + 6
+    assert len(set(seen)) == SCALES + 7
     assert asked == []
 
 
@@ -292,7 +292,12 @@ def test_names_in_a_trace_are_text(page, tmp_path: Path):
 def test_a_mix_shows_every_cut_and_one_can_be_taken(page):
     page.fill("#xp-other", "Sea")
     page.click("#xp-mix button")
-    page.locator(".xp-mixed img").nth(SCALES).wait_for()
+    try:
+        page.locator(".xp-mixed img").nth(SCALES).wait_for()
+    except TimeoutError:
+        mixed = "[explorer.view.mixed?.pictures.length, explorer.view.mixed?.more, explorer.view.trace.node]"
+        shown = "document.querySelectorAll('.xp-mixed img').length"
+        pytest.fail(f"{page.evaluate(mixed)}, {page.evaluate(shown)} shown: {page.inner_text('#explore_bar')}")
     cut = page.locator(".xp-mixed button").nth(3)
     wanted = cut.locator("img").get_attribute("src")
     changing(page, cut.click)

@@ -89,8 +89,7 @@ def _wire_guessing(runs: RunHandlers, table: Table, given: Controls) -> None:
     ask, answers = given.guessing
     wire(ask.click, runs.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
     answers.input(lambda taken: taken, answers, given.choice.class_name, **AT_ONCE)
-    for change in (table.workspace.change, table.canvas.change):  # another photo, or more is painted
-        change(layout.no_answers, None, answers, **AT_ONCE)
+    table.workspace.change(layout.no_answers, None, answers, **AT_ONCE)  # another photo
 
 
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:

@@ -86,6 +86,7 @@ class PageActs(Painter):
         question = TokenQuestion(session, messages.spot_of(trace, message))
         values = trace.likeliest[question.spot.within(trace)].tolist()
         prefix_cache, known, began, slow = self.models.slot.of(session.stop_flag), 0, time.perf_counter(), False
+        told: PageMessage | Unchanged = SKIP
         for batch in alternatives.alternatives(
             self.pipe, trace, prefix_cache, question.spot, values, later, session.pinned
         ):
@@ -93,15 +94,15 @@ class PageActs(Painter):
                 break
             slow = slow or time.perf_counter() - began > SOON
             bar = html.bar("what else it could have been", batch.fraction) if slow else SKIP
-            told: PageMessage | Unchanged = SKIP
-            if len(batch.pictures) > known:
+            new = len(batch.pictures) > known
+            if new:
                 known = len(batch.pictures)
                 told = question.options(later, batch.pictures, known < len(values))
-            yield ViewUpdate(bar=bar, channel=told)
+            yield ViewUpdate(bar=bar, channel=told if new else SKIP)
         if known < len(values):
             yield self.failed()
         elif slow:
-            yield ViewUpdate(bar=READY)
+            yield ViewUpdate(bar=READY, channel=told)  # again: of two updates in one frame the second alone is heard
 
     def hush(self, session: ExploreSession, event: gr.EventData) -> None:
         """The page wants no answer any more to a question, and to none before it."""
@@ -144,16 +145,16 @@ class PageActs(Painter):
         titles = (f"{kept} {name}" for kept in coarse)
         after = replace(session, mixed=tuple(zip(titles, requests, strict=True)))
         session.stop_flag.clear()
-        all_made = False
+        whole: PageMessage | None = None
         for batch in alternatives.mixtures(self.pipe, requests):
             if session.stop_flag.is_set():
                 break
             words = html.bar(f"mixing with {name}", batch.fraction)
             told = messages.mix_message(after, name, batch.pictures, batch.fraction < 1)
             yield ViewUpdate(bar=words, session=after, channel=told).with_buttons(running=True)
-            all_made = batch.fraction >= 1
-        # A page that is told two things in one frame hears the second alone: nothing follows the last mix.
-        yield ViewUpdate(bar=READY).with_buttons(running=False) if all_made else self.failed()
+            whole = told if batch.fraction >= 1 else None
+        # Of two updates in one frame the page hears the second alone, even where that changes nothing: told again.
+        yield ViewUpdate(bar=READY, channel=whole).with_buttons(running=False) if whole else self.failed()
 
     def _take(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
         """One of the mixed pictures becomes the one that is looked at."""

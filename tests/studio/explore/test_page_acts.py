@@ -128,7 +128,7 @@ def test_a_mix_is_what_its_requests_make_and_one_can_be_taken(handlers: Sources)
     here = drawn(handlers)
     *_, view, end = acted(handlers, here, **{"does": "mix", "class": "Sea"})
     assert len(view.channel["pictures"]) == SCALES + 1 and not view.channel["more"]
-    assert end.channel == gr.skip() and end.bar == READY  # a second message might be heard in place of the last mix
+    assert end.channel is view.channel and end.bar == READY  # told again: else it may be lost in a frame with the end
     after = acted(handlers, view.session, does="take", cut=2)[-1].session
     assert messages.address(after.trace.pictures[-1].numpy()) == view.channel["pictures"][2]
     assert after.branch.title == "2 scales, then Sea"
