@@ -316,3 +316,18 @@ def test_it_fits_a_phone(visit, photo: Path):
     page.locator("#canvas canvas").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#edit_run").is_visible()
+
+
+def test_what_a_photo_looks_like_is_one_click_from_the_class(page):
+    page.locator("#examples .thumbnail-item").first.click()
+    page.locator("#canvas canvas").first.wait_for()
+    page.wait_for_timeout(SETTLE)
+    page.click("#guess")
+    page.locator("#guesses").wait_for()
+    answers = page.locator("#guesses label")
+    if answers.count():  # random weights may find a class, or none
+        name = answers.first.inner_text().rsplit(" ", 1)[0].strip()
+        answers.first.click()
+        page.wait_for_function("(name) => document.querySelector('#into input').value === name", arg=name)
+    else:
+        page.get_by_text("none of the classes of this model").wait_for()

@@ -58,7 +58,7 @@ class RunHandlers:
         except ValueError as error:
             return f"<p>{escape(str(error))}</p>"
 
-    def guess(self, now: Workspace | None, canvas: Canvas | None, settings: Mapping[str, object]) -> gr.Radio:
+    def guess(self, now: Workspace | None, canvas: Canvas | None, settings: Mapping[str, object]) -> tuple[gr.Radio]:
         """Name the likeliest classes of the photo around what is painted, or of its middle, to be taken."""
         with in_words():
             if now is None:
@@ -66,9 +66,9 @@ class RunHandlers:
             mask, spec = workspaces.painted_on(now, canvas), self.pipe.spec
             found = guess(self.pipe, now.photo, mask, parsed(EditSettings(), settings))[:GUESSES]
         if found[0].gain <= 0:
-            return gr.Radio([], label="It looks like none of the classes of this model.", value=None, visible=True)
+            return (gr.Radio([], label="It looks like none of the classes of this model.", value=None, visible=True),)
         names = [(f"{spec.class_name(one.label)} {one.share:.0%}", spec.class_name(one.label)) for one in found]
-        return gr.Radio(names, label="Looks like", value=None, visible=True)
+        return (gr.Radio(names, label="Looks like", value=None, visible=True),)
 
     def ready(
         self,

@@ -106,7 +106,8 @@ def test_the_likeliest_classes_of_a_photo_are_named_and_what_is_painted_is_not_l
     assert wanted == guess(handlers.pipe, hidden.photo, mask, EditSettings())
     known = [replace(one, gain=1.0) for one in wanted]
     monkeypatch.setattr("var_studio.edit.run_handlers.guess", lambda *_: known)
-    answers = handlers.guess(WORKSPACE, drawn_on(WORKSPACE, mask), SETTINGS).choices
+    (radio,) = handlers.guess(WORKSPACE, drawn_on(WORKSPACE, mask), SETTINGS)
+    answers = radio.choices
     assert [value for _, value in answers] == [SPEC.class_name(one.label) for one in wanted[:3]]
     assert answers[0][0].endswith(f"{wanted[0].share:.0%}")
 
@@ -114,7 +115,7 @@ def test_the_likeliest_classes_of_a_photo_are_named_and_what_is_painted_is_not_l
 def test_a_photo_of_nothing_that_the_model_knows_is_said_to_be_so(handlers, monkeypatch):
     unknown = [ClassShare(1, 0.5, -3.0)]
     monkeypatch.setattr("var_studio.edit.run_handlers.guess", lambda *_: unknown)
-    answer = handlers.guess(WORKSPACE, drawn_on(WORKSPACE, painted()), SETTINGS)
+    (answer,) = handlers.guess(WORKSPACE, drawn_on(WORKSPACE, painted()), SETTINGS)
     assert answer.choices == [] and "none of the classes" in answer.label
 
 
