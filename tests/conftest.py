@@ -16,16 +16,21 @@ from var_studio import main as app
 torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for each other
 
 
-SLOW = (  # files whose tests train, download from a hub on this machine, or run whole programs
+SLOW = (  # files whose tests train, measure, download from a hub on this machine, or run whole programs
     "cli/test_cli.py",
     "cli/test_cli_enlarging.py",
     "cli/test_cli_trace.py",
     "engine/test_orders.py",
     "measuring/test_ablation.py",
     "measuring/test_compare.py",
+    "measuring/test_costs.py",
+    "measuring/test_edit_benchmark.py",
+    "measuring/test_fast_modes.py",
     "measuring/test_fid_samples.py",
+    "measuring/test_photo_benchmark.py",
     "training/test_decoder_task.py",
     "training/test_distributed.py",
+    "training/test_masked_task.py",
     "training/test_enlarging_task.py",
     "training/test_tokenizer_task.py",
     "training/test_trainer.py",
@@ -33,6 +38,7 @@ SLOW = (  # files whose tests train, download from a hub on this machine, or run
     "weights/test_download.py",
     "core/test_older_files.py",
     "learn/test_learn.py",
+    "test_gpu_script.py",
     "test_imports.py",
 )
 
