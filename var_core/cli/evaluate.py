@@ -3,9 +3,10 @@
 import argparse
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 from tqdm import tqdm
@@ -35,6 +36,8 @@ from .shared import (
     say,
 )
 
+Scored = TypeVar("Scored")
+Way = TypeVar("Way")
 REPORT = "evaluation.json"  # in the folder of --out, unless that names a file
 
 
@@ -153,15 +156,9 @@ def read_scores(source: Path) -> list[dict[str, Any]]:
         raise ValueError(f"{path} is no report of edits: name what `evaluate --edit` has written.") from error
 
 
-def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -> None:
-    """Measure every way to edit on every kind of mask, as a table."""
-    tasks, network = options.masks or edit_benchmark.TASKS, ImageFeatures()
-    seen = Measured(kept_features(network, data.train.pixels, options.cache, "train"), data.train.labels)
-    reference = Reference.of(network, seen, len(data.classes.names))
-    ways = edit_benchmark.methods(pipe, sampling_of(options, pipe.spec.default_sampling), data.train)
-    wanted = [name for name in ways if options.rows is None or re.search(options.rows, name)]
-    rows, shift = {name: ways[name] for name in wanted}, edit_benchmark.other_classes(data.classes.groups)
-    work, scores = edit_benchmark.measure(rows, reference, data.val.spread(options.count), shift, tasks), []
+def gather(work: Iterator[float | Scored]) -> list[Scored]:
+    """Show a bar for the fractions that `work` yields; return all else that it yields."""
+    scores = []
     with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
         for item in work:
             if isinstance(item, float):
@@ -169,6 +166,22 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -
                 bar.refresh()
             else:
                 scores.append(item)
+    return scores
+
+
+def matching(ways: dict[str, Way], pattern: str | None) -> dict[str, Way]:
+    """Return the methods whose name matches a pattern; all where there is none."""
+    return {name: way for name, way in ways.items() if pattern is None or re.search(pattern, name)}
+
+
+def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -> None:
+    """Measure every way to edit on every kind of mask, as a table."""
+    tasks, network = options.masks or edit_benchmark.TASKS, ImageFeatures()
+    seen = Measured(kept_features(network, data.train.pixels, options.cache, "train"), data.train.labels)
+    reference = Reference.of(network, seen, len(data.classes.names))
+    ways = edit_benchmark.methods(pipe, sampling_of(options, pipe.spec.default_sampling), data.train)
+    rows, shift = matching(ways, options.rows), edit_benchmark.other_classes(data.classes.groups)
+    scores = gather(edit_benchmark.measure(rows, reference, data.val.spread(options.count), shift, tasks))
     say(edit_benchmark.table(scores))
     write_report(options, pipe, min(options.count, len(data.val)), {"scores": [vars(row) for row in scores]})
 
@@ -178,16 +191,8 @@ def evaluate_photos(options: argparse.Namespace, pipe: Pipeline) -> None:
     pipe.spec.need_scales("the benchmark of photos")
     kinds, sampling = options.masks or photo_benchmark.KINDS, sampling_of(options, pipe.spec.default_sampling)
     photos = photo_benchmark.read_photos(photo_benchmark.photo_files(options.photos, options.count))
-    ways = photo_benchmark.photo_methods(pipe, sampling)
-    rows = {name: way for name, way in ways.items() if options.rows is None or re.search(options.rows, name)}
-    scores = []
-    with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
-        for item in photo_benchmark.measure_photos(rows, ImageFeatures(HELD_OUT_NETWORK), photos, kinds):
-            if isinstance(item, float):
-                bar.n = 100 * item
-                bar.refresh()
-            else:
-                scores.append(item)
+    rows = matching(photo_benchmark.photo_methods(pipe, sampling), options.rows)
+    scores = gather(photo_benchmark.measure_photos(rows, ImageFeatures(HELD_OUT_NETWORK), photos, kinds))
     say(photo_benchmark.photo_table(scores))
     write_report(options, pipe, len(photos), {"scores": [asdict(row) for row in scores]})
 

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..images import flat, read, to_float
+from ..images import flat, to_float
 from ..nn.tokenizer import Tokenizer
-from .data import SUFFIXES, split_folder
+from .data import SUFFIXES, read_picture, split_folder
 
 SMALLEST = 0.2  # of a picture's shorter side
 FEWEST_PIXELS = 48  # along a square's side: less is blur
@@ -41,11 +41,12 @@ def random_square(picture: Image.Image, side: int, rng: np.random.Generator) -> 
 
 def random_squares(path: Path, rng: np.random.Generator, count: int, side: int) -> np.ndarray:
     """Cut so many squares of one file, uint8 (count, side, side, 3); none if it cannot be read."""
-    try:
-        with read(path) as opened:
-            return np.stack([random_square(opened, side, rng) for _ in range(count)])
-    except Exception:  # Pillow answers damage with errors of many kinds
-        return np.empty((0, side, side, 3), np.uint8)
+
+    def cut(picture: Image.Image, side: int) -> np.ndarray:
+        return np.stack([random_square(picture, side, rng) for _ in range(count)])
+
+    found = read_picture(path, side, cut)
+    return np.empty((0, side, side, 3), np.uint8) if found is None else found
 
 
 def crop_files(root: Path, split: str) -> list[Path]:

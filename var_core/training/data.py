@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..images import read, square, to_float
@@ -113,11 +114,13 @@ def data_digest(root: Path, classes: Classes) -> str:
     return whole.hexdigest()
 
 
-def read_picture(path: Path, side: int) -> np.ndarray | None:
-    """Return the centre square of a picture as uint8 (side, side, 3); None if the file cannot be read."""
+def read_picture(
+    path: Path, side: int, cut: Callable[[Image.Image, int], np.ndarray | None] = square
+) -> np.ndarray | None:
+    """Return what is `cut` of a picture, by default its centre, as uint8 (side, side, 3); None if it cannot be read."""
     try:
         with read(path) as opened:
-            return square(opened, side)
+            return cut(opened, side)
     except Exception:  # Pillow answers damage with errors of many kinds; one bad file must not end the reading
         return None
 

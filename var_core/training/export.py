@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -16,6 +17,8 @@ from .tokenizer_task import TokenizerTask, same_tokenizer
 from .trainer import load_state
 from .transformer_task import TransformerTask
 
+Network = TypeVar("Network", bound=VAR)
+
 
 def load_tokenizer(source: Path) -> Tokenizer:
     """Load the averaged weights of a tokenizer's or decoder's run, or those of a model file; else ValueError."""
@@ -29,20 +32,20 @@ def load_tokenizer(source: Path) -> Tokenizer:
 
 def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
     """Load the averaged weights of a transformer's run; ValueError if it learned another tokenizer's tokens."""
-    state = load_state(run, TransformerTask.KIND)
-    same_tokenizer(state["extra"], tokenizer)
-    var = VAR(TransformerConfig(**state["extra"]["config"]))
-    load_strict(var, state["ema"])
-    return var.eval()
+    return _load_run(run, tokenizer, TransformerTask.KIND, VAR)
 
 
 def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
     """Load the averaged weights of a masked path's run; ValueError if it learned another tokenizer's tokens."""
-    state = load_state(run, MaskedTask.KIND)
+    return _load_run(run, tokenizer, MaskedTask.KIND, MaskedVAR)
+
+
+def _load_run(run: Path, tokenizer: Tokenizer, kind: str, network: type[Network]) -> Network:
+    state = load_state(run, kind)
     same_tokenizer(state["extra"], tokenizer)
-    masked = MaskedVAR(TransformerConfig(**state["extra"]["config"]))
-    load_strict(masked, state["ema"])
-    return masked.eval()
+    loaded = network(TransformerConfig(**state["extra"]["config"]))
+    load_strict(loaded, state["ema"])
+    return loaded.eval()
 
 
 def add_masked(model: str, run: Path, out: Path) -> None:

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..images import averaged_pixels, flat, read, to_float
-from .data import Classes, PictureSet, listing
+from ..images import averaged_pixels, flat, to_float
+from .data import Classes, PictureSet, listing, read_picture
 from .features import ImageFeatures
 from .tokenizer_task import TokenSet
 
@@ -55,15 +55,6 @@ def sharp_square(picture: Image.Image, side: int) -> np.ndarray | None:
     return np.pad(np.array(square), (border, border, (0, 0)), mode="reflect")
 
 
-def _read_square(path: Path, side: int) -> np.ndarray | None:
-    """Return the `sharp_square` of a file; None also if it cannot be read."""
-    try:
-        with read(path) as opened:
-            return sharp_square(opened, side)
-    except Exception:  # Pillow answers damage with errors of many kinds; one bad file must not end the reading
-        return None
-
-
 def load_sharp(root: Path, split: str, side: int) -> Iterator[float | PictureSet]:
     """Read the pictures of a split that are large enough: yields the fraction done, and the `PictureSet` last.
 
@@ -74,7 +65,7 @@ def load_sharp(root: Path, split: str, side: int) -> Iterator[float | PictureSet
     labels: list[int] = []
     skipped: list[str] = []
     with ThreadPoolExecutor() as pool:
-        squares = pool.map(lambda row: _read_square(row[0], side), rows)
+        squares = pool.map(lambda row: read_picture(row[0], side, sharp_square), rows)
         for done, ((path, label), square) in enumerate(zip(rows, squares, strict=True), 1):
             if square is None:
                 skipped.append(str(path))
