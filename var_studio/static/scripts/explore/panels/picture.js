@@ -35,8 +35,12 @@ export const large = (view) => {
   element("legend").replaceChildren(...legend(view));
 };
 
+const NOTHING_SAID =
+  "nothing speaks for a class: there is none, or the trace was saved before this was recorded (draw it anew)";
+
 const legend = ({ trace, layer, token }) => {
-  const { unit, factor, says } = LAYERS[layer];
+  const { unit, factor, says, signed } = LAYERS[layer];
+  if (signed && trace[layer].every((value) => value === 0)) return [made("span", NOTHING_SAID)];
   const line = made("span", layer === "attention" && !token ? "click a square to see where its token looks" : says);
   if (!unit) return [line];
   const ramp = made("i", "", { className: "xp-ramp" });
