@@ -51,7 +51,7 @@ def visit(chromium, address: str) -> Iterator[Callable]:
     """
     contexts, troubles = [], []
 
-    def opened(query: str = "", width: int = 1440, height: int = 900):
+    def visited(query: str = "", width: int = 1440, height: int = 900, opened: bool = True):
         contexts.append(chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True))
         page = contexts[-1].new_page()
         page.on("console", lambda message: troubles.append(message.text) if _matters(message) else None)
@@ -60,10 +60,11 @@ def visit(chromium, address: str) -> Iterator[Callable]:
         page.set_default_timeout(60_000)
         page.goto(address + query)
         page.locator("#run").wait_for()
-        page.wait_for_timeout(1000)  # until what the page's address asks for has been answered
+        if opened:  # what the page's address asks for has been answered
+            page.wait_for_function("document.documentElement.classList.contains('opened')")
         return page
 
-    yield opened
+    yield visited
     for context in contexts:
         context.close()
     assert [trouble for trouble in troubles if not _of_a_page_left(trouble, troubles)] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from support.hands import SIDES, download, drop, pixels, set_number, unfold
+from support.hands import SIDES, download, drop, pixels, set_number, unfold, until
 
 from var_core.recipe import Recipe
 
@@ -85,7 +85,7 @@ def test_a_downloaded_picture_brings_back_its_settings_and_its_pixels(page, tmp_
     page.uncheck("#lock input")
     drop(page, f"{made.seed}.png", first)
     page.get_by_text("Restored: Tulip").wait_for()
-    assert controls(page) == before
+    until(page, lambda: controls(page) == before)  # the message comes before the values
 
     run(page, 1)
     assert np.array_equal(pixels(download(page, "#download")), pixels(first))
@@ -145,6 +145,13 @@ def test_a_link_opens_with_its_settings(visit: Callable):
     page.wait_for_function("document.querySelector('#lock input').checked")
     said = controls(page)
     assert (said["class"], said["seed"], said["pictures"], said["guidance"]) == ("Lotus", "7", 2, 1.5)
+
+
+def test_run_waits_for_the_settings_of_a_link(visit: Callable):
+    page = visit("?class=lotus&seed=7&count=2", opened=False)
+    page.click("#run")
+    finished(page, 2)
+    assert (controls(page)["class"], controls(page)["seed"]) == ("Lotus", "7")
 
 
 def test_a_random_class_keeps_to_the_group(page):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,15 @@ def unfold(page, accordion: str, inside: str) -> None:
     if not page.locator(f"#{inside}").is_visible():
         page.click(f"#{accordion} button.label-wrap")
         page.locator(f"#{inside}").wait_for()
+
+
+def until(page, holds: Callable[[], bool], seconds: int = 30) -> None:
+    """Wait until something holds."""
+    for _ in range(10 * seconds):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    assert holds()
 
 
 def upload(page, button: str, file: Path) -> None:

@@ -305,7 +305,8 @@ def _wire_runs(
 
 def _visit(handlers: CreateHandlers, locked: Sequence[Widgets], trigger: Trigger) -> None:
     """When a page is opened its settings are those of its address."""
-    wire(trigger, handlers.visit, [], locked, AT_ONCE)
+    answered = wire(trigger, handlers.visit, [], locked, AT_ONCE)
+    answered.then(None, None, None, js="() => globalThis.opened()")
 
 
 def _columns(run: Run) -> int:

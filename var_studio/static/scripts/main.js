@@ -1,6 +1,7 @@
 // The page's scripts, all in one: what each tab needs, and what Gradio calls by name.
 import "./page/shortcuts.js";
 import "./page/dropped_files.js";
+import { opened } from "./page/opening.js";
 import "./edit/canvas.js";
 import "./edit/rectangle.js";
 import { explorer } from "./explore/explorer.js";
@@ -9,3 +10,4 @@ import "./explore/tour.js";
 import "./learn/pyramid.js";
 
 globalThis.explorer = explorer; // the Explore tab's widget connects it to the server
+globalThis.opened = opened; // what answers the page's address calls it
