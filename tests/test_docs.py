@@ -8,7 +8,7 @@ import pytest
 
 from var_core.cli import parser
 from var_core.config import Sampling
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 from var_core.settings import rows
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from var_core.editing.edit import CHANGING, REPAINTING, Edit, run  # noqa: E402
+from var_core.editing.edit import Edit, run  # noqa: E402
+from var_core.editing.edit_settings import CHANGING, REPAINTING  # noqa: E402
 from var_core.engine.pipeline import Pipeline  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
 from var_core.images import grid, open_mask, open_photo  # noqa: E402

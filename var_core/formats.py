@@ -7,7 +7,7 @@ told here, and never changes, whatever today's defaults are: files keep their me
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 3  # raised whenever what a file holds is renamed, or more of it
+FORMAT = 4  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 
 # What was added to format 1 while it lasted, as files from before mean it.
@@ -16,7 +16,9 @@ ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_code
 ADDED_TRANSFORMER = {"order": "scales"}
 # What was added to format 2: edits from before the masked path were drawn without it, and no decoder enlarged.
 LATER_SAMPLING = {"reused_scales": 0}
-ADDED_EDIT_SETTINGS = {"shown": False, "drafts": 1}
+ADDED_EDIT_SETTINGS = {"shown": False}
+# What was added to format 3: every edit was the only one drawn.
+LATER_EDIT_SETTINGS = {"candidates": 1}
 ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}

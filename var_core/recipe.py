@@ -14,10 +14,18 @@ from PIL.PngImagePlugin import PngInfo
 from . import __version__
 from .config import Sampling
 from .editing.canvas import Box
-from .editing.edit import Edit, EditSettings, onward
+from .editing.edit import Edit, onward
+from .editing.edit_settings import EditSettings
 from .engine.pipeline import Pipeline
 from .engine.request import Request, seed_at
-from .formats import ADDED_EDIT_SETTINGS, FORMAT, FORMAT_KEY, sampling_of_format, split_format
+from .formats import (
+    ADDED_EDIT_SETTINGS,
+    FORMAT,
+    FORMAT_KEY,
+    LATER_EDIT_SETTINGS,
+    sampling_of_format,
+    split_format,
+)
 from .images import read
 from .settings import exact
 
@@ -190,6 +198,10 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         told["edited"] = {**told["edited"], "settings": settings}
     if version < 3 and told.get("edited"):
         told["edited"] = {**told["edited"], "settings": {**ADDED_EDIT_SETTINGS, **told["edited"]["settings"]}}
+    if version < 4 and told.get("edited"):
+        settings = {**LATER_EDIT_SETTINGS, **told["edited"]["settings"]}
+        settings.pop("drafts", None)  # coarse beginnings, of which one was finished
+        told["edited"] = {**told["edited"], "settings": settings}
     return told
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from support.hands import SETTLE, download, pixels, set_number, unfold, upload
 
 from var_core.editing.canvas import dilated
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 from var_core.recipe import Recipe
 
 WIDTH, HEIGHT = 300, 200

@@ -12,7 +12,8 @@ from support.tiny import ENLARGING, SIDES, masked_pipeline, pipeline, write
 from var_core.config import ON_CPU, Sampling
 from var_core.device_memory import decoder_bytes
 from var_core.editing.canvas import Hole, enlarged, matched
-from var_core.editing.edit import Edit, EditSettings, run, stages
+from var_core.editing.edit import Edit, run, stages
+from var_core.editing.edit_settings import EditSettings
 from var_core.editing.texture import borrowed, detail
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request

@@ -13,7 +13,8 @@ from support.tiny import masked_pipeline, pipeline
 
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import Edit, EditSettings, onward
+from var_core.editing.edit import Edit, onward
+from var_core.editing.edit_settings import EditSettings
 from var_core.engine.request import Request
 from var_core.formats import FORMAT
 from var_core.recipe import CHUNK, Recipe, slug
@@ -229,7 +230,7 @@ def test_a_recipe_of_the_first_format_is_read():
     recipe = Recipe.from_json(FIRST_EDIT)
     assert (recipe.label, recipe.seed, recipe.version) == (1, 5, "0.1.0")
     assert recipe.sampling == Sampling(guidance=2.5, temperature=0.8, top_k=40, top_p=0.9, smooth=True)
-    assert recipe.edited.settings == EditSettings(dilate=3, feather=7, shown=False)
+    assert recipe.edited.settings == EditSettings(dilate=3, feather=7, shown=False, candidates=1)
     assert (recipe.edited.extend, recipe.edited.boxes) == ((0, 0, 9, 0), ((2, 2, 8),))
     assert Recipe.from_json(recipe.to_json()) == recipe
 
@@ -244,7 +245,7 @@ def test_an_edit_made_before_detail_could_be_borrowed_is_made_again_without_it()
     told = json.loads(FIRST_EDIT)
     del told["edited"]["settings"]["detail"]
     assert Recipe.from_json(json.dumps(told)).edited.settings == EditSettings(
-        feather=7, dilate=3, detail=False, shown=False
+        feather=7, dilate=3, detail=False, shown=False, candidates=1
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from var_core.cli.shared import given, setting_options
 from var_core.config import Sampling
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 from var_core.settings import Declared, Setting, check, declared, described, exact, named, parsed, rows
 
 

@@ -5,7 +5,7 @@ import pytest
 from support.form import SPEC
 
 from var_core.config import Sampling
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 from var_core.engine.request import Request
 from var_core.settings import Setting, named, rows
 from var_studio.create import tab as create

@@ -8,7 +8,7 @@ from PIL import Image
 from support import tiny
 
 from var_core.config import Sampling
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 from var_core.settings import named
 from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import INPAINT, EditForm

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from ..config import Sampling
 from ..editing.canvas import Box
-from ..editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward, run
+from ..editing.edit import Edit, onward, run
+from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
 from ..files import replacing
 from ..images import open_mask, open_photo

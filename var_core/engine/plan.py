@@ -70,8 +70,8 @@ class Plan:
         target = None if self.target is None else moved(self.target, device)
         return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target, self.shown)
 
-    def part(self, rows: slice) -> Plan:
-        """Return the plan of some of its pictures."""
+    def part(self, rows: slice | list[int]) -> Plan:
+        """Return the plan of some of its pictures, in this order."""
         target = None if self.target is None else self.target[rows]
         return Plan([t[rows] for t in self.tokens], [k[rows] for k in self.keep], target, self.shown)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..editing.edit import REPAINTING, guess
+from ..editing.edit import guess
+from ..editing.edit_settings import REPAINTING
 from ..engine.pipeline import Pipeline
 from ..training.data import PictureSet
 

@@ -12,7 +12,9 @@ import torch.nn.functional as F
 
 from ..config import Sampling
 from ..editing.canvas import FILLS, Box, dilated, fill
-from ..editing.edit import CHANGING, REPAINTING, EditSettings, Work, prepare, second_pass, shifted
+from ..editing.edit import shifted
+from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
+from ..editing.square import Work, prepare, second_pass
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from ..config import Sampling
 from ..editing.canvas import fill
-from ..editing.edit import REPAINTING, Edit, EditSettings, onward, run
+from ..editing.edit import Edit, onward, run
+from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
 from ..findings.tables import markdown
 from ..images import flat, open_image, to_float
 from ..training.data import SUFFIXES
 from ..training.features import ImageFeatures
+from ..words import counted
 from .edit_benchmark import crossing
 from .exemplar import exemplar_fill
 from .reference import Gaussian, frechet
@@ -174,8 +176,8 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
         **{f"top-k {k}": (usual, replace(sampling, top_k=k)) for k in (10, 30)},
         **{f"first free scale {k + 1}": (replace(usual, first_free_scale=k), sampling) for k in (0, 4)},
     }
-    for count in (2, 4, 8):
-        switches[f"{count} drafts"] = replace(usual, drafts=count), sampling
+    for count in (1, 2, 6):
+        switches[counted(count, "candidate")] = replace(usual, candidates=count), sampling
     if pipe.masked is not None:
         switches["surroundings not seen"] = replace(usual, shown=not usual.shown), sampling
     return rows | {f"ours, {name}": drawn_by(pipe, *pair) for name, pair in switches.items()}

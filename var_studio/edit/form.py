@@ -8,7 +8,8 @@ from PIL import Image
 
 from var_core.config import ModelSpec, Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import CHANGING, REPAINTING, Edit, EditSettings, onward
+from var_core.editing.edit import Edit, onward
+from var_core.editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from var_core.images import check_size
 from var_core.settings import Value, parse_float, parse_int
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from var_core.config import NO_CLASS, ModelSpec, Sampling
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 
 from ..shared import controls, palette, widgets
 from ..shared.events import AT_ONCE, SKIP, Unchanged

@@ -3,7 +3,7 @@
 import math
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -78,6 +78,16 @@ def live(stage: EditStage, drawn: np.ndarray) -> list[Image.Image]:
     return shown
 
 
+def best_first(
+    job: EditJob, photos: tuple[np.ndarray, ...], squares: Sequence[DrawnSquare], strangeness: np.ndarray
+) -> tuple[EditJob, tuple[np.ndarray, ...], list[DrawnSquare]]:
+    """Return an edit, its photos and squares with the variations of the least `strangeness` (B,) first."""
+    order = np.argsort(strangeness, kind="stable").tolist()
+    labels, seeds = (tuple(values[row] for row in order) for values in (job.edit.labels, job.edit.seeds))
+    edit = replace(job.edit, labels=labels, seeds=seeds)
+    return replace(job, edit=edit), tuple(photos[row] for row in order), [square.of(order) for square in squares]
+
+
 def write(
     pipe: Pipeline,
     job: EditJob,
@@ -133,9 +143,9 @@ def preview(photo: np.ndarray) -> Image.Image:
 def progress(stage: EditStage, seconds: float) -> str:
     """The bar of an edit under way."""
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
-    turn += "drafts, " if stage.drafting else ""
+    turn += f"candidate {stage.candidate + 1} of {stage.candidates}, " if stage.candidates > 1 else ""
     progress = stage.progress
-    fraction = (stage.turn + (0 if stage.drafting else progress.fraction)) / stage.turns
+    fraction = (stage.turn + (stage.candidate + progress.fraction) / stage.candidates) / stage.turns
     return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{runs.parted(progress)}", fraction)
 
 

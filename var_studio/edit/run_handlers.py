@@ -12,7 +12,8 @@ from PIL import Image
 
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import EditSettings, guess, squares, stages
+from var_core.editing.edit import guess, squares, stages
+from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
 from var_core.settings import Value, named, parsed
@@ -116,6 +117,7 @@ class RunHandlers:
         started = time.perf_counter()
         squares_done: list[DrawnSquare] = []
         photos: tuple[np.ndarray, ...] = ()
+        strangeness = np.zeros(len(job.edit.seeds))
         with in_words():
             self.models.require(job.digest)
             for stage in stages(self.pipe, job.edit):
@@ -124,10 +126,12 @@ class RunHandlers:
                     return
                 if stage.photos:
                     squares_done, photos = [*squares_done, DrawnSquare.from_stage(stage)], stage.photos
+                    strangeness += stage.strangeness
                 bar = outcomes.progress(stage, time.perf_counter() - started)
                 yield self._under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
-            result = outcomes.write(self.pipe, job, photos, squares_done, time.perf_counter() - started, self.cache)
+            drawn = outcomes.best_first(job, photos, squares_done, strangeness)
+            result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, self.cache)
         yield self.over(result, outcomes.finished(results, result))
 
     def _under_way(self, bar: str, pictures: Sequence[Image.Image]) -> SheetUpdate:

@@ -76,6 +76,11 @@ class DrawnSquare:
             replace(stage.work.plan, tokens=tokens, target=None),
         )
 
+    def of(self, order: Sequence[int]) -> "DrawnSquare":
+        """Return the square of some of the variations, in this order."""
+        rows, seeds = list(order), tuple(self.seeds[row] for row in order)
+        return replace(self, views=self.views[rows], drawn=self.drawn[rows], seeds=seeds, plan=self.plan.part(rows))
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DrawnEdit:

@@ -20,7 +20,7 @@ from support.command import SMALL, fails, run
 from var_core.cli import parser
 from var_core.cli.edits import settings_of
 from var_core.config import Sampling
-from var_core.editing.edit import CHANGING, REPAINTING
+from var_core.editing.edit_settings import CHANGING, REPAINTING
 from var_core.findings import records
 from var_core.findings.scaling import Point
 from var_core.recipe import Recipe

@@ -12,7 +12,9 @@ from var_core.config import Sampling
 from var_core.device_memory import picture_bytes
 from var_core.editing import edit as edit_module
 from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated, extended
-from var_core.editing.edit import MOST_SQUARES, Edit, EditSettings, onward, run, second_pass, squares, stages
+from var_core.editing.edit import MOST_SQUARES, Edit, onward, run, squares, stages
+from var_core.editing.edit_settings import EditSettings
+from var_core.editing.square import second_pass
 from var_core.engine.request import Request
 
 SIDE = SPEC.tokenizer.image_side  # 32
@@ -141,7 +143,7 @@ def test_a_variation_alone_is_what_it_is_among_others():
 
 
 def test_where_memory_is_short_variations_come_in_parts_and_are_the_same(monkeypatch):
-    edit = Edit(photo(), MASKS["box"], (1, 2, NULL), (3, 4, 5), settings=EditSettings(harmonise=2))
+    edit = Edit(photo(), MASKS["box"], (1, 2, NULL), (3, 4, 5), settings=EditSettings(harmonise=2, candidates=1))
     together = run(pipeline(), edit)
     each = picture_bytes(SPEC, pipeline().schedule.lengths)
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: int(2.5 * each / 0.9))

@@ -9,7 +9,7 @@ import torch
 from support.tiny import SPEC, pipeline
 
 from var_core.config import Sampling
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 from var_core.measuring.edit_benchmark import (
     HALVES,
     KINDS,

@@ -9,7 +9,7 @@ import pytest
 from support.edits import FORM, SETTINGS, SPEC, WORKSPACE, asked, painted
 
 from var_core.editing.canvas import FILLS, Box
-from var_core.editing.edit import EditSettings
+from var_core.editing.edit_settings import EditSettings
 from var_core.settings import named, parsed
 from var_studio.edit import form as forms
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT
@@ -106,7 +106,7 @@ def test_each_control_changes_its_own_setting(field):
         "detail": False,
         "shown": False,
         "min_coverage": 0.9,
-    }.get(field, 3)
+    }.get(field, 4)
     assert changed != getattr(EditSettings(), field)
     assert parsed(EditSettings(), {**SETTINGS, field: changed}) == replace(EditSettings(), **{field: changed})
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+import torch
 from PIL import Image
 from support import tiny
 from support.edits import WORKSPACE, asked, painted, results, watched
 
-from var_core.editing.edit import run
+from var_core.editing.edit import run, stages
 from var_core.recipe import Recipe
 from var_studio.edit.form import CHANGE
 from var_studio.edit.layout import SheetUpdate
@@ -55,7 +56,7 @@ def test_stop_ends_an_edit_within_a_scale_and_brings_the_last_results_back(handl
 
 
 def test_stop_once_all_is_drawn_throws_nothing_away(handlers):
-    sheet = stopped(handlers, 4, None, ())
+    sheet = stopped(handlers, 12, None, ())  # three candidates of four scales
     assert sheet.result is not None and len(results(sheet.result)) == 2
 
 
@@ -63,7 +64,27 @@ def test_where_memory_is_short_variations_come_one_after_the_other_and_the_bar_s
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: 0)
     *growing, writing, last = handlers.watch(asked(handlers)[0], StopFlag(), None, ())
     told = [re.search(r"<span>(.*?)</span>", sheet.bar)[1] for sheet in growing]
-    assert re.fullmatch(r"picture 1 of 2, scale 1 of 4 · \d\.\d s · 1 picture at a time: memory is short", told[0])
-    assert told[6].startswith("picture 2 of 2, scale 3 of 4 · ") and len(told) == 8
-    assert [len(sheet.gallery.value) for sheet in growing] == [1] * 4 + [2] * 4
+    assert re.fullmatch(
+        r"candidate 1 of 3, picture 1 of 2, scale 1 of 4 · \d\.\d s · 1 picture at a time: memory is short", told[0]
+    )
+    assert told[6].startswith("candidate 1 of 3, picture 2 of 2, scale 3 of 4 · ")
+    assert told[7].startswith("candidate 2 of 3, picture 1 of 2, scale 1 of 4 · ") and len(told) == 22
+    assert [len(sheet.gallery.value) for sheet in growing] == ([1] * 4 + [2] * 3) * 3 + [2]
     assert "Writing" in writing.bar and len(results(last.result)) == 2
+
+
+def test_the_variation_that_fits_best_comes_first(handlers):
+    job, pipe = asked(handlers, count=5)[0], tiny.pipeline()
+    (done,) = [stage for stage in stages(pipe, job.edit) if stage.photos]
+    order = np.argsort(done.strangeness).tolist()
+    assert order != sorted(order)
+    result = watched(handlers, job).result
+    assert [request.seeds[0] for request in result.requests] == [job.edit.seeds[row] for row in order]
+    for row, file, shown in zip(order, result.files, results(result), strict=True):
+        assert np.array_equal(shown, done.photos[row])
+        assert Recipe.read(Path(file)).seed == job.edit.seeds[row]
+    (square,) = result.squares
+    assert square.seeds == tuple(done.seeds[row] for row in order)
+    assert np.array_equal(square.drawn, done.drawn[order])
+    tokens = [step.tokens[order] for step in done.progress.steps]
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(square.plan.tokens, tokens, strict=True))

@@ -11,7 +11,8 @@ from support.edits import FORM, SETTINGS, SPEC, WORKSPACE, asked, drawn_on, pain
 
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import Edit, EditSettings, guess, onward, run
+from var_core.editing.edit import Edit, guess, onward, run
+from var_core.editing.edit_settings import EditSettings
 from var_core.engine.classifier import ClassShare
 from var_core.engine.request import Request
 from var_core.recipe import Recipe

@@ -12,7 +12,8 @@ from support.explored import KNOBS, PIPE, acted, acts_of, drawn, equal, final
 from support.tiny import masked_pipeline
 
 from var_core.config import Sampling
-from var_core.editing.edit import Edit, EditSettings, run, stages
+from var_core.editing.edit import Edit, run, stages
+from var_core.editing.edit_settings import EditSettings
 from var_core.engine.request import Request
 from var_core.inspection.recording import recorded
 from var_studio.edit import results as outcomes
@@ -107,16 +108,16 @@ def edited(follow: bool) -> tuple[Edit, outcomes.EditResult]:
     return edit, [stage for stage in stages(PIPE, edit) if stage.photos]
 
 
-def test_a_picture_from_edit_that_was_drafted_is_the_draft_that_was_finished(handlers: Sources, tmp_path: Path):
-    edit = replace(edited(True)[0], labels=(PIPE.spec.transformer.null_label,) * 2)
-    edit = replace(edit, settings=replace(edit.settings, drafts=6, min_coverage=0.1, first_free_scale=0))
+def test_a_picture_from_edit_with_candidates_is_the_one_that_was_taken(handlers: Sources, tmp_path: Path):
+    edit = replace(edited(True)[0], labels=(PIPE.spec.transformer.null_label,) * 2, seeds=(8, 9))
+    edit = replace(edit, settings=replace(edit.settings, candidates=6, min_coverage=0.1, first_free_scale=0))
     squares = [DrawnSquare.from_stage(stage) for stage in stages(PIPE, edit) if stage.photos]
     done = outcomes.write(
         PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path)
     )
-    trace = final(handlers.from_edit(done, 0, ExploreSession())).session.trace
-    assert squares[-1].seeds[0] != edit.seeds[0] and trace.about.seed == squares[-1].seeds[0]
-    assert torch.equal(trace.tokens.long(), torch.cat([part[0] for part in squares[-1].plan.tokens]))
+    trace = final(handlers.from_edit(done, 1, ExploreSession())).session.trace
+    assert squares[-1].seeds[1] != edit.seeds[1] and trace.about.seed == squares[-1].seeds[1]
+    assert torch.equal(trace.tokens.long(), torch.cat([part[1] for part in squares[-1].plan.tokens]))
 
 
 @pytest.mark.parametrize("follow", [True, False])

@@ -1,0 +1,64 @@
+"""Settings of how an edit is done."""
+
+from dataclasses import dataclass
+
+from ..settings import Setting, check, declared
+from .canvas import FILLS
+
+MOST_CONTEXT, MOST_HARMONISED, MOST_CANDIDATES = 10, 32, 16
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """Settings of how an edit is done. Pixels are the photo's."""
+
+    fill: str = declared("navier-stokes", Setting("Fill", "What the hole holds while it is encoded.", choices=FILLS))
+    first_free_scale: int = declared(
+        2, Setting("Kept scales", "So many first scales keep the photo's layout.", 0, 10_000, most_shown=10)
+    )
+    min_coverage: float = declared(
+        0.6, Setting("Free above", "Fraction of a cell that must be painted for its token to be drawn.", 0, 1, 0.05)
+    )
+    follow: bool = declared(True, Setting("Follow", "Kept tokens correct what their neighbours spill over them."))
+    match: bool = declared(True, Setting("Match colours", "Colours shift smoothly, so that the seam has no step."))
+    detail: bool = declared(
+        True, Setting("Detail", "Detail finer than the model draws is borrowed from elsewhere in the photo.")
+    )
+    dilate: int = declared(
+        0, Setting("Grow", "Pixels added around the mask; below 0 it shrinks.", -4096, 4096, typed=True)
+    )
+    feather: int = declared(2, Setting("Feather", "Pixels over which the edge blends.", 0, 4096, typed=True))
+    context: float = declared(
+        2.0, Setting("Context", "How much around the mask the model sees, in its size.", 1, MOST_CONTEXT, 0.25)
+    )
+    harmonise: int = declared(
+        0,
+        Setting(
+            "Harmonise",
+            "A second pass along the seam, so many of the model's pixels wide; 0 is off.",
+            0,
+            MOST_HARMONISED,
+        ),
+    )
+    shown: bool = declared(
+        True,
+        Setting("See surroundings", "The model sees kept tokens of the scale that it draws; if it has learned to."),
+    )
+
+    candidates: int = declared(
+        3,
+        Setting(
+            "Candidates",
+            "Without a class each variation is, of so many that are drawn, the one that fits its surroundings best.",
+            1,
+            MOST_CANDIDATES,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+REPAINTING = EditSettings()
+# The coarsest scales hold colours and layout, and what shall become something else needs other ones.
+CHANGING = EditSettings(first_free_scale=0, min_coverage=0.1)
