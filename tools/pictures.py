@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from var_core.editing.edit import Edit, run  # noqa: E402
-from var_core.editing.edit_settings import CHANGING, REPAINTING  # noqa: E402
+from var_core.editing.edit_settings import CHANGING, REPAINTING, EditSettings, usual_sampling  # noqa: E402
 from var_core.engine.pipeline import Pipeline  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
 from var_core.images import grid, open_mask, open_photo  # noqa: E402
@@ -55,7 +55,8 @@ def edits(pipe: Pipeline) -> Image.Image:
         photo = open_photo(ASSETS / "examples" / file)
         painted, _ = open_mask(ASSETS / "examples" / f"{Path(file).stem}-mask.png", photo.shape[1::-1])
         label = pipe.spec.label(name) if name else pipe.spec.transformer.null_label
-        job = Edit(photo, painted, (label,), (0,), pipe.spec.default_sampling, CHANGING if name else REPAINTING)
+        sampling = usual_sampling(pipe.spec.default_sampling, bool(name))
+        job = Edit(photo, painted, (label,), (0,), sampling, CHANGING if name else REPAINTING)
         done = run(pipe, job)[0]
         veil = np.where(painted[..., None], 0.25 * photo + 0.75 * np.array(PINK), photo).astype(np.uint8)
         columns.append([fitted(Image.fromarray(veil)), fitted(Image.fromarray(done))])
@@ -77,9 +78,9 @@ def halves(pipes: Sequence[Pipeline]) -> Image.Image:
             known = np.asarray(photo)
             tiles.append(np.where(mask[..., None], GREY, known).astype(np.uint8))
             for pipe in pipes:
-                job = Edit(
-                    known, mask, (pipe.spec.transformer.null_label,), (0,), pipe.spec.default_sampling, REPAINTING
-                )
+                alike = EditSettings(shown=False, candidates=1)  # what both models can do
+                null = (pipe.spec.transformer.null_label,)
+                job = Edit(known, mask, null, (0,), pipe.spec.default_sampling, alike)
                 tiles.append(run(pipe, job)[0])
     return grid([Image.fromarray(tile) for tile in tiles], columns=len(HALVES) * (1 + len(pipes)))
 

@@ -14,12 +14,12 @@ from tqdm import tqdm
 from ..config import Sampling
 from ..editing.canvas import Box
 from ..editing.edit import Edit, onward, run
-from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
+from ..editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
 from ..engine.pipeline import Pipeline
 from ..files import replacing
 from ..images import open_mask, open_photo
 from ..recipe import Recipe
-from ..settings import named, parsed
+from ..settings import Value, named, parsed
 from ..training.data import SUFFIXES
 from ..weights import checkpoints
 from ..words import counted
@@ -153,7 +153,7 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
     if found:
         say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
     if options.like:
-        said = ("into", "extend", "box", "seed", "count")
+        said = ("into", "remove", "extend", "box", "seed", "count")
         changed = [name for name in said if getattr(options, name) != options.usual(name)]
         refuse_beside("--like", [*changed, *given(options, EditSettings), *given(options, Sampling)])
         return Recipe.read(options.like).edit(pipe, photo, painted)
@@ -162,7 +162,7 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
     check_count(options)
     label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
     seeds = tuple(range(options.seed, options.seed + options.count))
-    sampling = sampling_of(options, pipe.spec.default_sampling)
+    sampling = sampling_of(options, usual_sampling(pipe.spec.default_sampling, bool(options.into)))
     job = Edit(photo, painted, (label,) * options.count, seeds, sampling, settings_of(options))
     if options.box:
         return looking_at(job, options.box, options.extend)
@@ -182,9 +182,17 @@ def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> 
     return boxed
 
 
+def _told(name: str, value: Value) -> str:
+    """Say the default of a setting, and that of other tasks where it is another one."""
+    others = {"--into and no --extend": named(CHANGING)[name], "--remove": named(REMOVING)[name]}
+    return "; ".join([f"{value}", *(f"{other} with {when}" for when, other in others.items() if other != value)])
+
+
 def settings_of(options: argparse.Namespace) -> EditSettings:
     """The edit settings on the command line."""
-    usual = CHANGING if options.into and not any(options.extend) else REPAINTING
+    if options.remove and options.into:
+        raise ValueError("--remove draws no class: leave out --into, or --remove.")
+    usual = REMOVING if options.remove else CHANGING if options.into and not any(options.extend) else REPAINTING
     return parsed(usual, given(options, EditSettings))
 
 
@@ -196,6 +204,7 @@ def add_commands(commands: "Commands") -> None:
     text = "of a folder of photos: folder of their masks, each called like its photo"
     made.add_argument("--masks", type=Path, metavar="DIR", help=text)
     made.add_argument("--into", metavar="CLASS", help="name or number of the class to paint (default: no class)")
+    made.add_argument("--remove", action="store_true", help="take away what is white in the mask")
     made.add_argument("--extend", type=integers, default=(0, 0, 0, 0), metavar="L,T,R,B", help="pixels to add a side")
     made.add_argument(
         "--box", type=integers, metavar="L,T,SIDE", help="square that the model sees (default: around the mask)"
@@ -205,11 +214,7 @@ def add_commands(commands: "Commands") -> None:
     made.add_argument("--count", type=int, default=1, help="number of results")
     made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    usual, changing = named(REPAINTING), named(CHANGING)
-    told = {
-        name: f"{value}" + (f"; {changing[name]} with --into and no --extend" if changing[name] != value else "")
-        for name, value in usual.items()
-    }
+    told = {name: _told(name, value) for name, value in named(REPAINTING).items()}
     setting_options(made, EditSettings, "how the edit is done", told)
     made.set_defaults(usual=made.get_default)
     sampling_options(made)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 from tqdm import tqdm
 
+from ..editing.edit_settings import usual_sampling
 from ..engine.pipeline import Pipeline
 from ..files import replacing, runs_folder
 from ..findings.tables import markdown
@@ -189,9 +190,9 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -
 def evaluate_photos(options: argparse.Namespace, pipe: Pipeline) -> None:
     """Measure ways to edit on photos of their own resolution, with no class, as tables."""
     pipe.spec.need_scales("the benchmark of photos")
-    kinds, sampling = options.masks or photo_benchmark.KINDS, sampling_of(options, pipe.spec.default_sampling)
+    kinds, usual = options.masks or photo_benchmark.KINDS, usual_sampling(pipe.spec.default_sampling, False)
     photos = photo_benchmark.read_photos(photo_benchmark.photo_files(options.photos, options.count))
-    rows = matching(photo_benchmark.photo_methods(pipe, sampling), options.rows)
+    rows = matching(photo_benchmark.photo_methods(pipe, sampling_of(options, usual)), options.rows)
     scores = gather(photo_benchmark.measure_photos(rows, ImageFeatures(HELD_OUT_NETWORK), photos, kinds))
     say(photo_benchmark.photo_table(scores))
     write_report(options, pipe, len(photos), {"scores": [asdict(row) for row in scores]})

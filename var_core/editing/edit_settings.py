@@ -1,7 +1,8 @@
 """Settings of how an edit is done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..config import Sampling
 from ..settings import Setting, check, declared
 from .canvas import FILLS
 
@@ -59,6 +60,18 @@ class EditSettings:
         check(self)
 
 
+FILLING_TOP_K = 30  # without a class nothing says what an unlikely code could be for
+
+
+def usual_sampling(sampling: Sampling, with_class: bool) -> Sampling:
+    """Return how an edit draws by default, for the default `sampling` of a model: without a class it dares less."""
+    if with_class or 0 < sampling.top_k <= FILLING_TOP_K:
+        return sampling
+    return replace(sampling, top_k=FILLING_TOP_K)
+
+
 REPAINTING = EditSettings()
+# What is taken away leaves a rim and a shadow; and among more candidates is one with nothing in the thing's place.
+REMOVING = EditSettings(dilate=4, candidates=6)
 # The coarsest scales hold colours and layout, and what shall become something else needs other ones.
 CHANGING = EditSettings(first_free_scale=0, min_coverage=0.1)

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..clock import timed
 from ..config import Sampling
 from ..editing.edit import Edit, run
+from ..editing.edit_settings import EditSettings
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..findings.tables import markdown
@@ -108,7 +109,7 @@ def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Ro
 
 
 def edits(pipe: Pipeline, sampling: Sampling, repeats: int = 7, count: int = 4) -> tuple[float, float]:
-    """Return median seconds of a class edit and of the same with no class, in turns; `count` variations of noise."""
+    """Return median seconds of a class edit and of a candidate with no class, in turns; `count` variations of noise."""
     side = pipe.spec.tokenizer.image_side
     photo = np.random.default_rng(0).integers(256, size=(side, side, 3), dtype=np.uint8)
     mask = np.zeros((side, side), bool)
@@ -116,7 +117,8 @@ def edits(pipe: Pipeline, sampling: Sampling, repeats: int = 7, count: int = 4) 
     seeds, times = tuple(range(count)), []
     for _ in range(repeats + 1):  # the first round warms up
         asked = [
-            Edit(photo, mask, (label,) * count, seeds, sampling) for label in (0, pipe.spec.transformer.null_label)
+            Edit(photo, mask, (label,) * count, seeds, sampling, EditSettings(candidates=1))
+            for label in (0, pipe.spec.transformer.null_label)
         ]
         times.append([timed(partial(run, pipe, edit), pipe.device) for edit in asked])
     guided, plain = (statistics.median(column) for column in zip(*times[1:], strict=True))

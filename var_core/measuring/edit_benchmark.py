@@ -12,8 +12,8 @@ import torch.nn.functional as F
 
 from ..config import Sampling
 from ..editing.canvas import FILLS, Box, dilated, fill
-from ..editing.edit import shifted
-from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
+from ..editing.edit import Edit, run, shifted
+from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings, usual_sampling
 from ..editing.square import Work, prepare, second_pass
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
@@ -98,8 +98,19 @@ def transplanted(pictures: PictureSet) -> Method:
     return method
 
 
-def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, null: bool, batch: int = 16) -> Method:
-    """Return the editing of this project as a method; `null` uses no class instead of the case's."""
+def ours_without_class(pipe: Pipeline, settings: EditSettings, sampling: Sampling) -> Method:
+    """Return the editing of this project with no class as a method."""
+    null, usual = (pipe.spec.transformer.null_label,), usual_sampling(sampling, with_class=False)
+
+    def one(case: Case) -> np.ndarray:
+        whole = (Box(0, 0, len(case.picture)),)
+        return run(pipe, Edit(case.picture, case.mask, null, (case.seed,), usual, settings, whole))[0]
+
+    return lambda given: [one(case) for case in given]
+
+
+def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, batch: int = 16) -> Method:
+    """Return the editing of this project, with the case's class, as a method."""
 
     def work(case: Case) -> Work:
         return prepare(
@@ -111,11 +122,11 @@ def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, null: bool,
         for start in range(0, len(given), batch):
             part = given[start : start + batch]
             works = [work(case) for case in part]
-            drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null, turn=0)
+            drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, turn=0)
             if settings.harmonise:
                 pairs = zip(works, drawn, strict=True)
                 works = [second_pass(pipe, w, picture[None], settings) for w, picture in pairs]
-                drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, null, turn=1)
+                drawn = _draw(pipe, part, Plan.joined([w.plan for w in works]), sampling, turn=1)
             results += [w.pasted(picture[None])[0] for w, picture in zip(works, drawn, strict=True)]
         return results
 
@@ -124,7 +135,7 @@ def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, null: bool,
 
 def likeliest(pipe: Pipeline, settings: EditSettings, sampling: Sampling, count: int, kept: bool) -> Method:
     """Return a method that chooses of `count` results of `ours` the one with the likeliest tokens, kept or all."""
-    one = ours(pipe, settings, sampling, null=False)
+    one = ours(pipe, settings, sampling)
 
     def mean_loss(result: np.ndarray, case: Case) -> float:
         pixels, coverage = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
@@ -165,16 +176,16 @@ def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
         for start in range(0, len(given), batch):
             part = given[start : start + batch]
             plans = Plan.joined([plan(case) for case in part])
-            drawn = torch.from_numpy(_draw(pipe, part, plans, sampling, null=False, turn=0))
+            drawn = torch.from_numpy(_draw(pipe, part, plans, sampling, turn=0))
             results += list(averaged_pixels(drawn, pipe.spec.tokenizer.image_side).numpy())
         return results
 
     return method
 
 
-def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, null: bool, turn: int) -> np.ndarray:
+def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, turn: int) -> np.ndarray:
     """Draw what the model makes of cases in a pass, uint8 (B, D, D, 3)."""
-    labels = tuple(pipe.spec.transformer.null_label if null else case.label for case in part)
+    labels = tuple(case.label for case in part)
     seeds = shifted(tuple(case.seed for case in part), turn)
     *_, last = pipe.steps(Request(labels, seeds, sampling, plan))
     return pipe.pixels(last.f_hat)
@@ -190,10 +201,10 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         "Telea (OpenCV)": filled("telea"),
         "Navier-Stokes (OpenCV)": filled("navier-stokes"),
         "authors' notebook": notebook(pipe, sampling),
-        "ours": ours(pipe, usual, sampling, null=False),
-        "ours, as for a change": ours(pipe, CHANGING, sampling, null=False),
-        "ours, no class": ours(pipe, usual, sampling, null=True),
-        "ours, smooth": ours(pipe, usual, replace(sampling, smooth=True), null=False),
+        "ours": ours(pipe, usual, sampling),
+        "ours, as for a change": ours(pipe, CHANGING, sampling),
+        "ours, no class": ours_without_class(pipe, usual, sampling),
+        "ours, smooth": ours(pipe, usual, replace(sampling, smooth=True)),
         "ours, best of 4 by what is kept": likeliest(pipe, usual, sampling, 4, kept=True),
         "ours, best of 4 by all": likeliest(pipe, usual, sampling, 4, kept=False),
     }
@@ -207,12 +218,11 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         **{f"harmonised within {n} pixels": {"harmonise": n} for n in (0, 6, 12) if n != usual.harmonise},
         **{f"feather {n}": {"feather": n} for n in (0, 2, 6) if n != usual.feather},
     }
-    rows |= {
-        f"ours, {name}": ours(pipe, replace(usual, **change), sampling, null=False) for name, change in switches.items()
-    }
+    rows |= {f"ours, {name}": ours(pipe, replace(usual, **change), sampling) for name, change in switches.items()}
     matters = [name for name in switches if name.startswith("first free scale")]  # most where no class guides
     return rows | {
-        f"ours, no class, {name}": ours(pipe, replace(usual, **switches[name]), sampling, null=True) for name in matters
+        f"ours, no class, {name}": ours_without_class(pipe, replace(usual, **switches[name]), sampling)
+        for name in matters
     }
 
 

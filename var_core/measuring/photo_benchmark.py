@@ -173,7 +173,7 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
         "no borrowed detail": (replace(usual, detail=not usual.detail), sampling),
         **{f"context {c}": (replace(usual, context=c), sampling) for c in (1.5, 3.0, 4.0)},
         **{f"temperature {t}": (usual, replace(sampling, temperature=t)) for t in (0.5, 0.8)},
-        **{f"top-k {k}": (usual, replace(sampling, top_k=k)) for k in (10, 30)},
+        **{f"top-k {k}": (usual, replace(sampling, top_k=k)) for k in (10, 100)},
         **{f"first free scale {k + 1}": (replace(usual, first_free_scale=k), sampling) for k in (0, 4)},
     }
     for count in (1, 2, 6):

@@ -1,6 +1,6 @@
 """The form of the Edit tab: what its controls say, as an `Edit`. No widgets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,37 +9,42 @@ from PIL import Image
 from var_core.config import ModelSpec, Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import Edit, onward
-from var_core.editing.edit_settings import CHANGING, REPAINTING, EditSettings
+from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings
 from var_core.images import check_size
-from var_core.settings import Value, parse_float, parse_int
+from var_core.settings import Value, named, parse_float, parse_int
 
 from ..shared import controls, html
 from .workspace import Workspace
 
-INPAINT, EXTEND, CHANGE = TASKS = ("Inpaint", "Extend", "Change into …")
+INPAINT, REMOVE, EXTEND, CHANGE = TASKS = ("Inpaint", "Remove", "Extend", "Change into …")
 SIDES = ("left", "top", "right", "bottom")
 PIXELS, PER_CENT = UNITS = ("pixels", "per cent")
 MOST_VARIATIONS = 8
+USUAL = {INPAINT: REPAINTING, REMOVE: REMOVING, EXTEND: REPAINTING, CHANGE: CHANGING}
 HINTS = {
     INPAINT: "Painted = will be repainted, to fit what is around it.",
+    REMOVE: "Painted = will be taken away; what is around it goes on. Paint its shadow, too.",
     EXTEND: "The photo is drawn onward beyond its edges. What you paint is redrawn too.",
     CHANGE: "Painted = will become the class you choose.",
 }
 CLASS_HINTS = {
     INPAINT: "What the painted part belongs to, if you know.",
+    REMOVE: "",
     EXTEND: "What is in the photo, if you know.",
     CHANGE: "What it becomes. Type to search.",
 }
 
 
-def usual_freedom(task: str, first: int, coverage: float) -> tuple[int, float]:
-    """Return first free scale and least coverage for a task; what is no task's usual value stays."""
-    wanted = CHANGING if task == CHANGE else REPAINTING
-    if first in [settings.first_free_scale for settings in (REPAINTING, CHANGING)]:
-        first = wanted.first_free_scale
-    if coverage in [settings.min_coverage for settings in (REPAINTING, CHANGING)]:
-        coverage = wanted.min_coverage
-    return first, coverage
+def usual_settings(task: str, now: Mapping[str, object]) -> tuple[Mapping[str, Value]]:
+    """Return by name the settings that a task has otherwise than they are `now`; what is no task's own stays."""
+    wanted, others = named(USUAL[task]), [named(settings) for settings in USUAL.values()]
+    return ({name: new for name, new in wanted.items() if now[name] != new and now[name] in _of(others, name)},)
+
+
+def _of(tables: Sequence[Mapping[str, Value]], name: str) -> list[Value]:
+    """Return what several tables say of a name; nothing if all say the same."""
+    values = [table[name] for table in tables]
+    return values if len(set(values)) > 1 else []
 
 
 def extension(workspace: Workspace, unit: str, *amounts: object) -> tuple[int, int, int, int]:
@@ -81,8 +86,9 @@ def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarra
     count, seed = parse_int("variations", form.count), parse_int("seed", form.seed)
     if not 1 <= count <= MOST_VARIATIONS:
         raise ValueError(f"variations {count} is out of range: choose 1 to {MOST_VARIATIONS}.")
-    label = spec.label(controls.complete(spec, form.class_name))
-    if form.task == CHANGE and label == spec.transformer.null_label:
+    null = spec.transformer.null_label
+    label = null if form.task == REMOVE else spec.label(controls.complete(spec, form.class_name))
+    if form.task == CHANGE and label == null:
         raise ValueError("Choose a class: what should it become?")
     seeds = tuple(range(seed, seed + count))
     plain = Edit(workspace.photo, mask, (label,) * count, seeds, form.sampling, form.settings)

@@ -9,12 +9,12 @@ from var_core.config import NO_CLASS, ModelSpec, Sampling
 from var_core.editing.edit_settings import EditSettings
 
 from ..shared import controls, palette, widgets
-from ..shared.events import AT_ONCE, SKIP, Unchanged
+from ..shared.events import AT_ONCE, SKIP, Trigger, Unchanged
 from ..shared.examples import example_shelf
 from ..shared.html import READY
 from ..shared.widgets import Actions, Seeding, SettingWidgets
 from . import form as forms
-from .form import EXTEND, INPAINT, PIXELS, TASKS, UNITS
+from .form import EXTEND, INPAINT, PIXELS, REMOVE, TASKS, UNITS
 from .results import EditResult
 
 MARKING = (palette.MARK, palette.MARK_ALPHA)
@@ -114,6 +114,7 @@ class Controls(NamedTuple):
     masking: Masking
     settings: SettingWidgets  # of `EditSettings`
     sampling: SettingWidgets
+    after_reset: Trigger  # what follows the way back to the default sampling
     restore: gr.UploadButton
 
 
@@ -125,8 +126,8 @@ class ResultButtons(NamedTuple):
     explore: gr.Button
 
 
-def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling], masked: bool) -> Controls:
-    """The left column, with the knobs of the draw at `default_sampling`; `masked`: the model has a masked path."""
+def left_column(spec: ModelSpec, filling_sampling: Callable[[], Sampling], masked: bool) -> Controls:
+    """The left column, with the knobs of the draw at `filling_sampling`; `masked`: the model has a masked path."""
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
     task, outline, name, guessing, unit, sides = _choice(spec)
@@ -139,9 +140,11 @@ def left_column(spec: ModelSpec, default_sampling: Callable[[], Sampling], maske
         settings = widgets.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides))
         settings["shown"].visible = masked
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        sampling, _ = widgets.sampling_widgets(default_sampling, "edit_")
+        sampling, after_reset = widgets.sampling_widgets(filling_sampling, "edit_")
     restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
-    return Controls(opened, shelf, choice, guessing, outline, seeding, actions, masking, settings, sampling, restore)
+    return Controls(
+        opened, shelf, choice, guessing, outline, seeding, actions, masking, settings, sampling, after_reset, restore
+    )
 
 
 def choices(spec: ModelSpec) -> list[tuple[str, str]]:
@@ -160,8 +163,9 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
         hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")
         class_name = widgets.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
-        ask = gr.Button("What is this?", size="sm", elem_id="guess")
-        answers = gr.Radio([], label="Looks like", visible=False, elem_id="guesses", elem_classes="pills")
+        with gr.Row(elem_classes="tight") as asking:
+            ask = gr.Button("What is this?", size="sm", elem_id="guess")
+            answers = gr.Radio([], label="Looks like", visible=False, elem_id="guesses", elem_classes="pills")
         with gr.Column(visible=False, elem_id="sides") as sides:
             unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
             with gr.Row(elem_classes="tight"):
@@ -173,11 +177,12 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
     task.change(
         lambda chosen: (
             f"<p>{forms.HINTS[chosen]}</p>",
-            gr.Dropdown(info=forms.CLASS_HINTS[chosen]),
+            gr.Dropdown(info=forms.CLASS_HINTS[chosen], visible=chosen != REMOVE),
+            gr.Row(visible=chosen != REMOVE),
             gr.Column(visible=chosen == EXTEND),
         ),
         task,
-        [hint, class_name, sides],
+        [hint, class_name, asking, sides],
         **AT_ONCE,
     )
     return task, outline, class_name, Guessing(ask, answers), unit, numbers

@@ -13,7 +13,7 @@ from PIL import Image
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import guess, squares, stages
-from var_core.editing.edit_settings import EditSettings
+from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
 from var_core.settings import Value, named, parsed
@@ -196,7 +196,17 @@ class RunHandlers:
         scales = gr.Slider(maximum=len(spec.tokenizer.sides))
         choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
         shown = gr.Checkbox(visible=self.pipe.masked is not None)
-        return choices, scales, shown, layout.no_answers(), named(self.models.default_sampling)
+        return choices, scales, shown, layout.no_answers(), named(self.models.filling_sampling)
+
+    def usual_draw(self, class_name: str, sampling: Mapping[str, object]) -> tuple[Mapping[str, object]]:
+        """Return the knobs that are at their default for an edit without a class, or with one, at that of the other.
+
+        What has been set otherwise stays.
+        """
+        spec = self.pipe.spec
+        with_class = controls.complete(spec, class_name or "").casefold() != NO_CLASS
+        wanted, other = (named(usual_sampling(spec.default_sampling, one)) for one in (with_class, not with_class))
+        return ({name: value for name, value in wanted.items() if sampling[name] == other[name] != value},)
 
     def restore(
         self, path: str

@@ -20,7 +20,7 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
             given = layout.left_column(
-                models.pipe.spec, lambda: models.default_sampling, models.pipe.masked is not None
+                models.pipe.spec, lambda: models.filling_sampling, models.pipe.masked is not None
             )
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             table, sheet, onward = layout.right_column()
@@ -31,9 +31,9 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     _wire_mask(photos, table, given.masking, given.choice.box)
     _wire_choice(runs, table, given.choice, given.outline)
     _wire_guessing(runs, table, given)
-    freed = [given.settings["first_free_scale"], given.settings["min_coverage"]]
+    _wire_usual_draw(runs, given)
     # on input, not on change: what was restored stays
-    given.choice.task.input(forms.usual_freedom, [given.choice.task, *freed], freed, **AT_ONCE)
+    wire(given.choice.task.input, forms.usual_settings, [given.choice.task, given.settings], [given.settings], AT_ONCE)
     _wire_runs(runs, table, given, sheet)
     asked: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, *given.seeding]
     wire(given.restore.upload, runs.restore, [given.restore], asked, AT_ONCE)
@@ -88,8 +88,15 @@ def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HT
 def _wire_guessing(runs: RunHandlers, table: Table, given: Controls) -> None:
     ask, answers = given.guessing
     wire(ask.click, runs.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
-    answers.input(lambda taken: taken, answers, given.choice.class_name, **AT_ONCE)
     table.workspace.change(layout.no_answers, None, answers, **AT_ONCE)  # another photo
+
+
+def _wire_usual_draw(runs: RunHandlers, given: Controls) -> None:
+    """With a class an edit draws otherwise by default; on input, not on change: what was restored stays."""
+    class_name, sampling, answers = given.choice.class_name, given.sampling, given.guessing.answers
+    taken = answers.input(lambda answer: answer, answers, class_name, **AT_ONCE)
+    for trigger in (class_name.input, taken.then, given.after_reset):
+        wire(trigger, runs.usual_draw, [class_name, sampling], [sampling], AT_ONCE)
 
 
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:

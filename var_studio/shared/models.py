@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from var_core.config import AUTO, LoadOptions, Sampling
+from var_core.editing.edit_settings import usual_sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.inspection.atlas import Atlas
 from var_core.weights import checkpoints
@@ -69,6 +70,11 @@ class Models:
     def name(self) -> str:
         """The loaded model's name in the menu: that of its file, if it has one."""
         return self.pipe.path.stem if self.pipe.path else self.pipe.spec.name
+
+    @property
+    def filling_sampling(self) -> Sampling:
+        """How the model draws an edit without a class by default."""
+        return usual_sampling(self.default_sampling, False)
 
     @property
     def default_sampling(self) -> Sampling:

@@ -20,7 +20,7 @@ from support.command import SMALL, fails, run
 from var_core.cli import parser
 from var_core.cli.edits import settings_of
 from var_core.config import Sampling
-from var_core.editing.edit_settings import CHANGING, REPAINTING
+from var_core.editing.edit_settings import CHANGING, FILLING_TOP_K, REMOVING, REPAINTING
 from var_core.findings import records
 from var_core.findings.scaling import Point
 from var_core.recipe import Recipe
@@ -184,15 +184,24 @@ def test_a_mask_that_has_the_name_already_stays_if_it_shows_the_same(model, tmp_
     ("words", "usual"),
     [
         ("--mask m.png", REPAINTING),
+        ("--mask m.png --remove", REMOVING),
         ("--mask m.png --into rose", CHANGING),
         ("--extend 1,0,0,0 --into rose", REPAINTING),
     ],
 )
-def test_a_change_of_class_frees_all_scales_by_default(words, usual):
+def test_each_task_has_its_own_settings_by_default(words, usual):
     plain = ["edit", "photo.png", *words.split()]
     assert settings_of(parser().parse_args(plain)) == usual
     asked = settings_of(parser().parse_args([*plain, "--first-free-scale", "1", "--min-coverage", "0.5"]))
     assert (asked.first_free_scale, asked.min_coverage) == (1, 0.5)
+
+
+def test_an_edit_without_a_class_dares_less(model, tmp_path):
+    photo, mask = painted_photo(tmp_path)
+    for word, top_k in (("--remove", FILLING_TOP_K), ("--into=rose", 100), ("--top-k=77", 77)):
+        assert run("edit", photo, "--model", model, "--mask", mask, "--out", tmp_path / "made.png", word) == 0
+        recipe = Recipe.read(max(tmp_path.glob("made*.png"), key=lambda file: file.stat().st_mtime_ns))
+        assert recipe.sampling.top_k == top_k
 
 
 def test_an_edit_without_a_class_extends_alone(model, tmp_path):
@@ -215,6 +224,8 @@ def test_edits_that_cannot_be_are_refused(model, tmp_path, capsys):
     )
     assert "there is no such file" in fails(capsys, "edit", tmp_path / "gone.png", "--model", model)
     assert "four" in fails(capsys, *task, "--extend", "5,0")
+    both = (*task, "--extend", "5,0,0,0", "--remove", "--into", "rose")
+    assert "--remove draws no class: leave out --into, or --remove" in fails(capsys, *both)
 
 
 def test_classes_lists_every_class(model, capsys):

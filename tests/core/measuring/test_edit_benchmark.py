@@ -126,7 +126,7 @@ def test_the_best_of_some_is_one_of_them_and_not_always_the_first(kept):
     given = cases(pictures(8), "half")
     best = likeliest(pipeline(), EditSettings(), Sampling(), 3, kept)(given)
     first, *others = (
-        ours(pipeline(), EditSettings(), Sampling(), null=False)([replace(c, seed=c.seed + 7919 * n) for c in given])
+        ours(pipeline(), EditSettings(), Sampling())([replace(c, seed=c.seed + 7919 * n) for c in given])
         for n in range(3)
     )
     came = [
@@ -137,7 +137,7 @@ def test_the_best_of_some_is_one_of_them_and_not_always_the_first(kept):
 
 
 def test_a_batch_of_cases_gives_what_each_gives_alone():
-    method = ours(pipeline(), EditSettings(), Sampling(), null=False)
+    method = ours(pipeline(), EditSettings(), Sampling())
     given = cases(pictures(), "half")
     together = method(given)
     assert all(np.array_equal(together[place], method([case])[0]) for place, case in enumerate(given))
@@ -148,7 +148,7 @@ def test_the_notebook_s_recipe_sees_what_lies_under_the_mask_and_ours_does_not()
     hidden = noise()
     hidden[mask] = 0
     given = [[Case(picture, mask, 1, 0)] for picture in (noise(), hidden)]
-    leaking, tight = notebook(pipeline(), Sampling()), ours(pipeline(), EditSettings(), Sampling(), null=False)
+    leaking, tight = notebook(pipeline(), Sampling()), ours(pipeline(), EditSettings(), Sampling())
     assert not np.array_equal(leaking(given[0])[0], leaking(given[1])[0])
     assert np.array_equal(tight(given[0])[0][mask], tight(given[1])[0][mask])
 

@@ -12,7 +12,7 @@ from var_core.editing.canvas import FILLS, Box
 from var_core.editing.edit_settings import EditSettings
 from var_core.settings import named, parsed
 from var_studio.edit import form as forms
-from var_studio.edit.form import CHANGE, EXTEND, INPAINT
+from var_studio.edit.form import CHANGE, EXTEND, INPAINT, REMOVE
 
 
 def test_sides_are_pixels_or_per_cent_of_the_photos_own_side():
@@ -120,8 +120,22 @@ def test_the_controls_ask_for_the_edit_that_they_show(handlers):
     assert np.array_equal(edit.mask, wanted.mask)
 
 
-def test_a_change_frees_all_scales_and_other_tasks_keep_the_coarsest_unless_told_otherwise():
-    keeping, freeing = (2, 0.6), (0, 0.1)
-    assert forms.usual_freedom(CHANGE, *keeping) == freeing and forms.usual_freedom(INPAINT, *freeing) == keeping
-    assert forms.usual_freedom(EXTEND, *keeping) == keeping and forms.usual_freedom(CHANGE, *freeing) == freeing
-    assert forms.usual_freedom(CHANGE, 4, 0.45) == (4, 0.45) and forms.usual_freedom(INPAINT, 1, 0.1) == (1, 0.6)
+def usual(task: str, **now: object) -> dict[str, object]:
+    """What a task changes of the default settings, and of those that are otherwise `now`."""
+    return forms.usual_settings(task, {**SETTINGS, **now})[0]
+
+
+def test_a_task_has_settings_of_its_own_and_what_was_set_otherwise_stays():
+    freeing, removing = {"first_free_scale": 0, "min_coverage": 0.1}, {"dilate": 4, "candidates": 6}
+    assert usual(CHANGE) == freeing and usual(REMOVE) == removing and usual(EXTEND) == usual(INPAINT) == {}
+    assert usual(INPAINT, **freeing) == {"first_free_scale": 2, "min_coverage": 0.6}
+    assert usual(CHANGE, **removing) == {**freeing, "dilate": 0, "candidates": 3}
+    assert usual(CHANGE, **freeing) == {} and usual(REMOVE, **removing) == {}
+    assert usual(CHANGE, first_free_scale=4, min_coverage=0.45) == {}
+    assert usual(INPAINT, first_free_scale=1, min_coverage=0.1) == {"min_coverage": 0.6}
+    assert usual(REMOVE, dilate=9, fill="telea") == {"candidates": 6}
+
+
+def test_what_is_removed_has_no_class_whatever_the_box_says():
+    edit = forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, task=REMOVE, class_name="Rose"))
+    assert edit.labels == (SPEC.transformer.null_label,)

@@ -1,6 +1,7 @@
 """A run of an edit shows every scale, and can be stopped."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -11,7 +12,9 @@ from support import tiny
 from support.edits import WORKSPACE, asked, painted, results, watched
 
 from var_core.editing.edit import run, stages
+from var_core.editing.edit_settings import FILLING_TOP_K
 from var_core.recipe import Recipe
+from var_core.settings import named
 from var_studio.edit.form import CHANGE
 from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.results import EditResult
@@ -88,3 +91,14 @@ def test_the_variation_that_fits_best_comes_first(handlers):
     assert np.array_equal(square.drawn, done.drawn[order])
     tokens = [step.tokens[order] for step in done.progress.steps]
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(square.plan.tokens, tokens, strict=True))
+
+
+def test_without_a_class_an_edit_dares_less_unless_it_was_told_otherwise(handlers):
+    usual = handlers.models.default_sampling
+    free = handlers.models.filling_sampling
+    assert free == replace(usual, top_k=FILLING_TOP_K) != usual
+    assert handlers.usual_draw("Rose", named(free)) == ({"top_k": usual.top_k},)
+    assert handlers.usual_draw("no class", named(usual)) == ({"top_k": FILLING_TOP_K},)
+    assert handlers.usual_draw("no class", named(free)) == handlers.usual_draw("Rose", named(usual)) == ({},)
+    for name in ("Rose", "no class"):
+        assert handlers.usual_draw(name, named(replace(usual, top_k=77))) == ({},)
