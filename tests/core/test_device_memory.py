@@ -156,6 +156,7 @@ print((held("VmHWM") - before) / (4 * picture_bytes(spec, pipe.schedule.lengths)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures as only Linux can")
 def test_a_pass_needs_what_was_said():
     command = [sys.executable, "-c", MEASURED]

@@ -149,7 +149,7 @@ def test_measures_see_pictures_averaged_down_to_the_side_that_is_encoded():
     assert torch.equal(made, averaged_pixels(torch.from_numpy(drawn[None].copy()), SIDE))
 
 
-@pytest.mark.parametrize("method", [notebook(PIPE, Sampling()), ours(PIPE, EditSettings(), Sampling(), null=False)])
+@pytest.mark.parametrize("method", [notebook(PIPE, Sampling()), ours(PIPE, EditSettings(), Sampling())])
 def test_edits_are_measured_at_the_side_of_their_pictures(method):
     given = cases(pictures(2), "centre box")
     assert [result.shape for result in method(given)] == [(SIDE, SIDE, 3)] * 2

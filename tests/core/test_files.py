@@ -85,6 +85,7 @@ def test_new_models_go_to_the_user_s_folder_but_not_where_another_hides_them(hom
         new_file(DEFAULT)
 
 
+@pytest.mark.slow
 def test_convert_writes_to_the_user_s_folder(home, tmp_path_factory, capsys):
     transformer, _ = hub.write("plain", tmp_path_factory.mktemp("published"))
     assert run("convert", "--transformer", transformer, "--name", "converted") == 0
@@ -93,6 +94,7 @@ def test_convert_writes_to_the_user_s_folder(home, tmp_path_factory, capsys):
     assert "give another --name" in fails(capsys, "convert", "--transformer", transformer, "--name", DEFAULT)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("home")
 def test_convert_takes_a_folder_or_a_file_and_writes_nothing_into_the_package(tmp_path, monkeypatch, capsys):
     transformer, _ = hub.write("plain", tmp_path)

@@ -65,6 +65,7 @@ def test_an_address_of_ipv6_is_served_on():
     assert app.free_port("::1", port) == port
 
 
+@pytest.mark.slow
 def test_a_visitor_s_file_is_bounded_wherever_it_is_opened(tmp_path: Path):
     script = "from PIL import EpsImagePlugin, Image; from var_studio.main import guard; guard()\n"
     script += "print(EpsImagePlugin.gs_binary)\n"

@@ -15,7 +15,7 @@ from ..editing.edit_settings import usual_sampling
 from ..engine.pipeline import Pipeline
 from ..files import replacing, runs_folder
 from ..findings.tables import markdown
-from ..measuring import classification, edit_benchmark, evaluate, photo_benchmark
+from ..measuring import classification, edit_benchmark, edit_scores, evaluate, photo_benchmark
 from ..measuring.reference import Measured, Reference
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
@@ -182,8 +182,9 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -
     reference = Reference.of(network, seen, len(data.classes.names))
     ways = edit_benchmark.methods(pipe, sampling_of(options, pipe.spec.default_sampling), data.train)
     rows, shift = matching(ways, options.rows), edit_benchmark.other_classes(data.classes.groups)
-    scores = gather(edit_benchmark.measure(rows, reference, data.val.spread(options.count), shift, tasks))
-    say(edit_benchmark.table(scores))
+    held_out = ImageFeatures(HELD_OUT_NETWORK)
+    scores = gather(edit_benchmark.measure(rows, reference, held_out, data.val.spread(options.count), shift, tasks))
+    say(edit_scores.table(scores))
     write_report(options, pipe, min(options.count, len(data.val)), {"scores": [vars(row) for row in scores]})
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -18,14 +18,15 @@ from ..editing.square import Work, prepare, second_pass
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
-from ..findings.tables import markdown
+from ..findings.halves import PLAIN
 from ..images import averaged_pixels, to_float
 from ..training.data import PictureSet
+from ..training.features import ImageFeatures
+from .edit_scores import CLASS_EDIT, Case, Scores, scored
 from .reference import Reference
 
 KINDS = ("centre box", "half", "outer border", "brush strokes", "thin lines")
 HALVES = ("top half", "bottom half")  # what an order of tokens that runs from top to bottom can and cannot complete
-CLASS_EDIT, OVERALL = "class edit", "mean of the kinds of masks"
 TASKS = (*KINDS, CLASS_EDIT)
 UNTOUCHED, REAL = "untouched", "pixels of a real picture of the class"
 
@@ -48,16 +49,6 @@ def mask_of(kind: str, number: int, side: int) -> np.ndarray:
         corners = (rng.uniform(0, side, (4, 2))).astype(np.int32)
         cv2.polylines(mask, [corners], False, 1, max(1, round(side * rng.uniform(*thickness))))
     return mask.astype(bool)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One picture uint8 (S, S, 3) to repaint where the mask bool (S, S) says, with a label and a seed."""
-
-    picture: np.ndarray
-    mask: np.ndarray
-    label: int
-    seed: int
 
 
 # Pictures uint8 (S, S, 3) for cases.
@@ -154,6 +145,16 @@ def likeliest(pipe: Pipeline, settings: EditSettings, sampling: Sampling, count:
     return method
 
 
+def without_leak(method: Method) -> Method:
+    """Return a method that is given pictures whose hole was filled first, so that it cannot look under the mask."""
+
+    def closed(given: Sequence[Case]) -> list[np.ndarray]:
+        fills = filled("navier-stokes")(given)
+        return method([replace(case, picture=picture) for case, picture in zip(given, fills, strict=True)])
+
+    return closed
+
+
 def notebook(pipe: Pipeline, sampling: Sampling, batch: int = 16) -> Method:
     """Return the recipe of the authors' notebook as a method.
 
@@ -201,9 +202,11 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         "Telea (OpenCV)": filled("telea"),
         "Navier-Stokes (OpenCV)": filled("navier-stokes"),
         "authors' notebook": notebook(pipe, sampling),
+        "authors' notebook, filled first": without_leak(notebook(pipe, sampling)),
         "ours": ours(pipe, usual, sampling),
         "ours, as for a change": ours(pipe, CHANGING, sampling),
         "ours, no class": ours_without_class(pipe, usual, sampling),
+        PLAIN: ours_without_class(pipe, replace(usual, shown=False, candidates=1), sampling),
         "ours, smooth": ours(pipe, usual, replace(sampling, smooth=True)),
         "ours, best of 4 by what is kept": likeliest(pipe, usual, sampling, 4, kept=True),
         "ours, best of 4 by all": likeliest(pipe, usual, sampling, 4, kept=False),
@@ -226,91 +229,10 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
     }
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Figures of a method on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
-
-    A mean over kinds has the mean of `off`, where a seam too sharp in one kind and too soft in another do not cancel.
-    """
-
-    method: str
-    kind: str
-    frechet: float  # of the results to the train pictures
-    seam: float  # gradient across the mask's edge, over that in the untouched pictures
-    off: float  # |seam - 1|
-    brightness: float  # step of the mean luma across the edge, in levels of 255
-    colour: float  # the same of the mean colour, Euclidean
-    accuracy: float  # of the probe: results it takes for the wanted class; of class edits it sees what was painted
-    seconds: float  # a picture
-
-
-def seam(results: Sequence[np.ndarray], given: Sequence[Case]) -> float:
-    """Return the mean absolute gradient across the masks' edges over that of the untouched pictures."""
-    across = [
-        (crossing(result, case.mask), crossing(case.picture, case.mask))
-        for result, case in zip(results, given, strict=True)
-    ]
-    ours_, theirs = (float(sum(values)) for values in zip(*across, strict=True))
-    return ours_ / theirs
-
-
-def crossing(picture: np.ndarray, mask: np.ndarray) -> float:
-    """Sum absolute differences between neighbours of which one is painted."""
-    levels = picture.astype(np.float64)
-    total = 0.0
-    for axis in (0, 1):
-        edge = np.diff(mask.astype(np.int8), axis=axis) != 0
-        total += np.abs(np.diff(levels, axis=axis))[edge].sum()
-    return total
-
-
-def jump(picture: np.ndarray, mask: np.ndarray, width: int = 3) -> tuple[float, float]:
-    """Return steps of mean luma and mean colour, in levels, between bands `width` pixels wide along a mask's edge."""
-    inner, outer = mask & dilated(~mask, width), ~mask & dilated(mask, width)
-    step = picture[inner].mean(0) - picture[outer].mean(0)
-    return abs(float(step @ (0.299, 0.587, 0.114))), float(np.linalg.norm(step))
-
-
-def painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Cut out the rectangle around what is painted, and enlarge it to the picture's size."""
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return cv2.resize(part, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
-
-
-def scored(
-    reference: Reference,
-    method: str,
-    kind: str,
-    results: Sequence[np.ndarray],
-    given: Sequence[Case],
-    seconds: float,
-) -> Scores:
-    """Return the figures of results for cases; `seconds` for all of them."""
-    seen = reference.features(torch.from_numpy(np.stack(results)))
-    jumps = np.array([jump(result, case.mask) for result, case in zip(results, given, strict=True)])
-    distance = reference.distance(seen)
-    if kind == CLASS_EDIT:
-        shown = [painted(result, case.mask) for result, case in zip(results, given, strict=True)]
-        seen = reference.features(torch.from_numpy(np.stack(shown)))
-    correct = reference.probe.correct(seen, torch.tensor([case.label for case in given]))
-    edge, (brightness, colour) = seam(results, given), jumps.mean(0).tolist()
-    return Scores(
-        method=method,
-        kind=kind,
-        frechet=distance,
-        seam=edge,
-        off=abs(edge - 1),
-        brightness=brightness,
-        colour=colour,
-        accuracy=correct.float().mean().item(),
-        seconds=seconds / len(given),
-    )
-
-
 def measure(
     rows: dict[str, Method],
     reference: Reference,
+    held_out: ImageFeatures,
     pictures: PictureSet,
     shift: Sequence[int],
     tasks: Sequence[str] = TASKS,
@@ -318,11 +240,11 @@ def measure(
     """Measure all methods on kinds of masks, and class edits of the centre box: yields fractions done, and `Scores`."""
     for number, kind in enumerate(tasks):
         given = cases(pictures, KINDS[0], shift) if kind == CLASS_EDIT else cases(pictures, kind)
-        yield scored(reference, UNTOUCHED, kind, [case.picture for case in given], given, 0.0)
+        yield scored(reference, held_out, UNTOUCHED, kind, [case.picture for case in given], given, 0.0)
         for done, (name, method) in enumerate(rows.items(), 1):
             began = time.perf_counter()
             results = method(given)
-            yield scored(reference, name, kind, results, given, time.perf_counter() - began)
+            yield scored(reference, held_out, name, kind, results, given, time.perf_counter() - began)
             yield (number + done / len(rows)) / len(tasks)
 
 
@@ -333,32 +255,3 @@ def other_classes(groups: Sequence[str]) -> list[int]:
         members[group][(members[group].index(label) + len(members[group]) // 2) % len(members[group])]
         for label, group in enumerate(groups)
     ]
-
-
-def overall(scores: Sequence[Scores]) -> list[Scores]:
-    """Return the mean of every method over the kinds of masks, class edits left out."""
-    means = []
-    for method in dict.fromkeys(row.method for row in scores):
-        rows = [row for row in scores if row.method == method and row.kind != CLASS_EDIT]
-        figures = ("frechet", "seam", "off", "brightness", "colour", "accuracy", "seconds")
-        means.append(
-            Scores(method, OVERALL, *(sum(getattr(row, name) for row in rows) / len(rows) for name in figures))
-        )
-    return means
-
-
-def table(scores: Sequence[Scores]) -> str:
-    """Return Markdown: the means, then one table for each kind of mask."""
-    heads = ("method", "Fréchet", "seam", "off 1 by", "brightness jump", "colour jump", "accuracy", "ms")
-    several = len({row.kind for row in scores} - {CLASS_EDIT}) > 1
-    everything = [*(overall(scores) if several else ()), *scores]
-    parts = []
-    for kind in dict.fromkeys(row.kind for row in everything):
-        rows = [_cells(row) for row in everything if row.kind == kind]
-        parts.append(f"### {kind}\n\n{markdown(heads, rows)}")
-    return "\n\n".join(parts)
-
-
-def _cells(row: Scores) -> tuple[str, ...]:
-    figures = (f"{row.frechet:.1f}", f"{row.seam:.2f}", f"{row.off:.2f}", f"{row.brightness:.1f}", f"{row.colour:.1f}")
-    return row.method, *figures, f"{row.accuracy:.3f}", f"{1000 * row.seconds:.0f}"

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..config import Sampling
@@ -21,9 +20,11 @@ from ..images import flat, open_image, to_float
 from ..training.data import SUFFIXES
 from ..training.features import ImageFeatures
 from ..words import counted
-from .edit_benchmark import crossing
+from .bootstrap import FEW, Interval, interval, said
+from .edit_scores import crossing
 from .exemplar import exemplar_fill
 from .reference import Gaussian, frechet
+from .true_pixels import coverage_at, distance_within, unit_maps
 
 Array = np.ndarray
 TEXTURE, OBJECT, STROKES, ONE_SIDE, ALL_SIDES = KINDS = (
@@ -36,8 +37,6 @@ TEXTURE, OBJECT, STROKES, ONE_SIDE, ALL_SIDES = KINDS = (
 BORDER = 0.25  # of the photo's side, of what is drawn onward
 TRIED = 64  # places from which the patch inside one texture is chosen
 STRANGE = 0.95  # the share of true insides that are nearer to their surroundings than what is called strange
-RESAMPLED, RESAMPLED_FRECHET = 200, 50  # times, for an interval; each distance takes a decomposition
-WITHIN = (0.025, 0.975)
 TRUE = "true pixels"
 
 
@@ -205,11 +204,11 @@ class PhotoJudge:
         """Return the figures of results for cases."""
         numbers, squares = [], []
         for result, case in zip(results, given, strict=True):
-            ours, theirs = (self._maps(pixels) for pixels in (result, case.picture))
+            ours, theirs = (unit_maps(self.network, pixels) for pixels in (result, case.picture))
             covered = torch.from_numpy(case.mask.astype(np.float32))[None, None]
             numbers.append(
                 (
-                    _distance(ours, theirs, covered),
+                    distance_within(ours, theirs, covered),
                     (crossing(result, case.mask) + 1) / (crossing(case.picture, case.mask) + 1),
                     _colour_distance(result, case),
                     _strangeness(ours[-1], covered),
@@ -219,30 +218,10 @@ class PhotoJudge:
         distance, edges, colour, strange = np.array(numbers).T
         return Judged(distance, edges, colour, strange, torch.cat(squares))
 
-    def _maps(self, pixels: Array) -> list[Tensor]:
-        """Return feature maps of a photo, each of unit length at every place."""
-        maps = self.network.stages(to_float(torch.from_numpy(np.ascontiguousarray(pixels))[None]))
-        return [F.normalize(values, dim=1) for values in maps]
-
-
-def _distance(ours: list[Tensor], theirs: list[Tensor], covered: Tensor) -> float:
-    """Return the mean squared distance of unit features in the part that was drawn, summed over maps."""
-    total = 0.0
-    for a, b in zip(ours, theirs, strict=True):
-        weights = _pooled(covered, a)
-        total += float(((a - b).square().sum(1)[0] * weights).sum() / weights.sum())
-    return total
-
-
-def _pooled(covered: Tensor, features: Tensor) -> Tensor:
-    """Return the share of each place of a feature map (1, c, h, w) that was drawn, (h, w); covered (1, 1, H, W)."""
-    height, width = features.shape[-2:]
-    return F.adaptive_avg_pool2d(covered, (height, width))[0, 0]
-
 
 def _strangeness(features: Tensor, covered: Tensor) -> float:
     """Return the mean cosine distance of drawn patches to the nearest patch that was not drawn."""
-    weights = _pooled(covered, features).flatten()
+    weights = coverage_at(covered, features).flatten()
     flat_features = features[0].flatten(1).T  # (n, c)
     inside, outside = weights >= min(0.5, float(weights.max())), weights < 0.05
     if not outside.any():
@@ -272,15 +251,6 @@ def _square(picture: Array, mask: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A figure, and where it lies for 95 of 100 other choices of as many photos."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class PhotoScores:
     """Figures of a method on one kind of case; `seam` is best at 1, all others at 0 or as the true pixels have them."""
 
@@ -307,25 +277,13 @@ def scores_of(method: str, kind: str, judged: Judged, truth: Judged, seconds: fl
     return PhotoScores(
         method,
         kind,
-        _interval(lambda rows: float(judged.distance[rows].mean()), count),
-        _interval(distance_of, count, RESAMPLED_FRECHET),
-        _interval(lambda rows: float(np.median(judged.seam[rows])), count),
-        _interval(lambda rows: float(judged.colour[rows].mean()), count),
-        _interval(lambda rows: float(strange[rows].mean()), count),
+        interval(lambda rows: float(judged.distance[rows].mean()), count),
+        interval(distance_of, count, FEW),
+        interval(lambda rows: float(np.median(judged.seam[rows])), count),
+        interval(lambda rows: float(judged.colour[rows].mean()), count),
+        interval(lambda rows: float(strange[rows].mean()), count),
         seconds,
     )
-
-
-def _interval(figure: Callable[[Array], float], count: int, times: int = RESAMPLED) -> Interval:
-    """Return a figure of all of `count` rows, and its interval by the bootstrap (Efron 1979).
-
-    It is moved to lie around the figure: Fréchet distances of resampled photos, some of them twice, are larger.
-    """
-    rng = np.random.Generator(np.random.Philox(key=[0, count]))
-    found = [figure(rng.integers(count, size=count)) for _ in range(times)]
-    value = figure(np.arange(count))
-    low, high = (np.quantile(found, WITHIN) - np.mean(found) + value).tolist()
-    return Interval(value, low, high)
 
 
 def measure_photos(
@@ -359,17 +317,13 @@ def photo_table(scores: Sequence[PhotoScores]) -> str:
 
 def _cells(row: PhotoScores) -> tuple[str, ...]:
     figures = (
-        _said(row.distance, 3),
-        _said(row.frechet, 0),
-        _said(row.seam, 2),
-        _said(row.colour, 1),
-        _said(row.strange, 2),
+        said(row.distance, 3),
+        said(row.frechet, 0),
+        said(row.seam, 2),
+        said(row.colour, 1),
+        said(row.strange, 2),
     )
     return row.method, *figures, f"{1000 * row.seconds:.0f}"
-
-
-def _said(interval: Interval, digits: int) -> str:
-    return f"{interval.value:.{digits}f} ({interval.low:.{digits}f} to {interval.high:.{digits}f})"
 
 
 def read_photos(files: Sequence[Path]) -> list[Array]:

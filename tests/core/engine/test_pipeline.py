@@ -117,6 +117,7 @@ def test_int8_draws_nearly_what_float32_draws(tmp_path):
     assert torch.equal(torch.cat(alone.tokens, 1)[0], torch.cat(rounded.run(asked).tokens, 1)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
 def test_compiled_blocks_draw_the_same_picture(tmp_path):
     exact, fused = (Pipeline.load(str(write(tmp_path)), LoadOptions("cpu", compiled=flag)) for flag in (False, True))

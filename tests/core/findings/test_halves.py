@@ -5,15 +5,15 @@ import json
 from support.command import fails, run
 
 from var_core.findings import records
-from var_core.findings.halves import METHOD, Halves, side_by_side
+from var_core.findings.halves import PLAIN, Halves, side_by_side
 
 
 def score(method: str, kind: str, frechet: float, seam: float) -> dict:
     return {"method": method, "kind": kind, "frechet": frechet, "seam": seam}
 
 
-SCALES = [score("untouched", "top half", 1.0, 1.0), score(METHOD, "top half", 197.57931, 1.0458)]
-RASTER = [score(METHOD, "bottom half", 174.5, 1.1), score(METHOD, "top half", 234.8401, 1.4477)]
+SCALES = [score("untouched", "top half", 1.0, 1.0), score(PLAIN, "top half", 197.57931, 1.0458)]
+RASTER = [score(PLAIN, "bottom half", 174.5, 1.1), score(PLAIN, "top half", 234.8401, 1.4477)]
 
 
 def test_a_row_has_both_models_on_a_kind_of_mask_that_both_saw():

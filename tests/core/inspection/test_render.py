@@ -201,6 +201,7 @@ def test_the_header_of_a_contact_sheet_tells_what_the_picture_is_of(change):
     assert render.contact_sheet(one).tobytes() != render.contact_sheet(other).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gif", "mp4", "sheet"])
 def test_each_kind_of_file_is_written_by_its_name(kind, tmp_path):
     path = tmp_path / {"gif": "a.gif", "mp4": "a.mp4", "sheet": "a.png"}[kind]

@@ -10,6 +10,7 @@ from var_core.measuring import bench
 from var_core.measuring.bench import Row, edits, flop_gauge, matrix_speed, measure, report, scales, traces
 
 
+@pytest.mark.slow
 def test_every_scale_and_the_decoder_have_a_row():
     rows, speed = measure(tiny.pipeline(), Request((1,), (0,)), repeats=1)
     assert len(rows) == len(tiny.SIDES) + 1

@@ -121,16 +121,6 @@ def test_what_does_not_belong_there_is_strange_far_and_of_another_colour(judge):
     assert scores.frechet.value > 1
 
 
-def test_an_interval_holds_the_figure_and_is_narrower_for_more_photos():
-    values = np.random.default_rng(0).normal(size=400)
-    few, many = (
-        benchmark._interval(lambda rows, kept=count: float(values[:kept][rows].mean()), count) for count in (20, 400)
-    )
-    for found in (few, many):
-        assert found.low < found.value < found.high
-    assert many.high - many.low < 0.5 * (few.high - few.low)
-
-
 def test_a_table_for_every_kind_begins_with_the_true_pixels():
     network = ImageFeatures(HELD_OUT_NETWORK)
     rows = {"Telea (OpenCV)": benchmark.filled_by("telea")}

@@ -313,6 +313,7 @@ for path, dtype in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_loading_takes_hardly_more_memory_than_the_weights(tmp_path):
     sizes = replace(SPEC.transformer, depth=6, width=768, heads=6)

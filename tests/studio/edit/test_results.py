@@ -78,6 +78,7 @@ def test_all_results_and_the_mask_come_in_one_file(handlers):
         assert len(packed.namelist()) == 3
 
 
+@pytest.mark.slow
 def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
     large = workspaces.fresh_workspace("large", photo(2100, 2500))
     mask = np.zeros_like(large.mask)

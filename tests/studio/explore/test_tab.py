@@ -94,6 +94,7 @@ def test_a_set_stop_flag_stops_a_run_and_leaves_all_as_it_was(handlers: Sources,
     assert len(acted(handlers, here, does="reroll", scale=0)) > 1  # the stop_flag is off again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "start"), [("gif", b"GIF8"), ("sheet", b"\x89PNG"), ("mp4", None), ("trace", None)])
 def test_every_kind_of_file_is_written(handlers: Sources, kind: str, start: bytes | None):
     here = drawn(handlers)
