@@ -21,6 +21,7 @@ from ..words import counted
 from .shared import (
     check_count,
     command,
+    finish_options,
     given,
     loaded,
     loading_options,
@@ -203,6 +204,7 @@ def _picture_commands(commands: "Commands") -> None:
     again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
     again.add_argument("--out", type=Path, default=None, help=f"{OUT_HELP} (default: beside it)")
     loading_options(made, many, again)
+    finish_options(made, many, again)
 
 
 def _trace_command(commands: "Commands") -> None:

@@ -178,9 +178,14 @@ def check_count(options: argparse.Namespace) -> None:
 
 
 def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
-    """The model that the command line asks for, or the other one if it names none."""
-    name = options.model or otherwise
-    return Pipeline.load(name, LoadOptions(options.device, options.dtype, options.compile))
+    """The model that the command line asks for, or the other one if it names none, and the one that finishes."""
+    how = LoadOptions(options.device, options.dtype, options.compile)
+    pipe, finish = Pipeline.load(options.model or otherwise, how), getattr(options, "finish", None)
+    if not finish:
+        if getattr(options, "from_scale", None):
+            raise ValueError("--from-scale says where a second model begins: add --finish MODEL, or leave it out.")
+        return pipe
+    return pipe.finished_by(Pipeline.load(finish, how), (options.from_scale or len(pipe.schedule)) - 1)
 
 
 def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:
@@ -237,6 +242,15 @@ def loading_options(*commands: argparse.ArgumentParser) -> None:
     for made in commands:
         made.add_argument("--dtype", default="auto", help=DTYPE_HELP)
         made.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
+
+
+def finish_options(*commands: argparse.ArgumentParser) -> None:
+    """Add what says which model draws the fine scales: see `loaded`."""
+    for made in commands:
+        text = "a smaller model with the same tokenizer, which draws the last scales"
+        made.add_argument("--finish", metavar="MODEL", help=text)
+        text = "the first scale that it draws, counted from 1 (default: the last)"
+        made.add_argument("--from-scale", type=int, metavar="K", help=text)
 
 
 def setting_options(

@@ -1,6 +1,7 @@
 """Holds a loaded model, and does what one asks of it. The only place where pictures, devices and networks meet."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -24,6 +25,7 @@ from .classifier import ClassShare, classify
 from .plan import Plan
 from .prefix_cache import PrefixCache
 from .progress import Progress
+from .relay import Finish, relayed
 from .request import Request
 from .sampling import Step
 
@@ -69,6 +71,26 @@ class Pipeline:
             elif self.device.type == "cpu":
                 pack(transformer)
         self.schedule = Schedule.of(self.spec.tokenizer)
+        self.finish: Finish | None = None
+
+    def finished_by(self, other: "Pipeline", first_scale: int) -> "Pipeline":
+        """Return this model with another that draws whole pictures' scales from `first_scale` (0-based) on.
+
+        ValueError unless both have the same tokenizer and classes, and each has a scale to draw.
+        """
+        ours, theirs = self.tokenizer.quantizer.state_dict(), other.tokenizer.quantizer.state_dict()
+        alike = self.spec.tokenizer == other.spec.tokenizer and all(torch.equal(ours[k], theirs[k]) for k in ours)
+        if not alike or self.spec.transformer.classes != other.spec.transformer.classes:
+            raise ValueError(
+                f"{other.spec.name} cannot finish what {self.spec.name} begins: choose a model with the same tokenizer "
+                "and the same classes."
+            )
+        if not 0 < first_scale < len(self.schedule):
+            raise ValueError(f"from scale {first_scale + 1}: choose 2 to {len(self.schedule)}.")
+        both = copy(self)
+        both.finish = Finish(other.var, first_scale, other.spec.name, other.digest)
+        both.digest = f"{self.digest}+{other.digest}@{first_scale + 1}"
+        return both
 
     @classmethod
     def load(
@@ -177,10 +199,13 @@ class Pipeline:
         """Make the request's pictures in one pass, scale by scale; closing the iterator stops within one scale.
 
         The `cache` of an earlier run saves what this one would compute again; see `PrefixCache`. A plan that is `shown`
-        is drawn by the masked path: ValueError if the model has none, or with a cache.
+        is drawn by the masked path: ValueError if the model has none, or with a cache. Where another model finishes,
+        it draws the fine scales of whole pictures, of requests without a plan and without a cache.
         """
         request.check(self.spec)
         var = self.var
+        if self.finish is not None and request.plan is None and cache is None:
+            return relayed(var, self.finish, self.tokenizer.quantizer, request)
         if request.plan is not None and request.plan.shown:
             if self.masked is None:
                 raise ValueError(f"{self.spec.name} has no masked path: ask for a plan that is not shown.")
