@@ -248,7 +248,7 @@ def test_a_large_photo_keeps_its_size_and_stop_its_mask(desk, tmp_path: Path):
     assert np.array_equal(saved, mask)
 
 
-def test_strokes_are_undone_and_redone_and_earlier_results_come_back(desk):
+def test_strokes_are_undone_and_redone_and_earlier_edits_come_back(desk):
     page = desk
     stroke(page, (0.3, 0.5), (0.6, 0.5))
     unfold(page, "masking", "undo")
@@ -268,9 +268,38 @@ def test_strokes_are_undone_and_redone_and_earlier_results_come_back(desk):
     assert mask_of(page).sum() > grown.sum()
     stop_an_extension(page, 900)
     assert mask_of(page).sum() > grown.sum()  # the last results are there again
-    page.locator("#earlier .thumbnail-item").first.click()
-    page.wait_for_timeout(SETTLE)
+    page.locator("[data-edit]").first.click()
+    page.locator('[data-edit="0"][aria-pressed="true"]').wait_for()
     assert download(page, "#edit_download") == first
+
+
+def test_edits_of_the_visit_come_back_with_settings_and_mask_and_are_starred_and_deleted(desk):
+    page = desk
+    set_number(page, "edit_variations", 1)
+    stroke(page, (0.3, 0.5), (0.6, 0.5))
+    run(page, 1)
+    mask, first = mask_of(page), download(page, "#edit_download")
+    stroke(page, (0.2, 0.8), (0.4, 0.8))
+    page.get_by_text("Remove", exact=True).click()
+    run(page, 1)
+    page.locator("[data-edit]").first.click()
+    page.locator('[data-edit="0"][aria-pressed="true"]').wait_for()
+    assert page.evaluate("document.activeElement.dataset.edit") == "0"  # one goes on with the keys
+    assert page.inner_text("#edits .done-words").startswith("Inpaint · no class · seed ")
+    page.click("#use_settings")
+    page.get_by_text("Settings and mask are back.").wait_for()
+    shown(page)
+    run(page, 1)
+    assert np.array_equal(mask_of(page), mask)
+    assert np.array_equal(pixels(download(page, "#edit_download")), pixels(first))
+    page.click("#favourite")
+    page.locator("[data-edit] .star").wait_for()
+    page.click("#delete_edit")
+    page.get_by_text("take its star away before you delete it").wait_for()
+    page.locator("[data-edit]").first.click()
+    page.locator('[data-edit="0"][aria-pressed="true"]').wait_for()
+    page.click("#delete_edit")
+    page.wait_for_function("document.querySelectorAll('[data-edit]').length === 2")
 
 
 def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: Path):

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from var_core.config import ModelSpec, Sampling
+from var_core.config import NO_CLASS, ModelSpec, Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import Edit, onward
-from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings
+from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
 from var_core.images import check_size
-from var_core.settings import Value, named, parse_float, parse_int
+from var_core.settings import Declared, Value, named, parse_float, parse_int, rows
 
 from ..shared import controls, html
+from . import mask_tools
 from .workspace import Workspace
 
 INPAINT, REMOVE, EXTEND, CHANGE = TASKS = ("Inpaint", "Remove", "Extend", "Change into …")
@@ -73,6 +75,48 @@ class EditForm:
     settings: EditSettings
     extend: tuple[int, int, int, int]
     box: Box | None = None  # the square that the model sees; None: one around the mask
+
+
+class FormValues(NamedTuple):
+    """The values of the widgets of a form: those of `layout.Choice` and of both tables of settings by name."""
+
+    choice: Mapping[str, Value]
+    settings: Mapping[str, Value]
+    sampling: Mapping[str, Value]
+    how_many: int
+    seed: str
+    lock: bool  # the next run takes this seed
+
+
+def shown(form: EditForm) -> FormValues:
+    """Return the values with which the widgets ask for what a form has asked for."""
+    sides = dict(zip(SIDES, form.extend, strict=True))
+    box = mask_tools.shown_box(form.box) if form.box else ""
+    choice: dict[str, Value] = {"task": form.task, "box": box, "class_name": form.class_name, "unit": PIXELS, **sides}
+    count = parse_int("variations", form.count)
+    return FormValues(choice, named(form.settings), named(form.sampling), count, str(form.seed), True)
+
+
+def described(form: EditForm, usual: Sampling) -> str:
+    """Say a form in words: task, class, seeds, and what differs from the defaults; `usual` is the model's draw."""
+    has_class, seed = form.class_name != NO_CLASS, parse_int("seed", form.seed)
+    count = parse_int("variations", form.count)
+    into = form.task == CHANGE and has_class
+    parts = [form.task.replace("…", form.class_name) if into else form.task]
+    sides = [f"{pixels} {name}" for name, pixels in zip(SIDES, form.extend, strict=True) if pixels]
+    parts += [f"by {', '.join(sides)}"] if sides else []
+    parts += [] if into or form.task == REMOVE else [form.class_name]
+    parts += [f"seed {seed}" if count == 1 else f"seeds {seed} to {seed + count - 1}"]
+    parts += [f"looking at {mask_tools.shown_box(form.box)}"] if form.box else []
+    parts += _other_than(USUAL[form.task], form.settings)
+    parts += _other_than(usual_sampling(usual, has_class), form.sampling)
+    return " · ".join(parts)
+
+
+def _other_than(usual: Declared, settings: Declared) -> list[str]:
+    """Say the settings that are not as usual."""
+    was = named(usual)
+    return [row.says(value) for row in rows(type(settings)) if (value := getattr(settings, row.name)) != was[row.name]]
 
 
 def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarray | None, form: EditForm) -> Edit:

@@ -72,7 +72,9 @@ class Sheet(NamedTuple):
     inside: gr.HTML
     result: gr.State
     chosen: gr.State
-    earlier: gr.Gallery
+    strip: gr.HTML
+    kept: gr.Row
+    star: gr.Button
     results: gr.State
 
 
@@ -87,9 +89,11 @@ class SheetUpdate(NamedTuple):
     bundle: str | Unchanged = SKIP
     compare: gr.ImageSlider | Unchanged = SKIP
     inside: str | Unchanged = SKIP
-    result: EditResult | Unchanged = SKIP
+    result: EditResult | Unchanged | None = SKIP
     chosen: int | Unchanged = SKIP
-    earlier: gr.Gallery | Unchanged = SKIP
+    strip: str | Unchanged = SKIP
+    kept: gr.Row | Unchanged = SKIP
+    star: gr.Button | Unchanged = SKIP
     results: tuple[EditResult, ...] | Unchanged = SKIP
 
 
@@ -124,6 +128,9 @@ class ResultButtons(NamedTuple):
     take: gr.Button
     send: gr.Button
     explore: gr.Button
+    use: gr.Button
+    star: gr.Button
+    delete: gr.Button
 
 
 def left_column(spec: ModelSpec, filling_sampling: Callable[[], Sampling], masked: bool) -> Controls:
@@ -257,11 +264,19 @@ def right_column() -> tuple[Table, Sheet, ResultButtons]:
     compare = gr.ImageSlider(
         label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
     )
+    strip = gr.HTML(
+        js_on_load="editStrip.connect(element, (index) => trigger('select', {index, value: null}), watch);",
+        apply_default_css=False,
+        elem_id="edits",
+    )
+    with gr.Row(visible=False, elem_classes="after") as kept:
+        use = gr.Button("Use these settings", size="sm", elem_id="use_settings")
+        star = gr.Button("☆ Favourite", size="sm", elem_id="favourite")
+        delete = gr.Button("Delete", size="sm", elem_id="delete_edit")
     inside = gr.HTML(elem_id="inside")
-    earlier = _shelf("Results so far: click to see them again", "earlier")
     files, states = (download, mask, bundle), (gr.State(), gr.State(0))
-    sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, earlier, gr.State(()))
-    return Table(canvas, gr.State(), past), sheet, ResultButtons(take, send, explore)
+    sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, strip, kept, star, gr.State(()))
+    return Table(canvas, gr.State(), past), sheet, ResultButtons(take, send, explore, use, star, delete)
 
 
 def _shelf(label: str, name: str) -> gr.Gallery:

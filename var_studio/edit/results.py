@@ -1,6 +1,5 @@
 """The results of an edit: their files, and what the page shows of them. No widgets."""
 
-import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,35 +21,46 @@ from ..shared import run as runs
 from ..shared.handover import DrawnEdit, DrawnSquare
 from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
-from .workspace import Canvas, PackedMask, Workspace, fresh_workspace, latest, past
+from . import form as forms
+from .form import INPAINT, EditForm
+from .workspace import Canvas, PackedMask, Workspace, fresh_workspace, past
 
-MOST_DONE = 8  # edits whose results can be looked at again
-MOST_DONE_PIXELS = 50_000_000  # of what the page shows of them, together
 MOST_SQUARES_SHOWN = 8
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
 
 
 @dataclass(frozen=True, eq=False)
 class EditJob:
-    """An edit that waits for the model of a digest, and the name of its photo."""
+    """An edit that waits for the model of a digest, the name of its photo, and what the form calls it."""
 
     name: str
     digest: str
     edit: Edit
+    task: str = INPAINT
+
+    def form(self, pipe: Pipeline) -> EditForm:
+        """Return the form that asks for it."""
+        edit, box = self.edit, self.edit.boxes[0] if self.edit.boxes else None
+        name, seed = pipe.spec.class_name(edit.labels[0]), str(min(edit.seeds))
+        return EditForm(self.task, name, len(edit.seeds), seed, edit.sampling, edit.settings, edit.extend, box)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EditResult(DrawnEdit):
     """A finished edit: the files that hold its results, and what the page shows of them."""
 
-    extend: tuple[int, int, int, int]
-    painted: PackedMask  # before the photo was extended
+    form: EditForm  # what was asked for
+    words: str  # the same, for people
+    photo: str  # its `pixel_hash`
+    painted: PackedMask  # both before the photo was extended
     before: Image.Image  # the photo, smaller if it is large, as are the results
     shown: tuple[Image.Image, ...]
     files: tuple[str, ...]
     mask_file: str
     bundle: str  # all of these files in one
     seconds: float
+    small: str  # the first result, as an address that holds it
+    favourite: bool = False
 
 
 def drawn_so_far(pipe: Pipeline, stage: EditStage) -> np.ndarray:
@@ -98,9 +108,10 @@ def write(
 ) -> EditResult:
     """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
     folder, edit = fresh_folder(cache), job.edit
-    files = []
+    files, origin = [], ""
     for index, photo in enumerate(photos):
         recipe = Recipe.of_edit(pipe, edit, index)
+        origin = recipe.edited.photo if recipe.edited else ""
         files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
         recipe.save(Image.fromarray(photo), Path(files[-1]))
     mask_file, bundle = write_mask(job.name, edit.painted, folder), folder / f"{job.name}-edits.zip"
@@ -110,19 +121,23 @@ def write(
     requests = tuple(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
+    form, shown = job.form(pipe), tuple(preview(photo) for photo in photos)
     return EditResult(
         name=job.name,
         digest=job.digest,
         requests=requests,
         squares=tuple(squares),
-        extend=edit.extend,
+        form=form,
+        words=forms.described(form, pipe.spec.default_sampling),
+        photo=origin,
         painted=PackedMask.pack(edit.painted),
         before=preview(edit.photo),
-        shown=tuple(preview(photo) for photo in photos),
+        shown=shown,
         files=tuple(files),
         mask_file=mask_file,
         bundle=str(bundle),
         seconds=seconds,
+        small=html.small_uri(shown[0]),
     )
 
 
@@ -190,17 +205,5 @@ def _figures(title: str, words: str, frames: Sequence[str]) -> str:
 
 def used_as_input(workspace: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> Workspace:
     """The workspace with a result on it as the photo, and the mask it was made with, unless it was extended."""
-    mask = None if any(result.extend) else result.painted.unpack()
+    mask = None if any(result.form.extend) else result.painted.unpack()
     return fresh_workspace(result.name, open_photo(result.files[index]), mask, past(workspace, canvas))
-
-
-def finished(results: tuple[EditResult, ...], result: EditResult) -> tuple[EditResult, ...]:
-    """The edits whose results can be looked at again, once another one is done; that one always."""
-    before = results[1 - MOST_DONE :]
-    pixels = [sum(math.prod(picture.size) for picture in (one.before, *one.shown)) for one in (*before, result)]
-    return *latest(before, pixels[:-1], MOST_DONE_PIXELS - pixels[-1]), result
-
-
-def earlier(results: Sequence[EditResult]) -> list[Image.Image]:
-    """The first result of each edit, small, oldest first; nothing if there is but one edit."""
-    return [html.thumbnail(result.shown[0]) for result in results] if len(results) > 1 else []

@@ -1,14 +1,13 @@
 """The form of the Edit tab, the edits that it asks for, and their results."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
@@ -21,21 +20,18 @@ from var_core.settings import Value, named, parsed
 from ..shared import controls, html
 from ..shared.events import buttons, in_words
 from ..shared.handover import DrawnSquare
-from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.run import StopFlag
 from . import form as forms
-from . import layout, mask_tools
+from . import layout, mask_tools, sheet, strip
 from . import results as outcomes
 from . import workspace as workspaces
-from .form import CHANGE, EXTEND, INPAINT, PIXELS, EditForm
+from .form import CHANGE, EXTEND, INPAINT, EditForm, FormValues
 from .layout import SheetUpdate
 from .results import EditJob, EditResult
 from .workspace import Canvas, Workspace
 
 GUESSES = 3  # classes that are named for a photo
-NONE = -1  # no result is chosen: an edit is under way
-COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # of the results, by their number; else 4
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,10 @@ class RunHandlers:
         sampling: Mapping[str, object],
         count: Value | None,
         seed: str,
-    ) -> tuple[EditJob, StopFlag, str, str, gr.Button, gr.Button]:
+    ) -> tuple[EditJob, StopFlag, str, str, gr.Button, gr.Button, gr.Row, gr.Row, int]:
         """Return before a run its edit and stop flag, the seed it takes, the buttons while it runs.
+
+        Results that are shown can no longer be acted on.
 
         `choice` holds the values of a `Choice` by name, as `settings` and `sampling` do those of their tables.
         """
@@ -101,11 +99,13 @@ class RunHandlers:
             )
             mask = workspaces.painted_on(now, canvas) if now else None
             pipe = self.pipe
-            job = EditJob(now.name if now else "", pipe.digest, forms.edit_asked_for(pipe.spec, now, mask, form))
+            edit = forms.edit_asked_for(pipe.spec, now, mask, form)
+            job = EditJob(now.name if now else "", pipe.digest, edit, task)
             squares(pipe, job.edit, job.edit.hole_mask())  # refuses what would be refused later
         if forms.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
-        return job, StopFlag(), seed_used, html.bar("Waiting for the model …"), *buttons(running=True)
+        actions, hidden = buttons(running=True), gr.Row(visible=False)
+        return job, StopFlag(), seed_used, html.bar("Waiting for the model …"), *actions, hidden, hidden, sheet.NONE
 
     def watch(
         self, job: EditJob, stop_flag: StopFlag, last: EditResult | None, results: tuple[EditResult, ...]
@@ -122,67 +122,23 @@ class RunHandlers:
             self.models.require(job.digest)
             for stage in stages(self.pipe, job.edit):
                 if stop_flag.is_set() and not stage.photos:  # what was just finished is not thrown away
-                    yield self.over(last, results)._replace(bar=html.bar("Stopped. The photo is as it was."))
+                    yield sheet.over(last, results)._replace(bar=html.bar("Stopped. The photo is as it was."))
                     return
                 if stage.photos:
                     squares_done, photos = [*squares_done, DrawnSquare.from_stage(stage)], stage.photos
                     strangeness += stage.strangeness
                 bar = outcomes.progress(stage, time.perf_counter() - started)
-                yield self._under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
+                yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
             drawn = outcomes.best_first(job, photos, squares_done, strangeness)
             result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, self.cache)
-        yield self.over(result, outcomes.finished(results, result))
-
-    def _under_way(self, bar: str, pictures: Sequence[Image.Image]) -> SheetUpdate:
-        """The sheet of an edit under way."""
-        return SheetUpdate(
-            bar=bar,
-            gallery=gr.Gallery(pictures, columns=columns(len(pictures)), selected_index=None),
-            after=gr.Row(visible=False),
-            compare=gr.ImageSlider(visible=False),
-            inside="",
-            chosen=NONE,
-        )
-
-    def over(self, result: EditResult | None, results: tuple[EditResult, ...]) -> SheetUpdate:
-        """The sheet that shows a finished edit; None: nothing is shown."""
-        if result is None:
-            return SheetUpdate(bar=READY, gallery=gr.Gallery([]))
-        pairs = zip(result.shown, result.requests, strict=True)
-        shown = [(html.unique(picture), f"seed {request.seeds[0]}") for picture, request in pairs]
-        gallery = gr.Gallery(shown, columns=columns(len(shown)), selected_index=None)
-        small = outcomes.earlier(results)
-        before = gr.Gallery(small, visible=bool(small))
-        return self._chosen(result, 0)._replace(
-            bar=outcomes.summary(result),
-            gallery=gallery,
-            after=gr.Row(visible=True),
-            result=result,
-            earlier=before,
-            results=results,
-        )
-
-    def _chosen(self, result: EditResult, index: int) -> SheetUpdate:
-        """Show what belongs to one result."""
-        return SheetUpdate(
-            download=result.files[index],
-            mask=result.mask_file,
-            bundle=result.bundle,
-            compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[index])), visible=True),
-            inside=outcomes.inside(result, index),
-            chosen=index,
-        )
+        yield sheet.over(result, strip.finished(results, result))
 
     def choose(self, result: EditResult | None, chosen: int, event: gr.SelectData) -> SheetUpdate:
         """Show another result. While an edit is under way there is none."""
-        if result is None or chosen == NONE or event.index >= len(result.files):
+        if result is None or chosen == sheet.NONE or event.index >= len(result.files):
             return SheetUpdate()
-        return self._chosen(result, event.index)
-
-    def again(self, results: tuple[EditResult, ...], event: gr.SelectData) -> SheetUpdate:
-        """The results of an earlier edit."""
-        return self.over(results[event.index], results)
+        return sheet.one_of(result, event.index)
 
     def send_back(self, result: EditResult, index: int) -> tuple[gr.Tabs, str, int, str, Mapping[str, Value], bool]:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
@@ -208,9 +164,7 @@ class RunHandlers:
         wanted, other = (named(usual_sampling(spec.default_sampling, one)) for one in (with_class, not with_class))
         return ({name: value for name, value in wanted.items() if sampling[name] == other[name] != value},)
 
-    def restore(
-        self, path: str
-    ) -> tuple[Mapping[str, Value], Mapping[str, Value], Mapping[str, Value], int, str, bool]:
+    def restore(self, path: str) -> FormValues:
         """The settings in the recipe of an edited photo."""
         with in_words():
             recipe = Recipe.read(Path(path))
@@ -220,11 +174,8 @@ class RunHandlers:
         gr.Info("Settings restored. With the same photo and mask, Run makes the same picture again.")
         edited, null = recipe.edited, recipe.label == self.pipe.spec.transformer.null_label
         task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
-        box = mask_tools.shown_box(Box(*edited.boxes[0])) if edited.boxes else ""
-        name, sides = self.pipe.spec.class_name(recipe.label), dict(zip(forms.SIDES, edited.extend, strict=True))
-        choice: dict[str, Value] = {"task": task, "box": box, "class_name": name, "unit": PIXELS, **sides}
-        return choice, named(edited.settings), named(recipe.sampling), 1, str(recipe.seed), True
-
-
-def columns(count: int) -> int:
-    return COLUMNS.get(count, 4)
+        name, box = self.pipe.spec.class_name(recipe.label), Box(*edited.boxes[0]) if edited.boxes else None
+        left, top, right, bottom = edited.extend
+        extend = (left, top, right, bottom)
+        form = EditForm(task, name, 1, str(recipe.seed), recipe.sampling, edited.settings, extend, box)
+        return forms.shown(form)

@@ -10,9 +10,11 @@ from ..shared.handover import CreateHandover, EditHandover
 from ..shared.models import Models
 from . import form as forms
 from . import layout, mask_tools
-from .layout import Choice, Controls, Masking, Sheet, Table
+from . import sheet as sheets
+from .layout import Choice, Controls, Masking, ResultButtons, Sheet, Table
 from .photo_handlers import PhotoHandlers
 from .run_handlers import RunHandlers
+from .strip_handlers import StripHandlers
 
 
 def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
@@ -35,7 +37,8 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     # on input, not on change: what was restored stays
     wire(given.choice.task.input, forms.usual_settings, [given.choice.task, given.settings], [given.settings], AT_ONCE)
     _wire_runs(runs, table, given, sheet)
-    asked: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, *given.seeding]
+    _wire_strip(StripHandlers(models), table, given, sheet, onward)
+    asked = _asked(given)
     wire(given.restore.upload, runs.restore, [given.restore], asked, AT_ONCE)
     here = [table.workspace, table.canvas]
     create.send.click(photos.receive, [create.run, create.chosen, *here], [tabs, *laid], **AT_ONCE)
@@ -59,7 +62,21 @@ def _wire_photo(
     take.click(photos.take, [*here, sheet.result, sheet.chosen], laid, **AT_ONCE)
     table.past.select(photos.step_back, here, laid, **AT_ONCE)
     sheet.gallery.select(runs.choose, [sheet.result, sheet.chosen], list(sheet), **AT_ONCE)
-    sheet.earlier.select(runs.again, sheet.results, list(sheet), **AT_ONCE)
+
+
+def _asked(given: Controls) -> list[Widgets]:
+    """Return the widgets that take the values of a form."""
+    return [given.choice._asdict(), given.settings, given.sampling, *given.seeding]
+
+
+def _wire_strip(strip: StripHandlers, table: Table, given: Controls, sheet: Sheet, onward: ResultButtons) -> None:
+    """Wire all edits of the visit, and what can be done with the one that is shown."""
+    here, shown = [table.workspace, table.canvas], [sheet.result, sheet.chosen, sheet.results]
+    sheet.strip.select(strip.again, [sheet.results, sheet.chosen], list(sheet), **AT_ONCE)
+    onward.star.click(strip.favour, shown, list(sheet), **AT_ONCE)
+    onward.delete.click(strip.delete, shown, list(sheet), **AT_ONCE)
+    taken: list[Widgets] = [*_asked(given), table.canvas, table.workspace]
+    wire(onward.use.click, strip.use_settings, [sheet.result, *here], taken, AT_ONCE)
 
 
 def _wire_mask(photos: PhotoHandlers, table: Table, masking: Masking, box: gr.Textbox) -> None:
@@ -105,10 +122,12 @@ def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -
     settings: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, seeding.how_many, seeding.seed]
     asked, results = [table.workspace, table.canvas, seeding.lock, *settings], [sheet.result, sheet.results]
 
+    begun: list[Widgets] = [job, stop_flag, seeding.seed, sheet.bar, *actions, sheet.after, sheet.kept, sheet.chosen]
+
     def begin(trigger: Trigger) -> None:
-        prepared = wire(trigger, runs.ready, asked, [job, stop_flag, seeding.seed, sheet.bar, *actions], AT_ONCE)
+        prepared = wire(trigger, runs.ready, asked, begun, AT_ONCE)
         running = prepared.success(runs.watch, [job, stop_flag, *results], list(sheet), **ON_MODEL)
-        running.failure(runs.over, results, list(sheet), **AT_ONCE)
+        running.failure(sheets.over, results, list(sheet), **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
     begin(actions.run.click)

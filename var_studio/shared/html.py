@@ -35,6 +35,13 @@ def data_uri(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def small_uri(image: Image.Image) -> str:
+    """A small copy of a picture as an address that holds it: a WebP, since a page may show many of them."""
+    buffer = io.BytesIO()
+    shrunk(image, THUMBNAIL).save(buffer, "WEBP", quality=80)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
 def shrunk(image: Image.Image, most: int = MOST_SMALL) -> Image.Image:
     """A copy of a picture for a small place on the page, at most so many pixels a side."""
     copied = image.copy()

@@ -7,6 +7,7 @@ from support import tiny
 
 from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.edit.run_handlers import RunHandlers
+from var_studio.edit.strip_handlers import StripHandlers
 from var_studio.shared.models import Models
 
 
@@ -18,3 +19,8 @@ def handlers(tmp_path: Path) -> RunHandlers:
 @pytest.fixture
 def photos(tmp_path: Path) -> PhotoHandlers:
     return PhotoHandlers(str(tmp_path))
+
+
+@pytest.fixture
+def kept() -> StripHandlers:
+    return StripHandlers(Models(tiny.pipeline()))

@@ -12,30 +12,14 @@ from support.edits import FORM, SPEC, WORKSPACE, asked, at, photo, watched
 from var_studio.edit import form as forms
 from var_studio.edit import results as outcomes
 from var_studio.edit import workspace as workspaces
-from var_studio.edit.form import CHANGE, EXTEND
+from var_studio.edit.form import EXTEND
 from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.results import EditJob
 from var_studio.edit.workspace import PackedMask
 from var_studio.shared.run import StopFlag
 
 
-def test_results_of_earlier_edits_can_be_seen_again(handlers):
-    first = watched(handlers, asked(handlers)[0])
-    assert not first.earlier.visible
-    *_, second = handlers.watch(asked(handlers, CHANGE, "Rose")[0], StopFlag(), first.result, first.results)
-    assert second.earlier.visible and second.results == (first.result, second.result)
-    assert handlers.again(second.results, at(0)).result is first.result
-    so_far = (first.result,) * outcomes.MOST_DONE
-    *_, last = handlers.watch(asked(handlers)[0], StopFlag(), first.result, so_far)
-    assert len(last.results) == outcomes.MOST_DONE and last.results[-1] is last.result
-
-
-def test_edits_and_photos_are_kept_as_far_as_memory_is_to_go(handlers, monkeypatch):
-    result = watched(handlers, asked(handlers)[0]).result  # what it was made of, and two results
-    monkeypatch.setattr(outcomes, "MOST_DONE_PIXELS", 4 * 3 * 40 * 60 - 1)
-    assert outcomes.finished((result,) * 5, result) == (result,) * 3
-    monkeypatch.setattr(outcomes, "MOST_DONE_PIXELS", 0)
-    assert outcomes.finished((result,), result) == (result,)
+def test_photos_are_kept_as_far_as_memory_is_to_go(monkeypatch):
     monkeypatch.setattr(workspaces, "MOST_PAST_PIXELS", 3 * 40 * 60 - 1)
     now = WORKSPACE
     for number in range(5):

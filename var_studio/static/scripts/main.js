@@ -4,10 +4,12 @@ import "./page/dropped_files.js";
 import { opened } from "./page/opening.js";
 import "./edit/canvas.js";
 import "./edit/rectangle.js";
+import { editStrip } from "./edit/strip.js";
 import { explorer } from "./explore/explorer.js";
 import "./explore/hands.js";
 import "./explore/tour.js";
 import "./learn/pyramid.js";
 
+globalThis.editStrip = editStrip; // the strip of edits connects it to the server
 globalThis.explorer = explorer; // the Explore tab's widget connects it to the server
 globalThis.opened = opened; // what answers the page's address calls it

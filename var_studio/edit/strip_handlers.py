@@ -1,0 +1,74 @@
+"""Handlers of the strip of all edits of a visit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import gradio as gr
+
+from var_core.recipe import pixel_hash
+from var_core.settings import Value
+
+from ..shared.events import SKIP, Unchanged, in_words
+from ..shared.models import Models
+from . import form as forms
+from . import sheet, strip
+from . import workspace as workspaces
+from .layout import SheetUpdate
+from .results import EditResult
+from .workspace import Canvas, ShownCanvas, Workspace
+
+
+@dataclass(frozen=True)
+class StripHandlers:
+    """Handlers of the strip of edits, as functions of the widgets' values.
+
+    They return new values in the order of the outputs. While an edit is under way they change nothing.
+    """
+
+    models: Models
+
+    def again(self, results: tuple[EditResult, ...], chosen: int, event: gr.SelectData) -> SheetUpdate:
+        """The results of an edit in the strip."""
+        if chosen == sheet.NONE or not 0 <= int(event.index) < len(results):
+            return SheetUpdate()
+        return sheet.over(results[int(event.index)], results)
+
+    def favour(self, result: EditResult | None, chosen: int, results: tuple[EditResult, ...]) -> SheetUpdate:
+        """Give an edit a star, or take it away."""
+        if result is None or chosen == sheet.NONE:
+            return SheetUpdate()
+        with in_words():
+            after, marked = strip.with_star(results, result)
+        shown = strip.as_html(after, marked)
+        return SheetUpdate(result=marked, strip=shown, star=sheet.star(marked), results=after)
+
+    def delete(self, result: EditResult | None, chosen: int, results: tuple[EditResult, ...]) -> SheetUpdate:
+        """Throw an edit away, and show the one beside it."""
+        if result is None or chosen == sheet.NONE:
+            return SheetUpdate()
+        with in_words():
+            after, beside = strip.without(results, result)
+        return sheet.over(beside, after)
+
+    def use_settings(
+        self, result: EditResult, now: Workspace | None, canvas: Canvas | None
+    ) -> tuple[
+        Mapping[str, Value],
+        Mapping[str, Value],
+        Mapping[str, Value],
+        int,
+        str,
+        bool,
+        ShownCanvas | Unchanged,
+        Workspace | Unchanged,
+    ]:
+        """Put what was asked for back into the form; the mask too, if its photo is the one on the canvas."""
+        with in_words():
+            self.models.require(result.digest)
+        values = forms.shown(result.form)
+        if now is None or pixel_hash(now.photo) != result.photo:
+            gr.Info("The settings are back. The mask is not: it was painted on another photo than that on the canvas.")
+            return *values, SKIP, SKIP
+        after = workspaces.with_mask(now, canvas, result.painted.unpack())
+        gr.Info("Settings and mask are back. Run makes the same results again.")
+        return *values, workspaces.on_canvas(after), after
