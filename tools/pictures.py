@@ -7,6 +7,7 @@ Screenshots of the app are made by tools/screens.py.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from PIL import Image, ImageOps
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from var_core.editing.edit import Edit, run  # noqa: E402
-from var_core.editing.edit_settings import CHANGING, REPAINTING, EditSettings, usual_sampling  # noqa: E402
+from var_core.editing.edit import Edit, onward, run  # noqa: E402
+from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling  # noqa: E402
 from var_core.engine.pipeline import Pipeline  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
 from var_core.images import grid, open_mask, open_photo  # noqa: E402
@@ -27,6 +28,8 @@ ASSETS = ROOT / "assets"
 EDITS = (("hilltop.jpg", None), ("meadow.jpg", None), ("rose.png", "sunflower"))
 HEIGHT, GAP = 320, 8  # of an edited photo, and between them, in pixels
 PINK = (232, 62, 140)
+UNPICKED = ("dandelion.jpg", "hilltop.jpg", "launch.jpg", "meadow.jpg", "peaks.jpg", "rose.png")
+SMALL = (264, 176)  # pixels of each of these
 HALVED = ("rose.png", "hilltop.jpg", "launch.jpg")
 GREY = 200
 
@@ -69,6 +72,22 @@ def edits(pipe: Pipeline) -> Image.Image:
     return sheet
 
 
+def unpicked(pipe: Pipeline) -> Image.Image:
+    """All examples with their mask taken away, and drawn onward by a quarter: what was asked, then seeds 0 to 3."""
+    null, usual = pipe.spec.transformer.null_label, usual_sampling(pipe.spec.default_sampling, False)
+    rows = []
+    for file in UNPICKED:
+        photo = open_photo(ASSETS / "examples" / file)
+        painted, _ = open_mask(ASSETS / "examples" / f"{Path(file).stem}-mask.png", photo.shape[1::-1])
+        removed = Edit(photo, painted, (null,) * 4, (0, 1, 2, 3), usual, REMOVING)
+        plain = replace(removed, mask=np.zeros_like(painted), settings=REPAINTING)
+        for edit in (removed, onward(plain, 0, 0, photo.shape[1] // 4, 0)):
+            new = np.where(edit.mask[..., None], 0.25 * edit.photo + 0.75 * np.array(PINK), edit.photo)
+            shown = [new.astype(np.uint8), *run(pipe, edit)]
+            rows.append([ImageOps.fit(Image.fromarray(pixels), SMALL) for pixels in shown])
+    return grid([picture for row in rows for picture in row], columns=5)
+
+
 def halves(pipes: Sequence[Pipeline]) -> Image.Image:
     """Photos without their top half and without their bottom half, each as every model completes it, with no class."""
     side, tiles = pipes[0].spec.tokenizer.image_side, []
@@ -95,4 +114,5 @@ if __name__ == "__main__":
     samples(loaded).save(ASSETS / "samples.png")
     scales(loaded).save(ASSETS / "scales.png")
     edits(loaded).save(ASSETS / "edits.jpg", quality=90)
+    unpicked(loaded).save(ROOT / "docs" / "pictures" / "edits-unpicked.jpg", quality=88)
     halves((loaded, Pipeline.load(str(RASTER)))).save(ASSETS / "learn" / "halves.jpg", quality=90)

@@ -165,6 +165,9 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
         "exemplars (PatchMatch)": lambda case: exemplar_fill(case.picture, case.mask, case.seed),
         "authors' notebook, filled first": notebook_without_leak(pipe, sampling),
         "ours": drawn_by(pipe, usual, sampling),
+        "drawn once by the path that generates, as it generates": drawn_by(
+            pipe, replace(usual, shown=False, candidates=1), pipe.spec.default_sampling
+        ),
     }
     switches: dict[str, tuple[EditSettings, Sampling]] = {
         "kept tokens fixed": (replace(usual, follow=not usual.follow), sampling),

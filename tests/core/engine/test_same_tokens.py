@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from var_core.editing.edit import Edit, stages
+from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.inspection.recording import recorded
@@ -52,7 +53,8 @@ def test_an_edit_paints_the_tokens_and_pixels_that_it_painted_before(pipe):
     photo, edited = before()[0].astype(np.uint8), before()[2]
     mask = np.zeros(photo.shape[:2], bool)
     mask[40:90, 30:80] = True
-    *_, done = stages(pipe, Edit(photo, mask, (pipe.spec.transformer.null_label,), (3,), pipe.spec.default_sampling))
+    null, as_before = (pipe.spec.transformer.null_label,), EditSettings(shown=False, candidates=1)
+    *_, done = stages(pipe, Edit(photo, mask, null, (3,), pipe.spec.default_sampling, as_before))
     assert digest([step.tokens for step in done.progress.steps]) == "9202e05dc7325ca7"
     assert_alike(done.photos[0], edited)
 
