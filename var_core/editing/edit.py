@@ -20,7 +20,7 @@ from .edit_settings import EditSettings
 from .square import Work, prepare, second_pass
 
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
-MOST_SQUARES = 64
+MOST_SQUARES = 1000
 LONG = 7  # a photo so many times as long as it is wide may take too many squares however little it is extended
 
 
@@ -100,9 +100,9 @@ class EditStage:
     candidates: int = 1
     drawn: np.ndarray | None = None  # uint8 (B, D, D, 3): what the model drew, once the square is done
     photos: tuple[np.ndarray, ...] = ()
-    strangeness: tuple[
-        float, ...
-    ] = ()  # of the B results, where they were compared: 0 where not; the smaller, the better
+    done: int = 0  # squares that are done in all their passes, once this one is
+    # of the B results, where they were compared, 0 where not: the smaller, the better
+    strangeness: tuple[float, ...] = ()
 
     @property
     def step(self) -> Step:
@@ -179,12 +179,52 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:
                     yield stage
             assert one.pictures is not None, "the last drawing is whole"
             results = (work if turn == last else replace(work, detail=False)).pasted(one.pictures)
-            yield replace(stage, drawn=one.pictures, photos=results, strangeness=one.strangeness)
+            done = number + 1 if turn == last else 0
+            yield replace(stage, drawn=one.pictures, photos=results, done=done, strangeness=one.strangeness)
             if turn < last:
                 work = second_pass(pipe, work, one.pictures, edit.settings)
         photos = results
         hole_mask = hole_mask.copy()
         hole_mask[box.inside(hole_mask.shape)] = False
+
+
+def cut_to(
+    pipe: Pipeline, edit: Edit, photos: tuple[np.ndarray, ...], done: int
+) -> tuple[Edit, tuple[np.ndarray, ...]] | None:
+    """Return the edit that is done once only its first squares are, and its photos, uint8 (H, W, 3), cut to it.
+
+    Of what extends the photo, only whole rows and columns that are drawn stay. None where these squares end in the
+    middle of a strip, or leave something of the photo itself to be drawn.
+    """
+    hole_mask = edit.hole_mask()
+    boxes, undone = squares(pipe, edit, hole_mask)[:done], hole_mask.copy()
+    for box in boxes:
+        undone[box.inside(undone.shape)] = False
+    rows, columns = edit.inner
+    (top, bottom), (left, right) = (rows.start, rows.stop), (columns.start, columns.stop)
+    if undone[rows, columns].any():
+        return None
+    height, width = undone.shape
+    while right < width and not undone[top:bottom, right].any():
+        right += 1
+    while left > 0 and not undone[top:bottom, left - 1].any():
+        left -= 1
+    while bottom < height and not undone[bottom, left:right].any():
+        bottom += 1
+    while top > 0 and not undone[top - 1, left:right].any():
+        top -= 1
+    kept = slice(top, bottom), slice(left, right)
+    drawn = hole_mask & ~undone
+    if drawn.sum() > drawn[kept].sum():
+        return None
+    whole = replace(
+        edit,
+        photo=edit.photo[kept],
+        mask=edit.mask[kept],
+        boxes=tuple(Box(box.left - left, box.top - top, box.side) for box in boxes),
+        extend=(columns.start - left, rows.start - top, right - columns.stop, bottom - rows.stop),
+    )
+    return whole, tuple(photo[kept] for photo in photos)
 
 
 def run(pipe: Pipeline, edit: Edit) -> tuple[np.ndarray, ...]:

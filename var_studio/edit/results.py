@@ -161,7 +161,9 @@ def progress(stage: EditStage, seconds: float) -> str:
     turn += f"candidate {stage.candidate + 1} of {stage.candidates}, " if stage.candidates > 1 else ""
     progress = stage.progress
     fraction = (stage.turn + (stage.candidate + progress.fraction) / stage.candidates) / stage.turns
-    return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{runs.parted(progress)}", fraction)
+    left = seconds / fraction - seconds if fraction else 0.0
+    more = f", about {left:.0f} s left" if stage.turns > 1 and stage.turn and left >= 1 else ""
+    return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{more}{runs.parted(progress)}", fraction)
 
 
 def summary(result: EditResult) -> str:
@@ -173,8 +175,9 @@ def inside(result: EditResult, index: int) -> str:
     """Show of every pass what was free at every scale, what the model saw, and what it drew before pasting."""
     shown = result.squares[:MOST_SQUARES_SHOWN]
     parts = []
-    for number, square in enumerate(shown, 1):
-        which = f" (pass {number} of {len(result.squares)})" if len(result.squares) > 1 else ""
+    passes = shown[-1].turn + 1
+    for square in shown:
+        which = f" (pass {square.turn + 1} of {passes})" if passes > 1 else ""
         words = "cells in colour; the others kept the photo"
         parts.append(_figures(f"What was drawn anew at every scale{which}", words, _masks(square)))
         pictures = ((square.views[index], "what the model saw"), (square.drawn[index], "what it drew"))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import guess, squares, stages
+from var_core.editing.edit import cut_to, guess, squares, stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
@@ -112,27 +112,37 @@ class RunHandlers:
     ) -> Iterator[SheetUpdate]:
         """Do an edit; the sheet after each scale, and at the end. The stop flag ends it within a scale.
 
-        Then the results of the `last` one come back, as they do after an error.
+        Squares that are done by then are kept. If none is, the results of the `last` edit come back, as they do after
+        an error.
         """
         started = time.perf_counter()
         squares_done: list[DrawnSquare] = []
         photos: tuple[np.ndarray, ...] = ()
+        kept: tuple[EditJob, tuple[np.ndarray, ...], list[DrawnSquare], np.ndarray] | None = None
+        stopped = False
         strangeness = np.zeros(len(job.edit.seeds))
         with in_words():
             self.models.require(job.digest)
             for stage in stages(self.pipe, job.edit):
-                if stop_flag.is_set() and not stage.photos:  # what was just finished is not thrown away
-                    yield sheet.over(last, results)._replace(bar=html.bar("Stopped. The photo is as it was."))
-                    return
+                stopped = stop_flag.is_set() and not stage.photos  # what was just finished is not thrown away
+                if stopped:
+                    break
                 if stage.photos:
-                    squares_done, photos = [*squares_done, DrawnSquare.from_stage(stage)], stage.photos
-                    strangeness += stage.strangeness
+                    squares_done = [*squares_done[: outcomes.MOST_SQUARES_SHOWN - 1], DrawnSquare.from_stage(stage)]
+                    photos, strangeness = stage.photos, strangeness + stage.strangeness
+                if stage.done and (part := cut_to(self.pipe, job.edit, photos, stage.done)):
+                    kept = replace(job, edit=part[0]), part[1], squares_done, strangeness
                 bar = outcomes.progress(stage, time.perf_counter() - started)
                 yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
+            if stopped and not kept:
+                yield sheet.over(last, results)._replace(bar=html.bar("Stopped. The photo is as it was."))
+                return
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
-            drawn = outcomes.best_first(job, photos, squares_done, strangeness)
+            whole = kept if stopped and kept else (job, photos, squares_done, strangeness)
+            drawn = outcomes.best_first(*whole)
             result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, self.cache)
-        yield sheet.over(result, strip.finished(results, result))
+        over = sheet.over(result, strip.finished(results, result))
+        yield over._replace(bar=html.bar("Stopped: what was drawn by then is kept.", 1.0)) if stopped else over
 
     def choose(self, result: EditResult | None, chosen: int, event: gr.SelectData) -> SheetUpdate:
         """Show another result. While an edit is under way there is none."""

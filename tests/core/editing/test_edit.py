@@ -12,7 +12,7 @@ from var_core.config import Sampling
 from var_core.device_memory import picture_bytes
 from var_core.editing import edit as edit_module
 from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated, extended
-from var_core.editing.edit import MOST_SQUARES, Edit, onward, run, squares, stages
+from var_core.editing.edit import MOST_SQUARES, Edit, cut_to, onward, run, squares, stages
 from var_core.editing.edit_settings import EditSettings
 from var_core.editing.square import second_pass
 from var_core.engine.request import Request
@@ -181,7 +181,7 @@ def test_an_extension_of_too_many_squares_is_refused_with_the_remedy():
     edit = onward(Edit(photo(), MASKS["box"], (1,), (3,)), 3000, 0, 0, 3000)
     with pytest.raises(ValueError, match=rf"more than {MOST_SQUARES} squares\. Extend by less at once\.$"):
         run(pipeline(), edit)
-    long = Edit(photo(20, 1000), np.zeros((20, 1000), bool), (1,), (3,))
+    long = Edit(photo(10, 8000), np.zeros((10, 8000), bool), (1,), (3,))
     with pytest.raises(ValueError, match=r"squares.* by less at once, or cut so long a photo into shorter pieces"):
         run(pipeline(), onward(long, 0, 5, 0, 0))
 
@@ -340,3 +340,25 @@ def test_guidance_and_smooth_reach_the_model():
         for sampling in (Sampling(), Sampling(guidance=8), Sampling(smooth=True))
     )
     assert not np.array_equal(plain, guided) and not np.array_equal(plain, smooth)
+
+
+@pytest.mark.parametrize("sides", [(0, 0, 70, 0), (30, 0, 60, 0), (0, 40, 0, 50)])
+@pytest.mark.parametrize("harmonise", [0, 2])
+def test_the_strips_that_are_done_make_an_edit_of_their_own(sides, harmonise):
+    edit = onward(Edit(photo(), MASKS["box"], (1, 2), (3, 4), settings=EditSettings(harmonise=harmonise)), *sides)
+    finished, parts = [stage for stage in stages(pipeline(), edit) if stage.done], []
+    assert [stage.done for stage in finished] == list(range(1, len(squares(pipeline(), edit, edit.hole_mask())) + 1))
+    for stage in finished:
+        if found := cut_to(pipeline(), edit, stage.photos, stage.done):
+            part, photos = found
+            parts.append(part)
+            for ours, theirs in zip(run(pipeline(), part), photos, strict=True):
+                assert np.array_equal(ours, theirs)
+            assert np.array_equal(part.photo[part.inner], edit.photo[edit.inner])
+    assert parts[0].extend == (0, 0, 0, 0) and parts[-1].extend == edit.extend
+    assert len({part.extend for part in parts}) == len(parts) > 2  # each has a strip more than the one before
+
+
+def test_a_photo_of_which_a_part_is_not_drawn_yet_is_no_edit():
+    edit = Edit(photo(), MASKS["box"], (1,), (3,))
+    assert cut_to(pipeline(), edit, (edit.photo,), 0) is None

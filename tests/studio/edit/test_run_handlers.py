@@ -14,7 +14,7 @@ from var_core.editing.edit import run, stages
 from var_core.editing.edit_settings import FILLING_TOP_K
 from var_core.recipe import Recipe
 from var_core.settings import named
-from var_studio.edit.form import CHANGE
+from var_studio.edit.form import CHANGE, EXTEND
 from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.results import EditResult
 from var_studio.edit.run_handlers import RunHandlers
@@ -101,3 +101,24 @@ def test_without_a_class_an_edit_dares_less_unless_it_was_told_otherwise(handler
     assert handlers.usual_draw("no class", named(free)) == handlers.usual_draw("Rose", named(usual)) == ({},)
     for name in ("Rose", "no class"):
         assert handlers.usual_draw(name, named(replace(usual, top_k=77))) == ({},)
+
+
+def extended_until(handlers: RunHandlers, done: int) -> SheetUpdate:
+    """The sheet of an extension to the right that is stopped once so many of its squares are done."""
+    job, stop_flag, finished = asked(handlers, EXTEND, sides=("pixels", 0, 0, 90, 0))[0], StopFlag(), []
+    for sheet in handlers.watch(job, stop_flag, None, ()):
+        finished += ["pass" in sheet.bar and "scale 4 of 4" in sheet.bar]
+        if sum(finished) == done:
+            stop_flag.set()
+    return sheet
+
+
+def test_stop_keeps_the_strips_that_are_done_and_their_recipe_repeats_them(handlers):
+    sheet = extended_until(handlers, 3)
+    assert "Stopped: what was drawn by then is kept" in sheet.bar
+    (first, *_), files = results(sheet.result), sheet.result.files
+    height, width = WORKSPACE.photo.shape[:2]
+    assert first.shape[0] == height and width < first.shape[1] < width + 90
+    assert np.array_equal(first[~painted()[:, :1].any(1)][:, :10], WORKSPACE.photo[~painted()[:, :1].any(1)][:, :10])
+    again = Recipe.read(Path(files[0])).edit(tiny.pipeline(), WORKSPACE.photo, painted())
+    assert np.array_equal(run(tiny.pipeline(), again)[0], first)
