@@ -5,10 +5,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from support.browser import ROOT, executable, write
-from support.hands import FLAGS
+from support.desk import HEIGHT, WIDTH, zoom
+from support.hands import FLAGS, upload
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +78,28 @@ def visit(chromium, address: str) -> Iterator[Callable]:
 def page(visit: Callable):
     """The app's page."""
     return visit()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo of coloured noise: every pixel that changes shows."""
+    pixels = np.random.default_rng(0).integers(256, size=(HEIGHT, WIDTH, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "garden.png")
+    return tmp_path / "garden.png"
+
+
+@pytest.fixture
+def desk(page, photo: Path):
+    """The Edit tab with the photo on its canvas."""
+    page.get_by_role("tab", name="Edit").click()
+    page.locator("#canvas canvas").first.wait_for()
+    page.wait_for_timeout(500)
+    empty = zoom(page)
+    upload(page, "open", photo)
+    while zoom(page) == empty:
+        page.wait_for_timeout(200)
+    page.wait_for_timeout(1000)  # it slides into its place
+    return page
 
 
 def _matters(message) -> bool:

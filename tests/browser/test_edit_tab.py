@@ -6,48 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.desk import HEIGHT, WIDTH, shown, stroke
 from support.hands import SETTLE, download, pixels, set_number, unfold, upload
 
 from var_core.editing.canvas import dilated
 from var_core.editing.edit_settings import EditSettings
 from var_core.recipe import Recipe
-
-WIDTH, HEIGHT = 300, 200
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """A photo of coloured noise: every pixel that changes shows."""
-    pixels = np.random.default_rng(0).integers(256, size=(HEIGHT, WIDTH, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "garden.png")
-    return tmp_path / "garden.png"
-
-
-@pytest.fixture
-def desk(page, photo: Path):
-    """The Edit tab with the photo on its canvas."""
-    page.get_by_role("tab", name="Edit").click()
-    page.locator("#canvas canvas").first.wait_for()
-    page.wait_for_timeout(500)
-    empty = zoom(page)
-    upload(page, "open", photo)
-    while zoom(page) == empty:
-        page.wait_for_timeout(200)
-    page.wait_for_timeout(1000)  # it slides into its place
-    return page
-
-
-def zoom(page) -> float:
-    """How large the canvas shows the photo, in per cent."""
-    return float(re.search(r"(\d+)%", page.inner_text("#canvas"))[1])
-
-
-def spot(page, x: float, y: float) -> tuple[float, float]:
-    """Where a place of the photo (0 to 1) lies on the page; the canvas shows the photo at its middle."""
-    box = page.locator("#canvas canvas").first.bounding_box()
-    size = [pixels * zoom(page) / 100 for pixels in (WIDTH, HEIGHT)]
-    left, top = box["x"] + (box["width"] - size[0]) / 2, box["y"] + (box["height"] - size[1]) / 2
-    return left + x * size[0], top + y * size[1]
 
 
 def drag(page, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -62,20 +26,6 @@ def drag(page, start: tuple[float, float], end: tuple[float, float]) -> None:
     page.mouse.down()
     page.mouse.move(*at[1], steps=4)
     page.mouse.up()
-
-
-def shown(page) -> None:
-    """Wait: the canvas takes its time to show a mask that it did not paint."""
-    page.wait_for_timeout(3500)
-
-
-def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.locator("#canvas canvas").first.scroll_into_view_if_needed()
-    page.mouse.move(*spot(page, *start))
-    page.mouse.down()
-    page.mouse.move(*spot(page, *end), steps=6)
-    page.mouse.up()
-    page.wait_for_timeout(500)
 
 
 def run(page, count: int) -> None:

@@ -18,6 +18,7 @@ from .form import EXTEND, INPAINT, PIXELS, REMOVE, TASKS, UNITS
 from .results import EditResult
 
 MARKING = (palette.MARK, palette.MARK_ALPHA)
+BRUSH_SIZE = 24  # radius in pixels of the screen
 
 
 class Choice(NamedTuple):
@@ -235,8 +236,8 @@ def right_column() -> tuple[Table, Sheet, ResultButtons]:
         transforms=(),
         layers=False,
         format="png",
-        brush=gr.Brush(default_size=40, colors=[MARKING], default_color=MARKING, color_mode="fixed"),
-        eraser=gr.Eraser(default_size=40),
+        brush=gr.Brush(default_size=BRUSH_SIZE, colors=[MARKING], default_color=MARKING, color_mode="fixed"),
+        eraser=gr.Eraser(default_size=BRUSH_SIZE),
         canvas_size=(1, 1),  # no photo: no canvas
         height="min(640px, 62vh, 90vw)",
         buttons=["fullscreen"],

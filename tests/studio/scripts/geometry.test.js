@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  boundedView,
   cellBeside,
   cellUnder,
   clamp,
+  fitScale,
   fractionAlong,
   fractionsIn,
   inPixels,
+  movedView,
   nextBrushSize,
+  pinchedView,
   rectangleBetween,
   tipPosition,
+  wheelFactor,
+  zoomedView,
 } from "../../../var_studio/static/scripts/shared/geometry.js";
 
 const BOX = { left: 100, top: 50, width: 200, height: 400 };
@@ -67,4 +73,68 @@ test("a tip stays in the window", () => {
   const frame = { width: 800, height: 600 };
   assert.deepEqual(tipPosition({ x: 10, y: 10 }, tip, frame), { left: 24, top: 26 });
   assert.deepEqual(tipPosition({ x: 790, y: 590 }, tip, frame), { left: 692, top: 520 });
+});
+
+const PHOTO = { width: 100, height: 50 };
+const FRAME = { width: 460, height: 360 };
+const under = ({ scale, x, y }, [across, down]) => [(across - x) / scale, (down - y) / scale];
+
+test("all of a photo is seen with a margin around it, in the middle", () => {
+  const scale = fitScale(PHOTO, FRAME);
+  assert.equal(scale, 4);
+  assert.deepEqual(boundedView({ scale, x: -999, y: 999 }, PHOTO, FRAME), { scale, x: 30, y: 80 });
+});
+
+test("a photo that is larger than its frame is moved until its edge leaves the margin free, and no further", () => {
+  assert.deepEqual(boundedView({ scale: 10, x: 99, y: 99 }, PHOTO, FRAME), { scale: 10, x: 30, y: 30 });
+  assert.deepEqual(boundedView({ scale: 10, x: -9999, y: -50 }, PHOTO, FRAME), { scale: 10, x: -570, y: -50 });
+  assert.deepEqual(movedView({ scale: 10, x: 1, y: 2 }, 3, -4), { scale: 10, x: 4, y: -2 });
+});
+
+test("what is under the pointer stays there while one zooms, within the bounds", () => {
+  const view = { scale: 2, x: 10, y: -20 };
+  const nearer = zoomedView(view, 1.5, [70, 40], 1, 10);
+  assert.equal(nearer.scale, 3);
+  assert.deepEqual(under(nearer, [70, 40]), under(view, [70, 40]));
+  assert.deepEqual(
+    [0.1, 100].map((factor) => zoomedView(view, factor, [0, 0], 1, 10).scale),
+    [1, 10],
+  );
+});
+
+test("what two fingers lie on follows both of them", () => {
+  const view = { scale: 2, x: 10, y: -20 };
+  const before = [
+    [0, 0],
+    [100, 0],
+  ];
+  const after = [
+    [30, 40],
+    [230, 40],
+  ];
+  const pinched = pinchedView(view, before, after, 1, 10);
+  assert.equal(pinched.scale, 4);
+  for (const finger of [0, 1]) assert.deepEqual(under(pinched, after[finger]), under(view, before[finger]));
+  assert.deepEqual(
+    pinchedView(
+      view,
+      [
+        [5, 5],
+        [5, 5],
+      ],
+      [
+        [5, 5],
+        [5, 5],
+      ],
+      1,
+      10,
+    ),
+    view,
+  );
+});
+
+test("a wheel zooms back as far as it zoomed in, and a wild one not by much more", () => {
+  assert.ok(wheelFactor(-100) > 1.1);
+  assert.ok(Math.abs(wheelFactor(-100) * wheelFactor(100) - 1) < 1e-9);
+  assert.equal(wheelFactor(-9999), wheelFactor(-200));
 });

@@ -3,6 +3,7 @@ import "./page/shortcuts.js";
 import "./page/dropped_files.js";
 import { opened } from "./page/opening.js";
 import "./edit/canvas.js";
+import "./edit/zoom.js";
 import "./edit/rectangle.js";
 import { editStrip } from "./edit/strip.js";
 import { explorer } from "./explore/explorer.js";

@@ -19,3 +19,19 @@ export const pressed = (element, on) => {
 
 // How the page may scroll, as its visitor wants it.
 export const scrollBehavior = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth");
+
+const SWITCHES = ["button", "checkbox", "color", "file", "radio", "range", "reset", "submit"];
+
+// Whether letters that are typed now go into a text box.
+export const isTyping = (target) => {
+  const box = target.closest?.("input, textarea, select, [contenteditable=true]");
+  return Boolean(box) && !SWITCHES.includes(box.type);
+};
+
+// Whether the element that has the focus was reached by keys, and not by a click.
+let keysLast = false;
+let byKeys = false;
+addEventListener("keydown", () => (keysLast = true), true);
+addEventListener("pointerdown", () => (keysLast = false), true);
+addEventListener("focusin", () => (byKeys = keysLast), true);
+export const focusCameByKeys = () => byKeys;

@@ -40,6 +40,47 @@ export const inPixels = (rectangle, width, height) =>
     return Math.min(length - 1, Math.floor(part * length));
   });
 
+// A view of a photo in a frame is {scale, x, y}: how large it is shown, and where its top left corner lies in the frame.
+
+const MARGIN = 30; // pixels of the frame around a photo, all of which is seen
+
+// How large a photo is shown so that all of it is seen.
+export const fitScale = (photo, frame) =>
+  Math.min((frame.width - 2 * MARGIN) / photo.width, (frame.height - 2 * MARGIN) / photo.height);
+
+// Where a side of a photo begins: in the middle if it fits, else such that it leaves no more than the margin free.
+const boundedStart = (start, length, room) =>
+  length <= room - 2 * MARGIN ? (room - length) / 2 : clamp(start, room - MARGIN - length, MARGIN);
+
+// The nearest view that does not lose the photo out of the frame.
+export const boundedView = ({ scale, x, y }, photo, frame) => ({
+  scale,
+  x: boundedStart(x, photo.width * scale, frame.width),
+  y: boundedStart(y, photo.height * scale, frame.height),
+});
+
+export const movedView = ({ scale, x, y }, right, down) => ({ scale, x: x + right, y: y + down });
+
+// A view so many times as large, in which what is at a point [x, y] of the frame stays there.
+export const zoomedView = (view, factor, [x, y], least, most) => {
+  const scale = clamp(view.scale * factor, least, most);
+  const ratio = scale / view.scale;
+  return { scale, x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio };
+};
+
+// The view after two fingers went from two points of the frame to two others, and took with them what lay under them.
+export const pinchedView = (view, before, after, least, most) => {
+  const [from, to] = [before, after].map(([[x0, y0], [x1, y1]]) => ({
+    middle: [(x0 + x1) / 2, (y0 + y1) / 2],
+    apart: Math.max(1, Math.hypot(x1 - x0, y1 - y0)),
+  }));
+  const zoomed = zoomedView(view, to.apart / from.apart, from.middle, least, most);
+  return movedView(zoomed, to.middle[0] - from.middle[0], to.middle[1] - from.middle[1]);
+};
+
+// By how much a wheel that turns so many pixels zooms: a trackpad tells small steps, a mouse those of about 100.
+export const wheelFactor = (pixels) => Math.exp(-clamp(pixels, -200, 200) * (Math.abs(pixels) < 50 ? 0.01 : 0.0025));
+
 // A brush one step larger or smaller, from 2 to 400 pixels.
 export const nextBrushSize = (size, larger) => clamp(size * (larger ? 1.25 : 0.8), 2, 400);
 

@@ -1,0 +1,91 @@
+"""The Edit tab's canvas under mouse, keys and fingers."""
+
+import numpy as np
+import pytest
+from support.desk import HEIGHT, WIDTH, fingers, saved_mask, shown, spot, zoom
+from support.hands import unfold, until
+
+
+def position(page) -> list[float]:
+    """Where the corner of the photo lies on the canvas."""
+    return page.evaluate("(({x, y}) => [x, y])(editor.tools.get('zoom').local_position)")
+
+
+def moved(page, act) -> bool:
+    """Do something, and say whether the photo moves."""
+    before = position(page)
+    act()
+    until(page, lambda: position(page) != before)
+    return True
+
+
+def once_painted(page, besides: np.ndarray | None = None) -> np.ndarray:
+    """What is painted, as soon as something is."""
+    found = [np.zeros((HEIGHT, WIDTH), bool)]
+
+    def painted() -> bool:
+        found[0] = saved_mask(page) if besides is None else saved_mask(page) & ~besides
+        return found[0].any()
+
+    until(page, painted)
+    return found[0]
+
+
+def pan(page, button: str = "left") -> None:
+    x, y = spot(page, 0.5, 0.5)
+    page.mouse.move(x, y)
+    page.mouse.down(button=button)
+    page.mouse.move(x + 40, y + 25, steps=3)
+    page.mouse.up(button=button)
+
+
+def test_the_canvas_zooms_and_pans_by_wheel_keys_and_fingers_and_nothing_is_painted(desk):
+    page = desk
+    unfold(page, "masking", "save_mask")
+    page.evaluate("scrollTo(0, 0)")
+    fit = zoom(page)
+    x, y = spot(page, 0.5, 0.5)
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, 60)
+    until(page, lambda: page.evaluate("scrollY") == 60)  # all of the photo is seen: the page scrolls
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -150)
+    page.keyboard.up("Control")
+    until(page, lambda: zoom(page) > 1.2 * fit)
+    assert moved(page, lambda: page.mouse.wheel(0, 50)) and page.evaluate("scrollY") == 0
+    assert moved(page, lambda: page.keyboard.press("ArrowDown"))
+    page.keyboard.down("Space")
+    assert moved(page, lambda: pan(page))
+    page.keyboard.up("Space")
+    assert moved(page, lambda: pan(page, "middle"))
+    page.keyboard.press("0")
+    until(page, lambda: zoom(page) == fit)
+    fingers(page, [[(x - 20, y)], [(x - 20, y), (x + 20, y)], [(x - 80, y), (x + 80, y + 9)]])
+    until(page, lambda: zoom(page) > 3 * fit)
+    assert not saved_mask(page).any()
+    page.click("#edit_seed input, #edit_seed textarea")
+    page.keyboard.type("0")  # into the box, not to the canvas
+    assert zoom(page) > 3 * fit
+
+
+def test_the_brush_keeps_its_size_on_the_screen_and_a_changed_mask_the_view(desk):
+    page = desk
+    unfold(page, "masking", "save_mask")
+    page.evaluate("scrollTo(0, 0)")
+    fit = zoom(page)
+    page.mouse.click(*spot(page, 0.25, 0.5))
+    large = once_painted(page)
+    page.mouse.move(*spot(page, 0.75, 0.5))
+    for _ in range(3):
+        page.keyboard.press("+")
+    until(page, lambda: zoom(page) > 1.9 * fit)
+    box = page.locator("#canvas canvas").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2 + 150, box["y"] + box["height"] / 2)
+    small = once_painted(page, besides=large)
+    assert np.sqrt(large.sum() / small.sum()) == pytest.approx(zoom(page) / fit, rel=0.1)
+    seen = (zoom(page), position(page))
+    page.click("#invert")
+    shown(page)
+    assert (zoom(page), position(page)) == seen
+    assert saved_mask(page).sum() == WIDTH * HEIGHT - large.sum() - small.sum()

@@ -1,0 +1,58 @@
+"""The Edit tab's canvas in a browser, with a photo on it."""
+
+import re
+
+import numpy as np
+from support.hands import download, pixels
+
+WIDTH, HEIGHT = 300, 200  # of the photo
+
+
+def zoom(page) -> float:
+    """How large the canvas shows the photo, in per cent."""
+    return float(re.search(r"(\d+)%", page.inner_text("#canvas"))[1])
+
+
+def spot(page, x: float, y: float) -> tuple[float, float]:
+    """Where a place of the photo (0 to 1) lies on the page; the canvas shows the photo at its middle."""
+    box = page.locator("#canvas canvas").first.bounding_box()
+    size = [pixels * zoom(page) / 100 for pixels in (WIDTH, HEIGHT)]
+    left, top = box["x"] + (box["width"] - size[0]) / 2, box["y"] + (box["height"] - size[1]) / 2
+    return left + x * size[0], top + y * size[1]
+
+
+def shown(page) -> None:
+    """Wait: the canvas takes its time to show a mask that it did not paint."""
+    page.wait_for_timeout(3500)
+
+
+def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.locator("#canvas canvas").first.scroll_into_view_if_needed()
+    page.mouse.move(*spot(page, *start))
+    page.mouse.down()
+    page.mouse.move(*spot(page, *end), steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+
+
+def saved_mask(page) -> np.ndarray:
+    """What is painted, as the button under Mask saves it; afterwards the canvas is in sight again."""
+    found = pixels(download(page, "#save_mask"))[..., 0] > 0
+    page.evaluate("scrollTo(0, 0)")
+    return found
+
+
+def fingers(page, moments: list[list[tuple[float, float]]]) -> None:
+    """Put fingers on places of the window, a moment after another, and lift all of them."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    down = 0
+    for moment in moments:
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(moment)]
+        kind = "touchStart" if len(points) > down else "touchMove"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        down = len(points)
+        page.wait_for_timeout(50)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.detach()

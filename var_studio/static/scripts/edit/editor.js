@@ -1,0 +1,29 @@
+// Gradio's image editor, which is the Edit tab's canvas: it leaves itself on the window.
+
+let editor;
+const listeners = [];
+
+export const editorNow = () => editor;
+
+// Calls back with every editor that Gradio makes, before it has shown anything.
+export const withEachEditor = (listener) => listeners.push(listener);
+
+// The editor, if it is in sight and has a photo on it.
+export const editorInSight = () =>
+  editor?.background_image && document.querySelector("#canvas")?.offsetParent ? editor : null;
+
+// The editor takes the size of its canvas from all that it ever drew, so that a mask laid on a smaller photo would be
+// shifted. It shall take that of the photo.
+const sizeByPhoto = (made) => {
+  made.image_container.getLocalBounds = () => ({ x: 0, y: 0, width: made.width, height: made.height });
+};
+
+Object.defineProperty(window, "editor", {
+  get: () => editor,
+  set: (made) => {
+    editor = made;
+    if (!made) return;
+    made.ready.then(() => sizeByPhoto(made));
+    for (const listener of listeners) listener(made);
+  },
+});
