@@ -1,9 +1,12 @@
 """The Edit tab's canvas under mouse, keys and fingers."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from support.desk import HEIGHT, WIDTH, fingers, saved_mask, shown, spot, zoom
-from support.hands import unfold, until
+from support.hands import copy, drop, unfold, until
 
 
 def position(page) -> list[float]:
@@ -89,3 +92,43 @@ def test_the_brush_keeps_its_size_on_the_screen_and_a_changed_mask_the_view(desk
     shown(page)
     assert (zoom(page), position(page)) == seen
     assert saved_mask(page).sum() == WIDTH * HEIGHT - large.sum() - small.sum()
+
+
+def plain(width: int, height: int) -> bytes:
+    """A grey photo, as a PNG file."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "grey").save(file, "PNG")
+    return file.getvalue()
+
+
+def opened(page, width: int, height: int) -> None:
+    page.wait_for_function("(size) => `${editor.width} ${editor.height}` === size", arg=f"{width} {height}")
+
+
+def test_a_photo_is_dropped_on_the_canvas_or_pasted_but_not_into_a_text_box(desk):
+    page = desk
+    drop(page, "first.png", plain(120, 90), "#canvas canvas")
+    opened(page, 120, 90)
+    copy(page, plain(90, 60))
+    page.click("#edit_seed input, #edit_seed textarea")
+    page.keyboard.press("Control+v")
+    page.mouse.click(5, 5)
+    page.keyboard.press("Control+v")
+    opened(page, 90, 60)
+    assert page.locator("#past .thumbnail-item").count() == 2  # those before it
+
+
+def test_the_list_of_shortcuts_opens_and_closes_by_key_and_by_click(page):
+    title = page.get_by_role("dialog", name="Keyboard, mouse and fingers")
+    page.click("#shortcuts")
+    assert title.is_visible() and page.evaluate("document.activeElement.textContent") == "Close"
+    page.keyboard.press("Escape")
+    assert not title.is_visible() and page.evaluate("document.activeElement.id") == "shortcuts"
+    for close in (lambda: page.keyboard.press("?"), lambda: page.mouse.click(5, 5)):
+        page.keyboard.press("?")
+        assert title.is_visible()
+        close()
+        assert not title.is_visible()
+    page.click("#seed input, #seed textarea")
+    page.keyboard.type("?")  # into the box
+    assert not title.is_visible()

@@ -16,17 +16,30 @@ SIDES = (1, 2, 3, 4, 6, 8, 10, 13, 16)  # of the token maps of the model that sh
 SETTLE = 500  # milliseconds until what has just appeared on the page listens to its user
 
 
-DROP = """([name, data]) => {
+DROP = """([name, data, where]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const carried = new DataTransfer();
   carried.items.add(new File([bytes], name, {type: "image/png"}));
-  document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
+  const options = {dataTransfer: carried, bubbles: true, cancelable: true};
+  document.querySelector(where).dispatchEvent(new DragEvent("drop", options));
 }"""
 
 
-def drop(page, name: str, content: bytes) -> None:
-    """Drop a file onto the page."""
-    page.evaluate(DROP, [name, base64.b64encode(content).decode()])
+COPY = """(data) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  return navigator.clipboard.write([new ClipboardItem({"image/png": new Blob([bytes], {type: "image/png"})})]);
+}"""
+
+
+def drop(page, name: str, content: bytes, where: str = "body") -> None:
+    """Drop a file onto the page, or onto the first element of a selector."""
+    page.evaluate(DROP, [name, base64.b64encode(content).decode(), where])
+
+
+def copy(page, png: bytes) -> None:
+    """Put a picture into the clipboard, as another program does."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(COPY, base64.b64encode(png).decode())
 
 
 def set_number(page, name: str, value: float) -> None:

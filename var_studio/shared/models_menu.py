@@ -26,6 +26,7 @@ def header_line(pipe: Pipeline) -> str:
     return (
         "<h1>VAR Studio</h1><p>Pictures, painted scale by scale: make them, edit them, look inside.</p>"
         f'<span title="the model, and where it runs">{escape(pipe.spec.name)} · {pipe.device.type}</span>'
+        '<button type="button" id="shortcuts" title="Shortcuts (?)" aria-label="Shortcuts">?</button>'
     )
 
 

@@ -1,5 +1,6 @@
 // The page's scripts, all in one: what each tab needs, and what Gradio calls by name.
 import "./page/shortcuts.js";
+import "./page/shortcut_list.js";
 import "./page/dropped_files.js";
 import { opened } from "./page/opening.js";
 import "./edit/canvas.js";

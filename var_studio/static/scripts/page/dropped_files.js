@@ -1,4 +1,5 @@
-// A file dropped anywhere on the page goes to the button of the tab in sight that opens such a file.
+// A file dropped anywhere on the page, or a picture pasted, goes to the button of the tab in sight that opens it.
+import { isTyping } from "../shared/elements.js";
 
 const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
 const mark = (on) => document.body.classList.toggle("dropping", on);
@@ -9,11 +10,7 @@ const over = (event) => {
   mark(true);
 };
 
-const drop = (event) => {
-  if (!carriesFile(event)) return;
-  event.preventDefault();
-  mark(false);
-  const { files } = event.dataTransfer;
+const open = (files) => {
   const explored = files[0]?.name.endsWith(".safetensors") ? "#explore_file" : "#explore_picture";
   const buttons = ["#open", explored, "#restore", "#ln_open"].map((name) => document.querySelector(name));
   const input = buttons.find((button) => button?.closest(".tab").offsetParent)?.previousElementSibling;
@@ -22,6 +19,25 @@ const drop = (event) => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 };
 
-document.addEventListener("dragover", over);
-document.addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
-document.addEventListener("drop", drop);
+const drop = (event) => {
+  if (!carriesFile(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  mark(false);
+  open(event.dataTransfer.files);
+};
+
+const paste = (event) => {
+  const picture = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+  if (!picture || isTyping(event.target)) return;
+  event.preventDefault();
+  const carried = new DataTransfer(); // an input takes no other list of files
+  carried.items.add(picture);
+  open(carried.files);
+};
+
+// before the canvas of the Edit tab, which would keep them to itself
+document.addEventListener("dragover", over, true);
+document.addEventListener("dragleave", (event) => event.relatedTarget || mark(false), true);
+document.addEventListener("drop", drop, true);
+document.addEventListener("paste", paste);

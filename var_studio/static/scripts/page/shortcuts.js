@@ -5,7 +5,7 @@ const NARROW = 720; // pixels: below, pictures stand above the controls, as in t
 
 // Ctrl-Enter (or Cmd-Enter) runs, wherever the cursor is.
 const run = (event) => {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   event.stopPropagation();
   document.activeElement?.blur(); // a box being typed in hands over its value when it loses the cursor

@@ -22,10 +22,10 @@ export const scrollBehavior = () => (matchMedia("(prefers-reduced-motion: reduce
 
 const SWITCHES = ["button", "checkbox", "color", "file", "radio", "range", "reset", "submit"];
 
-// Whether letters that are typed now go into a text box.
+// Whether letters that are typed now go into a text box, or to a dialog.
 export const isTyping = (target) => {
-  const box = target.closest?.("input, textarea, select, [contenteditable=true]");
-  return Boolean(box) && !SWITCHES.includes(box.type);
+  const taker = target.closest?.("input, textarea, select, [contenteditable=true], dialog[open]");
+  return Boolean(taker) && !SWITCHES.includes(taker.type);
 };
 
 // Whether the element that has the focus was reached by keys, and not by a click.

@@ -1,0 +1,27 @@
+// Every shortcut of the page: [keys, any of which does it, and what it does], by the place where it works.
+
+export const KEYS = {
+  Anywhere: [
+    [["Ctrl+Enter"], "run"],
+    [["Ctrl+V"], "open the picture that was copied"],
+    [["?"], "open or close this list"],
+  ],
+  "Edit, on the canvas": [
+    [["[", "]"], "a smaller or a larger brush and eraser"],
+    [["Ctrl+Z"], "take the last stroke back"],
+    [["Ctrl+Y", "Ctrl+Shift+Z"], "bring it again"],
+    [["+", "-"], "zoom in or out"],
+    [["0"], "show all of the photo"],
+    [["Arrows"], "move what is zoomed in"],
+    [["Ctrl+wheel", "Alt+wheel"], "zoom at the pointer"],
+    [["Space+drag", "middle button+drag"], "move the photo"],
+    [["two fingers"], "zoom and move the photo; if all of it is seen, scroll the page"],
+  ],
+  Explore: [
+    [["←", "→"], "a scale back or on"],
+    [["Space"], "play or stop"],
+    [["Arrows"], "on the large picture: from token to token"],
+    [["Enter"], "on the large picture: choose the token"],
+    [["Esc"], "end the tour"],
+  ],
+};
