@@ -29,7 +29,7 @@ EDITS = (("hilltop.jpg", None), ("meadow.jpg", None), ("rose.png", "sunflower"))
 HEIGHT, GAP = 320, 8  # of an edited photo, and between them, in pixels
 PINK = (232, 62, 140)
 UNPICKED = ("dandelion.jpg", "hilltop.jpg", "launch.jpg", "meadow.jpg", "peaks.jpg", "rose.png")
-SMALL = (264, 176)  # pixels of each of these
+SMALL = (198, 132)  # pixels of each of these
 HALVED = ("rose.png", "hilltop.jpg", "launch.jpg")
 GREY = 200
 
@@ -59,7 +59,7 @@ def edits(pipe: Pipeline) -> Image.Image:
         painted, _ = open_mask(ASSETS / "examples" / f"{Path(file).stem}-mask.png", photo.shape[1::-1])
         label = pipe.spec.label(name) if name else pipe.spec.transformer.null_label
         sampling = usual_sampling(pipe.spec.default_sampling, bool(name))
-        job = Edit(photo, painted, (label,), (0,), sampling, CHANGING if name else REPAINTING)
+        job = Edit(photo, painted, (label,), (0,), sampling, CHANGING if name else REMOVING)
         done = run(pipe, job)[0]
         veil = np.where(painted[..., None], 0.25 * photo + 0.75 * np.array(PINK), photo).astype(np.uint8)
         columns.append([fitted(Image.fromarray(veil)), fitted(Image.fromarray(done))])
@@ -84,7 +84,7 @@ def unpicked(pipe: Pipeline) -> Image.Image:
         for edit in (removed, onward(plain, 0, 0, photo.shape[1] // 4, 0)):
             new = np.where(edit.mask[..., None], 0.25 * edit.photo + 0.75 * np.array(PINK), edit.photo)
             shown = [new.astype(np.uint8), *run(pipe, edit)]
-            rows.append([ImageOps.fit(Image.fromarray(pixels), SMALL) for pixels in shown])
+            rows.append([ImageOps.pad(Image.fromarray(pixels), SMALL, color="white") for pixels in shown])
     return grid([picture for row in rows for picture in row], columns=5)
 
 
@@ -114,5 +114,5 @@ if __name__ == "__main__":
     samples(loaded).save(ASSETS / "samples.png")
     scales(loaded).save(ASSETS / "scales.png")
     edits(loaded).save(ASSETS / "edits.jpg", quality=90)
-    unpicked(loaded).save(ROOT / "docs" / "pictures" / "edits-unpicked.jpg", quality=88)
+    unpicked(loaded).save(ROOT / "docs" / "pictures" / "edits-unpicked.jpg", quality=74)
     halves((loaded, Pipeline.load(str(RASTER)))).save(ASSETS / "learn" / "halves.jpg", quality=90)
