@@ -73,5 +73,6 @@ def usual_sampling(sampling: Sampling, with_class: bool) -> Sampling:
 REPAINTING = EditSettings()
 # What is taken away leaves a rim and a shadow; and among more candidates is one with nothing in the thing's place.
 REMOVING = EditSettings(dilate=4, candidates=6)
-# The coarsest scales hold colours and layout, and what shall become something else needs other ones.
-CHANGING = EditSettings(first_free_scale=0, min_coverage=0.1)
+# The coarsest scales hold colours and layout, and what shall become something else needs other ones. Whoever sees what
+# is around it continues that.
+CHANGING = EditSettings(first_free_scale=0, min_coverage=0.1, shown=False)

@@ -126,12 +126,12 @@ def usual(task: str, **now: object) -> dict[str, object]:
 
 
 def test_a_task_has_settings_of_its_own_and_what_was_set_otherwise_stays():
-    freeing, removing = {"first_free_scale": 0, "min_coverage": 0.1}, {"dilate": 4, "candidates": 6}
+    freeing, removing = {"first_free_scale": 0, "min_coverage": 0.1, "shown": False}, {"dilate": 4, "candidates": 6}
     assert usual(CHANGE) == freeing and usual(REMOVE) == removing and usual(EXTEND) == usual(INPAINT) == {}
-    assert usual(INPAINT, **freeing) == {"first_free_scale": 2, "min_coverage": 0.6}
+    assert usual(INPAINT, **freeing) == {"first_free_scale": 2, "min_coverage": 0.6, "shown": True}
     assert usual(CHANGE, **removing) == {**freeing, "dilate": 0, "candidates": 3}
     assert usual(CHANGE, **freeing) == {} and usual(REMOVE, **removing) == {}
-    assert usual(CHANGE, first_free_scale=4, min_coverage=0.45) == {}
+    assert usual(CHANGE, first_free_scale=4, min_coverage=0.45) == {"shown": False}
     assert usual(INPAINT, first_free_scale=1, min_coverage=0.1) == {"min_coverage": 0.6}
     assert usual(REMOVE, dilate=9, fill="telea") == {"candidates": 6}
 
