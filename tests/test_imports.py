@@ -22,6 +22,7 @@ FLOORS = (
         "var_core.clock",
         "var_core.words",
         "var_core.images",
+        "var_core.picture_files",
     ),
     *("var_core.device_memory", "var_core.nn", "var_core.weights", "var_core.engine", "var_core.editing"),
     *("var_core.recipe", "var_core.inspection", "var_core.findings", "var_core.training", "var_core.measuring"),

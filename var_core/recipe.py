@@ -1,4 +1,4 @@
-"""The recipe of a picture: how it was made, as a value that travels inside its PNG file."""
+"""The recipe of a picture: how it was made, as a value that travels inside its file."""
 
 import hashlib
 import json
@@ -9,7 +9,6 @@ from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from . import __version__
 from .config import Sampling
@@ -27,9 +26,9 @@ from .formats import (
     split_format,
 )
 from .images import read
+from .picture_files import PNG, save, text_in
 from .settings import exact
 
-CHUNK = "var-studio"
 MOST_SLUG = 60  # characters
 Kind = TypeVar("Kind", "Recipe", "EditOrigin")
 
@@ -160,25 +159,25 @@ class Recipe:
         except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
-    def save(self, picture: Image.Image, path: Path | BinaryIO) -> None:
-        """Write a PNG that carries this recipe."""
-        info = PngInfo()
-        info.add_text(CHUNK, self.to_json())
-        picture.save(path, format="PNG", pnginfo=info)
+    def save(
+        self, picture: Image.Image, path: Path | BinaryIO, kind: str = PNG, exif: bytes = b"", icc: bytes = b""
+    ) -> None:
+        """Write a picture that carries this recipe; see `picture_files.save`."""
+        save(picture, path, kind, self.to_json(), exif, icc)
 
     @classmethod
     def read(cls, path: Path) -> "Recipe":
-        """The recipe inside a PNG; ValueError, with the reason, if there is none."""
+        """The recipe inside a picture's file; ValueError, with the reason, if there is none."""
         try:
             with read(path) as picture:
-                text = picture.info.get(CHUNK)
+                text = text_in(picture)
         except FileNotFoundError as error:
             raise ValueError(f"{path}: there is no such file.") from error
         except Exception as error:  # Pillow answers damage with errors of many kinds
             raise ValueError(f"{Path(path).name} is not a picture that can be read.") from error
         if text is None:
             raise ValueError(
-                f"{Path(path).name} carries no recipe: use a PNG downloaded here (other programs strip the recipe)."
+                f"{Path(path).name} carries no recipe: use a file downloaded here (other programs strip the recipe)."
             )
         return cls.from_json(text)
 

@@ -223,7 +223,7 @@ def test_strokes_are_undone_and_redone_and_earlier_edits_come_back(desk):
     assert download(page, "#edit_download") == first
 
 
-def test_edits_of_the_visit_come_back_with_settings_and_mask_and_are_starred_and_deleted(desk):
+def test_edits_of_the_visit_come_back_with_settings_and_mask_and_are_starred_and_deleted(desk, tmp_path: Path):
     page = desk
     set_number(page, "edit_variations", 1)
     stroke(page, (0.3, 0.5), (0.6, 0.5))
@@ -242,6 +242,10 @@ def test_edits_of_the_visit_come_back_with_settings_and_mask_and_are_starred_and
     run(page, 1)
     assert np.array_equal(mask_of(page), mask)
     assert np.array_equal(pixels(download(page, "#edit_download")), pixels(first))
+    page.get_by_text("JPEG", exact=True).click()
+    (tmp_path / "garden.jpg").write_bytes(download(page, "#edit_download"))
+    assert np.abs(pixels((tmp_path / "garden.jpg").read_bytes()).astype(int) - pixels(first)).mean() < 8
+    assert Recipe.read(tmp_path / "garden.jpg").edited is not None
     page.click("#favourite")
     page.locator("[data-edit] .star").wait_for()
     page.click("#delete_edit")

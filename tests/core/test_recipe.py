@@ -17,7 +17,8 @@ from var_core.editing.edit import Edit, onward
 from var_core.editing.edit_settings import EditSettings
 from var_core.engine.request import Request
 from var_core.formats import FORMAT
-from var_core.recipe import CHUNK, Recipe, slug
+from var_core.picture_files import CHUNK
+from var_core.recipe import Recipe, slug
 
 REQUEST = Request((3, 1), (12, 2**63 - 1), Sampling(guidance=2.5, top_k=40, top_p=0.9, temperature=0.8, smooth=True))
 RECIPE = Recipe.of(pipeline(), REQUEST, 1)
@@ -58,6 +59,13 @@ def test_a_saved_picture_is_made_again_pixel_for_pixel(tmp_path, place):
     assert pipeline().run(found.request(pipeline())).images[0].tobytes() == picture.tobytes()
     with Image.open(tmp_path / "picture.png") as opened:
         assert opened.tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("JPEG", "jpg"), ("WebP", "webp")])
+def test_a_jpeg_and_a_webp_carry_the_recipe_too(tmp_path, kind, suffix):
+    recipe = dataclasses.replace(RECIPE, class_name="Fleur-de-lis é \"'<&>")
+    recipe.save(Image.new("RGB", (8, 8)), tmp_path / f"made.{suffix}", kind)
+    assert Recipe.read(tmp_path / f"made.{suffix}") == recipe
 
 
 def test_a_recipe_of_scales_with_one_seed_names_it_and_of_different_seeds_is_refused():
@@ -104,7 +112,7 @@ def test_a_png_without_recipe_says_so(tmp_path):
         Recipe.read(png(tmp_path / "plain.png", None))
 
 
-def test_a_jpeg_carries_no_recipe(tmp_path):
+def test_a_photo_of_a_camera_carries_no_recipe(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "photo.jpg")
     with pytest.raises(ValueError, match=r"photo\.jpg carries no recipe"):
         Recipe.read(tmp_path / "photo.jpg")

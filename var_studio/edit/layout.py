@@ -7,6 +7,7 @@ import gradio as gr
 
 from var_core.config import NO_CLASS, ModelSpec, Sampling
 from var_core.editing.edit_settings import EditSettings
+from var_core.picture_files import KINDS, PNG
 
 from ..shared import controls, palette, widgets
 from ..shared.events import AT_ONCE, SKIP, Trigger, Unchanged
@@ -66,7 +67,6 @@ class Sheet(NamedTuple):
     bar: gr.HTML
     gallery: gr.Gallery
     after: gr.Row
-    download: gr.DownloadButton
     mask: gr.DownloadButton
     bundle: gr.DownloadButton
     compare: gr.ImageSlider
@@ -85,7 +85,6 @@ class SheetUpdate(NamedTuple):
     bar: str | Unchanged = SKIP
     gallery: gr.Gallery | Unchanged = SKIP
     after: gr.Row | Unchanged = SKIP
-    download: str | Unchanged = SKIP
     mask: str | Unchanged = SKIP
     bundle: str | Unchanged = SKIP
     compare: gr.ImageSlider | Unchanged = SKIP
@@ -124,8 +123,11 @@ class Controls(NamedTuple):
 
 
 class ResultButtons(NamedTuple):
-    """The buttons that go on from a result."""
+    """The buttons that go on from a result; a hidden one hands over its file, of the kind that is chosen."""
 
+    download: gr.Button
+    kind: gr.Radio
+    file: gr.DownloadButton
     take: gr.Button
     send: gr.Button
     explore: gr.Button
@@ -256,7 +258,17 @@ def right_column() -> tuple[Table, Sheet, ResultButtons]:
         elem_id="results",
     )
     with gr.Row(visible=False, elem_classes="after") as after:
-        download = gr.DownloadButton("Download PNG", size="sm", elem_id="edit_download")
+        with gr.Row(elem_classes="tight downloading"):
+            download = gr.Button("Download", size="sm", elem_id="edit_download")
+            kind = gr.Radio(
+                list(KINDS),
+                value=PNG,
+                label="File type",
+                show_label=False,
+                container=False,
+                elem_id="edit_kind",
+                elem_classes="pills",
+            )
         mask = gr.DownloadButton("Download mask", size="sm", elem_id="edit_mask")
         bundle = gr.DownloadButton("Download all", size="sm", elem_id="edit_bundle")
         take = gr.Button("Use as input", size="sm", elem_id="take")
@@ -265,6 +277,7 @@ def right_column() -> tuple[Table, Sheet, ResultButtons]:
     compare = gr.ImageSlider(
         label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
     )
+    file = gr.DownloadButton(visible="hidden", elem_id="edit_file")
     strip = gr.HTML(
         js_on_load="editStrip.connect(element, (index) => trigger('select', {index, value: null}), watch);",
         apply_default_css=False,
@@ -275,9 +288,10 @@ def right_column() -> tuple[Table, Sheet, ResultButtons]:
         star = gr.Button("☆ Favourite", size="sm", elem_id="favourite")
         delete = gr.Button("Delete", size="sm", elem_id="delete_edit")
     inside = gr.HTML(elem_id="inside")
-    files, states = (download, mask, bundle), (gr.State(), gr.State(0))
-    sheet = Sheet(bar, gallery, after, *files, compare, inside, *states, strip, kept, star, gr.State(()))
-    return Table(canvas, gr.State(), past), sheet, ResultButtons(take, send, explore, use, star, delete)
+    states = (gr.State(), gr.State(0))
+    sheet = Sheet(bar, gallery, after, mask, bundle, compare, inside, *states, strip, kept, star, gr.State(()))
+    going_on = ResultButtons(download, kind, file, take, send, explore, use, star, delete)
+    return Table(canvas, gr.State(), past), sheet, going_on
 
 
 def _shelf(label: str, name: str) -> gr.Gallery:

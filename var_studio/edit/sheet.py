@@ -51,7 +51,6 @@ def over(result: EditResult | None, results: tuple[EditResult, ...]) -> SheetUpd
 def one_of(result: EditResult, index: int) -> SheetUpdate:
     """Show what belongs to one of the results of an edit."""
     return SheetUpdate(
-        download=result.files[index],
         mask=result.mask_file,
         bundle=result.bundle,
         compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[index])), visible=True),

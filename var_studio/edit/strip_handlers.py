@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
+from var_core.picture_files import as_kind
 from var_core.recipe import pixel_hash
 from var_core.settings import Value
 
@@ -49,6 +51,11 @@ class StripHandlers:
         with in_words():
             after, beside = strip.without(results, result)
         return sheet.over(beside, after)
+
+    def file(self, result: EditResult, chosen: int, kind: str) -> str:
+        """The file of a result as a kind of file that can be downloaded."""
+        with in_words():
+            return str(as_kind(Path(result.files[chosen]), kind))
 
     def use_settings(
         self, result: EditResult, now: Workspace | None, canvas: Canvas | None

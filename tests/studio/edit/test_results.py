@@ -77,8 +77,8 @@ def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
 def test_another_result_brings_its_own_file_and_slider(handlers):
     last = watched(handlers, asked(handlers)[0])
     update = handlers.choose(last.result, 0, at(1))
-    assert (update.download, update.mask) == (last.result.files[1], last.result.mask_file)
-    assert (update.bundle, update.chosen, update.result) == (last.result.bundle, 1, gr.skip())
+    assert (update.mask, update.bundle) == (last.result.mask_file, last.result.bundle)
+    assert (update.chosen, update.result) == (1, gr.skip())
     before, after = update.compare.value
     assert before is not None and after is not None
     assert handlers.choose(None, 0, at(0)) == SheetUpdate()

@@ -53,7 +53,7 @@ def test_stop_ends_an_edit_within_a_scale_and_brings_the_last_results_back(handl
     assert len(sheets) == 2 and "Stopped" in sheet.bar and sheet.result is None
     first = watched(handlers, asked(handlers)[0])
     sheet = stopped(handlers, 1, first.result, first.results)
-    assert "Stopped" in sheet.bar and sheet.result is first.result and sheet.download == first.download
+    assert "Stopped" in sheet.bar and sheet.result is first.result and sheet.bundle == first.bundle
     assert sheet.after.visible and sheet.chosen == 0
 
 

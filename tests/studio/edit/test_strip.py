@@ -6,9 +6,11 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
+from PIL import Image
 from support import tiny
 from support.edits import FORM, SAMPLING, SETTINGS, SPEC, WORKSPACE, asked, at, drawn_on, painted, photo, sent, watched
 
+from var_core import picture_files
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import run
@@ -140,6 +142,31 @@ def test_on_another_photo_the_mask_stays(handlers, kept):
     ):
         values = kept.use_settings(result, other, None)
         assert values[-2:] == (gr.skip(), gr.skip()) and values[0]["task"] == INPAINT
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("PNG", ".png"), ("JPEG", ".jpg"), ("WebP", ".webp")])
+def test_a_result_is_a_file_of_any_kind_under_the_name_of_its_photo_and_restores_its_settings(
+    handlers, kept, kind, suffix
+):
+    result = watched(handlers, asked(handlers, CHANGE, "Rose")[0]).result
+    file = Path(kept.file(result, 1, kind))
+    assert file.name == f"garden-rose-edit-seed-{result.requests[1].seeds[0]}{suffix}"
+    with Image.open(file) as opened:
+        assert opened.format == kind.upper() and opened.size == (60, 40)
+    choice, *_, seed, locked = handlers.restore(str(file))
+    assert (choice["task"], choice["class_name"], seed, locked) == (
+        CHANGE,
+        "Rose",
+        str(result.requests[1].seeds[0]),
+        True,
+    )
+
+
+def test_a_result_too_large_for_a_kind_of_file_is_told_of(handlers, kept, monkeypatch):
+    result = watched(handlers, asked(handlers)[0]).result
+    monkeypatch.setitem(picture_files.MOST_SIDE, "WebP", 59)
+    with pytest.raises(gr.Error, match=r"60 x 40 pixels: a WebP file holds 59 a side at most\. Choose PNG"):
+        kept.file(result, 0, "WebP")
 
 
 def test_settings_of_another_model_are_refused(handlers, kept):
