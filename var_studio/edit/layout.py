@@ -36,10 +36,11 @@ class Choice(NamedTuple):
 
 
 class Guessing(NamedTuple):
-    """The button that asks what a photo shows, and the answers, of which one can be taken."""
+    """The button that asks what a photo shows, the answers, of which one can be taken, and the one that paints it."""
 
     ask: gr.Button
     answers: gr.Radio
+    find: gr.Button
 
 
 class Masking(NamedTuple):
@@ -173,9 +174,10 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
         task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
         hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")
         class_name = widgets.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
-        with gr.Row(elem_classes="tight") as asking:
-            ask = gr.Button("What is this?", size="sm", elem_id="guess")
-            answers = gr.Radio([], label="Looks like", visible=False, elem_id="guesses", elem_classes="pills")
+        with gr.Row(elem_classes="tight"):
+            ask = gr.Button("What is this?", size="sm", min_width=60, elem_id="guess")
+            find = gr.Button("Paint it for me", size="sm", min_width=60, elem_id="find")
+        answers = gr.Radio([], label="Looks like", visible=False, elem_id="guesses", elem_classes="pills")
         with gr.Column(visible=False, elem_id="sides") as sides:
             unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
             with gr.Row(elem_classes="tight"):
@@ -188,14 +190,14 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
         lambda chosen: (
             f"<p>{forms.HINTS[chosen]}</p>",
             gr.Dropdown(info=forms.CLASS_HINTS[chosen], visible=chosen != REMOVE),
-            gr.Row(visible=chosen != REMOVE),
+            gr.Button(visible=chosen != REMOVE),
             gr.Column(visible=chosen == EXTEND),
         ),
         task,
-        [hint, class_name, asking, sides],
+        [hint, class_name, ask, sides],
         **AT_ONCE,
     )
-    return task, outline, class_name, Guessing(ask, answers), unit, numbers
+    return task, outline, class_name, Guessing(ask, answers, find), unit, numbers
 
 
 def _masking() -> tuple[Masking, gr.Textbox]:

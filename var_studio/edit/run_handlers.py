@@ -13,6 +13,7 @@ from var_core.config import NO_CLASS, Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import cut_to, guess, squares, stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
+from var_core.editing.finding import find
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
 from var_core.settings import Value, named, parsed
@@ -29,7 +30,7 @@ from . import workspace as workspaces
 from .form import CHANGE, EXTEND, INPAINT, EditForm, FormValues
 from .layout import SheetUpdate
 from .results import EditJob, EditResult
-from .workspace import Canvas, Workspace
+from .workspace import Canvas, ShownCanvas, Workspace
 
 GUESSES = 3  # classes that are named for a photo
 
@@ -66,6 +67,24 @@ class RunHandlers:
             return (gr.Radio([], label="It looks like none of the classes of this model.", value=None, visible=True),)
         names = [(f"{spec.class_name(one.label)} {one.share:.0%}", spec.class_name(one.label)) for one in found]
         return (gr.Radio(names, label="Looks like", value=None, visible=True),)
+
+    def find(
+        self, now: Workspace | None, canvas: Canvas | None, choice: Mapping[str, object]
+    ) -> tuple[ShownCanvas, Workspace]:
+        """Paint what the photo shows: of the class that is chosen for it, else of the likeliest one."""
+        pipe, name = self.pipe, str(choice["class_name"] or "")
+        with in_words():
+            if now is None:
+                raise ValueError("There is no photo yet: open one, or choose an example.")
+            label, null = pipe.spec.transformer.null_label, pipe.spec.transformer.null_label
+            if choice["task"] in (INPAINT, EXTEND):  # else the class says what it becomes, or nothing
+                label = pipe.spec.label(controls.complete(pipe.spec, name))
+            if label == null:
+                label = guess(pipe, now.photo, np.zeros(now.photo.shape[:2], bool), EditSettings())[0].label
+            mask = workspaces.painted_on(now, canvas) | find(pipe, now.photo, label)
+        gr.Info(f"Painted what looks like {escape(pipe.spec.class_name(label))}. Correct it with the brush.")
+        after = workspaces.with_mask(now, canvas, mask)
+        return workspaces.on_canvas(after), after
 
     def ready(
         self,

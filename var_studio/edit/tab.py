@@ -105,8 +105,10 @@ def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HT
 
 
 def _wire_guessing(runs: RunHandlers, table: Table, given: Controls) -> None:
-    ask, answers = given.guessing
+    ask, answers, find = given.guessing
     wire(ask.click, runs.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
+    shown: list[Widgets] = [table.workspace, table.canvas, given.choice._asdict()]
+    wire(find.click, runs.find, shown, [table.canvas, table.workspace], ON_MODEL)
     table.workspace.change(layout.no_answers, None, answers, **AT_ONCE)  # another photo
 
 

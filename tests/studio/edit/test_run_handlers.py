@@ -4,17 +4,20 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from support import tiny
-from support.edits import WORKSPACE, asked, painted, results, watched
+from support.edits import WORKSPACE, asked, drawn_on, painted, results, watched
 
-from var_core.editing.edit import run, stages
-from var_core.editing.edit_settings import FILLING_TOP_K
+from var_core.editing.edit import guess, run, stages
+from var_core.editing.edit_settings import FILLING_TOP_K, EditSettings
 from var_core.recipe import Recipe
 from var_core.settings import named
-from var_studio.edit.form import CHANGE, EXTEND
+from var_studio.edit import workspace as workspaces
+from var_studio.edit.form import CHANGE, EXTEND, INPAINT, REMOVE
 from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.results import EditResult
 from var_studio.edit.run_handlers import RunHandlers
@@ -122,3 +125,20 @@ def test_stop_keeps_the_strips_that_are_done_and_their_recipe_repeats_them(handl
     assert np.array_equal(first[~painted()[:, :1].any(1)][:, :10], WORKSPACE.photo[~painted()[:, :1].any(1)][:, :10])
     again = Recipe.read(Path(files[0])).edit(tiny.pipeline(), WORKSPACE.photo, painted())
     assert np.array_equal(run(tiny.pipeline(), again)[0], first)
+
+
+def test_what_the_photo_shows_is_painted_for_the_user_and_joins_the_mask(handlers, monkeypatch):
+    asked_for, found = [], np.zeros_like(painted())
+    found[0:5, 0:5] = True
+    monkeypatch.setattr(
+        "var_studio.edit.run_handlers.find", lambda _pipe, _photo, label: asked_for.append(label) or found
+    )
+    canvas = drawn_on(WORKSPACE, painted())
+    likeliest = guess(tiny.pipeline(), WORKSPACE.photo, np.zeros_like(painted()), EditSettings())[0].label
+    for task, name in ((INPAINT, "Rose"), (INPAINT, "no class"), (REMOVE, "Rose"), (CHANGE, "Rose")):
+        _, after = handlers.find(WORKSPACE, canvas, {"task": task, "class_name": name})
+        assert np.array_equal(after.mask, painted() | found)
+    assert asked_for == [1, likeliest, likeliest, likeliest]
+    assert np.array_equal(workspaces.undo(after, None).mask, painted())
+    with pytest.raises(gr.Error, match="no photo yet"):
+        handlers.find(None, None, {"task": INPAINT, "class_name": "Rose"})
