@@ -48,13 +48,22 @@ def to_pil(images: Tensor) -> list[Image.Image]:
 
 def flat(picture: Image.Image) -> Image.Image:
     """Turn a picture of any mode upright, in sRGB: transparency over white, 16 bits and floats scaled to 8."""
-    upright = _in_srgb(ImageOps.exif_transpose(picture))
+    upright = _in_srgb(turned_upright(picture))
     if upright.mode.startswith("I") or upright.mode == "F":
         return Image.fromarray(_eight_bits(np.asarray(upright))).convert("RGB")
     if upright.has_transparency_data:
         under = Image.new("RGBA", upright.size, "white")
         return Image.alpha_composite(under, upright.convert("RGBA")).convert("RGB")
     return upright.convert("RGB")
+
+
+def turned_upright(picture: Image.Image) -> Image.Image:
+    """Return a picture turned as its EXIF says; as it lies where that is damaged."""
+    try:
+        picture.getexif()
+    except Exception:  # Pillow answers damage with errors of many kinds
+        return picture.copy()
+    return ImageOps.exif_transpose(picture)
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
@@ -139,7 +148,7 @@ def open_mask(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tupl
     pixel, and returned beside the mask (None: it fitted). ValueError if the file cannot be used.
     """
     with open_image(path, "mask") as picture:
-        upright = ImageOps.exif_transpose(picture)
+        upright = turned_upright(picture)
         levels = flat(upright).convert("L")
         if upright.has_transparency_data:
             alpha = upright.convert("RGBA").getchannel("A")

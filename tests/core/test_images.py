@@ -5,8 +5,9 @@ import contextlib
 import numpy as np
 import pytest
 import torch
-from PIL import EpsImagePlugin, Image, ImageCms
+from PIL import EpsImagePlugin, Image
 from PIL.PngImagePlugin import PngInfo
+from support.profiles import SRGB, swapped_profile
 
 from var_core.images import check_size, flat, from_pil, grid, open_mask, open_photo, to_pil
 
@@ -210,14 +211,6 @@ def test_files_that_are_no_masks_are_refused(tmp_path):
         open_mask(tmp_path / "gone.png", (4, 4))
 
 
-def swapped_profile() -> bytes:
-    """The profile of a screen whose red and blue lamps have changed places."""
-    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for tag in (b"XYZ", b"TRC"):
-        plain = plain.replace(b"r" + tag, b"?" + tag).replace(b"b" + tag, b"r" + tag).replace(b"?" + tag, b"b" + tag)
-    return plain.replace("sRGB".encode("utf-16-be"), "lamp".encode("utf-16-be"))
-
-
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_photo_with_a_colour_profile_keeps_the_colours_that_it_means(tmp_path, mode):
     Image.new(mode, (2, 2), "red").save(tmp_path / "wide.png", icc_profile=swapped_profile())
@@ -225,7 +218,6 @@ def test_a_photo_with_a_colour_profile_keeps_the_colours_that_it_means(tmp_path,
 
 
 def test_srgb_and_damaged_profiles_change_nothing(tmp_path):
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for profile in (srgb, b"no profile"):
+    for profile in (SRGB, b"no profile"):
         noise().save(tmp_path / "plain.png", icc_profile=profile)
         assert np.array_equal(open_photo(tmp_path / "plain.png"), np.asarray(noise()))

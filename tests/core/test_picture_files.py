@@ -4,13 +4,13 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
+from support.profiles import SRGB
 
 from var_core import picture_files
 from var_core.picture_files import JPEG, KINDS, PNG, SUFFIXES, WEBP, as_kind, kind_of, save, text_in
 
 TEXT = '{"name": "Fleur-de-lis é 睡蓮 \'<&>\'", "seed": 9223372036854775807}'
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def smooth(mode: str = "RGB", width: int = 40, height: int = 30) -> Image.Image:

@@ -73,3 +73,9 @@ def asked(
     canvas = drawn_on(WORKSPACE, painted())
     choice = dict(zip(Choice._fields, (task, box, name, *sides), strict=True))
     return handlers.ready(WORKSPACE, canvas, True, choice, SETTINGS, SAMPLING, count, "5")
+
+
+def asked_of(handlers: RunHandlers, now: Workspace, mask: np.ndarray) -> EditJob:
+    """The job of inpainting a photo."""
+    choice = dict(zip(Choice._fields, (INPAINT, "", "no class", *NUMBERS), strict=True))
+    return handlers.ready(now, drawn_on(now, mask), True, choice, SETTINGS, SAMPLING, 2, "5")[0]

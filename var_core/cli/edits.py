@@ -15,15 +15,16 @@ from ..config import Sampling
 from ..editing.canvas import Box
 from ..editing.edit import Edit, onward, run
 from ..editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
+from ..editing.photo_file import Extras, open_photo_file
 from ..engine.pipeline import Pipeline
 from ..files import replacing
 from ..images import open_mask, open_photo
-from ..recipe import Recipe
+from ..recipe import Recipe, pixel_hash
 from ..settings import Value, named, parsed
 from ..training.data import SUFFIXES
 from ..weights import checkpoints
 from ..words import counted
-from .pictures import OUT_HELP, recipe_in, vacant
+from .pictures import recipe_in, vacant
 from .shared import (
     check_count,
     command,
@@ -31,7 +32,7 @@ from .shared import (
     integers,
     loaded,
     loading_options,
-    names_file,
+    names_picture,
     picture_file,
     refuse_beside,
     sampling_of,
@@ -44,10 +45,13 @@ if TYPE_CHECKING:
     from .shared import Commands
 
 REPORT = "edits.csv"  # in --out, of a folder
+OUT_HELP = "folder, made if need be, or a file that ends in .png, .jpg or .webp; taken names get a number"
 
 
 def edit(options: argparse.Namespace) -> None:
-    """Repaint what a mask says of a photo, or draw it beyond its edges; each result a PNG with its recipe.
+    """Repaint what a mask says of a photo, or draw it beyond its edges; each result a file with its recipe.
+
+    It keeps the photo's transparency, EXIF and colour profile. It is a PNG, or what the name given as --out says.
 
     Of a folder all photos, each with the mask of its name in --masks; see `edit_folder`.
     """
@@ -62,19 +66,33 @@ def edit(options: argparse.Namespace) -> None:
 
 def edited(options: argparse.Namespace, pipe: Pipeline, bar: bool = True) -> list[Path]:
     """Do the edit of one photo that the command line asks for; return the files of its results."""
-    job, files = asked_edit(options, pipe), []
+    photo, extras = opened(options)
+    job, files = asked_edit(options, pipe, photo), []
+    suffix = options.out.suffix.lower() if names_picture(options.out) else ".png"
     if job.painted.any():
-        beside = picture_file(options.out, options.photo.stem)
-        mask_file = vacant(beside.with_stem(f"{beside.stem}-mask"), lambda file: shows(file, job.painted))
+        beside = picture_file(options.out, options.photo.stem, suffix)
+        wanted = beside.with_name(f"{beside.stem}-mask.png")
+        mask_file = vacant(wanted, lambda file: shows(file, job.painted))
         if not mask_file.exists():
             with replacing(mask_file) as part:
                 Image.fromarray(job.painted).save(part, "PNG")
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None if bar else True)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
-        picture = Image.fromarray(run(pipe, one)[0])
-        files.append(recipe_in(recipe, picture, picture_file(options.out, f"{options.photo.stem}-{recipe.stem}")))
+        picture = extras.picture(one, run(pipe, one)[0])
+        file = picture_file(options.out, f"{options.photo.stem}-{recipe.stem}", suffix)
+        files.append(recipe_in(recipe, picture, file, extras.exif_of(picture), extras.icc))
     return files
+
+
+def opened(options: argparse.Namespace) -> tuple[np.ndarray, Extras]:
+    """Return the photo, and what else its file holds."""
+    photo, extras = open_photo_file(options.photo)
+    if options.like and extras.icc:
+        origin = Recipe.read(options.like).edited
+        if origin and origin.photo != pixel_hash(photo):  # photos were made sRGB at first
+            return open_photo(options.photo), Extras(exif=extras.exif)
+    return photo, extras
 
 
 def edit_folder(options: argparse.Namespace) -> None:
@@ -83,7 +101,7 @@ def edit_folder(options: argparse.Namespace) -> None:
     ValueError at the end if some could not be edited.
     """
     refuse_beside("a folder of photos", [name for name in ("mask", "box", "like") if getattr(options, name)])
-    if names_file(options.out, ".png"):
+    if names_picture(options.out):
         raise ValueError(f"--out {options.out} is a single file: name a folder for the photos of {options.photo}.")
     photos = _pictures(options.photo)
     if not photos:
@@ -142,10 +160,9 @@ def shows(file: Path, mask: np.ndarray) -> bool:
         return False
 
 
-def asked_edit(options: argparse.Namespace, pipe: Pipeline) -> Edit:
-    """The edit that the command line asks for; ValueError if there is nothing to do."""
+def asked_edit(options: argparse.Namespace, pipe: Pipeline, photo: np.ndarray) -> Edit:
+    """The edit of a photo that the command line asks for; ValueError if there is nothing to do."""
     check_extend(options)
-    photo = open_photo(options.photo)
     size = photo.shape[1::-1]
     painted, found = np.zeros(photo.shape[:2], bool), None
     if options.mask:
@@ -209,7 +226,8 @@ def add_commands(commands: "Commands") -> None:
     made.add_argument(
         "--box", type=integers, metavar="L,T,SIDE", help="square that the model sees (default: around the mask)"
     )
-    made.add_argument("--like", type=Path, metavar="PNG", help="repeat the edit of this PNG, on its photo and mask")
+    text = "repeat the edit of this picture, on its photo and mask"
+    made.add_argument("--like", type=Path, metavar="FILE", help=text)
     made.add_argument("--seed", type=int, default=0, help="seed of the first result")
     made.add_argument("--count", type=int, default=1, help="number of results")
     made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)

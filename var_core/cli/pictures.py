@@ -14,6 +14,7 @@ from ..config import METRICS, Sampling
 from ..engine.request import Request
 from ..files import replacing
 from ..images import grid, open_photo
+from ..picture_files import PNG, kind_of
 from ..recipe import Recipe, slug
 from ..training import distributed
 from ..weights import checkpoints
@@ -114,10 +115,10 @@ def write_new(wanted: Path, content: bytes) -> Path:
     return path
 
 
-def recipe_in(recipe: Recipe, picture: Image.Image, wanted: Path) -> Path:
-    """Write a PNG that carries its recipe, as `write_new` does."""
+def recipe_in(recipe: Recipe, picture: Image.Image, wanted: Path, exif: bytes = b"", icc: bytes = b"") -> Path:
+    """Write a picture with its recipe, as `write_new` does, and as the kind of file that its name says."""
     made = io.BytesIO()
-    recipe.save(picture, made)
+    recipe.save(picture, made, kind_of(wanted) or PNG, exif, icc)
     return write_new(wanted, made.getvalue())
 
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline, pick_device
+from ..picture_files import kind_of
 from ..settings import Declared, Value, parsed, rows
 from ..training import distributed
 from ..training.data import Classes, Dataset, PictureSet, load_split
@@ -162,9 +163,14 @@ def model_file(out: Path | None, name: str) -> Path:
     return path
 
 
-def picture_file(out: Path, name: str) -> Path:
-    """Return the PNG file that --out means, as `out_file` does; its folder is made if need be."""
-    path = out_file(out, name, ".png")
+def names_picture(out: Path) -> bool:
+    """Say whether --out names the file of a picture, not a folder."""
+    return kind_of(out) is not None and not out.is_dir()
+
+
+def picture_file(out: Path, name: str, suffix: str = ".png") -> Path:
+    """Return the file of a picture that --out means, as `out_file` does; its folder is made if need be."""
+    path = out_file(out, name, suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -173,7 +179,7 @@ def check_count(options: argparse.Namespace) -> None:
     """ValueError unless --count pictures can be made, and have room in --out."""
     if not 1 <= options.count <= MOST_PICTURES:
         raise ValueError(f"count {options.count} is out of range: choose 1 to {MOST_PICTURES}.")
-    if options.count > 1 and names_file(options.out, ".png"):
+    if options.count > 1 and names_picture(options.out):
         raise ValueError(f"--out {options.out} is a single file: name a folder for {options.count} pictures.")
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from var_core.config import NO_CLASS, ModelSpec, Sampling
 from var_core.editing.canvas import Box
@@ -157,8 +156,7 @@ def outline(workspace: Workspace | None, extend: Sequence[int]) -> str:
         return ""
     left, top, right, bottom = extend
     width, height = workspace.size[0] + left + right, workspace.size[1] + top + bottom
-    small = Image.fromarray(workspace.photo)
-    small.thumbnail((240, 240))
+    small = workspace.shown(240)
     position = (100 * left / width, 100 * top / height, 100 * workspace.size[0] / width)
     style = "left:{:.2f}%;top:{:.2f}%;width:{:.2f}%".format(*position)
     return (

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from var_core.editing.canvas import Box, check_box, dilated, placed
 from var_core.settings import parse_int
@@ -73,8 +72,7 @@ def picker(workspace: Workspace | None) -> str:
     """The photo, small, for a rectangle to be dragged on it; the page's script reads its true size."""
     if workspace is None:
         return ""
-    small = Image.fromarray(workspace.photo)
-    small.thumbnail((480, 480))
+    small = workspace.shown(480)
     width, height = workspace.size
     return (
         f'<div class="picker" data-width="{width}" data-height="{height}" title="Drag, or click two corners">'

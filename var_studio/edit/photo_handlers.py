@@ -6,7 +6,8 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from var_core.images import open_mask, open_photo
+from var_core.editing.photo_file import open_photo_file
+from var_core.images import open_mask
 
 from ..shared import run as runs
 from ..shared.events import SKIP, Unchanged, in_words
@@ -34,8 +35,9 @@ class PhotoHandlers:
     def open_file(self, path: str, old: Workspace | None, canvas: Canvas | None) -> PhotoUpdate:
         """A photo from a file, onto the canvas."""
         with in_words():
-            photo = open_photo(path)
-        return self.shown(workspaces.fresh_workspace(Path(path).stem, photo, None, workspaces.past(old, canvas)))
+            photo, extras = open_photo_file(path)
+        past = workspaces.past(old, canvas)
+        return self.shown(workspaces.fresh_workspace(Path(path).stem, photo, None, past, extras))
 
     def shown(self, now: Workspace) -> PhotoUpdate:
         """The values of the `Table` for a workspace, and that of the box, which belonged to another photo."""
@@ -44,9 +46,10 @@ class PhotoHandlers:
     def example(self, old: Workspace | None, canvas: Canvas | None, event: gr.SelectData) -> PhotoUpdate:
         """An example with its mask."""
         photo = examples()[event.index]
-        pixels = open_photo(photo)
+        pixels, extras = open_photo_file(photo)
         mask, _ = open_mask(mask_file(photo), pixels.shape[1::-1])
-        return self.shown(workspaces.fresh_workspace(photo.stem, pixels, mask, workspaces.past(old, canvas)))
+        past = workspaces.past(old, canvas)
+        return self.shown(workspaces.fresh_workspace(photo.stem, pixels, mask, past, extras))
 
     def change_mask(self, act: str, now: Workspace | None, canvas: Canvas | None, pixels: object) -> MaskUpdate:
         """Invert, clear, grow or shrink what is painted."""
@@ -117,8 +120,8 @@ class PhotoHandlers:
             return SKIP, SKIP, SKIP, SKIP, SKIP
         file = Path(run.files[chosen])
         with in_words():
-            photo = open_photo(file)
-        now = workspaces.fresh_workspace(file.stem, photo, None, workspaces.past(old, canvas))
+            photo, extras = open_photo_file(file)
+        now = workspaces.fresh_workspace(file.stem, photo, None, workspaces.past(old, canvas), extras)
         return gr.Tabs(selected="edit"), *self.shown(now)
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.edit import Edit, EditStage
+from var_core.editing.photo_file import NO_EXTRAS, Extras, open_photo_file
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_core.images import open_photo
+from var_core.picture_files import PNG
 from var_core.recipe import Recipe
 from var_core.words import counted
 
@@ -31,12 +32,13 @@ LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
 
 @dataclass(frozen=True, eq=False)
 class EditJob:
-    """An edit that waits for the model of a digest, the name of its photo, and what the form calls it."""
+    """An edit that waits for the model of a digest, and the name of its photo."""
 
     name: str
     digest: str
     edit: Edit
-    task: str = INPAINT
+    task: str = INPAINT  # as the form calls it
+    extras: Extras = NO_EXTRAS  # what else the photo's file holds
 
     def form(self, pipe: Pipeline) -> EditForm:
         """Return the form that asks for it."""
@@ -113,7 +115,8 @@ def write(
         recipe = Recipe.of_edit(pipe, edit, index)
         origin = recipe.edited.photo if recipe.edited else ""
         files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
-        recipe.save(Image.fromarray(photo), Path(files[-1]))
+        picture = job.extras.picture(edit, photo)
+        recipe.save(picture, Path(files[-1]), PNG, job.extras.exif_of(picture), job.extras.icc)
     mask_file, bundle = write_mask(job.name, edit.painted, folder), folder / f"{job.name}-edits.zip"
     with zipfile.ZipFile(bundle, "w") as packed:
         for file in (*files, mask_file):
@@ -121,7 +124,7 @@ def write(
     requests = tuple(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
-    form, shown = job.form(pipe), tuple(preview(photo) for photo in photos)
+    form, shown = job.form(pipe), tuple(job.extras.shown(photo, LARGEST_PREVIEW) for photo in photos)
     return EditResult(
         name=job.name,
         digest=job.digest,
@@ -131,7 +134,7 @@ def write(
         words=forms.described(form, pipe.spec.default_sampling),
         photo=origin,
         painted=PackedMask.pack(edit.painted),
-        before=preview(edit.photo),
+        before=job.extras.shown(edit.photo, LARGEST_PREVIEW),
         shown=shown,
         files=tuple(files),
         mask_file=mask_file,
@@ -146,13 +149,6 @@ def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
     path = folder / f"{name}-mask.png"
     Image.fromarray(mask).save(path)
     return str(path)
-
-
-def preview(photo: np.ndarray) -> Image.Image:
-    """A photo as the page shows it: smaller if it is large."""
-    shown = Image.fromarray(photo)
-    shown.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
-    return shown
 
 
 def progress(stage: EditStage, seconds: float) -> str:
@@ -209,4 +205,5 @@ def _figures(title: str, words: str, frames: Sequence[str]) -> str:
 def used_as_input(workspace: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> Workspace:
     """The workspace with a result on it as the photo, and the mask it was made with, unless it was extended."""
     mask = None if any(result.form.extend) else result.painted.unpack()
-    return fresh_workspace(result.name, open_photo(result.files[index]), mask, past(workspace, canvas))
+    photo, extras = open_photo_file(result.files[index])
+    return fresh_workspace(result.name, photo, mask, past(workspace, canvas), extras)

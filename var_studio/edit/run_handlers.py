@@ -119,7 +119,8 @@ class RunHandlers:
             mask = workspaces.painted_on(now, canvas) if now else None
             pipe = self.pipe
             edit = forms.edit_asked_for(pipe.spec, now, mask, form)
-            job = EditJob(now.name if now else "", pipe.digest, edit, task)
+            assert now is not None, "an edit has a photo"
+            job = EditJob(now.name, pipe.digest, edit, task, now.extras)
             squares(pipe, job.edit, job.edit.hole_mask())  # refuses what would be refused later
         if forms.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")

@@ -3,11 +3,13 @@
 import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 from PIL import Image
+
+from var_core.editing.photo_file import NO_EXTRAS, Extras
 
 from ..shared import html
 from ..shared.palette import MARK_ALPHA, MARK_RGB
@@ -59,6 +61,7 @@ class PastPhoto(NamedTuple):
     name: str
     photo: np.ndarray
     mask: PackedMask
+    extras: Extras = NO_EXTRAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,7 @@ class Workspace:
     masks: tuple[PackedMask, ...] = ()  # earlier ones of this photo, oldest first
     undone: tuple[PackedMask, ...] = ()  # those taken back, the last one taken back last
     past: tuple[PastPhoto, ...] = ()  # oldest first
+    extras: Extras = NO_EXTRAS  # what else the photo's file holds
     stamp: tuple[int, ...] = field(default_factory=lambda: tuple(secrets.token_bytes(3)))
 
     @property
@@ -83,14 +87,23 @@ class Workspace:
         """Width and height."""
         return self.photo.shape[1], self.photo.shape[0]
 
+    def shown(self, most: int) -> Image.Image:
+        """Return the photo as the page shows it, at most so many pixels a side."""
+        return self.extras.shown(self.photo, most)
+
 
 def fresh_workspace(
-    name: str, photo: np.ndarray, mask: np.ndarray | None = None, past: tuple[PastPhoto, ...] = ()
+    name: str,
+    photo: np.ndarray,
+    mask: np.ndarray | None = None,
+    past: tuple[PastPhoto, ...] = (),
+    extras: Extras = NO_EXTRAS,
 ) -> Workspace:
-    """A workspace with a photo; None: nothing is painted."""
+    """A workspace with a photo, and what else its file holds; no mask: nothing is painted."""
     past = past[-MOST_PAST:]
     kept = latest(past, [math.prod(photo.mask.shape) for photo in past], MOST_PAST_PIXELS)
-    return Workspace(name, photo, np.zeros(photo.shape[:2], bool) if mask is None else mask, past=kept)
+    empty = np.zeros(photo.shape[:2], bool)
+    return Workspace(name, photo, empty if mask is None else mask, past=kept, extras=extras)
 
 
 def latest(kept: tuple[Kept, ...], pixels: Sequence[int], most: int) -> tuple[Kept, ...]:
@@ -133,13 +146,13 @@ def _with_masks(
     workspace: Workspace, mask: np.ndarray, masks: tuple[PackedMask, ...], undone: tuple[PackedMask, ...]
 ) -> Workspace:
     """The workspace with a mask that the canvas is yet to show."""
-    return Workspace(workspace.name, workspace.photo, mask, masks[-MOST_PAST:], undone[-MOST_PAST:], workspace.past)
+    after = Workspace(workspace.name, workspace.photo, mask, masks[-MOST_PAST:], undone[-MOST_PAST:], workspace.past)
+    return replace(after, extras=workspace.extras)
 
 
 def on_canvas(workspace: Workspace) -> ShownCanvas:
     """The value of the image editor that shows the photo with its mask, and in its corner the workspace's stamp."""
-    background = Image.fromarray(workspace.photo)
-    background.thumbnail((MOST_SHOWN, MOST_SHOWN), Image.Resampling.LANCZOS)
+    background = workspace.shown(MOST_SHOWN)
     background.putpixel((0, 0), workspace.stamp)
     painted = _resized(workspace.mask, background.size)
     layer = np.zeros((*painted.shape, 4), np.uint8)
@@ -176,18 +189,21 @@ def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def stepped_back(workspace: Workspace, canvas: Canvas | None, index: int) -> Workspace:
     """The workspace with an earlier photo on it again, with its own mask; what lay on it joins the past."""
-    name, photo, mask = workspace.past[index]
+    earlier = workspace.past[index]
     everything = past(workspace, canvas)
-    return fresh_workspace(name, photo, mask.unpack(), (*everything[:index], *everything[index + 1 :]))
+    others = (*everything[:index], *everything[index + 1 :])
+    return fresh_workspace(earlier.name, earlier.photo, earlier.mask.unpack(), others, earlier.extras)
 
 
 def past(workspace: Workspace | None, canvas: Canvas | None) -> tuple[PastPhoto, ...]:
     """The past once another photo is laid on the workspace."""
     if workspace is None:
         return ()
-    return (*workspace.past, PastPhoto(workspace.name, workspace.photo, PackedMask.pack(painted_on(workspace, canvas))))
+    painted = PackedMask.pack(painted_on(workspace, canvas))
+    return (*workspace.past, PastPhoto(workspace.name, workspace.photo, painted, workspace.extras))
 
 
 def thumbnails(workspace: Workspace | None) -> list[Image.Image]:
     """The past, small, oldest first."""
-    return [html.thumbnail(Image.fromarray(photo)) for _, photo, _ in workspace.past] if workspace else []
+    photos = workspace.past if workspace else ()
+    return [html.unique(one.extras.shown(one.photo, html.THUMBNAIL)) for one in photos]

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 from support import tiny
 from support.command import SMALL, fails, run
+from support.profiles import SRGB, swapped_profile
 
 from var_core.cli import parser
 from var_core.cli.edits import settings_of
@@ -23,6 +24,7 @@ from var_core.config import Sampling
 from var_core.editing.edit_settings import CHANGING, FILLING_TOP_K, REMOVING, REPAINTING
 from var_core.findings import records
 from var_core.findings.scaling import Point
+from var_core.images import open_photo
 from var_core.recipe import Recipe
 from var_core.training.trainer import load_state
 from var_core.weights import checkpoints
@@ -55,6 +57,43 @@ def test_out_is_a_folder_or_a_file_that_ends_in_png(model, tmp_path, capsys):
     assert run("replay", made, "--model", model, "--out", again) == 0
     assert run("replay", made, "--model", model, "--out", tmp_path / "folder") == 0
     assert again.read_bytes() == (tmp_path / "folder" / "made-again.png").read_bytes() == made.read_bytes()
+
+
+@pytest.mark.parametrize(("suffix", "form"), [(".jpg", "JPEG"), (".JPEG", "JPEG"), (".webp", "WEBP"), (".png", "PNG")])
+def test_an_edit_is_the_kind_of_file_that_its_name_says_and_keeps_what_the_photo_s_file_held(
+    model, tmp_path, capsys, suffix, form
+):
+    photo, mask = painted_photo(tmp_path)
+    told = Image.Exif()
+    told[0x010E] = "a garden"
+    with Image.open(photo) as picture:
+        picture.save(tmp_path / "own.png", exif=told, icc_profile=SRGB)
+    made = tmp_path / f"made{suffix}"
+    task = ("edit", tmp_path / "own.png", "--model", model, "--mask", mask, "--out", made)
+    assert run(*task) == 0
+    with Image.open(made) as opened:
+        assert opened.format == form and opened.getexif()[0x010E] == "a garden"
+        assert opened.info["icc_profile"] == SRGB
+    assert Recipe.read(made).edited and (tmp_path / "made-mask.png").is_file()
+    again = tmp_path / "again.png"
+    assert run("edit", tmp_path / "own.png", "--model", model, "--mask", mask, "--like", made, "--out", again) == 0
+    assert Recipe.read(again).edited == Recipe.read(made).edited
+    assert "is a single file: name a folder for 2 pictures" in fails(capsys, *task, "--count", 2)
+    assert "end the name with" in fails(capsys, *task[:-1], tmp_path / "made.gif")
+
+
+def test_an_edit_of_a_photo_that_was_made_srgb_at_first_is_repeated(model, tmp_path):
+    photo, mask = painted_photo(tmp_path)
+    with Image.open(photo) as picture:
+        tinted = ImageChops.multiply(picture.convert("RGB"), Image.new("RGB", picture.size, (255, 120, 40)))
+    tinted.save(tmp_path / "wide.png", icc_profile=swapped_profile())
+    Image.fromarray(open_photo(tmp_path / "wide.png")).save(tmp_path / "first.png")
+    task = ("edit", "--model", model, "--mask", mask, "--out")
+    assert run(*task, tmp_path / "before.png", tmp_path / "first.png") == 0
+    like = ("--like", tmp_path / "before.png")
+    assert run(*task, tmp_path / "again.png", tmp_path / "wide.png", *like) == 0
+    with Image.open(tmp_path / "before.png") as before, Image.open(tmp_path / "again.png") as again:
+        assert before.tobytes() == again.tobytes() and "icc_profile" not in again.info
 
 
 def test_a_folder_of_photos_is_edited_and_goes_on_after_errors(model, tmp_path, capsys):
