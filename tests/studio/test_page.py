@@ -5,7 +5,7 @@ import pytest
 from support.form import SPEC
 
 from var_core.config import Sampling
-from var_core.editing.edit_settings import EditSettings
+from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.request import Request
 from var_core.settings import Setting, named, rows
 from var_studio.create import tab as create
@@ -62,7 +62,7 @@ def test_an_update_has_a_value_for_each_widget_and_changes_none_that_it_does_not
 
 @pytest.mark.parametrize(
     ("settings", "prefix"),
-    [(Sampling(), ""), (Sampling(), "edit_"), (Sampling(), "explore_"), (EditSettings(), "")],
+    [(Sampling(), ""), (usual_sampling(Sampling(), False), "edit_"), (Sampling(), "explore_"), (EditSettings(), "")],
     ids=["create", "edit", "explore", "how it edits"],
 )
 def test_every_setting_has_a_widget_as_its_table_says(page: gr.Blocks, settings: Sampling | EditSettings, prefix: str):

@@ -15,7 +15,7 @@ from var_core.images import open_photo
 from var_core.recipe import Recipe
 from var_core.words import counted
 
-from . import controls, html
+from . import copying, html
 
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128
@@ -152,6 +152,6 @@ def strip(pipe: Pipeline, run: Run, index: int) -> str:
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
     frames = "".join(map(html.frame, shown, captions))
     request = alone(run, index)
-    name, link = pipe.spec.class_name(request.labels[0]), controls.link(pipe.spec, request)
-    title = f'{escape(name)} <span>seed {request.seeds[0]}</span> <a href="{escape(link)}">link</a>'
-    return f'<section class="strip"><h2>{title}</h2><div class="frames">{frames}</div></section>'
+    title = f"{escape(pipe.spec.class_name(request.labels[0]))} <span>seed {request.seeds[0]}</span>"
+    offered = f'<p class="copies">{copying.buttons(pipe, request)}</p>'
+    return f'<section class="strip"><h2>{title}</h2>{offered}<div class="frames">{frames}</div></section>'

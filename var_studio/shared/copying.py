@@ -1,0 +1,71 @@
+"""What a visitor may copy to make a picture again: a link, a command line, a few lines of Python. No widgets."""
+
+import shlex
+from html import escape
+
+from var_core.config import Sampling
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
+from var_core.settings import Setting, Value, rows
+
+from . import controls
+
+
+def buttons(pipe: Pipeline, request: Request) -> str:
+    """Buttons that copy how the picture of a request is made again; see `static/scripts/page/copying.js`."""
+    offered = (
+        ("link", "Copy link", controls.link(pipe.spec, request)),
+        ("text", "Copy command", command(pipe, request)),
+        ("text", "Copy Python", python(pipe, request)),
+    )
+    return "".join(
+        f'<button type="button" class="copy" data-copy-{kind}="{escape(what)}">{words}</button>'
+        for kind, words, what in offered
+    )
+
+
+def command(pipe: Pipeline, request: Request) -> str:
+    """Return the command line that makes a picture again; settings at the model's default are left out."""
+    words = ["python", "-m", "var_core", "generate", "--model", _called(pipe)]
+    words += ["--class", pipe.spec.class_name(request.labels[0]), "--seed", str(request.seeds[0])]
+    for row, value in _changed(pipe, request):
+        words += _option(row, value)
+    return shlex.join(words)
+
+
+def python(pipe: Pipeline, request: Request) -> str:
+    """Return lines of Python that make the picture of a request again."""
+    changes = "".join(f", {row.name}={value!r}" for row, value in _changed(pipe, request))
+    sampling = f"replace(pipe.spec.default_sampling{changes})" if changes else "pipe.spec.default_sampling"
+    imports = ["from dataclasses import replace", ""] if changes else []
+    return "\n".join(
+        [
+            *imports,
+            "from var_core.engine.pipeline import Pipeline",
+            "from var_core.engine.request import Request",
+            "",
+            f"pipe = Pipeline.load({_called(pipe)!r})",
+            f"label = pipe.spec.label({pipe.spec.class_name(request.labels[0])!r})",
+            f"request = Request((label,), ({request.seeds[0]},), {sampling})",
+            'pipe.run(request).images[0].save("picture.png")',
+            "",
+        ]
+    )
+
+
+def _called(pipe: Pipeline) -> str:
+    """Return the name by which the model is loaded."""
+    return pipe.path.stem if pipe.path else pipe.spec.name
+
+
+def _changed(pipe: Pipeline, request: Request) -> list[tuple[Setting, Value]]:
+    """Return the settings that are not at the model's default, and their values."""
+    usual, asked = pipe.spec.default_sampling, request.sampling
+    pairs = [(row, getattr(asked, row.name)) for row in rows(Sampling)]
+    return [(row, value) for row, value in pairs if value != getattr(usual, row.name)]
+
+
+def _option(row: Setting, value: Value) -> list[str]:
+    if row.kind is bool:
+        return [row.flag if value else row.flag.replace("--", "--no-", 1)]
+    return [row.flag, str(value)]
