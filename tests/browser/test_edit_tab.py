@@ -292,6 +292,48 @@ def test_a_picture_goes_from_create_to_edit(page):
     page.get_by_text("128 × 128 becomes 192 × 128 pixels").wait_for()  # noqa: RUF001
 
 
+def looks(page) -> np.ndarray:
+    """What the slider shows, as levels (H, W, 3)."""
+    page.wait_for_timeout(SETTLE)
+    return pixels(page.locator("#compare .slider-wrap").screenshot()).astype(int)
+
+
+def test_while_compare_is_held_the_photo_is_shown_as_it_was_and_then_the_result_again(visit, tmp_path: Path):
+    page = visit(width=390, height=844)
+    page.get_by_role("tab", name="Edit").click()
+    Image.new("RGB", (WIDTH, HEIGHT), (0, 90, 200)).save(tmp_path / "blue.png")
+    upload(page, "open", tmp_path / "blue.png")
+    set_number(page, "edit_variations", 1)
+    page.get_by_text("Extend", exact=True).click()
+    set_number(page, "extend_right", 200)
+    page.get_by_text("300 × 200 becomes 500 × 200 pixels").wait_for()  # noqa: RUF001
+    run(page, 1)
+    button = page.get_by_role("button", name="Hold to compare")
+    button.scroll_into_view_if_needed()
+    slider = looks(page)
+
+    def drawn(seen: np.ndarray) -> float:
+        """The share of the right half that is neither the photo's blue nor one colour."""
+        part = seen[40:-40, seen.shape[1] * 2 // 3 : -20]
+        return float((np.abs(part - np.median(part, (0, 1))).max(-1) > 12).mean())
+
+    box = button.bounding_box()
+    page.mouse.move(box["x"] + 9, box["y"] + 9)
+    page.mouse.down()
+    before = looks(page)
+    page.mouse.up()
+    after = looks(page)
+    assert drawn(before) < 0.02 < 0.2 < drawn(after) and drawn(slider) > 0.2
+    page.mouse.move(5, 5)
+    for key in ("Space", "Enter"):
+        button.focus()
+        page.keyboard.down(key)
+        assert button.get_attribute("aria-pressed") == "true" and np.abs(looks(page) - before).mean() < 2
+        page.keyboard.up(key)
+        assert button.get_attribute("aria-pressed") == "false" and np.abs(looks(page) - after).mean() < 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_it_fits_a_phone(visit, photo: Path):
     page = visit(width=390, height=844)
     page.get_by_role("tab", name="Edit").click()

@@ -19,6 +19,7 @@ from .form import EXTEND, INPAINT, PIXELS, REMOVE, TASKS, UNITS
 from .results import EditResult
 
 MARKING = (palette.MARK, palette.MARK_ALPHA)
+HOLD = '<button type="button" class="hold" aria-pressed="false" title="Or hold Space">Hold to compare</button>'
 BRUSH_SIZE = 24  # radius in pixels of the screen
 
 
@@ -70,6 +71,7 @@ class Sheet(NamedTuple):
     after: gr.Row
     mask: gr.DownloadButton
     bundle: gr.DownloadButton
+    comparing: gr.Column
     compare: gr.ImageSlider
     inside: gr.HTML
     result: gr.State
@@ -88,6 +90,7 @@ class SheetUpdate(NamedTuple):
     after: gr.Row | Unchanged = SKIP
     mask: str | Unchanged = SKIP
     bundle: str | Unchanged = SKIP
+    comparing: gr.Column | Unchanged = SKIP
     compare: gr.ImageSlider | Unchanged = SKIP
     inside: str | Unchanged = SKIP
     result: EditResult | Unchanged | None = SKIP
@@ -276,9 +279,9 @@ def right_column() -> tuple[Table, Sheet, ResultButtons]:
         take = gr.Button("Use as input", size="sm", elem_id="take")
         send = gr.Button("Create with these", size="sm", elem_id="send_back")
         explore = gr.Button("Look inside", size="sm", elem_id="edit_look_inside")
-    compare = gr.ImageSlider(
-        label="Before and after", format="png", visible=False, interactive=False, elem_id="compare"
-    )
+    with gr.Column(visible=False, elem_id="comparing") as comparing:
+        compare = gr.ImageSlider(label="Before and after", format="png", interactive=False, elem_id="compare")
+        gr.HTML(HOLD, apply_default_css=False)
     file = gr.DownloadButton(visible="hidden", elem_id="edit_file")
     strip = gr.HTML(
         js_on_load="editStrip.connect(element, (index) => trigger('select', {index, value: null}), watch);",
@@ -291,7 +294,9 @@ def right_column() -> tuple[Table, Sheet, ResultButtons]:
         delete = gr.Button("Delete", size="sm", elem_id="delete_edit")
     inside = gr.HTML(elem_id="inside")
     states = (gr.State(), gr.State(0))
-    sheet = Sheet(bar, gallery, after, mask, bundle, compare, inside, *states, strip, kept, star, gr.State(()))
+    sheet = Sheet(
+        bar, gallery, after, mask, bundle, comparing, compare, inside, *states, strip, kept, star, gr.State(())
+    )
     going_on = ResultButtons(download, kind, file, take, send, explore, use, star, delete)
     return Table(canvas, gr.State(), past), sheet, going_on
 

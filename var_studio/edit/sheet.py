@@ -22,7 +22,7 @@ def under_way(bar: str, pictures: Sequence[Image.Image]) -> SheetUpdate:
         bar=bar,
         gallery=gr.Gallery(pictures, columns=columns(len(pictures)), selected_index=None),
         after=gr.Row(visible=False),
-        compare=gr.ImageSlider(visible=False),
+        comparing=gr.Column(visible=False),
         inside="",
         chosen=NONE,
         kept=gr.Row(visible=False),
@@ -53,7 +53,8 @@ def one_of(result: EditResult, index: int) -> SheetUpdate:
     return SheetUpdate(
         mask=result.mask_file,
         bundle=result.bundle,
-        compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[index])), visible=True),
+        comparing=gr.Column(visible=True),
+        compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[index]))),
         inside=outcomes.inside(result, index),
         chosen=index,
     )

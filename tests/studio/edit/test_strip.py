@@ -84,7 +84,7 @@ def test_a_deleted_edit_is_gone_with_its_files_and_its_neighbour_is_shown(handle
     assert after.results == (first,) and after.result is first
     after = kept.delete(first, 0, after.results)
     assert after.results == () and after.result is None and after.strip == ""
-    assert not (after.after.visible or after.kept.visible or after.compare.visible)
+    assert not (after.after.visible or after.kept.visible or after.comparing.visible)
 
 
 def test_a_favourite_is_not_deleted(handlers, kept):
