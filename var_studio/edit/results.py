@@ -42,7 +42,8 @@ class EditJob:
 
     def form(self, pipe: Pipeline) -> EditForm:
         """Return the form that asks for it."""
-        edit, box = self.edit, self.edit.boxes[0] if self.edit.boxes else None
+        edit = self.edit
+        box = edit.boxes[0] if edit.boxes and not any(edit.extend) else None  # an extension has squares of its own
         name, seed = pipe.spec.class_name(edit.labels[0]), str(min(edit.seeds))
         return EditForm(self.task, name, len(edit.seeds), seed, edit.sampling, edit.settings, edit.extend, box)
 
@@ -110,10 +111,10 @@ def write(
 ) -> EditResult:
     """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
     folder, edit = fresh_folder(cache), job.edit
-    files, origin = [], ""
-    for index, photo in enumerate(photos):
-        recipe = Recipe.of_edit(pipe, edit, index)
-        origin = recipe.edited.photo if recipe.edited else ""
+    files, first = [], Recipe.of_edit(pipe, edit, 0)  # hashing a large photo takes a while: once is enough
+    assert first.edited, "the recipe of an edit"
+    for photo, label, seed in zip(photos, edit.labels, edit.seeds, strict=True):
+        recipe = replace(first, label=label, class_name=pipe.spec.class_name(label), seed=seed)
         files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
         picture = job.extras.picture(edit, photo)
         recipe.save(picture, Path(files[-1]), PNG, job.extras.exif_of(picture), job.extras.icc)
@@ -132,7 +133,7 @@ def write(
         squares=tuple(squares),
         form=form,
         words=forms.described(form, pipe.spec.default_sampling),
-        photo=origin,
+        photo=first.edited.photo,
         painted=PackedMask.pack(edit.painted),
         before=job.extras.shown(edit.photo, LARGEST_PREVIEW),
         shown=shown,

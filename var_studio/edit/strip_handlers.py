@@ -6,13 +6,15 @@ from pathlib import Path
 
 import gradio as gr
 
-from var_core.picture_files import as_kind
+from var_core.picture_files import PNG, as_kind
 from var_core.recipe import pixel_hash
 from var_core.settings import Value
 
+from ..shared import html
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.models import Models
 from . import form as forms
+from . import results as outcomes
 from . import sheet, strip
 from . import workspace as workspaces
 from .layout import SheetUpdate
@@ -52,6 +54,14 @@ class StripHandlers:
             after, beside = strip.without(results, result)
         return sheet.over(beside, after)
 
+    def writing(self, kind: str) -> str | Unchanged:
+        """Say that a file is being written, which may take a while, unless it is there already."""
+        return SKIP if kind == PNG else html.bar(f"Writing the {kind} file …", 1.0)
+
+    def written(self, result: EditResult | None) -> str | Unchanged:
+        """Say again what the bar said before."""
+        return SKIP if result is None else outcomes.summary(result)
+
     def file(self, result: EditResult, chosen: int, kind: str) -> str:
         """The file of a result as a kind of file that can be downloaded."""
         with in_words():
@@ -77,5 +87,5 @@ class StripHandlers:
             gr.Info("The settings are back. The mask is not: it was painted on another photo than that on the canvas.")
             return *values, SKIP, SKIP
         after = workspaces.with_mask(now, canvas, result.painted.unpack())
-        gr.Info("Settings and mask are back. Run makes the same results again.")
+        gr.Info("Settings and mask are back.")
         return *values, workspaces.on_canvas(after), after

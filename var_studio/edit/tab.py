@@ -75,7 +75,9 @@ def _wire_strip(strip: StripHandlers, table: Table, given: Controls, sheet: Shee
     sheet.strip.select(strip.again, [sheet.results, sheet.chosen], list(sheet), **AT_ONCE)
     onward.star.click(strip.favour, shown, list(sheet), **AT_ONCE)
     onward.delete.click(strip.delete, shown, list(sheet), **AT_ONCE)
-    written = onward.download.click(strip.file, [*shown[:2], onward.kind], onward.file, **AT_ONCE)
+    begun = onward.download.click(strip.writing, onward.kind, sheet.bar, **AT_ONCE)
+    written = begun.then(strip.file, [*shown[:2], onward.kind], onward.file, **AT_ONCE)
+    written.then(strip.written, sheet.result, sheet.bar, **AT_ONCE)
     written.success(None, None, None, js="() => document.querySelector('#edit_file').click()")
     taken: list[Widgets] = [*_asked(given), table.canvas, table.workspace]
     wire(onward.use.click, strip.use_settings, [sheet.result, *here], taken, AT_ONCE)

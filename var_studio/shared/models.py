@@ -73,7 +73,7 @@ class Models:
 
     @property
     def filling_sampling(self) -> Sampling:
-        """How the model draws an edit without a class by default."""
+        """Return how the model draws an edit without a class by default."""
         return usual_sampling(self.default_sampling, False)
 
     @property
