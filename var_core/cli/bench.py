@@ -1,6 +1,7 @@
 """The command that measures speed."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from ..weights import checkpoints
 from ..words import counted
 from .features import cache_option, reference_of
 from .shared import (
+    EVERYTHING,
     Commands,
     command,
     drain,
@@ -68,7 +70,8 @@ def bench_fast(options: argparse.Namespace, spec: ModelSpec | None) -> None:
     exact = pipes[fast_modes.EXACT].spec
     modes, found = fast_modes.modes(sampling_of(options, exact.default_sampling)), []
     if options.data:
-        judged = reference_of(options, read_pictures(options, exact.tokenizer.image_side))
+        data = read_pictures(options, exact.tokenizer.image_side)
+        judged = reference_of(options, replace(data, val=data.val.spread(options.count)))
         found = drain(fast_modes.quality_costs(pipes, modes, *judged), "quality")
     say(fast_modes.report(modes, fast_modes.seconds(pipes, modes, options.repeats or 5), found))
 
@@ -122,6 +125,8 @@ def add_commands(commands: Commands) -> None:
     )
     speed.add_argument("--batch", type=int, default=1, help="for a size: pictures at once")
     speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
+    text = "with --data: use at most this many val pictures, evenly spread (default: all)"
+    speed.add_argument("--count", type=int, default=EVERYTHING, help=text)
     cache_option(speed)
     speed.add_argument(
         "--repeats",

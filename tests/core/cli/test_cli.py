@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageChops
 from support import tiny
 from support.command import SMALL, fails, run
@@ -305,6 +306,13 @@ def test_bench_of_previews_tells_distances_and_times(model, capsys):
     assert run("bench", "--model", model, "--previews", "--repeats", 1) == 0
     text = capsys.readouterr().out
     assert text.count("| linear map") == 6 and "part of the run" in text
+
+
+def test_the_fast_modes_are_judged_by_as_many_pictures_as_are_asked_for(model, data, tmp_path, capsys):
+    asked = ("bench", "--model", model, "--fast", "--data", data, "--count", 3, "--cache", tmp_path, "--repeats", 1)
+    assert run(*asked) == 0
+    assert "accuracy ratio" in capsys.readouterr().out
+    assert 3 in [len(torch.load(file, weights_only=True)) for file in tmp_path.glob("*.pt")]
 
 
 def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
