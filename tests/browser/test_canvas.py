@@ -101,6 +101,15 @@ def plain(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
+def halves(width: int, height: int) -> bytes:
+    """A photo that is light at the left and dark at the right."""
+    photo = Image.new("RGB", (width, height), "wheat")
+    photo.paste("navy", (width // 2, 0, width, height))
+    file = io.BytesIO()
+    photo.save(file, "PNG")
+    return file.getvalue()
+
+
 def opened(page, width: int, height: int) -> None:
     page.wait_for_function("(size) => `${editor.width} ${editor.height}` === size", arg=f"{width} {height}")
 
@@ -132,3 +141,43 @@ def test_the_list_of_shortcuts_opens_and_closes_by_key_and_by_click(page):
     page.click("#seed input, #seed textarea")
     page.keyboard.type("?")  # into the box
     assert not title.is_visible()
+
+
+def test_a_lasso_and_similar_colour_paint_and_take_away_by_mouse_and_finger(desk):
+    page = desk
+    drop(page, "halves.png", halves(240, 160), "#canvas canvas")
+    opened(page, 240, 160)
+    unfold(page, "masking", "save_mask")
+    shown(page)
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.press("l")
+    corners = [(0.1, 0.2), (0.4, 0.2), (0.4, 0.8), (0.1, 0.8)]
+    page.mouse.move(*spot(page, *corners[0]))
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*spot(page, *corner), steps=3)
+    page.mouse.up()
+    lasso = np.zeros((160, 240), bool)
+    lasso[32:129, 24:97] = True
+    until(page, lambda: (saved_mask(page) ^ lasso).mean() < 0.02)
+
+    page.check("#takes input")
+    fingers(page, [[spot(page, x, y)] for x, y in ((0.05, 0.1), (0.6, 0.1), (0.6, 0.5), (0.05, 0.5))])
+    lasso[:80] = False
+    until(page, lambda: (saved_mask(page) ^ lasso).mean() < 0.02)
+    page.uncheck("#takes input")
+
+    page.get_by_text("Similar colour", exact=True).click()
+    shown(page)
+    kept = saved_mask(page)
+    page.mouse.click(*spot(page, 0.8, 0.5))
+    until(page, lambda: saved_mask(page)[:, 121:].all())
+    assert np.array_equal(saved_mask(page)[:, :118], kept[:, :118])
+    shown(page)
+    page.keyboard.press("Control+z")
+    until(page, lambda: np.array_equal(saved_mask(page), kept))
+    shown(page)
+    page.keyboard.press("Control+y")
+    until(page, lambda: saved_mask(page)[:, 121:].all())
+    page.get_by_label("Erase", exact=True).first.click()
+    assert page.is_checked("#tool input[value=Brush]")

@@ -7,6 +7,14 @@ from support.hands import download, pixels
 
 WIDTH, HEIGHT = 300, 200  # of the photo
 
+# left, top, width and height of the photo on the page
+PHOTO = """() => {
+  const {local_scale, local_position} = editor.tools.get("zoom");
+  const {left, top} = editor.app.canvas.getBoundingClientRect();
+  const place = [left + local_position.x, top + local_position.y];
+  return [...place, editor.width * local_scale, editor.height * local_scale];
+}"""
+
 
 def zoom(page) -> float:
     """How large the canvas shows the photo, in per cent."""
@@ -14,11 +22,9 @@ def zoom(page) -> float:
 
 
 def spot(page, x: float, y: float) -> tuple[float, float]:
-    """Where a place of the photo (0 to 1) lies on the page; the canvas shows the photo at its middle."""
-    box = page.locator("#canvas canvas").first.bounding_box()
-    size = [pixels * zoom(page) / 100 for pixels in (WIDTH, HEIGHT)]
-    left, top = box["x"] + (box["width"] - size[0]) / 2, box["y"] + (box["height"] - size[1]) / 2
-    return left + x * size[0], top + y * size[1]
+    """Where a place of the photo (0 to 1) lies on the page."""
+    left, top, width, height = page.evaluate(PHOTO)
+    return left + x * width, top + y * height
 
 
 def shown(page) -> None:

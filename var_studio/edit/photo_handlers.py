@@ -13,7 +13,7 @@ from ..shared import run as runs
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.examples import examples, mask_file
 from ..shared.served_files import fresh_folder
-from . import mask_tools
+from . import mask_tools, shapes
 from . import results as outcomes
 from . import workspace as workspaces
 from .results import EditResult
@@ -79,6 +79,13 @@ class PhotoHandlers:
         with in_words():
             here = needed(now)
             mask = mask_tools.with_rectangle(workspaces.painted_on(here, canvas), mask_tools.corners_of(text or ""))
+        return self._masked(here, canvas, mask)
+
+    def add_shape(self, now: Workspace | None, canvas: Canvas | None, text: str, tolerance: object) -> MaskUpdate:
+        """Paint, or take away, what a shape holds that was drawn on the canvas."""
+        with in_words():
+            here, shape = needed(now), shapes.read_shape(text or "")
+            mask = shapes.with_shape(workspaces.painted_on(here, canvas), here.photo, shape, tolerance)
         return self._masked(here, canvas, mask)
 
     def look_there(self, now: Workspace | None, text: str) -> str:

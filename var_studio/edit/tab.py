@@ -14,6 +14,7 @@ from . import sheet as sheets
 from .layout import Choice, Controls, Masking, ResultButtons, Sheet, Table
 from .photo_handlers import PhotoHandlers
 from .run_handlers import RunHandlers
+from .shaping import shaping_row, wire_shaping
 from .strip_handlers import StripHandlers
 
 
@@ -25,12 +26,14 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
                 models.pipe.spec, lambda: models.filling_sampling, models.pipe.masked is not None
             )
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
+            shaping = shaping_row()
             table, sheet, onward = layout.right_column()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     photos, runs = PhotoHandlers(table.canvas.GRADIO_CACHE), RunHandlers(models, table.canvas.GRADIO_CACHE)
     laid = [*table, given.choice.box]
     _wire_photo(photos, runs, table, given, sheet, onward.take)
     _wire_mask(photos, table, given.masking, given.choice.box)
+    wire_shaping(photos, table, shaping)
     _wire_choice(runs, table, given.choice, given.outline)
     _wire_guessing(runs, table, given)
     _wire_usual_draw(runs, given)

@@ -113,8 +113,10 @@ def latest(kept: tuple[Kept, ...], pixels: Sequence[int], most: int) -> tuple[Ke
 
 
 def with_mask(workspace: Workspace, canvas: Canvas | None, mask: np.ndarray) -> Workspace:
-    """The workspace with another mask; the one that is there, strokes and all, can be had again."""
-    return _with_masks(workspace, mask, (*workspace.masks, PackedMask.pack(painted_on(workspace, canvas))), ())
+    """The workspace with another mask; the one that is there can be had again, with the strokes on it and without."""
+    seen = painted_on(workspace, canvas)
+    before = [workspace.mask, seen] if not np.array_equal(seen, workspace.mask) else [seen]
+    return _with_masks(workspace, mask, (*workspace.masks, *map(PackedMask.pack, before)), ())
 
 
 def undo(workspace: Workspace, canvas: Canvas | None) -> Workspace:

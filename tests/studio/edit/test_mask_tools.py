@@ -56,6 +56,8 @@ def test_changes_of_the_mask_are_taken_back_and_brought_again_one_by_one(photos)
     _, again = photos.redo_mask(first, None)
     assert np.array_equal(again.mask, dilated(painted(), 3))
     _, first = photos.undo_mask(again, None)
+    _, first = photos.undo_mask(first, None)  # the strokes, too
+    assert not first.mask.any()
     with pytest.raises(gr.Error, match="There is nothing to undo"):
         photos.undo_mask(first, None)
 

@@ -9,10 +9,12 @@ import {
   fractionAlong,
   fractionsIn,
   inPixels,
+  isFar,
   movedView,
   nextBrushSize,
   pinchedView,
   rectangleBetween,
+  thinned,
   tipPosition,
   wheelFactor,
   zoomedView,
@@ -137,4 +139,11 @@ test("a wheel zooms back as far as it zoomed in, and a wild one not by much more
   assert.ok(wheelFactor(-100) > 1.1);
   assert.ok(Math.abs(wheelFactor(-100) * wheelFactor(100) - 1) < 1e-9);
   assert.equal(wheelFactor(-9999), wheelFactor(-200));
+});
+
+test("a long line is thinned evenly, and a short one stays as it is", () => {
+  const line = [...Array(10).keys()];
+  assert.deepEqual(thinned(line, 4), [0, 3, 6, 9]);
+  assert.deepEqual(thinned(line, 10), line);
+  assert.ok(isFar([0, 0], [3, 4], 4.9) && !isFar([0, 0], [3, 4], 5));
 });

@@ -7,6 +7,7 @@ import { opened } from "./page/opening.js";
 import "./edit/canvas.js";
 import "./edit/zoom.js";
 import "./edit/hold.js";
+import "./edit/selecting.js";
 import "./edit/rectangle.js";
 import { editStrip } from "./edit/strip.js";
 import { explorer } from "./explore/explorer.js";

@@ -1,4 +1,5 @@
 // On the Edit tab's small photo: a drag, or a click on each of two corners, writes a rectangle into the box below.
+import { typeInto } from "../shared/elements.js";
 import { fractionsIn, inPixels, rectangleBetween } from "../shared/geometry.js";
 
 const LEAST_DRAG = 0.01; // of the photo; less is a click
@@ -32,8 +33,7 @@ const end = (event) => {
   drawn.held = false;
   if (right - left < LEAST_DRAG && bottom - top < LEAST_DRAG) return; // a click: the next one is the other corner
   const corners = document.querySelector("#corners input, #corners textarea");
-  corners.value = inPixels(rectangle, Number(picker.dataset.width), Number(picker.dataset.height)).join(", ");
-  corners.dispatchEvent(new Event("input", { bubbles: true }));
+  typeInto(corners, inPixels(rectangle, Number(picker.dataset.width), Number(picker.dataset.height)).join(", "));
   drawn = null;
 };
 

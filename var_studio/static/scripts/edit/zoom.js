@@ -20,7 +20,7 @@ const pinchListeners = [];
 // Calls back when two fingers begin to pinch, so that what one of them had begun ends.
 export const onPinch = (listener) => pinchListeners.push(listener);
 
-const viewOf = (made) => {
+export const viewOf = (made) => {
   const { local_scale, local_position } = made.tools.get("zoom");
   return { scale: local_scale, x: local_position.x, y: local_position.y };
 };
@@ -45,7 +45,7 @@ const fit = (made) => show(made, { scale: fitOf(made), x: 0, y: 0 });
 const middle = (made) => [made.app.screen.width / 2, made.app.screen.height / 2];
 
 // A place of the window, in the canvas.
-const placeOf = (made, event) => {
+export const placeOf = (made, event) => {
   const { left, top } = made.app.canvas.getBoundingClientRect();
   return [event.clientX - left, event.clientY - top];
 };

@@ -17,6 +17,12 @@ export const pressed = (element, on) => {
   return element;
 };
 
+// Writes a text into a text box, as its user does.
+export const typeInto = (taker, text) => {
+  taker.value = text;
+  taker.dispatchEvent(new Event("input", { bubbles: true }));
+};
+
 // How the page may scroll, as its visitor wants it.
 export const scrollBehavior = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth");
 

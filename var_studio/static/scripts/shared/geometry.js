@@ -40,6 +40,14 @@ export const inPixels = (rectangle, width, height) =>
     return Math.min(length - 1, Math.floor(part * length));
   });
 
+export const isFar = ([x0, y0], [x1, y1], distance) => Math.hypot(x1 - x0, y1 - y0) > distance;
+
+// As many points of a line as may be, evenly, from its first on.
+export const thinned = (points, most) => {
+  const step = Math.max(1, Math.ceil(points.length / most));
+  return points.filter((_, index) => index % step === 0);
+};
+
 // A view of a photo in a frame is {scale, x, y}: how large it is shown, and where its top left corner lies in the frame.
 
 const MARGIN = 30; // pixels of the frame around a photo, all of which is seen

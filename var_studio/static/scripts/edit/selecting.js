@@ -1,0 +1,135 @@
+// Lasso and "similar colour" on the Edit tab's canvas: what is drawn goes to the server as places relative to the photo.
+import { isTyping, typeInto } from "../shared/elements.js";
+import { clamp, isFar, thinned } from "../shared/geometry.js";
+import { editorInSight, editorNow } from "./editor.js";
+// listens before this: a drag that moves the photo is no line
+import { onPinch, placeOf, viewOf } from "./zoom.js";
+
+const TOOLS = { b: "Brush", l: "Lasso", s: "Similar colour" }; // by their keys; the words are those of the row
+const LEAST_STEP = 3; // pixels between points of a line
+const MOST_POINTS = 2000; // the server takes a few more
+const OWN_TOOLS = "#canvas .toolbar-wrap button, #canvas [aria-label='Pan']"; // of the editor
+const CLICK = 8; // pixels that a hand may move within a click
+
+let drawn = null; // {id: the pointer's number, points: of the photo, from 0 to 1, takes}
+
+const toolNow = () => document.querySelector("#tool input:checked")?.value ?? TOOLS.b;
+
+const isTakingAway = (event) => event.shiftKey || document.querySelector("#takes input")?.checked === true;
+
+// A place of the window as one of the photo, from 0 to 1 within it.
+const onPhoto = (made, event) => {
+  const [across, down] = placeOf(made, event);
+  const { scale, x, y } = viewOf(made);
+  return [(across - x) / (scale * made.width), (down - y) / (scale * made.height)];
+};
+
+const isInside = (place) => place.every((part) => part >= 0 && part <= 1);
+
+const inPixels = (made, [x, y]) => {
+  const view = viewOf(made);
+  return [view.x + x * made.width * view.scale, view.y + y * made.height * view.scale];
+};
+
+const outline = (made) => {
+  const found = made.target_element.querySelector(".lasso");
+  if (found) return found;
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "lasso");
+  svg.append(document.createElementNS("http://www.w3.org/2000/svg", "polygon"));
+  made.target_element.append(svg);
+  return svg;
+};
+
+const draw = (made) => {
+  const points = drawn ? drawn.points.map((point) => inPixels(made, point).join(",")) : [];
+  outline(made).firstChild.setAttribute("points", points.join(" "));
+};
+
+let sent = 0; // shapes; the box tells only of a text that is new
+
+const send = (tool, points, takes) => {
+  sent += 1;
+  const box = document.querySelector("#shape textarea, #shape input");
+  if (box) typeInto(box, JSON.stringify({ tool, points, takes, sent }));
+};
+
+const drop = () => {
+  drawn = null;
+  if (editorNow()?.background_image) draw(editorNow());
+};
+
+const stop = (event) => {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+};
+
+// The editor's own cursor shows only with the editor's own tools.
+const showCursor = (made, on) => {
+  const { brush_cursor, current_tool } = made.tools.get("brush");
+  brush_cursor?.set_active(on && ["draw", "erase"].includes(current_tool));
+  document.querySelector("#canvas").classList.toggle("selecting", !on);
+};
+
+const begin = (event) => {
+  const made = editorInSight();
+  if (!made || event.target !== made.app.canvas || toolNow() === TOOLS.b) return;
+  stop(event);
+  if (event.button || drawn) return;
+  document.activeElement?.blur(); // as a click does that nobody stops
+  drawn = { id: event.pointerId, points: [onPhoto(made, event)], takes: isTakingAway(event) };
+  made.app.canvas.setPointerCapture(event.pointerId);
+};
+
+const go = (event) => {
+  const made = editorInSight();
+  if (!made || (event.target !== made.app.canvas && drawn?.id !== event.pointerId)) return;
+  const brush = toolNow() === TOOLS.b;
+  showCursor(made, brush);
+  if (brush) return;
+  stop(event);
+  if (drawn?.id !== event.pointerId || toolNow() !== TOOLS.l) return;
+  const place = onPhoto(made, event);
+  if (!isFar(inPixels(made, place), inPixels(made, drawn.points.at(-1)), LEAST_STEP)) return;
+  drawn.points.push(place);
+  draw(made);
+};
+
+const end = (event) => {
+  if (drawn?.id !== event.pointerId) return;
+  const made = editorInSight();
+  const { points, takes } = drawn;
+  drop();
+  if (!made) return;
+  const tool = toolNow();
+  const [first] = points;
+  if (tool === TOOLS.l && points.length > 2) {
+    send(
+      tool,
+      thinned(points, MOST_POINTS).map((place) => place.map((part) => clamp(part, 0, 1))),
+      takes,
+    );
+  } else if (tool === TOOLS.s && isInside(first) && !isFar(placeOf(made, event), inPixels(made, first), CLICK)) {
+    send(tool, [first], takes);
+  }
+};
+
+const choose = (tool) => document.querySelector(`#tool input[value="${tool}"]`)?.click();
+
+const press = (event) => {
+  if (event.key === "Escape" && drawn) drop();
+  if (!editorInSight() || isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+  const tool = TOOLS[event.key.toLowerCase()];
+  if (tool) choose(tool);
+};
+
+// Who takes one of the editor's own tools wants to use it.
+const takeOwnTool = (event) => event.target.closest?.(OWN_TOOLS) && toolNow() !== TOOLS.b && choose(TOOLS.b);
+
+onPinch(drop);
+addEventListener("pointerdown", begin, true);
+addEventListener("pointermove", go, true);
+addEventListener("pointerup", end, true);
+addEventListener("pointercancel", drop, true);
+addEventListener("keydown", press);
+addEventListener("click", takeOwnTool, true);
