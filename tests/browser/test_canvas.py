@@ -4,9 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from support.desk import HEIGHT, WIDTH, fingers, saved_mask, shown, spot, zoom
-from support.hands import copy, drop, unfold, until
+from support.hands import copy, drop, pixels, set_number, unfold, until
+
+from var_studio.shared import palette
 
 
 def position(page) -> list[float]:
@@ -72,7 +74,7 @@ def test_the_canvas_zooms_and_pans_by_wheel_keys_and_fingers_and_nothing_is_pain
     assert zoom(page) > 3 * fit
 
 
-def test_the_brush_keeps_its_size_on_the_screen_and_a_changed_mask_the_view(desk):
+def test_the_brush_keeps_its_size_a_changed_mask_the_view_and_a_changed_colour_the_mask(desk):
     page = desk
     unfold(page, "masking", "save_mask")
     page.evaluate("scrollTo(0, 0)")
@@ -91,7 +93,16 @@ def test_the_brush_keeps_its_size_on_the_screen_and_a_changed_mask_the_view(desk
     page.click("#invert")
     shown(page)
     assert (zoom(page), position(page)) == seen
-    assert saved_mask(page).sum() == WIDTH * HEIGHT - large.sum() - small.sum()
+    inverted = saved_mask(page)
+    assert inverted.sum() == WIDTH * HEIGHT - large.sum() - small.sum()
+
+    page.get_by_text("Green", exact=True).click()
+    set_number(page, "mask_opacity", 100)
+    page.evaluate("scrollTo(0, 0)")
+    middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "width": 1, "height": 1}
+    green = ImageColor.getrgb(palette.MARKS["Green"])
+    until(page, lambda: tuple(pixels(page.screenshot(clip=middle))[0, 0]) == green)
+    assert np.array_equal(saved_mask(page), inverted)
 
 
 def plain(width: int, height: int) -> bytes:
@@ -173,10 +184,8 @@ def test_a_lasso_and_similar_colour_paint_and_take_away_by_mouse_and_finger(desk
     page.mouse.click(*spot(page, 0.8, 0.5))
     until(page, lambda: saved_mask(page)[:, 121:].all())
     assert np.array_equal(saved_mask(page)[:, :118], kept[:, :118])
-    shown(page)
     page.keyboard.press("Control+z")
     until(page, lambda: np.array_equal(saved_mask(page), kept))
-    shown(page)
     page.keyboard.press("Control+y")
     until(page, lambda: saved_mask(page)[:, 121:].all())
     page.get_by_label("Erase", exact=True).first.click()

@@ -232,7 +232,20 @@ def _masking() -> tuple[Masking, gr.Textbox]:
         upload = gr.UploadButton("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
         save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
     file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
+    _mask_look()
     return Masking(invert, clear, undo, redo, pixels, grow, shrink, upload, save, file, picker, corners, add, look), box
+
+
+def _mask_look() -> None:
+    """Lay out and wire how the canvas shows the mask; that is up to the page alone."""
+    marks = list(palette.MARKS.items())
+    colour = gr.Radio(marks, value=palette.MARK, label="Colour", elem_id="mask_colour", elem_classes="pills")
+    alpha = round(100 * palette.MARK_ALPHA)
+    opacity = gr.Slider(
+        10, 100, alpha, step=5, label="Opacity", info="Of the mask, in per cent.", elem_id="mask_opacity"
+    )
+    for widget in (colour, opacity):
+        widget.change(None, [colour, opacity], None, js="(colour, opacity) => globalThis.showMask(colour, opacity)")
 
 
 def right_column() -> tuple[Table, Sheet, ResultButtons]:

@@ -12,7 +12,6 @@ from PIL import Image
 from var_core.editing.photo_file import NO_EXTRAS, Extras
 
 from ..shared import html
-from ..shared.palette import MARK_ALPHA, MARK_RGB
 
 MOST_PAST = 8  # photos to step back to, and masks
 MOST_PAST_PIXELS = 50_000_000  # of those photos together
@@ -158,7 +157,7 @@ def on_canvas(workspace: Workspace) -> ShownCanvas:
     background.putpixel((0, 0), workspace.stamp)
     painted = _resized(workspace.mask, background.size)
     layer = np.zeros((*painted.shape, 4), np.uint8)
-    layer[painted] = (*MARK_RGB, round(255 * MARK_ALPHA))
+    layer[painted] = 255  # the page gives it its colour
     return {"background": html.unique(background), "layers": [html.unique(Image.fromarray(layer))], "composite": None}
 
 

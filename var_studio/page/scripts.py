@@ -31,6 +31,7 @@ def constants() -> dict[str, object]:
         "grey": render.GREY,
         "leastProbability": render.LEAST_PROBABILITY,
         "colours": palette.ON_MAPS,
+        "markAlpha": palette.MARK_ALPHA,
     }
 
 

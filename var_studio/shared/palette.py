@@ -5,6 +5,7 @@ from PIL import ImageColor
 MARK = "#ff2d78"  # of what is painted, and of what is chosen
 MARK_RGB = ImageColor.getrgb(MARK)
 MARK_ALPHA = 0.55  # over a photo
+MARKS = {"Pink": MARK, "Green": "#22c55e", "Blue": "#2f6bff", "Yellow": "#ffd60a", "White": "#ffffff"}  # to choose from
 
 # Of what the scripts paint, by the names that they use, in the words of CSS.
 ON_MAPS = {

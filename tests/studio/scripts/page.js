@@ -5,6 +5,7 @@ globalThis.varStudio = {
   grey: 128,
   leastProbability: 1e-4,
   colours: { mark: "#ff2d78" },
+  markAlpha: 0.55,
 };
 
 const base64 = (values) => Buffer.from(values.buffer).toString("base64");

@@ -8,6 +8,7 @@ import "./edit/canvas.js";
 import "./edit/zoom.js";
 import "./edit/hold.js";
 import "./edit/selecting.js";
+import { showMask } from "./edit/mask_look.js";
 import "./edit/rectangle.js";
 import { editStrip } from "./edit/strip.js";
 import { explorer } from "./explore/explorer.js";
@@ -17,4 +18,5 @@ import "./learn/pyramid.js";
 
 globalThis.editStrip = editStrip; // the strip of edits connects it to the server
 globalThis.explorer = explorer; // the Explore tab's widget connects it to the server
+globalThis.showMask = showMask; // the Edit tab's widgets for the look of the mask call it
 globalThis.opened = opened; // what answers the page's address calls it
