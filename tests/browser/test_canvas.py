@@ -1,6 +1,7 @@
 """The Edit tab's canvas under mouse, keys and fingers."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -24,16 +25,15 @@ def moved(page, act) -> bool:
     return True
 
 
-def once_painted(page, besides: np.ndarray | None = None) -> np.ndarray:
-    """What is painted, as soon as something is."""
-    found = [np.zeros((HEIGHT, WIDTH), bool)]
-
-    def painted() -> bool:
-        found[0] = saved_mask(page) if besides is None else saved_mask(page) & ~besides
-        return found[0].any()
-
-    until(page, painted)
-    return found[0]
+def painted_as(page, holds: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """What is painted, as soon as it is what is waited for."""
+    for _ in range(40):
+        mask = saved_mask(page)
+        if holds(mask):
+            break
+        page.wait_for_timeout(500)
+    assert holds(mask)
+    return mask
 
 
 def pan(page, button: str = "left") -> None:
@@ -80,14 +80,14 @@ def test_the_brush_keeps_its_size_a_changed_mask_the_view_and_a_changed_colour_t
     page.evaluate("scrollTo(0, 0)")
     fit = zoom(page)
     page.mouse.click(*spot(page, 0.25, 0.5))
-    large = once_painted(page)
+    large = painted_as(page, np.any)
     page.mouse.move(*spot(page, 0.75, 0.5))
     for _ in range(3):
         page.keyboard.press("+")
     until(page, lambda: zoom(page) > 1.9 * fit)
     box = page.locator("#canvas canvas").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2 + 150, box["y"] + box["height"] / 2)
-    small = once_painted(page, besides=large)
+    small = painted_as(page, lambda mask: (mask & ~large).any()) & ~large
     assert np.sqrt(large.sum() / small.sum()) == pytest.approx(zoom(page) / fit, rel=0.1)
     seen = (zoom(page), position(page))
     page.click("#invert")
@@ -154,39 +154,52 @@ def test_the_list_of_shortcuts_opens_and_closes_by_key_and_by_click(page):
     assert not title.is_visible()
 
 
-def test_a_lasso_and_similar_colour_paint_and_take_away_by_mouse_and_finger(desk):
+@pytest.fixture
+def two_halves(desk):
+    """The Edit tab with a photo that is light at the left and dark at the right, and the mask's tools in sight."""
     page = desk
+    unfold(page, "masking", "save_mask")
     drop(page, "halves.png", halves(240, 160), "#canvas canvas")
     opened(page, 240, 160)
-    unfold(page, "masking", "save_mask")
     shown(page)
     page.evaluate("scrollTo(0, 0)")
+    return page
+
+
+def test_a_lasso_paints_by_mouse_and_takes_away_by_finger(two_halves):
+    page = two_halves
     page.keyboard.press("l")
     corners = [(0.1, 0.2), (0.4, 0.2), (0.4, 0.8), (0.1, 0.8)]
     page.mouse.move(*spot(page, *corners[0]))
     page.mouse.down()
     for corner in corners[1:]:
-        page.mouse.move(*spot(page, *corner), steps=3)
+        page.mouse.move(*spot(page, *corner), steps=2)
     page.mouse.up()
     lasso = np.zeros((160, 240), bool)
     lasso[32:129, 24:97] = True
-    until(page, lambda: (saved_mask(page) ^ lasso).mean() < 0.02)
-
+    painted_as(page, lambda mask: (mask ^ lasso).mean() < 0.02)
     page.check("#takes input")
+    shown(page)
     fingers(page, [[spot(page, x, y)] for x, y in ((0.05, 0.1), (0.6, 0.1), (0.6, 0.5), (0.05, 0.5))])
     lasso[:80] = False
-    until(page, lambda: (saved_mask(page) ^ lasso).mean() < 0.02)
-    page.uncheck("#takes input")
-
-    page.get_by_text("Similar colour", exact=True).click()
-    shown(page)
-    kept = saved_mask(page)
-    page.mouse.click(*spot(page, 0.8, 0.5))
-    until(page, lambda: saved_mask(page)[:, 121:].all())
-    assert np.array_equal(saved_mask(page)[:, :118], kept[:, :118])
-    page.keyboard.press("Control+z")
-    until(page, lambda: np.array_equal(saved_mask(page), kept))
-    page.keyboard.press("Control+y")
-    until(page, lambda: saved_mask(page)[:, 121:].all())
+    painted_as(page, lambda mask: (mask ^ lasso).mean() < 0.02)
     page.get_by_label("Erase", exact=True).first.click()
     assert page.is_checked("#tool input[value=Brush]")
+
+
+def test_similar_colour_is_painted_taken_back_and_with_shift_taken_away(two_halves):
+    page = two_halves
+    page.get_by_text("Similar colour", exact=True).click()
+    place = spot(page, 0.8, 0.5)
+    page.mouse.click(*place)
+    painted = painted_as(page, lambda mask: mask[:, 121:].all())
+    assert not painted[:, :118].any()
+    page.keyboard.press("Control+z")
+    painted_as(page, lambda mask: not mask.any())
+    page.keyboard.press("Control+y")
+    painted_as(page, lambda mask: np.array_equal(mask, painted))
+    shown(page)
+    page.keyboard.down("Shift")
+    page.mouse.click(*place)
+    page.keyboard.up("Shift")
+    painted_as(page, lambda mask: not mask[:, 121:].any())
