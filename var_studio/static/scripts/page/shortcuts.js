@@ -16,12 +16,14 @@ const run = (event) => {
 const selectText = (event) =>
   event.target.closest("#class input, #into input, #explore_class input, #model input")?.select();
 
-// On a phone the pictures are above the controls: go there when a run starts.
+// When a run starts, go to where its pictures appear: on a phone they are above the controls, in Edit below the canvas.
 const showPictures = (event) => {
-  if (innerWidth >= NARROW) return;
   const behavior = scrollBehavior();
-  if (event.target.closest("#run, #again, #explore_run")) scrollTo({ top: 0, behavior });
-  if (event.target.closest("#edit_run")) document.querySelector("#edit_bar").scrollIntoView({ behavior });
+  const narrow = innerWidth < NARROW;
+  if (narrow && event.target.closest("#run, #again, #explore_run")) scrollTo({ top: 0, behavior });
+  if (!event.target.closest("#edit_run")) return;
+  const bar = document.querySelector("#edit_bar");
+  if (narrow || bar.getBoundingClientRect().bottom > innerHeight / 2) bar.scrollIntoView({ behavior });
 };
 
 document.addEventListener("keydown", run, true);
