@@ -18,12 +18,21 @@ const sizeByPhoto = (made) => {
   made.image_container.getLocalBounds = () => ({ x: 0, y: 0, width: made.width, height: made.height });
 };
 
+// What another version of the editor does not allow is missed; the canvas itself shall work.
+const tell = (listener, made) => {
+  try {
+    listener(made);
+  } catch (error) {
+    console.error(error);
+  }
+};
+
 Object.defineProperty(window, "editor", {
   get: () => editor,
   set: (made) => {
     editor = made;
     if (!made) return;
     made.ready.then(() => sizeByPhoto(made));
-    for (const listener of listeners) listener(made);
+    for (const listener of listeners) tell(listener, made);
   },
 });
