@@ -66,7 +66,7 @@ def enclosed(points: Sequence[tuple[int, int]], size: tuple[int, int]) -> np.nda
 def similar(photo: np.ndarray, place: tuple[int, int], tolerance: object) -> np.ndarray:
     """Return what hangs together around a pixel (x, y) and differs from its colour by so many levels at most.
 
-    Levels are those of CIELAB in 8 bits, each channel on its own; single pixels that are left out are filled.
+    Levels are those of CIELAB in 8 bits, each channel on its own; single pixels left out among painted ones are filled.
     """
     levels = parse_int("the tolerance", tolerance)
     if not 0 <= levels <= MOST_TOLERANCE:
@@ -76,4 +76,6 @@ def similar(photo: np.ndarray, place: tuple[int, int], tolerance: object) -> np.
     how = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8)
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
     cv2.floodFill(lab, found, place, 0, (levels,) * 3, (levels,) * 3, how)
-    return cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
+    filled = np.ascontiguousarray(found[1:-1, 1:-1])  # OpenCV fills the frame itself too
+    around = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
+    return (filled | cv2.erode(filled, around)) > 0

@@ -50,6 +50,19 @@ def test_similar_colour_stops_where_the_colour_changes_and_where_it_is_cut_off()
     assert shapes.with_shape(~left, photo, shape, 5)[39, 52:].all()
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_similar_colour_leaves_thin_borders_and_walls_of_another_colour_alone(width):
+    photo = np.full((40, 60, 3), 200, np.uint8)
+    photo[:width] = photo[-width:] = photo[:, :width] = photo[:, -width:] = 0
+    photo[:, 30 : 30 + width] = 0
+    left = np.zeros((40, 60), bool)
+    left[width:-width, width:30] = True
+    assert np.array_equal(shapes.similar(photo, (10, 10), 20), left)
+    photo[:, 30 : 30 + width] = 200
+    photo[20, 30 : 30 + width] = 0  # what stands free is a speck if it is a single pixel
+    assert shapes.similar(photo, (10, 10), 20)[20, 30] == (width == 1)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
