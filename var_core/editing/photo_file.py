@@ -15,17 +15,17 @@ from .edit import Edit
 
 EXIF = ExifTags.Base
 PARTS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-# EXIF that tells how pixels lie in a TIFF, or where a thumbnail is, which would show what is no longer there
+# EXIF that tells how pixels lie in a TIFF, or shows in small what is no longer there: a thumbnail, a camera's preview
 OF_THE_FILE = frozenset(
     {0xFE, 0xFF, 0x100, 0x101, 0x102, 0x103, 0x106, 0x107, 0x10A, 0x111, 0x115, 0x116, 0x117, 0x11C, 0x13D, 0x140}
     | {0x142, 0x143, 0x144, 0x145, 0x14A, 0x152, 0x153, 0x15B, 0x201, 0x202, 0x211, 0x212, 0x213, 0x214, 0x2BC}
-    | {0x83BB, 0x8649, 0x8773, ExifTags.IFD.Interop}
+    | {0x83BB, 0x8649, 0x8773, ExifTags.IFD.Interop, EXIF.MakerNote}
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Extras:
-    """Contents of a photo's file besides colours on white: transparency, EXIF without a thumbnail, the colour profile.
+    """Contents of a photo's file besides colours on white: transparency, EXIF without previews, the colour profile.
 
     Pixels are those of the profile; the model sees them as if they were sRGB.
     """
@@ -121,7 +121,7 @@ def _writable(tags: Iterable[tuple[int, Any]], part: int | None = None) -> dict[
 
 
 def _upright_exif(picture: Image.Image) -> bytes:
-    """Return the EXIF of a picture as that of its upright pixels, less its thumbnail and what is damaged."""
+    """Return the EXIF of a picture as that of its upright pixels, less previews and what is damaged."""
     try:
         found = picture.getexif()
         kept = _writable(found.items())

@@ -50,7 +50,8 @@ def test_exif_is_kept_of_every_kind_of_file_for_upright_pixels(tmp_path, suffix)
     assert (found[BASE.Make], found[BASE.Orientation]) == ("Camera", 1)
     inside = found.get_ifd(PARTS.Exif)
     assert (inside[BASE.ExifImageWidth], inside[BASE.ExifImageHeight]) == (20, 30)
-    assert inside[BASE.UserComment] == b"ASCII\0\0\0mine" and inside[BASE.MakerNote] == b"\1\2\3\4" * 9
+    assert inside[BASE.UserComment] == b"ASCII\0\0\0mine"
+    assert BASE.MakerNote not in inside  # a camera may put a preview there
     assert found.get_ifd(PARTS.GPSInfo) == GPS
     assert BASE.StripOffsets not in found and BASE.ImageWidth not in found
     larger = read_exif(extras.exif_of(Image.new("RGB", (99, 77)))).get_ifd(PARTS.Exif)
