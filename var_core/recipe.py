@@ -55,6 +55,7 @@ class EditOrigin:
     settings: EditSettings
     extend: tuple[int, ...] = (0, 0, 0, 0)  # pixels to the left, top, right, bottom
     boxes: tuple[tuple[int, int, int], ...] = ()  # left, top, side of the squares that the user chose
+    masked: str = ""  # digest of the masked path that drew it; empty: none did, or it is not known which
 
     @classmethod
     def of(cls, edit: Edit) -> "EditOrigin":
@@ -104,7 +105,8 @@ class Recipe:
         """The recipe of the photo at `index` of an edit's results."""
         plain = cls.of(pipe, Request(edit.labels, edit.seeds, edit.sampling), index)
         settings = replace(edit.settings, shown=edit.settings.shown and pipe.masked is not None)
-        return replace(plain, edited=EditOrigin.of(replace(edit, settings=settings)))
+        origin = EditOrigin.of(replace(edit, settings=settings))
+        return replace(plain, edited=replace(origin, masked=pipe.masked_digest if settings.shown else ""))
 
     @property
     def stem(self) -> str:
@@ -128,6 +130,11 @@ class Recipe:
             raise ValueError(
                 f"This edit was drawn by the masked path of {self.model}; the file of the model that is loaded now has "
                 "none: load one that has."
+            )
+        if self.edited.settings.shown and self.edited.masked not in ("", pipe.masked_digest):
+            raise ValueError(
+                f"This edit was drawn by another masked path of {self.model} ({self.edited.masked}); the file that is "
+                f"loaded now holds {pipe.masked_digest}. Load that file to make the same picture again."
             )
         for name, pixels, wanted in (("photo", photo, self.edited.photo), ("mask", painted, self.edited.mask)):
             if pixel_hash(pixels) != wanted:
@@ -199,7 +206,8 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         told["edited"] = {**told["edited"], "settings": {**ADDED_EDIT_SETTINGS, **told["edited"]["settings"]}}
     if version < 4 and told.get("edited"):
         settings = {**LATER_EDIT_SETTINGS, **told["edited"]["settings"]}
-        settings.pop("drafts", None)  # coarse beginnings, of which one was finished
+        if settings.pop("drafts", 1) != 1:
+            raise ValueError("This edit was chosen from drafts, which are no longer drawn: it cannot be made again.")
         told["edited"] = {**told["edited"], "settings": settings}
     return told
 

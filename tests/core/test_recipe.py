@@ -4,6 +4,8 @@ import dataclasses
 import json
 import struct
 import zlib
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -282,3 +284,32 @@ def test_a_recipe_with_a_box_off_the_photo_is_refused():
     wrong = dataclasses.replace(recipe, edited=dataclasses.replace(recipe.edited, boxes=((50, 0, 9),)))
     with pytest.raises(ValueError, match="the box 50, 0, 9 misses the photo of 41 x 16 pixels"):
         Recipe.from_json(wrong.to_json()).edit(pipeline(), photo, painted)
+
+
+def test_an_edit_of_the_masked_path_names_it_and_another_one_is_refused():
+    pipe, other = copy(masked_pipeline()), copy(masked_pipeline())
+    pipe.masked_digest, other.masked_digest = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
+    photo, painted = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), bool)
+    painted[8:24, 8:24] = True
+    edit = Edit(photo, painted, (1,), (3,))
+    recipe = Recipe.from_json(Recipe.of_edit(pipe, edit, 0).to_json())
+    assert recipe.edited.masked == "aaaaaaaaaaaa"
+    recipe.edit(pipe, photo, painted)
+    with pytest.raises(ValueError, match=r"another masked path of .* \(aaaaaaaaaaaa\); .* holds bbbbbbbbbbbb"):
+        recipe.edit(other, photo, painted)
+    unseen = Recipe.of_edit(pipe, replace(edit, settings=EditSettings(shown=False)), 0)
+    assert unseen.edited.masked == ""
+    unseen.edit(other, photo, painted)
+
+
+def test_an_edit_that_was_chosen_from_drafts_cannot_be_made_again():
+    told = json.loads(FIRST_EDIT)
+    told["format"] = 3
+    told["sampling"] = dataclasses.asdict(Sampling())
+    settings = dataclasses.asdict(EditSettings())
+    del settings["candidates"]
+    told["edited"]["settings"] = {**settings, "drafts": 4}
+    with pytest.raises(ValueError, match="chosen from drafts, which are no longer drawn"):
+        Recipe.from_json(json.dumps(told))
+    told["edited"]["settings"]["drafts"] = 1
+    assert Recipe.from_json(json.dumps(told)).edited.settings == EditSettings(candidates=1)

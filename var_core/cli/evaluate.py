@@ -180,7 +180,9 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -
     tasks, network = options.masks or edit_benchmark.TASKS, ImageFeatures()
     seen = Measured(kept_features(network, data.train.pixels, options.cache, "train"), data.train.labels)
     reference = Reference.of(network, seen, len(data.classes.names))
-    ways = edit_benchmark.methods(pipe, sampling_of(options, pipe.spec.default_sampling), data.train)
+    usual = pipe.spec.default_sampling
+    filling = sampling_of(options, usual_sampling(usual, with_class=False))
+    ways = edit_benchmark.methods(pipe, sampling_of(options, usual), filling, data.train)
     rows, shift = matching(ways, options.rows), edit_benchmark.other_classes(data.classes.groups)
     held_out = ImageFeatures(HELD_OUT_NETWORK)
     scores = gather(edit_benchmark.measure(rows, reference, held_out, data.val.spread(options.count), shift, tasks))

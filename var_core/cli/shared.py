@@ -188,10 +188,11 @@ def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
     how = LoadOptions(options.device, options.dtype, options.compile)
     pipe, finish = Pipeline.load(options.model or otherwise, how), getattr(options, "finish", None)
     if not finish:
-        if getattr(options, "from_scale", None):
+        if getattr(options, "from_scale", None) is not None:
             raise ValueError("--from-scale says where a second model begins: add --finish MODEL, or leave it out.")
         return pipe
-    return pipe.finished_by(Pipeline.load(finish, how), (options.from_scale or len(pipe.schedule)) - 1)
+    first = len(pipe.schedule) if options.from_scale is None else options.from_scale
+    return pipe.finished_by(Pipeline.load(finish, how), first - 1)
 
 
 def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:

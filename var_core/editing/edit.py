@@ -1,6 +1,6 @@
 """Editing a photo: a task becomes plans, the one loop draws them, and only what was painted changes in the photo."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -189,15 +189,15 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:
 
 
 def cut_to(
-    pipe: Pipeline, edit: Edit, photos: tuple[np.ndarray, ...], done: int
+    edit: Edit, boxes: Sequence[Box], photos: tuple[np.ndarray, ...], done: int
 ) -> tuple[Edit, tuple[np.ndarray, ...]] | None:
-    """Return the edit that is done once only its first squares are, and its photos, uint8 (H, W, 3), cut to it.
+    """Return the edit that is done once only `done` of its squares `boxes` are, and its photos (H, W, 3), cut to it.
 
     Of what extends the photo, only whole rows and columns that are drawn stay. None where these squares end in the
     middle of a strip, or leave something of the photo itself to be drawn.
     """
-    hole_mask = edit.hole_mask()
-    boxes, undone = squares(pipe, edit, hole_mask)[:done], hole_mask.copy()
+    hole_mask, boxes = edit.hole_mask(), boxes[:done]
+    undone = hole_mask.copy()
     for box in boxes:
         undone[box.inside(undone.shape)] = False
     rows, columns = edit.inner

@@ -28,20 +28,20 @@ def find(pipe: Pipeline, photo: Array, label: int) -> Array:
     """
     pipe.spec.need_scales("where it sees a class")
     height, width = photo.shape[:2]
-    whole = max(height, width)
-    box = Box((width - whole) // 2, (height - whole) // 2, whole)
-    side = pipe.spec.tokenizer.image_side
-    pixels, hole = view(photo, np.zeros((height, width), bool), box, side)
+    shrunk = min(1.0, MOST_SIDE_CUT / max(height, width))
+    size = (max(1, round(width * shrunk)), max(1, round(height * shrunk)))
+    small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    whole = max(size)
+    box = Box((size[0] - whole) // 2, (size[1] - whole) // 2, whole)
+    pixels, hole = view(small, np.zeros(size[::-1], bool), box, pipe.spec.tokenizer.image_side)
+    if not hole.known.any():
+        raise ValueError(f"A photo of {width} x {height} pixels is too thin to look for something: paint it by hand.")
     seen = fill(pixels, hole.mask, "navier-stokes").round().clip(0, 255).astype(np.uint8)
     speaks = evidence(pipe, seen, label)
     if float(speaks[hole.known].max()) <= 0:
         raise ValueError(f"Nothing in this photo speaks for {pipe.spec.class_name(label)}: paint it by hand.")
-    shrunk = min(1.0, MOST_SIDE_CUT / whole)
-    size = (max(1, round(width * shrunk)), max(1, round(height * shrunk)))
-    large = cv2.resize(speaks, (round(whole * shrunk),) * 2, interpolation=cv2.INTER_CUBIC)
-    top, left = (large.shape[0] - size[1]) // 2, (large.shape[1] - size[0]) // 2
-    here = large[top : top + size[1], left : left + size[0]]
-    small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    large = cv2.resize(speaks, (whole, whole), interpolation=cv2.INTER_CUBIC)
+    here = large[-box.top : size[1] - box.top, -box.left : size[0] - box.left]
     mask = outlined(small, here).astype(np.uint8)
     return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) > 0
 

@@ -50,7 +50,7 @@ class Pipeline:
 
     def __init__(self, loaded: LoadedModel, options: LoadOptions = ON_CPU):
         self.spec: ModelSpec = loaded.spec
-        self.digest, self.path = loaded.digest, loaded.path
+        self.digest, self.masked_digest, self.path = loaded.digest, loaded.masked_digest, loaded.path
         self.device = torch.device(options.device)
         self.tokenizer = loaded.tokenizer.to(self.device)
         for name, part in self.tokenizer.named_children():
@@ -88,8 +88,9 @@ class Pipeline:
         if not 0 < first_scale < len(self.schedule):
             raise ValueError(f"from scale {first_scale + 1}: choose 2 to {len(self.schedule)}.")
         both = copy(self)
-        both.finish = Finish(other.var, first_scale, other.spec.name, other.digest)
+        both.finish = Finish(other.var, first_scale)
         both.digest = f"{self.digest}+{other.digest}@{first_scale + 1}"
+        both.spec = replace(self.spec, name=f"{self.spec.name} --finish {other.spec.name}")
         return both
 
     @classmethod

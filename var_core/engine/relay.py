@@ -20,12 +20,10 @@ from .sampling import Step
 
 @dataclass(frozen=True, eq=False)
 class Finish:
-    """The transformer that draws the scales from `first_scale` (0-based) on, and how its model is called."""
+    """The transformer that draws the scales from `first_scale` (0-based) on."""
 
     var: VAR
     first_scale: int
-    name: str
-    digest: str
 
 
 def relayed(var: VAR, finish: Finish, quantizer: Quantizer, request: Request) -> Iterator[Step]:

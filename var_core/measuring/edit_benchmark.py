@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from ..config import Sampling
 from ..editing.canvas import FILLS, Box, dilated, fill
 from ..editing.edit import Edit, run, shifted
-from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings, usual_sampling
+from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from ..editing.square import Work, prepare, second_pass
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
@@ -91,11 +91,11 @@ def transplanted(pictures: PictureSet) -> Method:
 
 def ours_without_class(pipe: Pipeline, settings: EditSettings, sampling: Sampling) -> Method:
     """Return the editing of this project with no class as a method."""
-    null, usual = (pipe.spec.transformer.null_label,), usual_sampling(sampling, with_class=False)
+    null = (pipe.spec.transformer.null_label,)
 
     def one(case: Case) -> np.ndarray:
         whole = (Box(0, 0, len(case.picture)),)
-        return run(pipe, Edit(case.picture, case.mask, null, (case.seed,), usual, settings, whole))[0]
+        return run(pipe, Edit(case.picture, case.mask, null, (case.seed,), sampling, settings, whole))[0]
 
     return lambda given: [one(case) for case in given]
 
@@ -192,8 +192,11 @@ def _draw(pipe: Pipeline, part: Sequence[Case], plan: Plan, sampling: Sampling, 
     return pipe.pixels(last.f_hat)
 
 
-def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, Method]:
-    """Return the rows of the table: real pixels, fills, the notebook's recipe, ours, ours with each choice switched."""
+def methods(pipe: Pipeline, sampling: Sampling, filling: Sampling, train: PictureSet) -> dict[str, Method]:
+    """Return the rows of the table: real pixels, fills, the notebook's recipe, ours, ours with each choice switched.
+
+    Rows with a class are drawn with `sampling`, those without with `filling`.
+    """
     usual = REPAINTING
     rows: dict[str, Method] = {
         REAL: transplanted(train),
@@ -205,7 +208,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
         "authors' notebook, filled first": without_leak(notebook(pipe, sampling)),
         "ours": ours(pipe, usual, sampling),
         "ours, as for a change": ours(pipe, CHANGING, sampling),
-        "ours, no class": ours_without_class(pipe, usual, sampling),
+        "ours, no class": ours_without_class(pipe, usual, filling),
         PLAIN: ours_without_class(pipe, replace(usual, shown=False, candidates=1), sampling),
         "ours, smooth": ours(pipe, usual, replace(sampling, smooth=True)),
         "ours, best of 4 by what is kept": likeliest(pipe, usual, sampling, 4, kept=True),
@@ -224,7 +227,7 @@ def methods(pipe: Pipeline, sampling: Sampling, train: PictureSet) -> dict[str, 
     rows |= {f"ours, {name}": ours(pipe, replace(usual, **change), sampling) for name, change in switches.items()}
     matters = [name for name in switches if name.startswith("first free scale")]  # most where no class guides
     return rows | {
-        f"ours, no class, {name}": ours_without_class(pipe, replace(usual, **switches[name]), sampling)
+        f"ours, no class, {name}": ours_without_class(pipe, replace(usual, **switches[name]), filling)
         for name in matters
     }
 

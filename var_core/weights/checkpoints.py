@@ -124,6 +124,7 @@ class LoadedModel:
     digest: str  # 12 hex digits of a SHA-256 over the weights: that in the file's metadata, or else over the file
     path: Path | None = None  # of the file; None: made in memory
     masked: MaskedVAR | None = None  # the masked path; None: this model has none
+    masked_digest: str = ""  # 12 hex digits of a SHA-256 over its weights in the file, where there is one
 
 
 def save(
@@ -201,7 +202,8 @@ def load(
     for name, layer in var.named_modules():
         if isinstance(layer, Linear) and SELDOM.match(name) and hasattr(mmap.mmap, "madvise"):  # not on Windows
             layer.file = files.get(f"transformer.{name}.weight")
-    return LoadedModel(spec, tokenizer, preview, var, file_digest(path), path, masked)
+    told = masked_digest(path) if masked is not None else ""
+    return LoadedModel(spec, tokenizer, preview, var, file_digest(path), path, masked, told)
 
 
 def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict[str, Tensor], dict[str, mmap.mmap]]:
@@ -249,6 +251,20 @@ def _read(file: BufferedReader, begin: int, buffer: Tensor) -> Tensor:
     if file.readinto(buffer.numpy().data) != len(buffer):
         raise OSError("it was cut short while it was read")
     return buffer
+
+
+def masked_digest(path: Path) -> str:
+    """Return 12 hex digits of a SHA-256 over the names and weights of a file's masked path."""
+    computed = hashlib.sha256()
+    with reading(path) as mapped, open(path, "rb") as raw:
+        length = int.from_bytes(raw.read(8), "little")
+        header = json.loads(raw.read(length))
+        for name in sorted(name for name in mapped.keys() if name.startswith(MASKED)):
+            begin, end = header[name]["data_offsets"]
+            raw.seek(8 + length + begin)
+            computed.update(name.encode())
+            computed.update(raw.read(end - begin))
+    return computed.hexdigest()[:12]
 
 
 def file_digest(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The photo on the Edit tab, and the mask on it."""
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -8,6 +9,7 @@ import numpy as np
 
 from var_core.editing.photo_file import open_photo_file
 from var_core.images import open_mask
+from var_core.recipe import pixel_hash
 
 from ..shared import run as runs
 from ..shared.events import SKIP, Unchanged, in_words
@@ -17,7 +19,7 @@ from . import mask_tools, shapes
 from . import results as outcomes
 from . import workspace as workspaces
 from .results import EditResult
-from .workspace import Canvas, ShownCanvas, Workspace
+from .workspace import Canvas, Found, ShownCanvas, Workspace
 
 MaskUpdate = tuple[ShownCanvas, Workspace]  # new values of the canvas and of the workspace
 PhotoUpdate = tuple[ShownCanvas, Workspace, gr.Gallery, str]  # of a `Table`, and of the box, which an old photo had
@@ -87,6 +89,15 @@ class PhotoHandlers:
             here, shape = needed(now), shapes.read_shape(text or "")
             mask = shapes.with_shape(workspaces.painted_on(here, canvas), here.photo, shape, tolerance)
         return self._masked(here, canvas, mask)
+
+    def add_found(self, now: Workspace | None, canvas: Canvas | None, found: Found) -> MaskUpdate:
+        """Paint what was found in the photo, beside what is painted by now."""
+        with in_words():
+            here = needed(now)
+            if pixel_hash(here.photo) != found.photo:
+                raise ValueError("Another photo lies here now: press Paint it for me again.")
+        gr.Info(f"Painted what looks like {escape(found.name)}. Correct it with the brush.")
+        return self._masked(here, canvas, workspaces.painted_on(here, canvas) | found.mask.unpack())
 
     def look_there(self, now: Workspace | None, text: str) -> str:
         """The square around the rectangle that four numbers name, for the model to look at."""

@@ -23,7 +23,7 @@ from ..shared.handover import DrawnEdit, DrawnSquare
 from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
 from . import form as forms
-from .form import INPAINT, EditForm
+from .form import EXTEND, INPAINT, EditForm
 from .workspace import Canvas, PackedMask, Workspace, fresh_workspace, past
 
 MOST_SQUARES_SHOWN = 8
@@ -44,8 +44,9 @@ class EditJob:
         """Return the form that asks for it."""
         edit = self.edit
         box = edit.boxes[0] if edit.boxes and not any(edit.extend) else None  # an extension has squares of its own
+        task = INPAINT if self.task == EXTEND and not any(edit.extend) else self.task  # it was stopped before
         name, seed = pipe.spec.class_name(edit.labels[0]), str(min(edit.seeds))
-        return EditForm(self.task, name, len(edit.seeds), seed, edit.sampling, edit.settings, edit.extend, box)
+        return EditForm(task, name, len(edit.seeds), seed, edit.sampling, edit.settings, edit.extend, box)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -15,7 +15,7 @@ from var_core.editing.edit import cut_to, guess, squares, stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.editing.finding import find
 from var_core.engine.pipeline import Pipeline
-from var_core.recipe import Recipe
+from var_core.recipe import Recipe, pixel_hash
 from var_core.settings import Value, named, parsed
 
 from ..shared import controls, html
@@ -27,10 +27,10 @@ from . import form as forms
 from . import layout, mask_tools, sheet, strip
 from . import results as outcomes
 from . import workspace as workspaces
-from .form import CHANGE, EXTEND, INPAINT, EditForm, FormValues
+from .form import CHANGE, EXTEND, INPAINT, REMOVE, EditForm, FormValues
 from .layout import SheetUpdate
 from .results import EditJob, EditResult
-from .workspace import Canvas, ShownCanvas, Workspace
+from .workspace import Canvas, Found, PackedMask, Workspace
 
 GUESSES = 3  # classes that are named for a photo
 
@@ -68,10 +68,8 @@ class RunHandlers:
         names = [(f"{spec.class_name(one.label)} {one.share:.0%}", spec.class_name(one.label)) for one in found]
         return (gr.Radio(names, label="Looks like", value=None, visible=True),)
 
-    def find(
-        self, now: Workspace | None, canvas: Canvas | None, choice: Mapping[str, object]
-    ) -> tuple[ShownCanvas, Workspace]:
-        """Paint what the photo shows: of the class that is chosen for it, else of the likeliest one."""
+    def find(self, now: Workspace | None, choice: Mapping[str, object]) -> tuple[Found]:
+        """Look for what the photo shows: of the class that is chosen for it, else of the likeliest one."""
         pipe, name = self.pipe, str(choice["class_name"] or "")
         with in_words():
             if now is None:
@@ -81,10 +79,8 @@ class RunHandlers:
                 label = pipe.spec.label(controls.complete(pipe.spec, name))
             if label == null:
                 label = guess(pipe, now.photo, np.zeros(now.photo.shape[:2], bool), EditSettings())[0].label
-            mask = workspaces.painted_on(now, canvas) | find(pipe, now.photo, label)
-        gr.Info(f"Painted what looks like {escape(pipe.spec.class_name(label))}. Correct it with the brush.")
-        after = workspaces.with_mask(now, canvas, mask)
-        return workspaces.on_canvas(after), after
+            mask = PackedMask.pack(find(pipe, now.photo, label))
+        return (Found(pixel_hash(now.photo), mask, pipe.spec.class_name(label)),)
 
     def ready(
         self,
@@ -139,7 +135,7 @@ class RunHandlers:
         squares_done: list[DrawnSquare] = []
         photos: tuple[np.ndarray, ...] = ()
         kept: tuple[EditJob, tuple[np.ndarray, ...], list[DrawnSquare], np.ndarray] | None = None
-        stopped = False
+        stopped, boxes = False, squares(self.pipe, job.edit, job.edit.hole_mask())
         strangeness = np.zeros(len(job.edit.seeds))
         with in_words():
             self.models.require(job.digest)
@@ -150,7 +146,8 @@ class RunHandlers:
                 if stage.photos:
                     squares_done = [*squares_done[: outcomes.MOST_SQUARES_SHOWN - 1], DrawnSquare.from_stage(stage)]
                     photos, strangeness = stage.photos, strangeness + stage.strangeness
-                if stage.done and (part := cut_to(self.pipe, job.edit, photos, stage.done)):
+                extends = any(job.edit.extend)
+                if stage.done and extends and (part := cut_to(job.edit, boxes, photos, stage.done)):
                     kept = replace(job, edit=part[0]), part[1], squares_done, strangeness
                 bar = outcomes.progress(stage, time.perf_counter() - started)
                 yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
@@ -184,13 +181,13 @@ class RunHandlers:
         shown = gr.Checkbox(visible=self.pipe.masked is not None)
         return choices, scales, shown, layout.no_answers(), named(self.models.filling_sampling)
 
-    def usual_draw(self, class_name: str, sampling: Mapping[str, object]) -> tuple[Mapping[str, object]]:
+    def usual_draw(self, task: str, class_name: str, sampling: Mapping[str, object]) -> tuple[Mapping[str, object]]:
         """Return the knobs that are at their default for an edit without a class, or with one, at that of the other.
 
         What has been set otherwise stays.
         """
         spec = self.pipe.spec
-        with_class = controls.complete(spec, class_name or "").casefold() != NO_CLASS
+        with_class = task != REMOVE and controls.complete(spec, class_name or "").casefold() != NO_CLASS
         wanted, other = (named(usual_sampling(spec.default_sampling, one)) for one in (with_class, not with_class))
         return ({name: value for name, value in wanted.items() if sampling[name] == other[name] != value},)
 
@@ -201,10 +198,14 @@ class RunHandlers:
             recipe.check(self.pipe)
             if recipe.edited is None:
                 raise ValueError("This picture is no edit: restore it in the Create tab.")
-        gr.Info("Settings restored. With the same photo and mask, Run makes the same picture again.")
         edited, null = recipe.edited, recipe.label == self.pipe.spec.transformer.null_label
         task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
-        name, box = self.pipe.spec.class_name(recipe.label), Box(*edited.boxes[0]) if edited.boxes else None
+        if stopped := task == EXTEND and edited.boxes:
+            gr.Info("Settings restored, of an extension that was stopped: `edit --like` makes the same picture again.")
+        else:
+            gr.Info("Settings restored. With the same photo and mask, Run makes the same picture again.")
+        box = Box(*edited.boxes[0]) if edited.boxes and not stopped else None
+        name = self.pipe.spec.class_name(recipe.label)
         left, top, right, bottom = edited.extend
         extend = (left, top, right, bottom)
         form = EditForm(task, name, 1, str(recipe.seed), recipe.sampling, edited.settings, extend, box)

@@ -35,7 +35,7 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     _wire_mask(photos, table, given.masking, given.choice.box)
     wire_shaping(photos, table, shaping)
     _wire_choice(runs, table, given.choice, given.outline)
-    _wire_guessing(runs, table, given)
+    _wire_guessing(photos, runs, table, given)
     _wire_usual_draw(runs, given)
     # on input, not on change: what was restored stays
     wire(given.choice.task.input, forms.usual_settings, [given.choice.task, given.settings], [given.settings], AT_ONCE)
@@ -109,11 +109,13 @@ def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HT
         change(runs.outline, [table.workspace, choice.task, *numbers], outline, **AT_ONCE)
 
 
-def _wire_guessing(runs: RunHandlers, table: Table, given: Controls) -> None:
+def _wire_guessing(photos: PhotoHandlers, runs: RunHandlers, table: Table, given: Controls) -> None:
     ask, answers, find = given.guessing
     wire(ask.click, runs.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
-    shown: list[Widgets] = [table.workspace, table.canvas, given.choice._asdict()]
-    wire(find.click, runs.find, shown, [table.canvas, table.workspace], ON_MODEL)
+    found, here = gr.State(), [table.workspace, table.canvas]
+    looked = wire(find.click, runs.find, [table.workspace, given.choice._asdict()], [found], ON_MODEL)
+    # only then are photo and strokes read: both may have changed while this waited for its turn
+    looked.success(photos.add_found, [*here, found], [table.canvas, table.workspace], **AT_ONCE)
     table.workspace.change(layout.no_answers, None, answers, **AT_ONCE)  # another photo
 
 
@@ -121,8 +123,8 @@ def _wire_usual_draw(runs: RunHandlers, given: Controls) -> None:
     """With a class an edit draws otherwise by default; on input, not on change: what was restored stays."""
     class_name, sampling, answers = given.choice.class_name, given.sampling, given.guessing.answers
     taken = answers.input(lambda answer: answer, answers, class_name, **AT_ONCE)
-    for trigger in (class_name.input, taken.then, given.after_reset):
-        wire(trigger, runs.usual_draw, [class_name, sampling], [sampling], AT_ONCE)
+    for trigger in (class_name.input, taken.then, given.choice.task.input, given.after_reset):
+        wire(trigger, runs.usual_draw, [given.choice.task, class_name, sampling], [sampling], AT_ONCE)
 
 
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:

@@ -54,6 +54,14 @@ class PackedMask(NamedTuple):
         return np.unpackbits(self.bits, count=math.prod(self.shape)).reshape(self.shape).astype(bool)
 
 
+class Found(NamedTuple):
+    """What was found in a photo: its `pixel_hash`, where it is, and what it is called."""
+
+    photo: str
+    mask: PackedMask
+    name: str
+
+
 class PastPhoto(NamedTuple):
     """A photo that lay on the workspace before, with its mask."""
 

@@ -347,9 +347,10 @@ def test_guidance_and_smooth_reach_the_model():
 def test_the_strips_that_are_done_make_an_edit_of_their_own(sides, harmonise):
     edit = onward(Edit(photo(), MASKS["box"], (1, 2), (3, 4), settings=EditSettings(harmonise=harmonise)), *sides)
     finished, parts = [stage for stage in stages(pipeline(), edit) if stage.done], []
-    assert [stage.done for stage in finished] == list(range(1, len(squares(pipeline(), edit, edit.hole_mask())) + 1))
+    boxes = squares(pipeline(), edit, edit.hole_mask())
+    assert [stage.done for stage in finished] == list(range(1, len(boxes) + 1))
     for stage in finished:
-        if found := cut_to(pipeline(), edit, stage.photos, stage.done):
+        if found := cut_to(edit, boxes, stage.photos, stage.done):
             part, photos = found
             parts.append(part)
             for ours, theirs in zip(run(pipeline(), part), photos, strict=True):
@@ -361,4 +362,4 @@ def test_the_strips_that_are_done_make_an_edit_of_their_own(sides, harmonise):
 
 def test_a_photo_of_which_a_part_is_not_drawn_yet_is_no_edit():
     edit = Edit(photo(), MASKS["box"], (1,), (3,))
-    assert cut_to(pipeline(), edit, (edit.photo,), 0) is None
+    assert cut_to(edit, squares(pipeline(), edit, edit.hole_mask()), (edit.photo,), 0) is None

@@ -1,5 +1,7 @@
 """What a class is in a photo, as a mask."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -54,7 +56,7 @@ def test_evidence_is_what_the_class_adds_to_no_class():
     assert not evidence(pipeline(), pixels, SPEC.transformer.null_label).any()
 
 
-@pytest.mark.parametrize("size", [(40, 60), (90, 30), (700, 500)])
+@pytest.mark.parametrize("size", [(40, 60), (90, 30), (700, 500), (80, 1000), (3000, 400)])
 def test_a_mask_is_of_the_photo_s_size_and_paints_a_part(size, monkeypatch):
     photo = np.random.default_rng(3).integers(256, size=(*size, 3), dtype=np.uint8)
     speaks = np.zeros((SPEC.tokenizer.image_side,) * 2, np.float32)
@@ -70,6 +72,23 @@ def test_where_nothing_speaks_for_a_class_that_is_said(monkeypatch):
         find(pipeline(), scene(40)[0], 1)
     with pytest.raises(ValueError, match="choose a model that predicts scales"):
         find(pipeline(in_order("raster")), scene(40)[0], 1)
+
+
+@pytest.mark.parametrize("size", [(5, 4000), (3000, 10), (1, 1000)])
+def test_a_photo_too_thin_for_the_model_to_see_is_refused_in_words(size):
+    with pytest.raises(ValueError, match=f"A photo of {size[1]} x {size[0]} pixels is too thin"):
+        find(pipeline(), np.zeros((*size, 3), np.uint8), 1)
+
+
+def test_a_photo_of_many_pixels_takes_little_memory():
+    photo = np.zeros((1000, 40_000, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"too thin|speaks for"):
+            find(pipeline(), photo, 1)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_flower_of_the_bundled_model_is_found(bundled: Pipeline):

@@ -95,6 +95,18 @@ def test_a_file_keeps_the_masked_path(tmp_path):
         torch.testing.assert_close(ours, theirs.half().float(), rtol=0, atol=0)
 
 
+def test_the_digest_of_a_masked_path_is_that_of_its_weights_alone(tmp_path):
+    first = load(str(written(tmp_path)))
+    (tmp_path / "again").mkdir()
+    assert load(str(written(tmp_path / "again"))).masked_digest == first.masked_digest != ""
+    spec, other = first.spec, masked_path(seed=5)
+    save(tmp_path / "other.safetensors", spec, first.tokenizer, first.preview, first.var, other, first.digest)
+    changed = load(str(tmp_path / "other.safetensors"))
+    assert (changed.digest, changed.masked_digest != first.masked_digest) == (first.digest, True)
+    save(tmp_path / "none.safetensors", spec, first.tokenizer, first.preview, first.var, None, first.digest)
+    assert load(str(tmp_path / "none.safetensors")).masked_digest == ""
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
 def test_in_other_types_it_draws_alike(tmp_path, dtype):
     other = Pipeline.load(str(written(tmp_path)), LoadOptions("cpu", dtype))

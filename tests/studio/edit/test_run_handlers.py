@@ -16,9 +16,11 @@ from var_core.editing.edit import guess, run, stages
 from var_core.editing.edit_settings import FILLING_TOP_K, EditSettings
 from var_core.recipe import Recipe
 from var_core.settings import named
+from var_studio.edit import form as forms
 from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT, REMOVE
 from var_studio.edit.layout import SheetUpdate
+from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.edit.results import EditResult
 from var_studio.edit.run_handlers import RunHandlers
 from var_studio.shared.run import StopFlag
@@ -99,11 +101,12 @@ def test_without_a_class_an_edit_dares_less_unless_it_was_told_otherwise(handler
     usual = handlers.models.default_sampling
     free = handlers.models.filling_sampling
     assert free == replace(usual, top_k=FILLING_TOP_K) != usual
-    assert handlers.usual_draw("Rose", named(free)) == ({"top_k": usual.top_k},)
-    assert handlers.usual_draw("no class", named(usual)) == ({"top_k": FILLING_TOP_K},)
-    assert handlers.usual_draw("no class", named(free)) == handlers.usual_draw("Rose", named(usual)) == ({},)
+    assert handlers.usual_draw(INPAINT, "Rose", named(free)) == ({"top_k": usual.top_k},)
+    assert handlers.usual_draw(INPAINT, "no class", named(usual)) == ({"top_k": FILLING_TOP_K},)
+    assert handlers.usual_draw(REMOVE, "Rose", named(usual)) == ({"top_k": FILLING_TOP_K},)  # its class is not asked
+    assert handlers.usual_draw(EXTEND, "no class", named(free)) == handlers.usual_draw(CHANGE, "Rose", named(usual))
     for name in ("Rose", "no class"):
-        assert handlers.usual_draw(name, named(replace(usual, top_k=77))) == ({},)
+        assert handlers.usual_draw(INPAINT, name, named(replace(usual, top_k=77))) == ({},)
 
 
 def extended_until(handlers: RunHandlers, done: int) -> SheetUpdate:
@@ -133,12 +136,31 @@ def test_what_the_photo_shows_is_painted_for_the_user_and_joins_the_mask(handler
     monkeypatch.setattr(
         "var_studio.edit.run_handlers.find", lambda _pipe, _photo, label: asked_for.append(label) or found
     )
-    canvas = drawn_on(WORKSPACE, painted())
     likeliest = guess(tiny.pipeline(), WORKSPACE.photo, np.zeros_like(painted()), EditSettings())[0].label
+    photos, canvas = PhotoHandlers(handlers.cache), drawn_on(WORKSPACE, painted())
     for task, name in ((INPAINT, "Rose"), (INPAINT, "no class"), (REMOVE, "Rose"), (CHANGE, "Rose")):
-        _, after = handlers.find(WORKSPACE, canvas, {"task": task, "class_name": name})
+        (result,) = handlers.find(WORKSPACE, {"task": task, "class_name": name})
+        _, after = photos.add_found(WORKSPACE, canvas, result)
         assert np.array_equal(after.mask, painted() | found)
     assert asked_for == [1, likeliest, likeliest, likeliest]
     assert np.array_equal(workspaces.undo(after, None).mask, painted())
     with pytest.raises(gr.Error, match="no photo yet"):
-        handlers.find(None, None, {"task": INPAINT, "class_name": "Rose"})
+        handlers.find(None, {"task": INPAINT, "class_name": "Rose"})
+    other = workspaces.fresh_workspace("other", 255 - WORKSPACE.photo)
+    with pytest.raises(gr.Error, match="Another photo lies here now"):
+        photos.add_found(other, None, result)
+
+
+def test_an_extension_that_is_stopped_before_its_first_strip_can_be_asked_for_again(handlers):
+    sheet = extended_until(handlers, 1)
+    assert sheet.result.form.task == INPAINT and not any(sheet.result.form.extend)
+    again = forms.edit_asked_for(tiny.SPEC, WORKSPACE, painted(), sheet.result.form)
+    drawn = dict(zip(again.seeds, run(tiny.pipeline(), again), strict=True))
+    for request, shown in zip(sheet.result.requests, results(sheet.result), strict=True):
+        assert np.array_equal(drawn[request.seeds[0]], shown)
+
+
+def test_an_extension_that_was_stopped_is_restored_without_its_squares(handlers):
+    sheet = extended_until(handlers, 3)
+    choice = handlers.restore(sheet.result.files[0])[0]
+    assert (choice["task"], choice["box"]) == (EXTEND, "") and choice["right"] > 0
