@@ -88,14 +88,14 @@ def _value(given: Widgets, values: Mapping[Block, object]) -> object:
 
 
 def _by_widget(outputs: Sequence[Widgets], update: Sequence[object]) -> dict[Block, object]:
-    """Return the new values of an update by the widget that takes them."""
+    """Return the new values of an update by the widget that takes them; never nothing, which Gradio would not take."""
     found: dict[Block, object] = {}
     for taking, value in zip(outputs, update, strict=True):
         if not isinstance(taking, Mapping):
             found[taking] = value
         elif isinstance(value, Mapping) and value != SKIP:
             found |= {taking[name]: new for name, new in value.items()}
-    return found
+    return found or {widget: SKIP for widget in _each(outputs)[:1]}
 
 
 def _each(widgets: Sequence[Widgets]) -> list[Block]:
