@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = {" ": "Space", "=": "+", "Escape": "Esc", "ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "Arrows"}
 NAMES |= {"ArrowDown": "Arrows", "Enter": "Enter"}
 LITERAL = re.compile(r'\b(?:event\.)?key [=!]== "([^"]+)"')
+MAP = re.compile(r"\b(\w+)\[event\.key")  # of keys to what they do
 MOVERS = re.compile(r"\b(Arrow(?:Left|Right|Up|Down)|Escape|Enter)\b")
 
 
@@ -20,12 +21,18 @@ def listed() -> dict[str, list[tuple[list[str], str]]]:
     return json.loads(node("-e", code))
 
 
+def mapped(text: str) -> set[str]:
+    """The keys of the maps that a script looks a pressed key up in."""
+    maps = [found for name in MAP.findall(text) for found in re.findall(rf"const {name} = {{(.*?)}};", text, re.DOTALL)]
+    return {key for found in maps for key in re.findall(r'"?([^\s,"{}]+| )"?: ', found)}
+
+
 def test_every_key_that_a_script_waits_for_is_in_the_list():
     keys = [key for rows in listed().values() for alternatives, _ in rows for key in alternatives]
     caps = {part for key in keys for part in re.split(r"\+(?=.)", key)}
     texts = [path.read_text(encoding="utf-8") for path in FOLDER.glob("scripts/**/*.js") if path.name != "keys.js"]
-    waited_for = {key for text in texts for key in (*LITERAL.findall(text), *MOVERS.findall(text))}
-    assert {"[", "z", " ", "Escape"} <= waited_for  # the search finds them
+    waited_for = {key for text in texts for key in (*LITERAL.findall(text), *MOVERS.findall(text), *mapped(text))}
+    assert {"[", "z", " ", "Escape", "b", "l", "s"} <= waited_for  # the search finds them
     assert {NAMES.get(key, key.upper()) for key in waited_for} <= caps
 
 
