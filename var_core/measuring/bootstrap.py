@@ -31,4 +31,5 @@ def interval(figure: Callable[[np.ndarray], float], count: int, times: int = OFT
 
 
 def said(found: Interval, digits: int) -> str:
+    """Return a figure with its interval in words, as "1.20 (1.10 to 1.31)"."""
     return f"{found.value:.{digits}f} ({found.low:.{digits}f} to {found.high:.{digits}f})"

@@ -43,18 +43,18 @@ class Scores:
     brightness: float  # step of the mean luma across the edge, in levels of 255
     colour: float  # the same of the mean colour, Euclidean
     accuracy: float  # of the probe: results it takes for the wanted class; of class edits it sees what was painted
-    distance: float  # of what was drawn to the true pixels, by a network that no training has seen; of no class edits
+    distance: float | None  # of what was drawn to the true pixels, by a network no training has seen; None: class edit
     seconds: float  # a picture
     within: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # intervals of some, by the bootstrap
 
 
-def seam(results: Sequence[np.ndarray], given: Sequence[Case]) -> float:
+def seam(crossings: np.ndarray) -> float:
     """Return the mean absolute gradient across the masks' edges over that of the untouched pictures."""
-    ours, theirs = _crossings(results, given).sum(0).tolist()
+    ours, theirs = crossings.sum(0).tolist()
     return ours / theirs
 
 
-def _crossings(results: Sequence[np.ndarray], given: Sequence[Case]) -> np.ndarray:
+def crossings_of(results: Sequence[np.ndarray], given: Sequence[Case]) -> np.ndarray:
     """Return `crossing` of each result, and of the picture as it was: (n, 2)."""
     pairs = zip(results, given, strict=True)
     return np.array([(crossing(result, case.mask), crossing(case.picture, case.mask)) for result, case in pairs])
@@ -77,7 +77,7 @@ def jump(picture: np.ndarray, mask: np.ndarray, width: int = 3) -> tuple[float, 
     return abs(float(step @ (0.299, 0.587, 0.114))), float(np.linalg.norm(step))
 
 
-def painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def cut_to_painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Cut out the rectangle around what is painted, and enlarge it to the picture's size."""
     rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -94,47 +94,44 @@ def scored(
     seconds: float,
 ) -> Scores:
     """Return the figures of results for cases; `seconds` for all of them. The network `held_out` judges distances."""
-    seen = reference.features(torch.from_numpy(np.stack(results)))
+    features = reference.features(torch.from_numpy(np.stack(results)))
     jumps = np.array([jump(result, case.mask) for result, case in zip(results, given, strict=True)])
-    crossings, count = _crossings(results, given), len(given)
+    crossings, count = crossings_of(results, given), len(given)
     intervals = {
-        "frechet": interval(_frechet_of(seen, reference), count, FEW),
-        "seam": interval(lambda rows: _ratio(crossings[rows]), count),
+        "frechet": interval(_frechet_of(features, reference), count, FEW),
+        "seam": interval(lambda rows: seam(crossings[rows]), count),
     }
-    if kind != CLASS_EDIT:
-        apart = np.array([_apart(held_out, result, case) for result, case in zip(results, given, strict=True)])
-        intervals["distance"] = interval(lambda rows: float(apart[rows].mean()), count)
     if kind == CLASS_EDIT:
-        shown = [painted(result, case.mask) for result, case in zip(results, given, strict=True)]
-        seen = reference.features(torch.from_numpy(np.stack(shown)))
-    correct = reference.probe.correct(seen, torch.tensor([case.label for case in given])).float().numpy()
+        parts = [cut_to_painted(result, case.mask) for result, case in zip(results, given, strict=True)]
+        shown_features = reference.features(torch.from_numpy(np.stack(parts)))
+    else:
+        shown_features = features
+        distances = np.array([_distance(held_out, result, case) for result, case in zip(results, given, strict=True)])
+        intervals["distance"] = interval(lambda rows: float(distances[rows].mean()), count)
+    correct = reference.probe.correct(shown_features, torch.tensor([case.label for case in given])).float().numpy()
     intervals["accuracy"] = interval(lambda rows: float(correct[rows].mean()), count)
     brightness, colour = jumps.mean(0).tolist()
     figures = {name: found.value for name, found in intervals.items()}
+    distance = figures.pop("distance", None)
     return Scores(
         method=method,
         kind=kind,
         off=abs(figures["seam"] - 1),
         brightness=brightness,
         colour=colour,
+        distance=distance,
         seconds=seconds / count,
         within={name: (found.low, found.high) for name, found in intervals.items()},
-        **{"distance": 0.0, **figures},
+        **figures,
     )
 
 
-def _ratio(pairs: np.ndarray) -> float:
-    """Return the sum of the first column over that of the second, of (n, 2)."""
-    ours, theirs = pairs.sum(0).tolist()
-    return ours / theirs
-
-
-def _frechet_of(seen: Tensor, reference: Reference) -> Callable[[np.ndarray], float]:
+def _frechet_of(features: Tensor, reference: Reference) -> Callable[[np.ndarray], float]:
     """Return the Fréchet distance to the train pictures as a function of the rows of features (n, d) that count."""
-    return lambda rows: frechet(Gaussian.of(seen[torch.from_numpy(rows)]), reference.train)
+    return lambda rows: frechet(Gaussian.of(features[torch.from_numpy(rows)]), reference.train)
 
 
-def _apart(network: ImageFeatures, result: np.ndarray, case: Case) -> float:
+def _distance(network: ImageFeatures, result: np.ndarray, case: Case) -> float:
     """Return the distance of what was drawn to the true pixels, as a network sees them."""
     covered = torch.from_numpy(case.mask.astype(np.float32))[None, None]
     return distance_within(unit_maps(network, result), unit_maps(network, case.picture), covered)
@@ -166,7 +163,7 @@ def table(scores: Sequence[Scores]) -> str:
 
 def _cells(row: Scores) -> tuple[str, ...]:
     jumps = (f"{row.off:.2f}", f"{row.brightness:.1f}", f"{row.colour:.1f}")
-    judged = _figure(row, "accuracy", 3), "" if row.kind == CLASS_EDIT else _figure(row, "distance", 2)
+    judged = _figure(row, "accuracy", 3), "" if row.distance is None else _figure(row, "distance", 2)
     return row.method, _figure(row, "frechet", 1), _figure(row, "seam", 2), *jumps, *judged, f"{1000 * row.seconds:.0f}"
 
 
