@@ -132,6 +132,11 @@ def fill(pixels: Array, hole_mask: Array, kind: str) -> Array:
     return np.where(hole_mask[..., None], painted.astype(np.float32), pixels)
 
 
+def filled_view(pixels: Array, hole_mask: Array, kind: str) -> Array:
+    """Return a view filled as `fill` does, as a picture uint8 (S, S, 3)."""
+    return fill(pixels, hole_mask, kind).round().clip(0, 255).astype(np.uint8)
+
+
 def spread(values: Array, known: Array) -> Array:
     """Values (h, w, 3) where `known` (h, w) is 1, and smoothly between them where it is 0 (pull-push pyramid).
 

@@ -15,7 +15,7 @@ from ..engine.progress import Progress
 from ..engine.request import Request
 from ..engine.sampling import Step
 from .candidates import drawings
-from .canvas import MOST_SIDE, Box, check_box, dilated, extended, fill, tiles, view, window
+from .canvas import MOST_SIDE, Box, check_box, dilated, extended, filled_view, tiles, view, window
 from .edit_settings import EditSettings
 from .square import Work, prepare, second_pass
 
@@ -154,8 +154,8 @@ def guess(pipe: Pipeline, photo: np.ndarray, hole_mask: np.ndarray, settings: Ed
     short = min(height, width)
     box = surrounding(hole_mask, settings, side) or Box((width - short) // 2, (height - short) // 2, short)
     pixels, hole = view(photo, hole_mask, box, side)
-    filled = fill(pixels, hole.mask, settings.fill).round().clip(0, 255).astype(np.uint8)
-    return pipe.classify(Image.fromarray(filled), torch.from_numpy(hole.coverage))
+    seen = filled_view(pixels, hole.mask, settings.fill)
+    return pipe.classify(Image.fromarray(seen), torch.from_numpy(hole.coverage))
 
 
 def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:

@@ -7,7 +7,7 @@ import torch
 
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
-from .canvas import Box, Hole, dilated, enlarged, fill, matched, opacity, paste, view
+from .canvas import Box, Hole, dilated, enlarged, filled_view, matched, opacity, paste, view
 from .edit_settings import EditSettings
 from .texture import borrowed
 
@@ -65,8 +65,7 @@ def prepare(
     different = canvases[:1] if all(canvas is canvases[0] for canvas in canvases) else canvases
     seen = [view(canvas, hole_mask, box, side) for canvas in different]
     hole = seen[0][1]  # the mask is the same for all
-    filled = np.stack([fill(pixels, hole.mask, settings.fill) for pixels, _ in seen])
-    views = filled.round().clip(0, 255).astype(np.uint8)
+    views = np.stack([filled_view(pixels, hole.mask, settings.fill) for pixels, _ in seen])
     plan = pipe.inpainting(
         torch.from_numpy(views),
         torch.from_numpy(hole.coverage),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..config import Sampling
-from ..editing.canvas import fill
+from ..editing.canvas import filled_view
 from ..editing.edit import Edit, onward, run
 from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
@@ -139,7 +139,7 @@ def filled_by(kind: str) -> PhotoMethod:
     """Return a method that only fills, as `canvas.fill` does, with no model."""
 
     def method(case: PhotoCase) -> Array:
-        return fill(case.picture.astype(np.float32), case.mask, kind).round().clip(0, 255).astype(np.uint8)
+        return filled_view(case.picture.astype(np.float32), case.mask, kind)
 
     return method
 

@@ -3,7 +3,7 @@ import { isTyping, typeInto } from "../shared/elements.js";
 import { clamp, isFar, thinned } from "../shared/geometry.js";
 import { editorInSight, editorNow } from "./editor.js";
 // listens before this: a drag that moves the photo is no line
-import { onPinch, placeOf, viewOf } from "./zoom.js";
+import { onPinch, placeOf, stop, viewOf } from "./zoom.js";
 
 const TOOLS = { b: "Brush", l: "Lasso", s: "Similar colour" }; // by their keys; the words are those of the row
 const LEAST_STEP = 3; // pixels between points of a line
@@ -57,11 +57,6 @@ const send = (tool, points, takes) => {
 const drop = () => {
   drawn = null;
   if (editorNow()?.background_image) draw(editorNow());
-};
-
-const stop = (event) => {
-  event.preventDefault();
-  event.stopImmediatePropagation();
 };
 
 // The editor's own cursor shows only with the editor's own tools.

@@ -50,7 +50,8 @@ export const placeOf = (made, event) => {
   return [event.clientX - left, event.clientY - top];
 };
 
-const stop = (event) => {
+// Keeps an event from the editor, which listens after this, and from the page.
+export const stop = (event) => {
   event.preventDefault();
   event.stopImmediatePropagation();
 };
