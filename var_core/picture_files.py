@@ -30,6 +30,13 @@ def kind_of(path: Path) -> str | None:
     return next((kind for kind, suffixes in SUFFIXES.items() if path.suffix.lower() in suffixes), None)
 
 
+def check_kind(size: tuple[int, int], kind: str) -> None:
+    """ValueError if a picture of (width, height) is too large for a kind of file."""
+    most = MOST_SIDE.get(kind, max(size))
+    if max(size) > most:
+        raise ValueError(f"{size[0]} x {size[1]} pixels: a {kind} file holds {most} a side at most. Choose PNG.")
+
+
 def save(
     picture: Image.Image, file: Path | BinaryIO, kind: str, text: str, exif: bytes = b"", icc: bytes = b""
 ) -> None:
@@ -37,10 +44,7 @@ def save(
 
     ValueError if it is too large for the kind. A JPEG shows what is transparent over white.
     """
-    most = MOST_SIDE.get(kind, max(picture.size))
-    if max(picture.size) > most:
-        width, height = picture.size
-        raise ValueError(f"{width} x {height} pixels: a {kind} file holds {most} a side at most. Choose PNG.")
+    check_kind(picture.size, kind)
     options: dict[str, Any] = {"icc_profile": icc or None}
     if kind == PNG:
         options["pnginfo"] = PngInfo()

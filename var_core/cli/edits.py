@@ -19,6 +19,7 @@ from ..editing.photo_file import Extras, open_photo_file
 from ..engine.pipeline import Pipeline
 from ..files import replacing
 from ..images import open_mask, open_photo
+from ..picture_files import PNG, check_kind, kind_of
 from ..recipe import Recipe, pixel_hash
 from ..settings import Value, named, parsed
 from ..training.data import SUFFIXES
@@ -68,7 +69,9 @@ def edited(options: argparse.Namespace, pipe: Pipeline, bar: bool = True) -> lis
     """Do the edit of one photo that the command line asks for; return the files of its results."""
     photo, extras = opened(options)
     job, files = asked_edit(options, pipe, photo), []
-    suffix = options.out.suffix.lower() if names_picture(options.out) else ".png"
+    kind = kind_of(options.out) if names_picture(options.out) else None
+    check_kind(job.photo.shape[1::-1], kind or PNG)  # before the work, not after it
+    suffix = options.out.suffix.lower() if kind else ".png"
     if job.painted.any():
         beside = picture_file(options.out, options.photo.stem, suffix)
         wanted = beside.with_name(f"{beside.stem}-mask.png")
