@@ -51,7 +51,7 @@ class Pipeline:
     def __init__(self, loaded: LoadedModel, options: LoadOptions = ON_CPU):
         self.spec: ModelSpec = loaded.spec
         self.digest, self.masked_digest, self.path = loaded.digest, loaded.masked_digest, loaded.path
-        self.device = torch.device(options.device)
+        self.device, self.options = torch.device(options.device), options
         self.tokenizer = loaded.tokenizer.to(self.device)
         for name, part in self.tokenizer.named_children():
             if name != "encoder":  # see `features`

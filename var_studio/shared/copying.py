@@ -3,10 +3,11 @@
 import shlex
 from html import escape
 
-from var_core.config import Sampling
-from var_core.engine.pipeline import Pipeline
+from var_core.config import AUTO, Sampling
+from var_core.engine.pipeline import INT8, Pipeline
 from var_core.engine.request import Request
 from var_core.settings import Setting, Value, rows
+from var_core.weights import checkpoints
 
 from . import controls
 
@@ -27,6 +28,7 @@ def buttons(pipe: Pipeline, request: Request) -> str:
 def command(pipe: Pipeline, request: Request) -> str:
     """Return the command line that makes a picture again; settings at the model's default are left out."""
     words = ["python", "-m", "var_core", "generate", "--model", _called(pipe)]
+    words += [word for name, value in _loading(pipe) for word in (f"--{name}", value)]
     words += ["--class", pipe.spec.class_name(request.labels[0]), "--seed", str(request.seeds[0])]
     for row, value in _changed(pipe, request):
         words += _option(row, value)
@@ -38,13 +40,17 @@ def python(pipe: Pipeline, request: Request) -> str:
     changes = "".join(f", {row.name}={value!r}" for row, value in _changed(pipe, request))
     sampling = f"replace(pipe.spec.default_sampling{changes})" if changes else "pipe.spec.default_sampling"
     imports = ["from dataclasses import replace", ""] if changes else []
+    loading = ", ".join(f"{name}={value!r}" for name, value in _loading(pipe))
+    if loading:
+        imports.append("from var_core.config import LoadOptions")
+    what = f"{_called(pipe)!r}, LoadOptions({loading})" if loading else repr(_called(pipe))
     return "\n".join(
         [
             *imports,
             "from var_core.engine.pipeline import Pipeline",
             "from var_core.engine.request import Request",
             "",
-            f"pipe = Pipeline.load({_called(pipe)!r})",
+            f"pipe = Pipeline.load({what})",
             f"label = pipe.spec.label({pipe.spec.class_name(request.labels[0])!r})",
             f"request = Request((label,), ({request.seeds[0]},), {sampling})",
             'pipe.run(request).images[0].save("picture.png")',
@@ -54,8 +60,22 @@ def python(pipe: Pipeline, request: Request) -> str:
 
 
 def _called(pipe: Pipeline) -> str:
-    """Return the name by which the model is loaded."""
-    return pipe.path.stem if pipe.path else pipe.spec.name
+    """Return the name by which the model is loaded, or its path where that name means none or another one."""
+    if pipe.path is None:
+        return pipe.spec.name
+    try:
+        found = checkpoints.find(pipe.path.stem)
+    except ValueError:
+        return str(pipe.path)
+    return pipe.path.stem if found.resolve() == pipe.path.resolve() else str(pipe.path)
+
+
+def _loading(pipe: Pipeline) -> list[tuple[str, str]]:
+    """Return how the model was loaded, where that changes its pictures; int8 is for the CPU alone."""
+    dtype = pipe.options.dtype
+    if dtype == AUTO.dtype:
+        return []
+    return [*([("device", "cpu")] if dtype == INT8 else []), ("dtype", dtype)]
 
 
 def _changed(pipe: Pipeline, request: Request) -> list[tuple[Setting, Value]]:

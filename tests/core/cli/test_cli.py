@@ -19,6 +19,7 @@ from support import tiny
 from support.command import SMALL, fails, run
 from support.profiles import SRGB, swapped_profile
 
+from var_core import picture_files
 from var_core.cli import parser
 from var_core.cli.edits import settings_of
 from var_core.config import Sampling
@@ -81,6 +82,15 @@ def test_an_edit_is_the_kind_of_file_that_its_name_says_and_keeps_what_the_photo
     assert Recipe.read(again).edited == Recipe.read(made).edited
     assert "is a single file: name a folder for 2 pictures" in fails(capsys, *task, "--count", 2)
     assert "end the name with" in fails(capsys, *task[:-1], tmp_path / "made.gif")
+
+
+def test_a_kind_of_file_that_cannot_hold_the_result_is_refused_before_the_work(model, tmp_path, capsys, monkeypatch):
+    photo, mask = painted_photo(tmp_path)
+    monkeypatch.setitem(picture_files.MOST_SIDE, picture_files.WEBP, 70)
+    monkeypatch.setattr("var_core.cli.edits.run", None)  # the work would fail otherwise
+    task = ("edit", photo, "--model", model, "--mask", mask, "--extend", "0,0,40,0", "--out", tmp_path / "out.webp")
+    assert "a WebP file holds 70 a side at most. Choose PNG" in fails(capsys, *task)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([photo.name, mask.name])
 
 
 def test_an_edit_of_a_photo_that_was_made_srgb_at_first_is_repeated(model, tmp_path):

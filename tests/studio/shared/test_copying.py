@@ -9,7 +9,7 @@ from support import tiny
 from support.command import run
 from support.tiny import SPEC
 
-from var_core.config import Sampling
+from var_core.config import AUTO, LoadOptions, Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.files import HOME
@@ -19,18 +19,23 @@ USUAL = Request((1,), (7,), SPEC.default_sampling)
 OTHER = Request((SPEC.transformer.null_label,), (2**62,), Sampling(1.5, 0.25, 0.5, top_k=3, smooth=True))
 
 
-@pytest.fixture
-def pipe(tmp_path, monkeypatch) -> Pipeline:
-    monkeypatch.setenv(HOME, str(tmp_path))
-    (tmp_path / "models").mkdir()
-    return Pipeline.load(str(tiny.write(tmp_path)))
+@pytest.fixture(params=["of the models folder", "elsewhere", "elsewhere, under a name that another one has", "int8"])
+def pipe(request, tmp_path, monkeypatch) -> Pipeline:
+    monkeypatch.setenv(HOME, str(tmp_path / "home"))
+    models, other = tmp_path / "home" / "models", tmp_path / "a folder"
+    models.mkdir(parents=True)
+    other.mkdir()
+    path = tiny.write(models if request.param in ("of the models folder", "int8") else other)
+    if "another" in request.param:
+        (models / path.name).write_bytes(b"another one")
+    return Pipeline.load(str(path), LoadOptions("cpu", "int8") if request.param == "int8" else AUTO)
 
 
 @pytest.mark.parametrize("request_", [USUAL, OTHER])
 def test_the_command_makes_the_same_picture(pipe, tmp_path, request_):
     words = shlex.split(copying.command(pipe, request_))
-    assert words[:6] == ["python", "-m", "var_core", "generate", "--model", "tiny"]
-    words[5] = str(pipe.path)  # wherever it lies
+    assert words[:5] == ["python", "-m", "var_core", "generate", "--model"]
+    assert (words[5] == "tiny") == (pipe.path.parent.name == "models")
     assert run(*words[3:], "--out", tmp_path / "made.png") == 0
     assert np.array_equal(np.asarray(Image.open(tmp_path / "made.png")), np.asarray(pipe.run(request_).images[0]))
 
@@ -38,9 +43,14 @@ def test_the_command_makes_the_same_picture(pipe, tmp_path, request_):
 @pytest.mark.parametrize("request_", [USUAL, OTHER])
 def test_the_lines_of_python_make_the_same_picture(pipe, tmp_path, monkeypatch, request_):
     monkeypatch.chdir(tmp_path)
-    lines = copying.python(pipe, request_).replace("'tiny'", repr(str(pipe.path)))
-    exec(compile(lines, "copied", "exec"), {})
+    exec(compile(copying.python(pipe, request_), "copied", "exec"), {})
     assert np.array_equal(np.asarray(Image.open("picture.png")), np.asarray(pipe.run(request_).images[0]))
+
+
+def test_how_the_model_was_loaded_is_told_only_where_it_changes_pictures(pipe):
+    changed = pipe.options.dtype == "int8"
+    assert ("--device cpu --dtype int8" in copying.command(pipe, USUAL)) == changed
+    assert ("LoadOptions(device='cpu', dtype='int8')" in copying.python(pipe, USUAL)) == changed
 
 
 def test_settings_at_their_default_are_left_out(pipe):
