@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..engine.pipeline import Pipeline
 from ..images import to_float
-from .canvas import Box, fill, view
+from .canvas import Box, filled_view, view
 
 Array = np.ndarray
 COARSEST = 3  # cells along a side: coarser scales say nothing about where
@@ -36,7 +36,7 @@ def find(pipe: Pipeline, photo: Array, label: int) -> Array:
     pixels, hole = view(small, np.zeros(size[::-1], bool), box, pipe.spec.tokenizer.image_side)
     if not hole.known.any():
         raise ValueError(f"A photo of {width} x {height} pixels is too thin to look for something: paint it by hand.")
-    seen = fill(pixels, hole.mask, "navier-stokes").round().clip(0, 255).astype(np.uint8)
+    seen = filled_view(pixels, hole.mask, "navier-stokes")
     speaks = evidence(pipe, seen, label)
     if float(speaks[hole.known].max()) <= 0:
         raise ValueError(f"Nothing in this photo speaks for {pipe.spec.class_name(label)}: paint it by hand.")

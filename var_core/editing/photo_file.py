@@ -22,6 +22,8 @@ OF_THE_FILE = frozenset(
     | {0x83BB, 0x8649, 0x8773, ExifTags.IFD.Interop, EXIF.MakerNote}
 )
 
+MOST_EXIF, MOST_ICC = 2**16, 2**22  # bytes that are kept
+
 
 @dataclass(frozen=True, eq=False)
 class Extras:
@@ -33,6 +35,11 @@ class Extras:
     rgba: np.ndarray | None = None  # uint8 (H, W, 4); None: nothing is transparent
     exif: bytes = b""  # upright
     icc: bytes = b""  # for RGB
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that this takes."""
+        return (0 if self.rgba is None else self.rgba.nbytes) + len(self.exif) + len(self.icc)
 
     def picture(self, edit: Edit, photo: np.ndarray) -> Image.Image:
         """Return a result uint8 (H, W, 3) of an edit to be written: what was not drawn is as transparent as it was."""
@@ -77,8 +84,8 @@ NO_EXTRAS = Extras()
 def open_photo_file(path: Path | str) -> tuple[np.ndarray, Extras]:
     """Read a photo as uint8 (H, W, 3), upright, transparency over white, with what else its file holds.
 
-    ValueError with the remedy if it cannot be used. A profile that is not for RGB is done with: its colours become
-    those of sRGB.
+    ValueError with the remedy if it cannot be used. A profile that is not for RGB, or is too long, is done with:
+    its colours become those of sRGB.
     """
     with open_image(path, "picture") as picture:
         icc, exif = _rgb_profile(picture), _upright_exif(picture)
@@ -97,9 +104,9 @@ def _transparent(upright: Image.Image) -> np.ndarray | None:
 
 
 def _rgb_profile(picture: Image.Image) -> bytes:
-    """Return the colour profile of a picture; nothing if it is damaged, or not for RGB."""
+    """Return the colour profile of a picture; nothing if it is damaged, too long, or not for RGB."""
     stored = picture.info.get("icc_profile")
-    if not stored or picture.mode not in ("RGB", "RGBA", "P"):
+    if not stored or len(stored) > MOST_ICC or picture.mode not in ("RGB", "RGBA", "P"):
         return b""
     try:
         space = ImageCms.ImageCmsProfile(io.BytesIO(stored)).profile.xcolor_space
@@ -121,7 +128,7 @@ def _writable(tags: Iterable[tuple[int, Any]], part: int | None = None) -> dict[
 
 
 def _upright_exif(picture: Image.Image) -> bytes:
-    """Return the EXIF of a picture as that of its upright pixels, less previews and what is damaged."""
+    """Return the EXIF of a picture as that of its upright pixels, less previews and damage; nothing if too long."""
     try:
         found = picture.getexif()
         kept = _writable(found.items())
@@ -137,4 +144,5 @@ def _upright_exif(picture: Image.Image) -> bytes:
     if not kept:
         return b""
     upright[EXIF.Orientation] = 1
-    return upright.tobytes()
+    written = upright.tobytes()
+    return written if len(written) <= MOST_EXIF else b""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from ..config import Sampling
-from ..editing.canvas import FILLS, Box, dilated, fill
+from ..editing.canvas import FILLS, Box, dilated, filled_view
 from ..editing.edit import Edit, run, shifted
 from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from ..editing.square import Work, prepare, second_pass
@@ -69,10 +69,7 @@ def filled(kind: str) -> Method:
     """Return a method that only fills, as `canvas.fill` does, with no model."""
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
-        return [
-            fill(case.picture.astype(np.float32), case.mask, kind).round().clip(0, 255).astype(np.uint8)
-            for case in given
-        ]
+        return [filled_view(case.picture.astype(np.float32), case.mask, kind) for case in given]
 
     return method
 

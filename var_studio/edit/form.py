@@ -15,7 +15,7 @@ from var_core.settings import Declared, Value, named, parse_float, parse_int, ro
 
 from ..shared import controls, html
 from . import mask_tools
-from .workspace import Workspace
+from .workspace import Workspace, needed
 
 INPAINT, REMOVE, EXTEND, CHANGE = TASKS = ("Inpaint", "Remove", "Extend", "Change into …")
 SIDES = ("left", "top", "right", "bottom")
@@ -120,8 +120,8 @@ def _other_than(usual: Declared, settings: Declared) -> list[str]:
 
 def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarray | None, form: EditForm) -> Edit:
     """The edit that is asked for; ValueError that says what is missing."""
-    if workspace is None or mask is None:
-        raise ValueError("There is no photo yet: open one, or choose an example.")
+    workspace = needed(workspace)
+    assert mask is not None, "a photo has a mask"
     if form.task == EXTEND and not any(form.extend):
         raise ValueError("Say how far to extend: at least one side must be more than 0.")
     if form.task != EXTEND and not mask.any():

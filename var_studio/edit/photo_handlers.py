@@ -19,7 +19,7 @@ from . import mask_tools, shapes
 from . import results as outcomes
 from . import workspace as workspaces
 from .results import EditResult
-from .workspace import Canvas, Found, ShownCanvas, Workspace
+from .workspace import Canvas, Found, ShownCanvas, Workspace, needed
 
 MaskUpdate = tuple[ShownCanvas, Workspace]  # new values of the canvas and of the workspace
 PhotoUpdate = tuple[ShownCanvas, Workspace, gr.Gallery, str]  # of a `Table`, and of the box, which an old photo had
@@ -141,10 +141,3 @@ class PhotoHandlers:
             photo, extras = open_photo_file(file)
         now = workspaces.fresh_workspace(file.stem, photo, None, workspaces.past(old, canvas), extras)
         return gr.Tabs(selected="edit"), *self.shown(now)
-
-
-def needed(now: Workspace | None) -> Workspace:
-    """Return the workspace; ValueError if there is no photo on it."""
-    if now is None:
-        raise ValueError("There is no photo yet: open one, or choose an example.")
-    return now

@@ -59,10 +59,9 @@ class RunHandlers:
     def guess(self, now: Workspace | None, canvas: Canvas | None, settings: Mapping[str, object]) -> tuple[gr.Radio]:
         """Name the likeliest classes of the photo around what is painted, or of its middle, to be taken."""
         with in_words():
-            if now is None:
-                raise ValueError("There is no photo yet: open one, or choose an example.")
-            mask, spec = workspaces.painted_on(now, canvas), self.pipe.spec
-            found = guess(self.pipe, now.photo, mask, parsed(EditSettings(), settings))[:GUESSES]
+            here, spec = workspaces.needed(now), self.pipe.spec
+            mask = workspaces.painted_on(here, canvas)
+            found = guess(self.pipe, here.photo, mask, parsed(EditSettings(), settings))[:GUESSES]
         if found[0].gain <= 0:
             return (gr.Radio([], label="It looks like none of the classes of this model.", value=None, visible=True),)
         names = [(f"{spec.class_name(one.label)} {one.share:.0%}", spec.class_name(one.label)) for one in found]
@@ -72,15 +71,14 @@ class RunHandlers:
         """Look for what the photo shows: of the class that is chosen for it, else of the likeliest one."""
         pipe, name = self.pipe, str(choice["class_name"] or "")
         with in_words():
-            if now is None:
-                raise ValueError("There is no photo yet: open one, or choose an example.")
+            here = workspaces.needed(now)
             label, null = pipe.spec.transformer.null_label, pipe.spec.transformer.null_label
             if choice["task"] in (INPAINT, EXTEND):  # else the class says what it becomes, or nothing
                 label = pipe.spec.label(controls.complete(pipe.spec, name))
             if label == null:
-                label = guess(pipe, now.photo, np.zeros(now.photo.shape[:2], bool), EditSettings())[0].label
-            mask = PackedMask.pack(find(pipe, now.photo, label))
-        return (Found(pixel_hash(now.photo), mask, pipe.spec.class_name(label)),)
+                label = guess(pipe, here.photo, np.zeros(here.photo.shape[:2], bool), EditSettings())[0].label
+            mask = PackedMask.pack(find(pipe, here.photo, label))
+        return (Found(pixel_hash(here.photo), mask, pipe.spec.class_name(label)),)
 
     def ready(
         self,

@@ -14,7 +14,7 @@ from var_core.editing.photo_file import NO_EXTRAS, Extras
 from ..shared import html
 
 MOST_PAST = 8  # photos to step back to, and masks
-MOST_PAST_PIXELS = 50_000_000  # of those photos together
+MOST_PAST_BYTES = 160_000_000  # of those photos together: one of the most pixels, if nothing in it is transparent
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
 STAMP_ERROR = 8  # levels by which a stamp may have changed on its way
 
@@ -108,14 +108,21 @@ def fresh_workspace(
 ) -> Workspace:
     """A workspace with a photo, and what else its file holds; no mask: nothing is painted."""
     past = past[-MOST_PAST:]
-    kept = latest(past, [math.prod(photo.mask.shape) for photo in past], MOST_PAST_PIXELS)
+    kept = latest(past, [photo.photo.nbytes + photo.extras.nbytes for photo in past], MOST_PAST_BYTES)
     empty = np.zeros(photo.shape[:2], bool)
     return Workspace(name, photo, empty if mask is None else mask, past=kept, extras=extras)
 
 
-def latest(kept: tuple[Kept, ...], pixels: Sequence[int], most: int) -> tuple[Kept, ...]:
-    """The last ones, as many as have at most so many pixels together."""
-    together = np.cumsum(pixels[::-1])
+def needed(now: Workspace | None) -> Workspace:
+    """Return the workspace; ValueError if there is no photo on it."""
+    if now is None:
+        raise ValueError("There is no photo yet: open one, or choose an example.")
+    return now
+
+
+def latest(kept: tuple[Kept, ...], sizes: Sequence[int], most: int) -> tuple[Kept, ...]:
+    """The last ones, as many as have at most so much of a size together."""
+    together = np.cumsum(sizes[::-1])
     return kept[len(kept) - int((together <= most).sum()) :]
 
 

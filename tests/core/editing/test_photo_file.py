@@ -8,6 +8,7 @@ import pytest
 from PIL import ExifTags, Image
 from support.profiles import SRGB, swapped_profile
 
+from var_core.editing import photo_file
 from var_core.editing.canvas import Box
 from var_core.editing.edit import Edit, onward
 from var_core.editing.edit_settings import EditSettings
@@ -98,6 +99,19 @@ def test_a_profile_stays_with_the_pixels_as_they_are(tmp_path, profile, mode):
     Image.fromarray(pixels).save(tmp_path / "photo.png", icc_profile=profile)
     photo, extras = open_photo_file(tmp_path / "photo.png")
     assert np.array_equal(photo, pixels[..., :3]) and extras.icc == profile and extras.rgba is None
+
+
+def test_a_profile_or_exif_of_unusual_length_is_left_out(tmp_path, monkeypatch):
+    exif, profile = camera_exif(1), swapped_profile()
+    inside = exif[PARTS.Exif]
+    for length, kept in ((60_000, True), (66_000, False)):
+        inside[BASE.UserComment] = b"ASCII\0\0\0" + b"x" * length
+        Image.new("RGB", (8, 8), "red").save(tmp_path / "photo.png", exif=exif.tobytes(), icc_profile=profile)
+        assert bool(open_photo_file(tmp_path / "photo.png")[1].exif) == kept
+    assert open_photo_file(tmp_path / "photo.png")[1].icc == profile
+    monkeypatch.setattr(photo_file, "MOST_ICC", len(profile) - 1)
+    photo, extras = open_photo_file(tmp_path / "photo.png")
+    assert extras.icc == b"" and np.allclose(photo, (0, 0, 255), atol=1)  # in sRGB, as the profile means them
 
 
 def test_a_page_shows_the_colours_that_a_profile_means():

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from support.edits import FORM, SPEC, WORKSPACE, asked, at, photo, watched
 
+from var_core.editing.photo_file import NO_EXTRAS, Extras
 from var_studio.edit import form as forms
 from var_studio.edit import results as outcomes
 from var_studio.edit import workspace as workspaces
@@ -19,12 +20,16 @@ from var_studio.edit.workspace import PackedMask
 from var_studio.shared.run import StopFlag
 
 
-def test_photos_are_kept_as_far_as_memory_is_to_go(monkeypatch):
-    monkeypatch.setattr(workspaces, "MOST_PAST_PIXELS", 3 * 40 * 60 - 1)
+@pytest.mark.parametrize(
+    ("extras", "kept"),
+    [(NO_EXTRAS, ["2", "3"]), (Extras(exif=bytes(9000)), ["3"]), (Extras(np.zeros((40, 60, 4), np.uint8)), ["3"])],
+)
+def test_photos_are_kept_as_far_as_memory_is_to_go(monkeypatch, extras, kept):
+    monkeypatch.setattr(workspaces, "MOST_PAST_BYTES", 3 * 3 * 40 * 60 - 1)
     now = WORKSPACE
     for number in range(5):
-        now = workspaces.fresh_workspace(str(number), photo(), None, workspaces.past(now, None))
-    assert [name for name, *_ in now.past] == ["2", "3"]
+        now = workspaces.fresh_workspace(str(number), photo(), None, workspaces.past(now, None), extras)
+    assert [name for name, *_ in now.past] == kept
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (8, 16)])
