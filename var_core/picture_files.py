@@ -12,9 +12,9 @@ from .files import replacing
 from .images import flat, read
 
 PNG, JPEG, WEBP = KINDS = ("PNG", "JPEG", "WebP")
-SUFFIXES = {PNG: (".png",), JPEG: (".jpg", ".jpeg"), WEBP: (".webp",)}
+SUFFIXES_OF_KINDS = {PNG: (".png",), JPEG: (".jpg", ".jpeg"), WEBP: (".webp",)}
 QUALITY = 95
-MOST_SIDE = {JPEG: 65_500, WEBP: 16_383}  # pixels
+SIDE_LIMITS = {JPEG: 65_500, WEBP: 16_383}  # pixels
 MOST_EXIF = 65_533  # bytes, in a JPEG
 CHUNK = "var-studio"  # a PNG's text of this name
 XMP = (
@@ -27,12 +27,12 @@ IN_XMP = re.compile(r"vs:recipe(?:=([\"'])(.*?)\1|>([^<]*)<)", re.DOTALL)  # as 
 
 def kind_of(path: Path) -> str | None:
     """Return the kind of a file by its name; None: another one."""
-    return next((kind for kind, suffixes in SUFFIXES.items() if path.suffix.lower() in suffixes), None)
+    return next((kind for kind, suffixes in SUFFIXES_OF_KINDS.items() if path.suffix.lower() in suffixes), None)
 
 
 def check_kind(size: tuple[int, int], kind: str) -> None:
     """ValueError if a picture of (width, height) is too large for a kind of file."""
-    most = MOST_SIDE.get(kind, max(size))
+    most = SIDE_LIMITS.get(kind, max(size))
     if max(size) > most:
         raise ValueError(f"{size[0]} x {size[1]} pixels: a {kind} file holds {most} a side at most. Choose PNG.")
 
@@ -77,7 +77,7 @@ def as_kind(file: Path, kind: str) -> Path:
     """Return a PNG that `save` wrote as a file of another kind beside it, made if need be; itself if it is a PNG."""
     if kind == PNG:
         return file
-    made = file.with_suffix(SUFFIXES[kind][0])
+    made = file.with_suffix(SUFFIXES_OF_KINDS[kind][0])
     if not made.exists():
         with read(file) as picture, replacing(made) as part:
             kept = (picture.info.get(name, b"") for name in ("exif", "icc_profile"))

@@ -8,7 +8,7 @@ from PIL import Image
 from support.profiles import SRGB
 
 from var_core import picture_files
-from var_core.picture_files import JPEG, KINDS, PNG, SUFFIXES, WEBP, as_kind, kind_of, save, text_in
+from var_core.picture_files import JPEG, KINDS, PNG, SUFFIXES_OF_KINDS, WEBP, as_kind, kind_of, save, text_in
 
 TEXT = '{"name": "Fleur-de-lis é 睡蓮 \'<&>\'", "seed": 9223372036854775807}'
 
@@ -96,7 +96,7 @@ def test_a_png_becomes_a_file_of_another_kind_with_all_that_it_carries(tmp_path,
     png = tmp_path / "made.png"
     save(smooth("RGBA"), png, PNG, TEXT, exif(), SRGB)
     made = as_kind(png, kind)
-    assert made == png.with_suffix(SUFFIXES[kind][0])
+    assert made == png.with_suffix(SUFFIXES_OF_KINDS[kind][0])
     with Image.open(made) as opened:
         assert opened.format == kind.upper() and text_in(opened) == TEXT
         assert opened.getexif()[0x010E] == "a garden" and opened.info["icc_profile"] == SRGB
@@ -107,7 +107,7 @@ def test_a_png_becomes_a_file_of_another_kind_with_all_that_it_carries(tmp_path,
 
 def test_what_cannot_be_written_leaves_no_file_behind(tmp_path, monkeypatch):
     save(smooth(), tmp_path / "made.png", PNG, TEXT)
-    monkeypatch.setitem(picture_files.MOST_SIDE, WEBP, 39)
+    monkeypatch.setitem(picture_files.SIDE_LIMITS, WEBP, 39)
     with pytest.raises(ValueError, match="Choose PNG"):
         as_kind(tmp_path / "made.png", WEBP)
     assert [path.name for path in tmp_path.iterdir()] == ["made.png"]

@@ -22,7 +22,7 @@ CANDIDATE_STRIDE = 7_919_003  # between the seeds of a variation's candidates
 PLACES = 42  # along a side, at which colour and grain are compared
 WINDOW = 1 / 18  # of a side, in which they are measured
 GRAIN = 2.0  # how much the spread of colours counts beside their mean
-WORST = 0.9  # the place that counts is stranger than so many of those in the hole
+WORST = 0.9  # the place that counts fits worse than so many of those in the hole
 # Features differ less between candidates than colours do: by a power of it both count alike.
 FEATURES = 4.0
 
@@ -31,7 +31,7 @@ FEATURES = 4.0
 class Drawing:
     """Drawings of a square for B variations: a candidate under way, and at last what was chosen.
 
-    `pictures` are there at last alone, and `strangeness` then says how little each fits; 0 where that was not asked.
+    `pictures` are there at last alone, and `misfit` then says how little each fits; 0 where that was not asked.
     """
 
     number: int  # candidates before this one
@@ -39,7 +39,7 @@ class Drawing:
     seeds: tuple[int, ...]  # of the variations
     progress: Progress
     pictures: Array | None = None  # uint8 (B, D, D, 3)
-    strangeness: tuple[float, ...] = ()
+    misfit: tuple[float, ...] = ()
 
 
 def drawings(
@@ -62,18 +62,18 @@ def drawings(
                 yield replace(drawing, number=number, candidates=candidates)
         f_hat, pictures = drawing.progress.f_hat, drawing.pictures
         assert pictures is not None, "the last drawing is whole"
-        strange = strangeness(work, f_hat, pictures)
-        found = list(zip(strange.tolist(), drawing.seeds, [drawing.progress] * len(judged), pictures, strict=True))
+        misfits = misfit(work, f_hat, pictures)
+        found = list(zip(misfits.tolist(), drawing.seeds, [drawing.progress] * len(judged), pictures, strict=True))
         if number == 0:
             best = found
         else:
             pairs = enumerate(zip(best, found, strict=True))
             best = [new if judged[row] and new[0] < old[0] else old for row, (old, new) in pairs]
-    told, taken, progresses, chosen = zip(*best, strict=True)
+    least, taken, progresses, chosen = zip(*best, strict=True)
     parts = tuple(progress.of(row) for row, progress in enumerate(progresses))
     whole = Progress(parts, len(parts), 1, len(pipe.schedule))
-    strangenesses = tuple(number if asked else 0.0 for number, asked in zip(told, judged, strict=True))
-    yield Drawing(candidates - 1, candidates, taken, whole, np.stack(chosen), strangenesses)
+    told = tuple(number if asked else 0.0 for number, asked in zip(least, judged, strict=True))
+    yield Drawing(candidates - 1, candidates, taken, whole, np.stack(chosen), told)
 
 
 def _drawn(pipe: Pipeline, request: Request, seeds: tuple[int, ...]) -> Iterator[Drawing]:
@@ -84,7 +84,7 @@ def _drawn(pipe: Pipeline, request: Request, seeds: tuple[int, ...]) -> Iterator
     yield Drawing(0, 1, seeds, progress, pipe.pixels(progress.f_hat), (0.0,) * len(seeds))
 
 
-def strangeness(work: Work, f_hat: Tensor, pictures: Array) -> Array:
+def misfit(work: Work, f_hat: Tensor, pictures: Array) -> Array:
     """Return how little drawn pictures, f_hat (B, C, s, s) and uint8 (B, D, D, 3), fit what is known: (B,).
 
     It has no unit: it compares drawings of one square, of which something must be known.
@@ -107,7 +107,7 @@ def features_apart(f_hat: Tensor, inside: Tensor) -> Tensor:
 
 
 def colours_apart(picture: Array, hole: Array) -> float:
-    """Return how far colour and grain of nearly the strangest place in a hole are from those of the nearest place.
+    """Return how far colour and grain of nearly the worst place in a hole are from those of the nearest place.
 
     picture uint8 (S, S, 3), hole bool (S, S) with both kinds of pixels; in units of CIELAB.
     """

@@ -102,7 +102,7 @@ class EditStage:
     photos: tuple[np.ndarray, ...] = ()
     done: int = 0  # squares that are done in all their passes, once this one is
     # of the B results, where they were compared, 0 where not: the smaller, the better
-    strangeness: tuple[float, ...] = ()
+    misfit: tuple[float, ...] = ()
 
     @property
     def step(self) -> Step:
@@ -180,7 +180,7 @@ def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:
             assert one.pictures is not None, "the last drawing is whole"
             results = (work if turn == last else replace(work, detail=False)).pasted(one.pictures)
             done = number + 1 if turn == last else 0
-            yield replace(stage, drawn=one.pictures, photos=results, done=done, strangeness=one.strangeness)
+            yield replace(stage, drawn=one.pictures, photos=results, done=done, misfit=one.misfit)
             if turn < last:
                 work = second_pass(pipe, work, one.pictures, edit.settings)
         photos = results

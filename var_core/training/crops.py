@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..images import flat, to_float
 from ..nn.tokenizer import Tokenizer
-from .data import SUFFIXES, read_picture, split_folder
+from .data import PICTURE_SUFFIXES, read_picture, split_folder
 
 SMALLEST = 0.2  # of a picture's shorter side
 FEWEST_PIXELS = 48  # along a square's side: less is blur
@@ -51,7 +51,7 @@ def random_squares(path: Path, rng: np.random.Generator, count: int, side: int) 
 
 def crop_files(root: Path, split: str) -> list[Path]:
     """Return all pictures in root/split, in whatever folders; ValueError if there is no such folder."""
-    return sorted(path for path in split_folder(root, split).rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in split_folder(root, split).rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
 
 
 @torch.inference_mode()

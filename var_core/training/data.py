@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..images import read, square, to_float
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,10 @@ def listing(root: Path, split: str, classes: Classes) -> list[tuple[Path, int]]:
     rows = []
     for label, name in enumerate(classes.folders):
         found = folder / name
-        files = sorted(path for path in found.glob("*") if path.suffix.lower() in SUFFIXES)
+        files = sorted(path for path in found.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
         if not files:
-            raise ValueError(f"{found}: class without pictures. Add some ({', '.join(sorted(SUFFIXES))}) or drop it.")
+            kinds = ", ".join(sorted(PICTURE_SUFFIXES))
+            raise ValueError(f"{found}: class without pictures. Add some ({kinds}) or drop it.")
         rows += [(path, label) for path in files]
     return rows
 

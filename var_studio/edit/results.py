@@ -93,10 +93,10 @@ def live(stage: EditStage, drawn: np.ndarray) -> list[Image.Image]:
 
 
 def best_first(
-    job: EditJob, photos: tuple[np.ndarray, ...], squares: Sequence[DrawnSquare], strangeness: np.ndarray
+    job: EditJob, photos: tuple[np.ndarray, ...], squares: Sequence[DrawnSquare], misfit: np.ndarray
 ) -> tuple[EditJob, tuple[np.ndarray, ...], list[DrawnSquare]]:
-    """Return an edit, its photos and squares with the variations of the least `strangeness` (B,) first."""
-    order = np.argsort(strangeness, kind="stable").tolist()
+    """Return an edit, its photos and squares with the variations of the least `misfit` (B,) first."""
+    order = np.argsort(misfit, kind="stable").tolist()
     labels, seeds = (tuple(values[row] for row in order) for values in (job.edit.labels, job.edit.seeds))
     edit = replace(job.edit, labels=labels, seeds=seeds)
     return replace(job, edit=edit), tuple(photos[row] for row in order), [square.of(order) for square in squares]

@@ -134,7 +134,7 @@ class RunHandlers:
         photos: tuple[np.ndarray, ...] = ()
         kept: tuple[EditJob, tuple[np.ndarray, ...], list[DrawnSquare], np.ndarray] | None = None
         stopped, boxes = False, squares(self.pipe, job.edit, job.edit.hole_mask())
-        strangeness = np.zeros(len(job.edit.seeds))
+        misfit = np.zeros(len(job.edit.seeds))
         with in_words():
             self.models.require(job.digest)
             for stage in stages(self.pipe, job.edit):
@@ -143,17 +143,17 @@ class RunHandlers:
                     break
                 if stage.photos:
                     squares_done = [*squares_done[: outcomes.MOST_SQUARES_SHOWN - 1], DrawnSquare.from_stage(stage)]
-                    photos, strangeness = stage.photos, strangeness + stage.strangeness
+                    photos, misfit = stage.photos, misfit + stage.misfit
                 extends = any(job.edit.extend)
                 if stage.done and extends and (part := cut_to(job.edit, boxes, photos, stage.done)):
-                    kept = replace(job, edit=part[0]), part[1], squares_done, strangeness
+                    kept = replace(job, edit=part[0]), part[1], squares_done, misfit
                 bar = outcomes.progress(stage, time.perf_counter() - started)
                 yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
             if stopped and not kept:
                 yield sheet.over(last, results)._replace(bar=html.bar("Stopped. The photo is as it was."))
                 return
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
-            whole = kept if stopped and kept else (job, photos, squares_done, strangeness)
+            whole = kept if stopped and kept else (job, photos, squares_done, misfit)
             drawn = outcomes.best_first(*whole)
             result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, self.cache)
         over = sheet.over(result, strip.finished(results, result))

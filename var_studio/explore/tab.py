@@ -74,7 +74,7 @@ def _wire_acts(acts: PageActs, view: View, reset: Trigger, export: Export) -> No
     view.channel.hush(acts.hush, view.session, None, trigger_mode="multiple", **AT_ONCE)
     for trigger in [*(turn for knob in view.sampling.values() for turn in turns(knob)), reset]:
         _begin(acts, view, trigger, acts.turn, [view.session, view.sampling])
-    for kind in trace_files.SUFFIXES:
+    for kind in trace_files.EXPORT_SUFFIXES:
         saved = getattr(export, kind).click(partial(acts.export, kind), view.session, export.file, **ON_MODEL)
         saved.success(None, None, None, js="() => document.querySelector('#explore_ready').click()")
 

@@ -13,7 +13,7 @@ from var_core.recipe import slug
 from .session import ExploreSession
 
 TRACES = ASSETS / "traces"
-SUFFIXES = {"gif": ".gif", "mp4": ".mp4", "sheet": ".png", "trace": ".safetensors"}
+EXPORT_SUFFIXES = {"gif": ".gif", "mp4": ".mp4", "sheet": ".png", "trace": ".safetensors"}
 
 
 def shipped() -> list[Path]:
@@ -22,9 +22,9 @@ def shipped() -> list[Path]:
 
 
 def write(session: ExploreSession, kind: str, folder: Path) -> str:
-    """The picture that is looked at as a file of one of the kinds in `SUFFIXES`; its path."""
+    """The picture that is looked at as a file of one of the kinds in `EXPORT_SUFFIXES`; its path."""
     about = session.seen.about
-    path = folder / f"{slug(session.branch.name, 'picture')}-{about.origin}-seed-{about.seed}{SUFFIXES[kind]}"
+    path = folder / f"{slug(session.branch.name, 'picture')}-{about.origin}-seed-{about.seed}{EXPORT_SUFFIXES[kind]}"
     if kind == "trace":
         session.seen.save(path)
     else:

@@ -9,7 +9,7 @@ from support.tiny import SPEC, in_order, masked_pipeline, pipeline
 
 from var_core.config import Sampling
 from var_core.editing import candidates
-from var_core.editing.candidates import CANDIDATE_STRIDE, colours_apart, features_apart, strangeness
+from var_core.editing.candidates import CANDIDATE_STRIDE, colours_apart, features_apart, misfit
 from var_core.editing.edit import Edit, EditStage, run, stages
 from var_core.editing.edit_settings import EditSettings
 
@@ -60,10 +60,10 @@ def test_there_is_always_a_place_to_compare(hole: str):
 
 def test_the_best_of_the_candidates_is_taken(monkeypatch):
     wanted = iter([[5.0, 1.0], [2.0, 9.0], [4.0, 3.0]])
-    monkeypatch.setattr(candidates, "strangeness", lambda *_: np.array(next(wanted)))
+    monkeypatch.setattr(candidates, "misfit", lambda *_: np.array(next(wanted)))
     (stage,) = finished(edit(3))
     assert stage.seeds == (3 + CANDIDATE_STRIDE, 4)
-    assert stage.strangeness == (2.0, 1.0)
+    assert stage.misfit == (2.0, 1.0)
 
 
 def test_what_is_taken_is_what_its_seed_draws():
@@ -77,15 +77,15 @@ def test_what_is_taken_is_what_its_seed_draws():
             assert torch.equal(one.tokens[0], both.tokens[row])
 
 
-def test_more_candidates_are_never_stranger_than_fewer():
-    found = [np.array(finished(edit(count, seeds=(8, 9)))[0].strangeness) for count in (1, 2, 6)]
+def test_more_candidates_never_fit_worse_than_fewer():
+    found = [np.array(finished(edit(count, seeds=(8, 9)))[0].misfit) for count in (1, 2, 6)]
     assert (found[1] <= found[0]).all() and (found[2] <= found[1]).all()
     assert (found[2] < found[0]).any()
 
 
-def test_strangeness_is_that_of_what_is_shown():
+def test_the_misfit_is_that_of_what_is_shown():
     (stage,) = finished(edit(2))
-    assert strangeness(stage.work, stage.progress.f_hat, stage.drawn).tolist() == pytest.approx(stage.strangeness)
+    assert misfit(stage.work, stage.progress.f_hat, stage.drawn).tolist() == pytest.approx(stage.misfit)
 
 
 def test_one_candidate_is_the_edit_as_it_was_and_seeds_repeat():
@@ -101,9 +101,9 @@ def test_a_variation_does_not_depend_on_the_others():
 
 
 def test_with_a_class_there_is_one_candidate(monkeypatch):
-    monkeypatch.setattr(candidates, "strangeness", lambda *_: pytest.fail("it was judged"))
+    monkeypatch.setattr(candidates, "misfit", lambda *_: pytest.fail("it was judged"))
     (stage,) = finished(edit(4, label=2))
-    assert (stage.seeds, stage.candidates, stage.strangeness) == ((3, 4), 1, (0.0, 0.0))
+    assert (stage.seeds, stage.candidates, stage.misfit) == ((3, 4), 1, (0.0, 0.0))
 
 
 def test_a_hole_without_surroundings_has_one_candidate():
@@ -113,13 +113,13 @@ def test_a_hole_without_surroundings_has_one_candidate():
 
 def test_candidates_are_drawn_by_the_masked_path(monkeypatch):
     pipe, judged = masked_pipeline(), []
-    monkeypatch.setattr(candidates, "strangeness", lambda _work, f_hat, _: judged.append(f_hat) or np.zeros(len(f_hat)))
+    monkeypatch.setattr(candidates, "misfit", lambda _work, f_hat, _: judged.append(f_hat) or np.zeros(len(f_hat)))
     (stage,) = [stage for stage in stages(pipe, edit(2)) if stage.photos]
     assert stage.work.plan.shown and torch.equal(judged[0], stage.progress.f_hat)
 
 
 def test_of_variations_with_and_without_a_class_those_without_are_chosen(monkeypatch):
-    monkeypatch.setattr(candidates, "strangeness", lambda *_: -np.ones(2) * next(numbers))
+    monkeypatch.setattr(candidates, "misfit", lambda *_: -np.ones(2) * next(numbers))
     numbers = iter(range(9))
     assert seeds_of(replace(edit(3), labels=(NULL, 2))) == [(3 + 2 * CANDIDATE_STRIDE, 4)]
 

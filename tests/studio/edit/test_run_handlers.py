@@ -83,7 +83,7 @@ def test_where_memory_is_short_variations_come_one_after_the_other_and_the_bar_s
 def test_the_variation_that_fits_best_comes_first(handlers):
     job, pipe = asked(handlers, count=5)[0], tiny.pipeline()
     (done,) = [stage for stage in stages(pipe, job.edit) if stage.photos]
-    order = np.argsort(done.strangeness).tolist()
+    order = np.argsort(done.misfit).tolist()
     assert order != sorted(order)
     result = watched(handlers, job).result
     assert [request.seeds[0] for request in result.requests] == [job.edit.seeds[row] for row in order]

@@ -164,7 +164,7 @@ def test_a_result_is_a_file_of_any_kind_under_the_name_of_its_photo_and_restores
 
 def test_a_result_too_large_for_a_kind_of_file_is_told_of(handlers, kept, monkeypatch):
     result = watched(handlers, asked(handlers)[0]).result
-    monkeypatch.setitem(picture_files.MOST_SIDE, "WebP", 59)
+    monkeypatch.setitem(picture_files.SIDE_LIMITS, "WebP", 59)
     with pytest.raises(gr.Error, match=r"60 x 40 pixels: a WebP file holds 59 a side at most\. Choose PNG"):
         kept.file(result, 0, "WebP")
 

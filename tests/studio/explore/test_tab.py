@@ -99,7 +99,7 @@ def test_a_set_stop_flag_stops_a_run_and_leaves_all_as_it_was(handlers: Sources,
 def test_every_kind_of_file_is_written(handlers: Sources, kind: str, start: bytes | None):
     here = drawn(handlers)
     path = Path(acts_of(handlers).export(kind, here))
-    assert path.name == f"rose-drawn-seed-5{trace_files.SUFFIXES[kind]}"
+    assert path.name == f"rose-drawn-seed-5{trace_files.EXPORT_SUFFIXES[kind]}"
     assert path.read_bytes().startswith(start or b"")
     if kind == "trace":
         assert equal(Trace.load(path), here.trace)
