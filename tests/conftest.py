@@ -20,6 +20,7 @@ SLOW = (  # files whose tests train, measure, download from a hub on this machin
     "cli/test_cli.py",
     "cli/test_cli_enlarging.py",
     "cli/test_cli_trace.py",
+    "cli/test_edits.py",
     "engine/test_orders.py",
     "measuring/test_ablation.py",
     "measuring/test_compare.py",

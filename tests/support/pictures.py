@@ -1,4 +1,4 @@
-"""A small folder of pictures to train on: coloured discs and stripes in three classes of two groups."""
+"""Pictures for tests: a small folder to train on, discs and stripes in three classes of two groups; a photo to edit."""
 
 import json
 from pathlib import Path
@@ -39,3 +39,14 @@ def write(root: Path, train: int = 6, val: int = 3, side: int = 32) -> Path:
                 picture(kind, chance, side).save(folder / f"{number:05d}.png")
     (root / "classes.json").write_text(json.dumps(ROWS))
     return root
+
+
+def painted_photo(folder: Path) -> tuple[Path, Path]:
+    """The files of a photo, 60 x 40, and of a mask with two spots."""
+    photo, mask = folder / "photo.png", folder / "mask.png"
+    Image.linear_gradient("L").resize((60, 40)).convert("RGB").save(photo)
+    painted = Image.new("L", (60, 40))
+    painted.paste(255, (4, 4, 14, 14))
+    painted.paste(255, (40, 20, 52, 30))
+    painted.save(mask)
+    return photo, mask
