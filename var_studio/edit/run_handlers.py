@@ -1,4 +1,4 @@
-"""The form of the Edit tab, the edits that it asks for, and their results."""
+"""The edits that the form of the Edit tab asks for, and their results."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,14 +9,13 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from var_core.config import NO_CLASS, Sampling
+from var_core.config import Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import cut_to, guess, squares, stages
-from var_core.editing.edit_settings import EditSettings, usual_sampling
-from var_core.editing.finding import find
+from var_core.editing.edit import cut_to, squares, stages
+from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
-from var_core.recipe import Recipe, pixel_hash
-from var_core.settings import Value, named, parsed
+from var_core.recipe import Recipe
+from var_core.settings import Value, parsed
 
 from ..shared import controls, html
 from ..shared.events import buttons, in_words
@@ -24,20 +23,18 @@ from ..shared.handover import DrawnSquare
 from ..shared.models import Models
 from ..shared.run import StopFlag
 from . import form as forms
-from . import layout, mask_tools, sheet, strip
+from . import mask_tools, sheet, strip
 from . import results as outcomes
 from . import workspace as workspaces
-from .form import CHANGE, EXTEND, INPAINT, REMOVE, EditForm, FormValues
+from .form import CHANGE, EXTEND, INPAINT, EditForm, FormValues
 from .layout import SheetUpdate
 from .results import EditJob, EditResult
-from .workspace import Canvas, Found, PackedMask, Workspace
-
-GUESSES = 3  # classes that are named for a photo
+from .workspace import Canvas, Workspace
 
 
 @dataclass(frozen=True)
 class RunHandlers:
-    """Handlers of the form, of runs and of their results, as functions of the widgets' values.
+    """Handlers of runs and of their results, as functions of the widgets' values.
 
     They return new values in the order of the outputs.
     """
@@ -55,30 +52,6 @@ class RunHandlers:
             return forms.outline(now, forms.extension(now, unit, *amounts)) if now and task == EXTEND else ""
         except ValueError as error:
             return f"<p>{escape(str(error))}</p>"
-
-    def guess(self, now: Workspace | None, canvas: Canvas | None, settings: Mapping[str, object]) -> tuple[gr.Radio]:
-        """Name the likeliest classes of the photo around what is painted, or of its middle, to be taken."""
-        with in_words():
-            here, spec = workspaces.needed(now), self.pipe.spec
-            mask = workspaces.painted_on(here, canvas)
-            found = guess(self.pipe, here.photo, mask, parsed(EditSettings(), settings))[:GUESSES]
-        if found[0].gain <= 0:
-            return (gr.Radio([], label="It looks like none of the classes of this model.", value=None, visible=True),)
-        names = [(f"{spec.class_name(one.label)} {one.share:.0%}", spec.class_name(one.label)) for one in found]
-        return (gr.Radio(names, label="Looks like", value=None, visible=True),)
-
-    def find(self, now: Workspace | None, choice: Mapping[str, object]) -> tuple[Found]:
-        """Look for what the photo shows: of the class that is chosen for it, else of the likeliest one."""
-        pipe, name = self.pipe, str(choice["class_name"] or "")
-        with in_words():
-            here = workspaces.needed(now)
-            label, null = pipe.spec.transformer.null_label, pipe.spec.transformer.null_label
-            if choice["task"] in (INPAINT, EXTEND):  # else the class says what it becomes, or nothing
-                label = pipe.spec.label(controls.complete(pipe.spec, name))
-            if label == null:
-                label = guess(pipe, here.photo, np.zeros(here.photo.shape[:2], bool), EditSettings())[0].label
-            mask = PackedMask.pack(find(pipe, here.photo, label))
-        return (Found(pixel_hash(here.photo), mask, pipe.spec.class_name(label)),)
 
     def ready(
         self,
@@ -170,24 +143,6 @@ class RunHandlers:
         with in_words():
             self.models.require(result.digest)
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[index]).all(), True
-
-    def renew(self) -> tuple[gr.Dropdown, gr.Slider, gr.Checkbox, gr.Radio, Mapping[str, Value]]:
-        """Class, scales and knobs for the model that is loaded."""
-        spec = self.pipe.spec
-        scales = gr.Slider(maximum=len(spec.tokenizer.sides))
-        choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
-        shown = gr.Checkbox(visible=self.pipe.masked is not None)
-        return choices, scales, shown, layout.no_answers(), named(self.models.filling_sampling)
-
-    def usual_draw(self, task: str, class_name: str, sampling: Mapping[str, object]) -> tuple[Mapping[str, object]]:
-        """Return the knobs that are at their default for an edit without a class, or with one, at that of the other.
-
-        What has been set otherwise stays.
-        """
-        spec = self.pipe.spec
-        with_class = task != REMOVE and controls.complete(spec, class_name or "").casefold() != NO_CLASS
-        wanted, other = (named(usual_sampling(spec.default_sampling, one)) for one in (with_class, not with_class))
-        return ({name: value for name, value in wanted.items() if sampling[name] == other[name] != value},)
 
     def restore(self, path: str) -> FormValues:
         """The settings in the recipe of an edited photo."""

@@ -11,6 +11,7 @@ from ..shared.models import Models
 from . import form as forms
 from . import layout, mask_tools
 from . import sheet as sheets
+from .asking_handlers import AskingHandlers
 from .layout import Choice, Controls, Masking, ResultButtons, Sheet, Table
 from .photo_handlers import PhotoHandlers
 from .run_handlers import RunHandlers
@@ -30,13 +31,13 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
             table, sheet, onward = layout.right_column()
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     photos, runs = PhotoHandlers(table.canvas.GRADIO_CACHE), RunHandlers(models, table.canvas.GRADIO_CACHE)
-    laid = [*table, given.choice.box]
+    asking, laid = AskingHandlers(models), [*table, given.choice.box]
     _wire_photo(photos, runs, table, given, sheet, onward.take)
     _wire_mask(photos, table, given.masking, given.choice.box)
     wire_shaping(photos, table, shaping)
     _wire_choice(runs, table, given.choice, given.outline)
-    _wire_guessing(photos, runs, table, given)
-    _wire_usual_draw(runs, given)
+    _wire_guessing(photos, asking, table, given)
+    _wire_usual_draw(asking, given)
     # on input, not on change: what was restored stays
     wire(given.choice.task.input, forms.usual_settings, [given.choice.task, given.settings], [given.settings], AT_ONCE)
     _wire_runs(runs, table, given, sheet)
@@ -53,7 +54,7 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
         given.guessing.answers,
         given.sampling,
     ]
-    return EditHandover(onward.explore, sheet.result, sheet.chosen, Renewal(runs.renew, renewed))
+    return EditHandover(onward.explore, sheet.result, sheet.chosen, Renewal(asking.renew, renewed))
 
 
 def _wire_photo(
@@ -109,22 +110,22 @@ def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HT
         change(runs.outline, [table.workspace, choice.task, *numbers], outline, **AT_ONCE)
 
 
-def _wire_guessing(photos: PhotoHandlers, runs: RunHandlers, table: Table, given: Controls) -> None:
+def _wire_guessing(photos: PhotoHandlers, asking: AskingHandlers, table: Table, given: Controls) -> None:
     ask, answers, find = given.guessing
-    wire(ask.click, runs.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
+    wire(ask.click, asking.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
     found, here = gr.State(), [table.workspace, table.canvas]
-    looked = wire(find.click, runs.find, [table.workspace, given.choice._asdict()], [found], ON_MODEL)
+    looked = wire(find.click, asking.find, [table.workspace, given.choice._asdict()], [found], ON_MODEL)
     # only then are photo and strokes read: both may have changed while this waited for its turn
     looked.success(photos.add_found, [*here, found], [table.canvas, table.workspace], **AT_ONCE)
     table.workspace.change(layout.no_answers, None, answers, **AT_ONCE)  # another photo
 
 
-def _wire_usual_draw(runs: RunHandlers, given: Controls) -> None:
+def _wire_usual_draw(asking: AskingHandlers, given: Controls) -> None:
     """With a class an edit draws otherwise by default; on input, not on change: what was restored stays."""
     class_name, sampling, answers = given.choice.class_name, given.sampling, given.guessing.answers
     taken = answers.input(lambda answer: answer, answers, class_name, **AT_ONCE)
     for trigger in (class_name.input, taken.then, given.choice.task.input, given.after_reset):
-        wire(trigger, runs.usual_draw, [given.choice.task, class_name, sampling], [sampling], AT_ONCE)
+        wire(trigger, asking.usual_draw, [given.choice.task, class_name, sampling], [sampling], AT_ONCE)
 
 
 def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:

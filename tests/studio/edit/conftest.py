@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support import tiny
 
+from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.edit.run_handlers import RunHandlers
 from var_studio.edit.strip_handlers import StripHandlers
@@ -14,6 +15,11 @@ from var_studio.shared.models import Models
 @pytest.fixture
 def handlers(tmp_path: Path) -> RunHandlers:
     return RunHandlers(Models(tiny.pipeline()), str(tmp_path))
+
+
+@pytest.fixture
+def asking() -> AskingHandlers:
+    return AskingHandlers(Models(tiny.pipeline()))
 
 
 @pytest.fixture

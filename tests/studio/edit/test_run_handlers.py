@@ -20,7 +20,6 @@ from var_studio.edit import form as forms
 from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT, REMOVE
 from var_studio.edit.layout import SheetUpdate
-from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.edit.results import EditResult
 from var_studio.edit.run_handlers import RunHandlers
 from var_studio.shared.run import StopFlag
@@ -97,16 +96,16 @@ def test_the_variation_that_fits_best_comes_first(handlers):
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(square.plan.tokens, tokens, strict=True))
 
 
-def test_without_a_class_an_edit_dares_less_unless_it_was_told_otherwise(handlers):
-    usual = handlers.models.default_sampling
-    free = handlers.models.filling_sampling
+def test_without_a_class_an_edit_dares_less_unless_it_was_told_otherwise(asking):
+    usual = asking.models.default_sampling
+    free = asking.models.filling_sampling
     assert free == replace(usual, top_k=FILLING_TOP_K) != usual
-    assert handlers.usual_draw(INPAINT, "Rose", named(free)) == ({"top_k": usual.top_k},)
-    assert handlers.usual_draw(INPAINT, "no class", named(usual)) == ({"top_k": FILLING_TOP_K},)
-    assert handlers.usual_draw(REMOVE, "Rose", named(usual)) == ({"top_k": FILLING_TOP_K},)  # its class is not asked
-    assert handlers.usual_draw(EXTEND, "no class", named(free)) == handlers.usual_draw(CHANGE, "Rose", named(usual))
+    assert asking.usual_draw(INPAINT, "Rose", named(free)) == ({"top_k": usual.top_k},)
+    assert asking.usual_draw(INPAINT, "no class", named(usual)) == ({"top_k": FILLING_TOP_K},)
+    assert asking.usual_draw(REMOVE, "Rose", named(usual)) == ({"top_k": FILLING_TOP_K},)  # its class is not asked
+    assert asking.usual_draw(EXTEND, "no class", named(free)) == asking.usual_draw(CHANGE, "Rose", named(usual))
     for name in ("Rose", "no class"):
-        assert handlers.usual_draw(INPAINT, name, named(replace(usual, top_k=77))) == ({},)
+        assert asking.usual_draw(INPAINT, name, named(replace(usual, top_k=77))) == ({},)
 
 
 def extended_until(handlers: RunHandlers, done: int) -> SheetUpdate:
@@ -130,22 +129,22 @@ def test_stop_keeps_the_strips_that_are_done_and_their_recipe_repeats_them(handl
     assert np.array_equal(run(tiny.pipeline(), again)[0], first)
 
 
-def test_what_the_photo_shows_is_painted_for_the_user_and_joins_the_mask(handlers, monkeypatch):
+def test_what_the_photo_shows_is_painted_for_the_user_and_joins_the_mask(photos, asking, monkeypatch):
     asked_for, found = [], np.zeros_like(painted())
     found[0:5, 0:5] = True
     monkeypatch.setattr(
-        "var_studio.edit.run_handlers.find", lambda _pipe, _photo, label: asked_for.append(label) or found
+        "var_studio.edit.asking_handlers.find", lambda _pipe, _photo, label: asked_for.append(label) or found
     )
     likeliest = guess(tiny.pipeline(), WORKSPACE.photo, np.zeros_like(painted()), EditSettings())[0].label
-    photos, canvas = PhotoHandlers(handlers.cache), drawn_on(WORKSPACE, painted())
+    canvas = drawn_on(WORKSPACE, painted())
     for task, name in ((INPAINT, "Rose"), (INPAINT, "no class"), (REMOVE, "Rose"), (CHANGE, "Rose")):
-        (result,) = handlers.find(WORKSPACE, {"task": task, "class_name": name})
+        (result,) = asking.find(WORKSPACE, {"task": task, "class_name": name})
         _, after = photos.add_found(WORKSPACE, canvas, result)
         assert np.array_equal(after.mask, painted() | found)
     assert asked_for == [1, likeliest, likeliest, likeliest]
     assert np.array_equal(workspaces.undo(after, None).mask, painted())
     with pytest.raises(gr.Error, match="no photo yet"):
-        handlers.find(None, {"task": INPAINT, "class_name": "Rose"})
+        asking.find(None, {"task": INPAINT, "class_name": "Rose"})
     other = workspaces.fresh_workspace("other", 255 - WORKSPACE.photo)
     with pytest.raises(gr.Error, match="Another photo lies here now"):
         photos.add_found(other, None, result)

@@ -19,10 +19,10 @@ from var_core.recipe import Recipe
 from var_core.settings import named
 from var_studio.edit import form as forms
 from var_studio.edit import layout
+from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT
 from var_studio.edit.layout import Choice
 from var_studio.edit.results import EditJob
-from var_studio.edit.run_handlers import RunHandlers
 from var_studio.shared import controls
 from var_studio.shared.examples import examples, mask_file
 from var_studio.shared.models import Models
@@ -91,35 +91,35 @@ def test_painting_outside_the_chosen_box_is_told():
 
 
 @pytest.mark.parametrize("seeing", [False, True])
-def test_see_surroundings_is_there_where_the_model_has_learned_to(tmp_path, seeing):
+def test_see_surroundings_is_there_where_the_model_has_learned_to(seeing):
     pipe = tiny.masked_pipeline() if seeing else tiny.pipeline()
     with gr.Blocks():
         given = layout.left_column(pipe.spec, lambda: pipe.spec.default_sampling, masked=seeing)
     assert given.settings["shown"].visible == seeing
-    renewed = RunHandlers(Models(pipe), str(tmp_path)).renew()
+    renewed = AskingHandlers(Models(pipe)).renew()
     assert [box.visible for box in renewed if isinstance(box, gr.Checkbox)] == [seeing]
 
 
-def test_the_likeliest_classes_of_a_photo_are_named_and_what_is_painted_is_not_looked_at(handlers, monkeypatch):
+def test_the_likeliest_classes_of_a_photo_are_named_and_what_is_painted_is_not_looked_at(asking, monkeypatch):
     mask = painted()
     hidden = replace(WORKSPACE, photo=np.where(mask[..., None], 255 - WORKSPACE.photo, WORKSPACE.photo))
-    wanted = guess(handlers.pipe, WORKSPACE.photo, mask, EditSettings())
-    assert wanted == guess(handlers.pipe, hidden.photo, mask, EditSettings())
+    wanted = guess(asking.pipe, WORKSPACE.photo, mask, EditSettings())
+    assert wanted == guess(asking.pipe, hidden.photo, mask, EditSettings())
     known = [replace(one, gain=1.0) for one in wanted]
-    monkeypatch.setattr("var_studio.edit.run_handlers.guess", lambda *_: known)
-    (radio,) = handlers.guess(WORKSPACE, drawn_on(WORKSPACE, mask), SETTINGS)
+    monkeypatch.setattr("var_studio.edit.asking_handlers.guess", lambda *_: known)
+    (radio,) = asking.guess(WORKSPACE, drawn_on(WORKSPACE, mask), SETTINGS)
     answers = radio.choices
     assert [value for _, value in answers] == [SPEC.class_name(one.label) for one in wanted[:3]]
     assert answers[0][0].endswith(f"{wanted[0].share:.0%}")
 
 
-def test_a_photo_of_nothing_that_the_model_knows_is_said_to_be_so(handlers, monkeypatch):
+def test_a_photo_of_nothing_that_the_model_knows_is_said_to_be_so(asking, monkeypatch):
     unknown = [ClassShare(1, 0.5, -3.0)]
-    monkeypatch.setattr("var_studio.edit.run_handlers.guess", lambda *_: unknown)
-    (answer,) = handlers.guess(WORKSPACE, drawn_on(WORKSPACE, painted()), SETTINGS)
+    monkeypatch.setattr("var_studio.edit.asking_handlers.guess", lambda *_: unknown)
+    (answer,) = asking.guess(WORKSPACE, drawn_on(WORKSPACE, painted()), SETTINGS)
     assert answer.choices == [] and "none of the classes" in answer.label
 
 
-def test_without_a_photo_there_is_nothing_to_guess(handlers):
+def test_without_a_photo_there_is_nothing_to_guess(asking):
     with pytest.raises(gr.Error, match="There is no photo yet"):
-        handlers.guess(None, None, SETTINGS)
+        asking.guess(None, None, SETTINGS)
