@@ -22,7 +22,7 @@ OF_THE_FILE = frozenset(
     | {0x83BB, 0x8649, 0x8773, ExifTags.IFD.Interop, EXIF.MakerNote}
 )
 
-MOST_EXIF, MOST_ICC = 2**16, 2**22  # bytes that are kept
+MOST_KEPT_EXIF, MOST_KEPT_ICC = 2**16, 2**22  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ def _transparent(upright: Image.Image) -> np.ndarray | None:
 def _rgb_profile(picture: Image.Image) -> bytes:
     """Return the colour profile of a picture; nothing if it is damaged, too long, or not for RGB."""
     stored = picture.info.get("icc_profile")
-    if not stored or len(stored) > MOST_ICC or picture.mode not in ("RGB", "RGBA", "P"):
+    if not stored or len(stored) > MOST_KEPT_ICC or picture.mode not in ("RGB", "RGBA", "P"):
         return b""
     try:
         space = ImageCms.ImageCmsProfile(io.BytesIO(stored)).profile.xcolor_space
@@ -145,4 +145,4 @@ def _upright_exif(picture: Image.Image) -> bytes:
         return b""
     upright[EXIF.Orientation] = 1
     written = upright.tobytes()
-    return written if len(written) <= MOST_EXIF else b""
+    return written if len(written) <= MOST_KEPT_EXIF else b""

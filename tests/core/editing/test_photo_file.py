@@ -109,7 +109,7 @@ def test_a_profile_or_exif_of_unusual_length_is_left_out(tmp_path, monkeypatch):
         Image.new("RGB", (8, 8), "red").save(tmp_path / "photo.png", exif=exif.tobytes(), icc_profile=profile)
         assert bool(open_photo_file(tmp_path / "photo.png")[1].exif) == kept
     assert open_photo_file(tmp_path / "photo.png")[1].icc == profile
-    monkeypatch.setattr(photo_file, "MOST_ICC", len(profile) - 1)
+    monkeypatch.setattr(photo_file, "MOST_KEPT_ICC", len(profile) - 1)
     photo, extras = open_photo_file(tmp_path / "photo.png")
     assert extras.icc == b"" and np.allclose(photo, (0, 0, 255), atol=1)  # in sRGB, as the profile means them
 
