@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline, pick_device
+from ..engine.relay import finished
 from ..picture_files import kind_of
 from ..settings import Declared, Value, parsed, rows
 from ..training import distributed
@@ -192,7 +193,7 @@ def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:
             raise ValueError("--from-scale says where a second model begins: add --finish MODEL, or leave it out.")
         return pipe
     first = len(pipe.schedule) if options.from_scale is None else options.from_scale
-    return pipe.finished_by(Pipeline.load(finish, how), first - 1)
+    return finished(pipe, Pipeline.load(finish, how), first - 1)
 
 
 def sampling_of(options: argparse.Namespace, usual: Sampling) -> Sampling:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..engine.classifier import token_losses
 from ..engine.pipeline import Pipeline
 from ..images import to_float
 from .canvas import Box, filled_view, view
@@ -51,7 +52,9 @@ def evidence(pipe: Pipeline, pixels: Array, label: int) -> Array:
     with torch.inference_mode():
         tokens = pipe.pyramids(to_float(torch.from_numpy(pixels)[None]))
     null = pipe.spec.transformer.null_label
-    without, given = (pipe.token_losses(tokens, torch.tensor([one]))[0] for one in (null, label))
+    without, given = (
+        token_losses(pipe.var, pipe.tokenizer.quantizer, tokens, torch.tensor([one]))[0] for one in (null, label)
+    )
     gain: Tensor = (without - given).float().cpu()
     total = np.zeros(pixels.shape[:2], np.float32)
     for scale, cells in zip(pipe.schedule.sides, gain.split(list(pipe.schedule.lengths)), strict=True):

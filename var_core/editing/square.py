@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from ..engine.inpainting import inpainting
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from .canvas import Box, Hole, dilated, enlarged, filled_view, matched, opacity, paste, view
@@ -66,7 +67,8 @@ def prepare(
     seen = [view(canvas, hole_mask, box, side) for canvas in different]
     hole = seen[0][1]  # the mask is the same for all
     views = np.stack([filled_view(pixels, hole.mask, settings.fill) for pixels, _ in seen])
-    plan = pipe.inpainting(
+    plan = inpainting(
+        pipe,
         torch.from_numpy(views),
         torch.from_numpy(hole.coverage),
         settings.min_coverage,
@@ -88,7 +90,8 @@ def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: EditSet
     hole = work.hole.mask
     seam = (dilated(hole, settings.harmonise) & ~dilated(hole, -settings.harmonise)).astype(np.float32)
     views, first = work.composites(drawn), len(pipe.schedule) - 2
-    plan = pipe.inpainting(
+    plan = inpainting(
+        pipe,
         torch.from_numpy(views),
         torch.from_numpy(seam),
         settings.min_coverage,

@@ -69,3 +69,14 @@ def _log_likelihood(var: VAR, shown: Tensor, sequence: Tensor, counted: Tensor, 
         nats = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view(wanted.shape)
         found.append(-nats.double().sum(1))
     return torch.cat(found)
+
+
+@torch.inference_mode()
+def token_losses(var: VAR, quantizer: Quantizer, tokens: Sequence[Tensor], labels: Tensor) -> Tensor:
+    """Return the cross-entropy in nats of every token of pyramids, K maps (B, L_k), given all coarser ones: (B, L).
+
+    `labels` int64 (B,).
+    """
+    given = [maps.to(quantizer.codebook.device) for maps in tokens]
+    logits = var(labels.to(quantizer.codebook.device), quantizer.teacher_input(given))
+    return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")

@@ -1,20 +1,18 @@
 """Holds a loaded model, and does what one asks of it. The only place where pictures, devices and networks meet."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from ..config import AUTO, ON_CPU, LoadOptions, ModelSpec
 from ..device_memory import fitting, free_memory, picture_bytes, portions
-from ..images import from_pil, to_float, to_pil, to_uint8
+from ..images import from_pil, to_pil, to_uint8
 from ..nn.layers import Block, compile_block
 from ..nn.linear import pack, to_int8
 from ..schedule import Schedule
@@ -73,26 +71,6 @@ class Pipeline:
         self.schedule = Schedule.of(self.spec.tokenizer)
         self.finish: Finish | None = None
 
-    def finished_by(self, other: "Pipeline", first_scale: int) -> "Pipeline":
-        """Return this model with another that draws whole pictures' scales from `first_scale` (0-based) on.
-
-        ValueError unless both have the same tokenizer and classes, and each has a scale to draw.
-        """
-        ours, theirs = self.tokenizer.quantizer.state_dict(), other.tokenizer.quantizer.state_dict()
-        alike = self.spec.tokenizer == other.spec.tokenizer and all(torch.equal(ours[k], theirs[k]) for k in ours)
-        if not alike or self.spec.transformer.classes != other.spec.transformer.classes:
-            raise ValueError(
-                f"{other.spec.name} cannot finish what {self.spec.name} begins: choose a model with the same tokenizer "
-                "and the same classes."
-            )
-        if not 0 < first_scale < len(self.schedule):
-            raise ValueError(f"from scale {first_scale + 1}: choose 2 to {len(self.schedule)}.")
-        both = copy(self)
-        both.finish = Finish(other.var, first_scale)
-        both.digest = f"{self.digest}+{other.digest}@{first_scale + 1}"
-        both.spec = replace(self.spec, name=f"{self.spec.name} --finish {other.spec.name}")
-        return both
-
     @classmethod
     def load(
         cls,
@@ -125,33 +103,6 @@ class Pipeline:
         self.tokenizer.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self.tokenizer.features(images.to(self.device))
 
-    @torch.inference_mode()
-    def inpainting(
-        self,
-        pictures: Tensor,
-        coverage: Tensor,
-        min_coverage: float,
-        first_free_scale: int,
-        follow: bool,
-        shown: bool = False,
-    ) -> Plan:
-        """The plan that repaints what `coverage` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`.
-
-        Each is encoded alone, so that none depends on its neighbours. With `shown` the masked path draws, if the model
-        has one.
-        """
-        f = torch.cat([self.features(to_float(one[None])) for one in pictures])
-        tokens = self.tokenizer.quantizer.tokens(f)
-        return Plan.inpaint(
-            tokens,
-            coverage.to(self.device),
-            self.schedule,
-            min_coverage=min_coverage,
-            first_free_scale=first_free_scale,
-            target=f if follow else None,
-            shown=shown and self.masked is not None,
-        )
-
     def decode(self, f_hat: Tensor) -> list[Image.Image]:
         """f_hat (B, C, s_K, s_K) -> B pictures of side D, that of what is drawn."""
         return [Image.fromarray(picture) for picture in self.pixels(f_hat)]
@@ -170,16 +121,6 @@ class Pipeline:
     def preview(self, f_hat: Tensor) -> list[Image.Image]:
         """f_hat (B, C, s_K, s_K) -> B small pictures, at a hundredth of `decode`'s cost."""
         return to_pil(self.preview_map(f_hat))
-
-    @torch.inference_mode()
-    def token_losses(self, tokens: list[Tensor], labels: Tensor) -> Tensor:
-        """Cross-entropy in nats of every token of pyramids, K maps (B, L_k), given all coarser ones: (B, L).
-
-        `labels` int64 (B,).
-        """
-        given = [t.to(self.device) for t in tokens]
-        logits = self.var(labels.to(self.device), self.tokenizer.quantizer.teacher_input(given))
-        return F.cross_entropy(logits.transpose(1, 2), torch.cat(given, 1), reduction="none")
 
     @torch.inference_mode()
     def classify(self, image: Image.Image, coverage: Tensor | None = None) -> list[ClassShare]:

@@ -15,6 +15,8 @@ from ..editing.canvas import FILLS, Box, dilated, filled_view
 from ..editing.edit import Edit, run, shifted
 from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from ..editing.square import Work, prepare, second_pass
+from ..engine.classifier import token_losses
+from ..engine.inpainting import inpainting
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
@@ -127,8 +129,8 @@ def likeliest(pipe: Pipeline, settings: EditSettings, sampling: Sampling, count:
 
     def mean_loss(result: np.ndarray, case: Case) -> float:
         pixels, coverage = torch.from_numpy(result[None]), torch.from_numpy(case.mask.astype(np.float32))
-        plan = pipe.inpainting(pixels, coverage, settings.min_coverage, settings.first_free_scale, follow=False)
-        losses = pipe.token_losses(list(plan.tokens), torch.tensor([case.label]))[0]
+        plan = inpainting(pipe, pixels, coverage, settings.min_coverage, settings.first_free_scale, follow=False)
+        losses = token_losses(pipe.var, pipe.tokenizer.quantizer, list(plan.tokens), torch.tensor([case.label]))[0]
         return float(losses[torch.cat(list(plan.keep), 1)[0]].mean() if kept else losses.mean())
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:

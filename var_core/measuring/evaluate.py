@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..config import Sampling
+from ..engine.classifier import token_losses
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
@@ -74,7 +75,7 @@ def reconstructed(pipe: Pipeline, val: PictureSet) -> Iterator[float | Reconstru
         images = val.images(rows).to(pipe.device)
         tokens = pipe.pyramids(images)
         back = averaged(pipe.tokenizer.decode(pipe.tokenizer.quantizer.features(tokens)), images.shape[-1])
-        losses.append(pipe.token_losses(tokens, val.labels[rows]).cpu())
+        losses.append(token_losses(pipe.var, pipe.tokenizer.quantizer, tokens, val.labels[rows]).cpu())
         pixels.append(to_uint8(back))
         decibels.append(psnr(back, images).cpu())
         sequences.append(torch.cat(tokens, 1).cpu())

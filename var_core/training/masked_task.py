@@ -49,10 +49,7 @@ class MaskedSettings:
 
 
 class MaskedTask:
-    """Cross-entropy of tokens that are not known, given those that are and the surroundings of a hole.
-
-    Training begins from the weights of a trained transformer, `start`.
-    """
+    """Cross-entropy of tokens that are not known, given those that are and the surroundings of a hole; from `start`."""
 
     KIND = "masked"
 

@@ -38,9 +38,8 @@ class PageActs(Painter):
                 return
             trace = changeable_trace(self.pipe, session)
             asked = changes.resampled(trace, sampling, session.pinned)
-        for view in self._paint(
-            session, asked, session.origin_of_turn(", ".join(sampling.describe())), _kind_of_origin(trace, asked)
-        ):
+        origin = session.origin_of_turn(", ".join(sampling.describe()))
+        for view in self._paint(session, asked, origin, _kind_of_origin(trace, asked)):
             yield view._replace(sampling=SKIP)
 
     def act(self, session: ExploreSession, event: gr.EventData) -> Iterator[ViewUpdate]:

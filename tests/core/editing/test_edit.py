@@ -15,6 +15,7 @@ from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated, extended
 from var_core.editing.edit import MOST_SQUARES, Edit, cut_to, onward, run, squares, stages
 from var_core.editing.edit_settings import EditSettings
 from var_core.editing.square import second_pass
+from var_core.engine.inpainting import inpainting
 from var_core.engine.request import Request
 
 SIDE = SPEC.tokenizer.image_side  # 32
@@ -125,7 +126,7 @@ def test_kept_tokens_are_the_photo_s_where_they_are_fixed():
 @torch.no_grad()
 def test_following_with_everything_kept_is_encoding():
     views = torch.from_numpy(np.stack([photo(SIDE, SIDE, seed) for seed in (0, 1)]))
-    plan = pipeline().inpainting(views, torch.zeros(SIDE, SIDE), 0.0, 0, True)
+    plan = inpainting(pipeline(), views, torch.zeros(SIDE, SIDE), 0.0, 0, True)
     for step in pipeline().steps(Request((1, NULL), (3, 4), plan=plan)):
         assert step.keep.all() and torch.equal(step.tokens, plan.tokens[step.scale])
 
@@ -227,8 +228,8 @@ def test_following_comes_nearer_to_the_kept_features_than_fixed_tokens():
             photo(SIDE, SIDE), mask, (1,) * 8, tuple(range(8)), settings=EditSettings(follow=follow, context=9.0)
         )
         *_, last = stages(pipeline(), edit)
-        f = pipeline().inpainting(
-            torch.from_numpy(last.work.views), torch.from_numpy(last.work.hole.coverage), 0, 0, True
+        f = inpainting(
+            pipeline(), torch.from_numpy(last.work.views), torch.from_numpy(last.work.hole.coverage), 0, 0, True
         )
         keep = last.step.keep[:, None].unflatten(-1, last.step.f_hat.shape[-2:]).expand_as(last.step.f_hat)
         missed[follow] = (last.step.f_hat - f.target)[keep].square().mean()

@@ -7,7 +7,7 @@ from support.tiny import NAMES, SPEC, in_order, pipeline
 
 from var_core.config import Sampling
 from var_core.engine import classifier
-from var_core.engine.classifier import classify
+from var_core.engine.classifier import classify, token_losses
 from var_core.engine.request import Request
 
 CERTAIN = Sampling(guidance=6.0, top_k=1)
@@ -24,7 +24,12 @@ def test_the_shares_are_bayes_rule_over_the_models_own_likelihoods(monkeypatch):
     monkeypatch.setattr(classifier, "SHARPNESS", 1.0)
     tokens = pipeline().run(Request((2,), (5,))).tokens
     null = SPEC.transformer.null_label
-    losses = torch.cat([pipeline().token_losses(tokens, torch.tensor([label])) for label in range(null + 1)]).sum(1)
+    losses = torch.cat(
+        [
+            token_losses(pipeline().var, pipeline().tokenizer.quantizer, tokens, torch.tensor([label]))
+            for label in range(null + 1)
+        ]
+    ).sum(1)
     shares = (-losses[:null]).softmax(0)
     found = ranked(tokens)
     assert [one.label for one in found] == (-losses[:null]).argsort(descending=True).tolist()

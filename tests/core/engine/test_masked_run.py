@@ -8,6 +8,7 @@ import torch
 from support.tiny import SIDES, SPEC, masked_path, masked_pipeline, networks, pipeline
 
 from var_core.config import LoadOptions, Sampling
+from var_core.engine.inpainting import inpainting
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
@@ -84,7 +85,7 @@ def test_a_model_without_a_masked_path_and_a_cache_are_refused():
 
 def test_a_plan_of_a_model_without_a_masked_path_is_never_shown():
     pictures, coverage = torch.zeros(1, 32, 32, 3, dtype=torch.uint8), torch.ones(32, 32)
-    found = [pipe.inpainting(pictures, coverage, 0.5, 0, True, shown=True) for pipe in (pipeline(), masked_pipeline())]
+    found = [inpainting(pipe, pictures, coverage, 0.5, 0, True, shown=True) for pipe in (pipeline(), masked_pipeline())]
     assert [plan.shown for plan in found] == [False, True]
 
 

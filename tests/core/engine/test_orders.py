@@ -13,6 +13,7 @@ from support.tasks import last, read
 
 from var_core.cli.training_run import read_tokens
 from var_core.config import ON_CPU, Sampling
+from var_core.engine.inpainting import inpainting
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
@@ -113,7 +114,7 @@ def test_half_a_picture_is_repainted_and_the_other_half_kept(pipe, follow):
     pixels = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
     cover = torch.zeros(32, 32)
     cover[:, 16:] = 1
-    plan = pipe.inpainting(pixels, cover, min_coverage=0.5, first_free_scale=2, follow=follow)
+    plan = inpainting(pipe, pixels, cover, min_coverage=0.5, first_free_scale=2, follow=follow)
     wanted = torch.tensor([[True, True, False, False]] * 4)
     assert torch.equal(by_cell(pipe, plan.kept)[0], wanted)
     found = drawn(pipe, Request((3,), (1,), FAITHFUL, plan))

@@ -10,6 +10,7 @@ from PIL import Image
 from support.tiny import SIDES, SPEC, pipeline, reconstruct, write
 
 from var_core.config import ON_CPU, LoadOptions, Sampling
+from var_core.engine.classifier import token_losses
 from var_core.engine.pipeline import Pipeline, pick_device, pick_dtype
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request
@@ -185,5 +186,7 @@ def test_token_losses_are_those_of_the_distributions_drawn_from():
     steps = list(pipe.steps(request))
     drawn = torch.cat([step.confidence for step in steps], 1)
     assert torch.allclose(
-        pipe.token_losses([step.tokens for step in steps], torch.tensor(request.labels)), -drawn.log(), atol=1e-4
+        token_losses(pipe.var, pipe.tokenizer.quantizer, [step.tokens for step in steps], torch.tensor(request.labels)),
+        -drawn.log(),
+        atol=1e-4,
     )

@@ -9,6 +9,7 @@ import torch
 from support.tiny import SIDES, SPEC, networks, pipeline
 
 from var_core.config import Sampling
+from var_core.engine.inpainting import inpainting
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
@@ -46,7 +47,7 @@ def following() -> Plan:
     picture = torch.randint(256, (1, 32, 32, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     cover = torch.zeros(32, 32)
     cover[8:24, 8:24] = 1
-    return pipeline().inpainting(picture, cover, 0.5, 1, follow=True)
+    return inpainting(pipeline(), picture, cover, 0.5, 1, follow=True)
 
 
 REQUESTS = {

@@ -16,6 +16,7 @@ from var_core.editing.edit import Edit
 from var_core.editing.edit import run as run_edit
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
+from var_core.engine.relay import finished
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_core.weights.checkpoints import LoadedModel
@@ -32,7 +33,7 @@ def smaller(width: int = 16, tokenizer_seed: int = 0, spec=SPEC) -> Pipeline:
 
 @cache
 def both(first_scale: int = 2) -> Pipeline:
-    return pipeline().finished_by(smaller(), first_scale)
+    return finished(pipeline(), smaller(), first_scale)
 
 
 def tokens(pipe: Pipeline, request: Request = REQUEST) -> list[torch.Tensor]:
@@ -42,7 +43,7 @@ def tokens(pipe: Pipeline, request: Request = REQUEST) -> list[torch.Tensor]:
 def test_a_model_that_finishes_its_own_pictures_changes_nothing():
     alone = pipeline().run(REQUEST)
     for first_scale in (1, 2, 3):
-        made = pipeline().finished_by(pipeline(), first_scale).run(REQUEST)
+        made = finished(pipeline(), pipeline(), first_scale).run(REQUEST)
         assert all(torch.equal(ours, theirs) for ours, theirs in zip(made.tokens, alone.tokens, strict=True))
         assert [np.asarray(image).tolist() for image in made.images] == [np.asarray(i).tolist() for i in alone.images]
 
@@ -81,11 +82,11 @@ def test_edits_and_plans_are_the_first_model_s_alone():
 
 def test_models_that_cannot_go_together_are_refused():
     with pytest.raises(ValueError, match="same tokenizer and the same classes"):
-        pipeline().finished_by(smaller(tokenizer_seed=5), 2)
+        finished(pipeline(), smaller(tokenizer_seed=5), 2)
     with pytest.raises(ValueError, match="from scale 1: choose 2 to 4"):
-        pipeline().finished_by(smaller(), 0)
+        finished(pipeline(), smaller(), 0)
     with pytest.raises(ValueError, match="from scale 5: choose 2 to 4"):
-        pipeline().finished_by(smaller(), 4)
+        finished(pipeline(), smaller(), 4)
     with pytest.raises(ValueError, match="turn Smooth off"):
         both().run(replace(REQUEST, sampling=Sampling(smooth=True)))
 

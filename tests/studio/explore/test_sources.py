@@ -14,6 +14,7 @@ from support.tiny import masked_pipeline
 from var_core.config import Sampling
 from var_core.editing.edit import Edit, run, stages
 from var_core.editing.edit_settings import EditSettings
+from var_core.engine.classifier import token_losses
 from var_core.engine.request import Request
 from var_core.inspection.recording import recorded
 from var_studio.edit import results as outcomes
@@ -46,7 +47,7 @@ def test_a_picture_of_ones_own_is_taken_apart_and_given_whole(handlers: Sources,
     assert trace.keep.all() and trace.about.origin == "opened" and trace.about.class_name == "Sea"
     encoded = PIPE.encode(Image.open(tmp_path / "own.png"))
     assert torch.equal(trace.tokens.long(), torch.cat(encoded, 1)[0])
-    surprise = PIPE.token_losses(encoded, torch.tensor([6]))[0]
+    surprise = token_losses(PIPE.var, PIPE.tokenizer.quantizer, encoded, torch.tensor([6]))[0]
     assert torch.allclose(-trace.probability.log(), surprise, atol=1e-3)
 
 
