@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline, pick_device
-from ..engine.relay import finished
+from ..engine.two_models import finished
 from ..picture_files import kind_of
 from ..settings import Declared, Value, parsed, rows
 from ..training import distributed

@@ -5,10 +5,8 @@ what the first has drawn.
 """
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,9 +17,6 @@ from .plan import Plan
 from .request import Request
 from .sampling import Step
 
-if TYPE_CHECKING:
-    from .pipeline import Pipeline
-
 
 @dataclass(frozen=True, eq=False)
 class Finish:
@@ -29,27 +24,6 @@ class Finish:
 
     var: VAR
     first_scale: int
-
-
-def finished(first: "Pipeline", second: "Pipeline", first_scale: int) -> "Pipeline":
-    """Return a model of two: the second draws whole pictures' scales from `first_scale` (0-based) on.
-
-    ValueError unless both have the same tokenizer and classes, and each has a scale to draw.
-    """
-    ours, theirs = (one.tokenizer.quantizer.state_dict() for one in (first, second))
-    alike = first.spec.tokenizer == second.spec.tokenizer and all(torch.equal(ours[k], theirs[k]) for k in ours)
-    if not alike or first.spec.transformer.classes != second.spec.transformer.classes:
-        raise ValueError(
-            f"{second.spec.name} cannot finish what {first.spec.name} begins: choose a model with the same tokenizer "
-            "and the same classes."
-        )
-    if not 0 < first_scale < len(first.schedule):
-        raise ValueError(f"from scale {first_scale + 1}: choose 2 to {len(first.schedule)}.")
-    both = copy(first)
-    both.finish = Finish(second.var, first_scale)
-    both.digest = f"{first.digest}+{second.digest}@{first_scale + 1}"
-    both.spec = replace(first.spec, name=f"{first.spec.name} --finish {second.spec.name}")
-    return both
 
 
 def relayed(var: VAR, finish: Finish, quantizer: Quantizer, request: Request) -> Iterator[Step]:

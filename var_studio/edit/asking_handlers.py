@@ -1,4 +1,4 @@
-"""What the model of the Edit tab says of a photo, and what the form becomes by it: classes, knobs, what is shown."""
+"""Ask the model of the Edit tab about a photo, and set the form by its answers: classes, knobs, what is shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

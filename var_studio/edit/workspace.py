@@ -55,7 +55,7 @@ class PackedMask(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was found in a photo: its `pixel_hash`, where it is, and what it is called."""
+    """A thing that was found: the `pixel_hash` of its photo, where it is, and what it is called."""
 
     photo: str
     mask: PackedMask

@@ -1,4 +1,4 @@
-"""What a visitor may copy to make a picture again: a link, a command line, a few lines of Python. No widgets."""
+"""Texts that make a picture again, for a visitor to copy: a link, a command line, lines of Python. No widgets."""
 
 import shlex
 from html import escape

@@ -16,8 +16,8 @@ from var_core.editing.edit import Edit
 from var_core.editing.edit import run as run_edit
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
-from var_core.engine.relay import finished
 from var_core.engine.request import Request
+from var_core.engine.two_models import finished
 from var_core.recipe import Recipe
 from var_core.weights.checkpoints import LoadedModel
 
