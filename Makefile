@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # One thread of torch a worker: the tensors are tiny, and more threads only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
-BROWSER := $(PYTEST) --dist loadfile
+BROWSER := $(PYTEST) --dist worksteal
 # A test of Explore fails now and then, for a reason not found yet: what failed is tried once more, and both are shown.
 AGAIN := --last-failed --last-failed-no-failures none
 

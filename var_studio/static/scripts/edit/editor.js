@@ -1,5 +1,7 @@
 // Gradio's image editor, which is the Edit tab's canvas: it leaves itself on the window.
 
+const FRAMES = 24; // a second
+
 let editor;
 const listeners = [];
 
@@ -32,7 +34,10 @@ Object.defineProperty(window, "editor", {
   set: (made) => {
     editor = made;
     if (!made) return;
-    made.ready.then(() => sizeByPhoto(made));
+    made.ready.then(() => {
+      sizeByPhoto(made);
+      made.app.ticker.maxFPS = FRAMES; // it draws all the time, also what does not change
+    });
     for (const listener of listeners) tell(listener, made);
   },
 });
