@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..editing.canvas import dilated
-from ..findings.tables import markdown
+from ..findings.tables import by_kind
 from ..training.features import ImageFeatures
 from .bootstrap import FEW, Interval, interval, said
 from .reference import Gaussian, Reference, frechet
@@ -154,11 +154,7 @@ def table(scores: Sequence[Scores]) -> str:
     heads = ("method", "Fréchet", "seam", "off 1 by", "brightness jump", "colour jump", "accuracy", "distance", "ms")
     several = len({row.kind for row in scores} - {CLASS_EDIT}) > 1
     everything = [*(overall(scores) if several else ()), *scores]
-    parts = []
-    for kind in dict.fromkeys(row.kind for row in everything):
-        rows = [_cells(row) for row in everything if row.kind == kind]
-        parts.append(f"### {kind}\n\n{markdown(heads, rows)}")
-    return "\n\n".join(parts)
+    return by_kind(heads, [(row.kind, _cells(row)) for row in everything])
 
 
 def _cells(row: Scores) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from ..editing.canvas import filled_view
 from ..editing.edit import Edit, onward, run
 from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
-from ..findings.tables import markdown
+from ..findings.tables import by_kind
 from ..images import flat, open_image, to_float
 from ..training.data import PICTURE_SUFFIXES
 from ..training.features import ImageFeatures
@@ -311,11 +311,7 @@ def measure_photos(
 def photo_table(scores: Sequence[PhotoScores]) -> str:
     """Return Markdown: one table for each kind, with the intervals."""
     heads = ("method", "distance to the true", "Fréchet", "seam", "colour", "strange", "ms")
-    parts = []
-    for kind in dict.fromkeys(row.kind for row in scores):
-        rows = [_cells(row) for row in scores if row.kind == kind]
-        parts.append(f"### {kind}\n\n{markdown(heads, rows)}")
-    return "\n\n".join(parts)
+    return by_kind(heads, [(row.kind, _cells(row)) for row in scores])
 
 
 def _cells(row: PhotoScores) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.tiny import SPEC, pipeline
+from support.judged import half, noise
+from support.tiny import pipeline
 
 from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings
@@ -25,22 +26,6 @@ from var_core.measuring.edit_benchmark import (
 )
 from var_core.measuring.edit_scores import Case
 from var_core.training.data import PictureSet
-
-SIDE = SPEC.tokenizer.image_side
-
-
-def plain(level: int = 100) -> np.ndarray:
-    return np.full((SIDE, SIDE, 3), level, np.uint8)
-
-
-def noise(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(256, size=(SIDE, SIDE, 3), dtype=np.uint8)
-
-
-def half() -> np.ndarray:
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[:, SIDE // 2 :] = True
-    return mask
 
 
 @pytest.mark.parametrize("kind", KINDS)

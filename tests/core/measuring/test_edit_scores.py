@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from support.tiny import SPEC
+from support.judged import SIDE, half, noise, plain
 
 from var_core.measuring.edit_benchmark import KINDS
 from var_core.measuring.edit_scores import (
@@ -21,22 +21,6 @@ from var_core.measuring.edit_scores import (
 )
 from var_core.measuring.reference import Measured, Reference
 from var_core.training.features import HELD_OUT_NETWORK, ImageFeatures
-
-SIDE = SPEC.tokenizer.image_side
-
-
-def plain(level: int = 100) -> np.ndarray:
-    return np.full((SIDE, SIDE, 3), level, np.uint8)
-
-
-def noise(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(256, size=(SIDE, SIDE, 3), dtype=np.uint8)
-
-
-def half() -> np.ndarray:
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[:, SIDE // 2 :] = True
-    return mask
 
 
 def test_the_untouched_picture_has_a_seam_score_of_one():
