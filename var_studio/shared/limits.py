@@ -1,0 +1,92 @@
+"""What one visitor may ask for, and all of them together: one table, with values for an app at home and in public.
+
+The options of the command line, environment variables and the page's footer are made from it.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from var_core.settings import Setting, check, declared
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of an app that only its owner reaches; `PUBLIC` are those of one that strangers reach."""
+
+    PREFIX: ClassVar[str] = "VAR_STUDIO_"  # of environment variables
+
+    # Runs
+    pictures: int = declared(16, Setting("Pictures a run", "pictures of one run in Create", low=1, high=16))
+    variations: int = declared(8, Setting("Variations an edit", "variations of one edit", low=1, high=8))
+    squares: int = declared(1000, Setting("Squares an edit", "squares that one edit may draw", low=1, high=1000))
+    waiting: int = declared(
+        20, Setting("Runs of a visitor", "runs that one visitor may have begun or waiting", low=1, high=1000)
+    )
+    queue: int = declared(
+        200, Setting("Runs of all", "runs that may be under way or waiting, of all visitors", low=1, high=10_000)
+    )
+
+    # What visitors send
+    megapixels: int = declared(50, Setting("Megapixels", "megapixels of a photo, a mask or a picture", low=1, high=50))
+    file_mb: int = declared(200, Setting("Megabytes a file", "megabytes of one file", low=1, high=2000))
+    uploads: int = declared(10_000, Setting("Uploads an hour", "files that a visitor sends in an hour", high=100_000))
+    upload_mb: int = declared(
+        20_000, Setting("Megabytes an hour", "megabytes that a visitor sends in an hour", high=1_000_000)
+    )
+    request_kb: int = declared(
+        4000, Setting("Kilobytes a request", "kilobytes of a request that is no file", low=16, high=100_000)
+    )
+    text: int = declared(20_000, Setting("Characters", "characters of one text", low=100, high=1_000_000))
+    opening_seconds: int = declared(
+        20, Setting("Seconds to open", "seconds that opening one file may take", low=1, high=600)
+    )
+    opening_mb: int = declared(
+        2000, Setting("Memory to open", "megabytes of memory that opening one file may take", low=256, high=64_000)
+    )
+
+    # What is kept
+    visitors: int = declared(100, Setting("Visitors", "visitors whose work is kept at once", low=1, high=100_000))
+    visitor_mb: int = declared(
+        2000, Setting("Memory a visitor", "megabytes of memory kept for one visitor", low=16, high=64_000)
+    )
+    all_mb: int = declared(
+        4000, Setting("Memory of all", "megabytes of memory kept for all visitors", low=64, high=1_000_000)
+    )
+    idle_minutes: int = declared(
+        24 * 60, Setting("Idle minutes", "minutes after which an idle visitor's work and files go", low=1, high=100_000)
+    )
+
+    # Connections
+    connections: int = declared(1000, Setting("Connections", "connections of one address at once", low=4, high=100_000))
+    passwords: int = declared(
+        10, Setting("Wrong passwords", "wrong passwords in a row before an address has to wait", low=1, high=1000)
+    )
+    locked_minutes: int = declared(5, Setting("Locked minutes", "minutes that it then has to wait", low=1, high=10_000))
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+HOME = Limits()
+PUBLIC = Limits(
+    pictures=8,
+    variations=4,
+    squares=24,
+    waiting=3,
+    queue=40,
+    megapixels=25,
+    file_mb=30,
+    uploads=120,
+    upload_mb=500,
+    request_kb=1000,
+    text=4000,
+    opening_seconds=5,
+    opening_mb=1000,
+    visitors=200,
+    visitor_mb=100,
+    all_mb=1500,
+    idle_minutes=60,
+    connections=32,
+    passwords=5,
+    locked_minutes=15,
+)
