@@ -45,9 +45,8 @@ def model(name: str) -> Published:
         sum(value.numel() for key, value in published_state(name, part).items() if not key.endswith(CONSTANTS))
         for part in ("var", "vae")
     ]
-    return Published(
-        f"Tiny {name}", spec(name), f"var_{name}.pth", counts[0], 9.9, f"vae_{name}.pth", counts[1], REPOSITORY
-    )
+    files = (f"var_{name}.pth", counts[0], 9.9, f"vae_{name}.pth", counts[1])
+    return Published(f"Tiny {name}", spec(name), *files, REPOSITORY, REPOSITORY)
 
 
 CONSTANTS = ("lvl_1L", "attn_bias_for_masking", "zero_k_bias", "ema_vocab_hit_SV")
@@ -90,6 +89,7 @@ class Hub:
     ranges: bool = True  # whether it can send from the middle on
     announced: int = 0  # bytes by which the announced size is wrong
     damaged: bool = False  # whether the bytes sent are others than announced
+    places: dict[str, str] = field(default_factory=dict)  # file -> repository and folder; else those of all
     go: threading.Event = field(default_factory=threading.Event)  # ends stalls
 
     def gets(self, file: str) -> list[Asked]:
@@ -141,12 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
         file = self.path.rpartition("/")[2]
         if hub.refusal or file not in hub.files:
             self._head(hub.refusal or 404, {"Content-Length": "0"})
-        elif self.path in (f"/{REPOSITORY}/resolve/main/{file}", f"/{REPOSITORY}/resolve/{COMMIT}/{file}"):
+        elif re.fullmatch(rf"/{self._place(file)}", re.sub(rf"/resolve/(main|{COMMIT})/", "/", self.path)):
             self._redirect(file, hub.files[file])
         elif self.path == f"/stored/{file}":
             self._send(hub.files[file], asked.start if hub.ranges else 0)
         else:
             self._head(404, {"Content-Length": "0"})
+
+    def _place(self, file: str) -> str:
+        return f"{self.hub.places.get(file, REPOSITORY)}/{file}"
 
     def _redirect(self, file: str, content: bytes) -> None:
         facts = {

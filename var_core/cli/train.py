@@ -12,13 +12,15 @@ from ..config import ORDERS, SCALES, TokenizerConfig, TransformerConfig
 from ..engine.pipeline import pick_device, pick_dtype
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import PARTS, VAR
+from ..training.aligned_task import KEPT as KEPT_OF_ALIGNMENT
+from ..training.aligned_task import AlignedSettings, AlignedTask
 from ..training.crops import CropTokens
 from ..training.data import Classes
 from ..training.decoder_task import DecoderSettings, DecoderTask, refined
 from ..training.enlarging_task import EnlargingTask, check_enlarging
 from ..training.export import load_tokenizer
 from ..training.masked_task import KEPT, MaskedSettings, MaskedTask
-from ..training.tokenizer_task import TokenizerSettings, TokenizerTask, same_in_file, same_tokenizer
+from ..training.tokenizer_task import TokenData, TokenizerSettings, TokenizerTask, same_in_file, same_tokenizer
 from ..training.trainer import Budget, Network, Task
 from ..training.transfer import TRANSLATED, translated
 from ..training.transformer_task import TransformerSettings, TransformerTask
@@ -168,34 +170,58 @@ def transformer_sizes(
     return given
 
 
-@jointly
-def train_masked(options: argparse.Namespace) -> None:
-    """Train a masked path for a model, or go on with one: it draws what is missing, and sees what is known."""
-    settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, MaskedTask.KIND)
+def model_to_train(
+    options: argparse.Namespace, kept: dict[str, Any] | None, what: str
+) -> tuple[checkpoints.LoadedModel, TokenData, str]:
+    """Load the model of --model, of which `what` is trained, the tokens of --data, and the device.
+
+    ValueError unless they go together, and with the run that is gone on with.
+    """
     options.tokenizer, device = checkpoints.find(options.model), pick_device(options.device)
     loaded = checkpoints.load(options.model)
-    loaded.spec.need_scales("a masked path")
+    loaded.spec.need_scales(what)
     if (count := len(Classes.of(options.data).names)) != loaded.spec.transformer.classes:
         raise ValueError(f"{options.data} has {count} classes, the model {loaded.spec.transformer.classes} classes.")
     if kept:
         same_tokenizer(kept, loaded.tokenizer)
-    source = kept or vars(options)
-    choices = MaskedSettings(**{name: source[name] for name in KEPT}, compiled=options.compile)
     tokenizer = loaded.tokenizer.to(device)
     tokens = read_tokens(options, tokenizer, device, lambda: read_pictures(options, tokenizer.config.image_side))
+    return loaded, tokens, device
+
+
+@jointly
+def train_masked(options: argparse.Namespace) -> None:
+    """Train a masked path for a model, or go on with one: it draws what is missing, and sees what is known."""
+    settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, MaskedTask.KIND)
+    loaded, tokens, device = model_to_train(options, kept, "a masked path")
+    tokenizer, source = loaded.tokenizer, kept or vars(options)
+    choices = MaskedSettings(**{name: source[name] for name in KEPT}, compiled=options.compile)
     crops = CropTokens(*(read_crops(options, tokenizer, device, split) for split in ("train", "val")))
     torch.manual_seed(options.seed)
     carry_out(MaskedTask(loaded.var, tokenizer, tokens, crops, choices, settings, device), options)
 
 
+@jointly
+def train_aligned(options: argparse.Namespace) -> None:
+    """Train a model's transformer to draw without guidance what it draws with, or go on with that."""
+    settings, kept = optimisation(options), resumed(options, AlignedTask.KIND)
+    loaded, tokens, device = model_to_train(options, kept, "an alignment")
+    source = kept or vars(options)
+    choices = AlignedSettings(**{name: source[name] for name in KEPT_OF_ALIGNMENT}, compiled=options.compile)
+    torch.manual_seed(options.seed)
+    carry_out(AlignedTask(loaded.var, loaded.tokenizer, tokens, choices, settings, device), options)
+
+
 def add_commands(commands: Commands) -> None:
     """Add them to the program's."""
-    train = commands.add_parser("train", help="Train a tokenizer, its decoder, a transformer, or a masked path.")
+    text = "Train a tokenizer, its decoder, a transformer, a masked path, or an alignment."
+    train = commands.add_parser("train", help=text)
     networks = train.add_subparsers(required=True)
     _tokenizer_command(networks)
     _decoder_command(networks)
     _transformer_command(networks)
     _masked_command(networks)
+    _aligned_command(networks)
 
 
 def _tokenizer_command(commands: Commands) -> None:
@@ -279,4 +305,18 @@ def _masked_command(commands: Commands) -> None:
     made.add_argument("--self-correction", type=float, default=0.3, help=text)
     made.add_argument("--compile", action="store_true", help="fuse the blocks with torch.compile")
     made.add_argument("--muon", action="store_true", help="train the matrices of the blocks with Muon")
+    device_option(made)
+
+
+def _aligned_command(commands: Commands) -> None:
+    made = command(commands, "aligned", train_aligned)
+    training_options(made, batch=32, rate=2e-5)
+    made.add_argument("--model", required=True, help="name or path of the model whose transformer it begins with")
+    text = "how near it stays to what it was: less lets it go further"
+    made.add_argument("--sharpness", type=float, default=0.02, help=text)
+    text = "weight of other classes against the own one: more does more of what guidance does"
+    made.add_argument("--contrast", type=float, default=50.0, help=text)
+    text = "fraction of the pictures that are shown without their class, which guidance needs"
+    made.add_argument("--class-dropout", type=float, default=0.1, help=text)
+    made.add_argument("--compile", action="store_true", help="fuse the blocks with torch.compile")
     device_option(made)

@@ -11,6 +11,7 @@ from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from ..weights.checkpoints import SUFFIX, load, load_strict, save
+from .aligned_task import AlignedTask
 from .data import Classes, PictureSet
 from .masked_task import MaskedTask
 from .tokenizer_task import TokenizerTask, same_tokenizer
@@ -31,17 +32,17 @@ def load_tokenizer(source: Path) -> Tokenizer:
 
 
 def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
-    """Load the averaged weights of a transformer's run; ValueError if it learned another tokenizer's tokens."""
-    return _load_run(run, tokenizer, TransformerTask.KIND, VAR)
+    """Load the averaged weights of a transformer's run, or an alignment's; ValueError if it learned other tokens."""
+    return _load_run(run, tokenizer, VAR, TransformerTask.KIND, AlignedTask.KIND)
 
 
 def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
     """Load the averaged weights of a masked path's run; ValueError if it learned another tokenizer's tokens."""
-    return _load_run(run, tokenizer, MaskedTask.KIND, MaskedVAR)
+    return _load_run(run, tokenizer, MaskedVAR, MaskedTask.KIND)
 
 
-def _load_run(run: Path, tokenizer: Tokenizer, kind: str, network: type[Network]) -> Network:
-    state = load_state(run, kind)
+def _load_run(run: Path, tokenizer: Tokenizer, network: type[Network], *kinds: str) -> Network:
+    state = load_state(run, *kinds)
     same_tokenizer(state["extra"], tokenizer)
     loaded = network(TransformerConfig(**state["extra"]["config"]))
     load_strict(loaded, state["ema"])

@@ -150,12 +150,12 @@ class TransformerTask:
             figures[name] = [round(part.mean().item(), 4) for part in ema.schedule.maps(values[None])]
         return figures, self.sheet(ema)
 
-    def sheet(self, ema: VAR, count: int = 32) -> Image.Image:
+    def sheet(self, ema: VAR, count: int = 32, guidance: float = 3.0) -> Image.Image:
         """Draw pictures of classes spread over all groups, seeds 0 to count - 1."""
         per_group = max(1, count // len(self.sampler.groups))
         spread = [rows[torch.linspace(0, len(rows) - 1, per_group).long()] for rows in self.sampler.groups]
         labels = self.train.labels[torch.cat(spread)]
-        request = Request(tuple(labels.tolist()), tuple(range(len(labels))), Sampling(guidance=3.0))
+        request = Request(tuple(labels.tolist()), tuple(range(len(labels))), Sampling(guidance=guidance))
         *_, last = steps(ema, self.tokenizer.quantizer, request)
         return grid(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
 

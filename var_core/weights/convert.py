@@ -102,7 +102,7 @@ def assemble(
     spec = recognise(transformer, tokenizer, name)
     if expected is not None:
         check(spec, expected, transformer)
-        spec = replace(spec, name=name or expected.name)
+        spec = replace(spec, name=name or expected.name, default_sampling=expected.default_sampling)
     with torch.device("meta"):
         ours, var = Tokenizer(spec.tokenizer), VAR(spec.transformer)
     load_strict(ours.eval(), inside(tokenizer) if tokenizer.suffix == SUFFIX else weights(tokenizer))

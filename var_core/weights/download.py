@@ -25,7 +25,7 @@ from ..files import user_models
 from ..nn.tokenizer import Tokenizer
 from .checkpoints import file_for, load_strict, read_spec
 from .convert import TICK, FileProgress, assemble, convert, inside, origin_of
-from .registry import DOWNLOADS, MODELS, Published, left, short_of_disk
+from .registry import DOWNLOADS, MODELS, Published, left, place, short_of_disk
 
 TRIES = 5  # in a row that bring nothing, before giving up; of the first question fewer
 PAUSE = 1.0  # seconds before the second try, then longer
@@ -52,8 +52,8 @@ def fetch(model: Published, folder: Path | None = None) -> Generator[FileProgres
             raise ValueError(problem)
         for file in model.files:
             if file not in found.files:
-                yield from _download(model.repository, file, store)
-        transformer, tokenizer = (found.files.get(file, store / file) for file in model.files)
+                yield from _download(model.repository_of(file), file, store)
+        transformer, tokenizer = (found.files.get(file, place(store, file)) for file in model.files)
         _try(model, transformer, tokenizer, store)
         out = file_for(model.name, folder)
         yield from convert(transformer, tokenizer, out, expected=model.spec, origin=model.origin)
@@ -82,8 +82,8 @@ def downloads(folder: Path | None) -> Path:
 
 def supply(model: Published, folder: Path | None = None) -> Supply:
     """Look for a model's files in the hub's cache, in the folder's downloads, and for its tokenizer in other models."""
-    cached = {file: path for file in model.files if (path := _cached(model.repository, file)) is not None}
-    whole = {file: path for file in model.files if (path := downloads(folder) / file).is_file()}
+    cached = {file: path for file in model.files if (path := _cached(model.repository_of(file), file)) is not None}
+    whole = {file: path for file in model.files if (path := place(downloads(folder), file)).is_file()}
     there = sum(path.stat().st_size for path in cached.values())
     lender = None if model.tokenizer_file in whole | cached else lender_of(model, folder)
     if lender is None:
@@ -131,7 +131,7 @@ def _try(model: Published, transformer: Path, tokenizer: Path, store: Path) -> N
 
 def _forget(model: Published, store: Path) -> None:
     for file in model.files:
-        (store / file).unlink(missing_ok=True)
+        place(store, file).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -185,14 +185,14 @@ def _download(repository: str, file: str, store: Path) -> Iterator[FileProgress]
         while worker.is_alive():
             worker.join(TICK)
             passed = time.monotonic() - start
-            yield FileProgress("download", file, transfer.done, transfer.total, passed, transfer.begun)
+            yield FileProgress("download", transfer.name, transfer.done, transfer.total, passed, transfer.begun)
     finally:
         transfer.stopped.set()
         worker.join(PATIENCE)
     if transfer.error is not None:
         raise _explained(transfer.error, repository, file, store) from transfer.error
-    yield from _checked(transfer.part, transfer.remote, file)
-    os.replace(transfer.part, store / file)
+    yield from _checked(transfer.part, transfer.remote, transfer.name)
+    os.replace(transfer.part, place(store, file))
 
 
 def _checked(part: Path, remote: Remote, file: str) -> Iterator[FileProgress]:
@@ -215,6 +215,7 @@ class _Transfer:
 
     def __init__(self, repository: str, file: str, store: Path):
         self.repository, self.file, self.store = repository, file, store
+        self.name = place(store, file).name
         self.stopped = threading.Event()
         self.done = self.total = self.begun = 0
         self.error: Exception | None = None
@@ -268,11 +269,11 @@ class _Transfer:
     def _place(self, remote: Remote) -> Path:
         """Return where the part that has arrived is; parts of other versions are deleted."""
         tag = re.sub(r"\W", "", remote.etag)[:16]
-        place = self.store / f"{self.file}.{tag}.part"
-        for other in self.store.glob(f"{self.file}.*.part"):
-            if other != place or other.stat().st_size > remote.size:
+        part = self.store / f"{self.name}.{tag}.part"
+        for other in self.store.glob(f"{self.name}.*.part"):
+            if other != part or other.stat().st_size > remote.size:
                 other.unlink()
-        return place
+        return part
 
     def _receive(self) -> None:
         """Append what is missing to the part."""

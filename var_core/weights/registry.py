@@ -1,16 +1,17 @@
 """The published ImageNet models: where their files are, what they need, whether they fit on this machine."""
 
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 import torch
 
-from ..config import SPECS, ModelSpec
+from ..config import METRICS, SPECS, ModelSpec
 from ..device_memory import decoder_bytes, free_memory, picture_bytes
 from ..files import user_models
 
 REPOSITORY = "FoundationVision/var"
+ALIGNED_REPOSITORY = "ChenDRAG/CCA_VAR"  # trained on so that they need no guidance: Chen et al. 2024
 TOKENIZER_FILE = "vae_ch160v4096z32.pth"
 TOKENIZER_PARAMETERS = 108_948_355
 DOWNLOADS = ".downloads"  # folder for files on their way, inside that of the models
@@ -25,10 +26,12 @@ class Published:
     spec: ModelSpec
     file: str  # of the transformer
     parameters: int  # of the transformer
-    fid: float  # on ImageNet 50k; arXiv 2404.02905, second version, without rejection sampling
+    fid: float  # on ImageNet 50k, without rejection sampling; arXiv 2404.02905, second version, or arXiv 2410.09347
     tokenizer_file: str = TOKENIZER_FILE
     tokenizer_parameters: int = TOKENIZER_PARAMETERS
-    repository: str = REPOSITORY
+    repository: str = REPOSITORY  # of the transformer
+    tokenizer_repository: str = REPOSITORY
+    paper: str = "arXiv 2404.02905"
 
     @property
     def name(self) -> str:
@@ -42,7 +45,11 @@ class Published:
     @property
     def origin(self) -> str:
         """Name the file that its tokenizer was published in: models with the same origin have the same tokenizer."""
-        return f"{self.repository}/{self.tokenizer_file}"
+        return f"{self.tokenizer_repository}/{self.tokenizer_file}"
+
+    def repository_of(self, file: str) -> str:
+        """Return the repository that one of its files is in."""
+        return self.tokenizer_repository if file == self.tokenizer_file else self.repository
 
     @property
     def tokenizer_bytes(self) -> int:
@@ -73,7 +80,17 @@ def _published(name: str, title: str, file: str, parameters: int, fid: float) ->
     return Published(title, SPECS[name], file, parameters, fid)
 
 
-MODELS = {
+def _aligned(name: str, fid: float) -> Published:
+    """Return the model that a published one became when it learned to do without guidance: half of its time."""
+    begun = _PUBLISHED[name]
+    spec = replace(begun.spec, name=f"{name}-cca", default_sampling=replace(METRICS, guidance=0.0))
+    file = f"CCA_VAR_Guidance_Free/VAR_{name.removeprefix('var-')}_CCA.pth"
+    title = f"{begun.title}, without guidance"
+    found = Published(title, spec, file, begun.parameters, fid, repository=ALIGNED_REPOSITORY)
+    return replace(found, paper="arXiv 2410.09347")
+
+
+_PUBLISHED = {
     model.name: model
     for model in (
         _published("var-d16", "VAR-d16, ImageNet 256", "var_d16.pth", 310_283_520, 3.30),
@@ -83,6 +100,8 @@ MODELS = {
         _published("var-d36-s", "VAR-d36-s, ImageNet 512", "var_d36.pth", 2_353_893_904, 2.63),
     )
 }
+_ALIGNED = {"var-d16": 4.03, "var-d20": 3.02, "var-d24": 2.63, "var-d30": 2.54}  # FID without guidance
+MODELS = _PUBLISHED | {model.name: model for model in (_aligned(*row) for row in _ALIGNED.items())}
 
 
 def named(name: str) -> Published:
@@ -121,8 +140,14 @@ def short_of_disk(model: Published, folder: Path | None, there: int = 0) -> list
 
 def left(model: Published, folder: Path, there: int = 0) -> int:
     """Bytes still to be downloaded, to within a percent, when so many are `there` outside the folder's downloads."""
-    begun = sum(path.stat().st_size for file in model.files for path in (folder / DOWNLOADS).glob(f"{file}*"))
+    places = (place(folder / DOWNLOADS, file) for file in model.files)
+    begun = sum(part.stat().st_size for path in places for part in path.parent.glob(f"{path.name}*"))
     return max(0, model.download_bytes - begun - there)
+
+
+def place(store: Path, file: str) -> Path:
+    """Return where a published file lies among the downloads."""
+    return store / PurePosixPath(file).name
 
 
 def short_of_memory(model: Published, device: str, dtype: torch.dtype) -> list[str]:

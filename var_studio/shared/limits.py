@@ -1,4 +1,4 @@
-"""What one visitor may ask for, and all of them together: one table, with values for an app at home and in public.
+"""The table of what one visitor may ask for, and all of them together: for an app at home, and in public.
 
 The options of the command line, environment variables and the page's footer are made from it.
 """

@@ -119,7 +119,7 @@ def _published(model: Published) -> list[str]:
     side, classes = model.spec.tokenizer.drawn_side, model.spec.transformer.classes
     return [
         f"{model.title}: {parameters:.2f} billion parameters, {side} pixels, {classes} classes, FID {model.fid:.2f}.",
-        f"By the authors of the paper, from {model.repository}.",
+        f"By the authors of {model.paper}, from {model.repository}.",
     ]
 
 

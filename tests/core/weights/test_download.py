@@ -110,6 +110,14 @@ def test_the_version_is_pinned_and_nothing_is_told_of_the_machine(line, tmp_path
     assert len(line.asked) == 6  # for each file: where it is, and the way there
 
 
+def test_a_transformer_may_lie_in_a_folder_of_another_repository_than_the_tokenizer(line, tmp_path):
+    line.places[SMALL] = "another/aligned/folder"
+    apart = replace(MODEL, file=f"folder/{SMALL}", repository="another/aligned")
+    *_, last = fetch(apart, tmp_path)
+    assert last.fraction == 1 and load("plain", tmp_path).spec.transformer == MODEL.spec.transformer
+    assert {len(line.gets(file)) for file in (SMALL, LARGE)} == {1}
+
+
 def test_a_token_goes_to_the_hub_but_not_to_its_storage(line, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     drained(tmp_path)
@@ -304,7 +312,7 @@ def test_a_tokenizer_that_is_not_for_certain_the_published_one_is_downloaded(lin
     elif why != "absent":
         drained(tmp_path)
     if why == "another repository":
-        monkeypatch.setitem(registry.MODELS, "plain", replace(MODEL, repository="another/var"))
+        monkeypatch.setitem(registry.MODELS, "plain", replace(MODEL, tokenizer_repository="another/var"))
     if why == "damaged":
         os.truncate(tmp_path / "plain.safetensors", 2_000_000)
     if why == "a weight is missing":
@@ -472,7 +480,7 @@ def test_the_convert_command_takes_a_folder_and_says_what_it_found(tmp_path, cap
 def test_commands_fail_with_one_sentence(tmp_path, capsys):
     status, _, error = said(capsys, "download", "var-d17")
     assert status == 2 and error == (
-        "error: There is no published model 'var-d17'. Choose one of: var-d16, var-d20, var-d24, var-d30, var-d36-s.\n"
+        f"error: There is no published model 'var-d17'. Choose one of: {', '.join(registry.MODELS)}.\n"
     )
     status, _, error = said(capsys, "convert", "--transformer", tmp_path / "none.pth")
     assert status == 2 and "there is no such file" in error
