@@ -1,63 +1,40 @@
 """VAR Studio, the app: parse the flags, load a model, build the page, serve it."""
 
-import argparse
 import contextlib
 import io
 import os
 import socket
 import sys
 import warnings
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from var_core.config import AUTO, LoadOptions
-from var_core.files import where_models_go
+
+from . import flags as options_of
+from .flags import FIRST_PORT
+from .shared.limits import HOME, Limits, foot
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from var_core.engine.pipeline import Pipeline
 
-FIRST_PORT, PORTS = 7860, 100
-LOCAL = ("127.0.0.1", "localhost", "::1")
-MOST_VISITORS = 100  # whose photos and results are kept in memory: the last ones
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message[0].upper()}{message[1:]}. See --help.")
-
-
-def parser() -> argparse.ArgumentParser:
-    text = "VAR Studio: play with, and look inside, next-scale prediction."
-    flags = Parser(description=text, epilog=where_models_go())
-    flags.add_argument("--host", default="127.0.0.1", help="address to serve on; 0.0.0.0 for the whole network")
-    flags.add_argument("--port", type=int, help=f"port to serve on (default: the first free one from {FIRST_PORT})")
-    flags.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    text = "type of the transformer's products: auto, float32, float16, bfloat16; int8 speeds up large models on a CPU"
-    flags.add_argument("--dtype", default="auto", help=text)
-    flags.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
-    flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")
-    flags.add_argument("--threads", type=int, help="CPU threads to use (default: all cores)")
-    flags.add_argument("--share", action="store_true", help="also make a public link")
-    text = "let visitors download and load models, also when others than you can reach the app"
-    flags.add_argument("--allow-models", action="store_true", help=text)
-    flags.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
-    return flags
+PORTS = 100
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the app until it is interrupted; the exit status, 2 when something is wrong with what was asked."""
     try:
-        flags = parser().parse_args(arguments)
+        flags = options_of.read(sys.argv[1:] if arguments is None else arguments, os.environ)
         login = credentials(flags.auth)
         host = flags.host.strip("[]")  # of an IPv6 address in an address
         port = free_port(host, flags.port)
-        choose = flags.allow_models or (host in LOCAL and not flags.share)
+        public = options_of.is_public(flags, host)
+        limits = options_of.limits(flags, public)
         options = LoadOptions(flags.device, flags.dtype, flags.compile)
-        page = build(load(flags.model, options, flags.threads), options, choose)
-        serve(page, host, port, login, flags.share)
+        pipe = load(flags.model, options, flags.threads)
+        page = build(pipe, options, flags.allow_models or not public, limits, public)
+        serve(page, host, port, login, flags.share, limits)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -101,18 +78,27 @@ def load(model: str | None, options: LoadOptions = AUTO, threads: int | None = N
     return Pipeline.load(name, options)
 
 
-def build(pipe: "Pipeline", options: LoadOptions = AUTO, choose: bool = True) -> "gr.Blocks":
-    """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model."""
+def build(
+    pipe: "Pipeline",
+    options: LoadOptions = AUTO,
+    choose: bool = True,
+    limits: Limits = HOME,
+    public: bool = False,
+) -> "gr.Blocks":
+    """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model.
+
+    A `public` one says its limits at the foot.
+    """
     import gradio as gr
 
     from .create import tab as create
     from .edit import tab as edit
     from .explore import tab as explore
     from .learn import tab as learn
-    from .shared import models, models_menu, served_files
+    from .shared import models, models_menu
 
-    running = models.Models(pipe, options)
-    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(3600, served_files.KEPT)) as page:
+    running, kept = models.Models(pipe, options, limits=limits), 60 * limits.idle_minutes
+    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(min(kept, 3600), kept)) as page:
         header = gr.HTML(models_menu.header_line(pipe), elem_id="header")
         menu = models_menu.menu(running) if choose else None
         with gr.Tabs() as tabs:
@@ -124,12 +110,16 @@ def build(pipe: "Pipeline", options: LoadOptions = AUTO, choose: bool = True) ->
                 explored = explore.tab(running, tabs, inside, made, edited)
             with gr.Tab("Learn", id="learn") as lessons:
                 learned = learn.tab(running, lessons, explored)
+        if public:
+            gr.HTML(foot(limits), elem_id="limits")
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         models_menu.wire_menu(running, page, menu, header, renewals, made.visit)
     return page
 
 
-def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None, share: bool) -> None:
+def serve(
+    page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None, share: bool, limits: Limits = HOME
+) -> None:
     """Serve the page until interrupted."""
     from .page import theme
 
@@ -147,7 +137,7 @@ def serve(page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None
             footer_links=[],
             allowed_paths=[],
             max_file_size="200mb",
-            state_session_capacity=MOST_VISITORS,
+            state_session_capacity=limits.visitors,
             **theme.dress(),
         )
     sys.stdout.write(f"VAR Studio is at {page.local_url}\n")

@@ -1,6 +1,6 @@
 """The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from var_core.config import ModelSpec, Sampling
+from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
@@ -103,13 +103,18 @@ class CreateHandlers:
     def pipe(self) -> Pipeline:
         return self.models.pipe
 
+    @property
+    def most(self) -> int:
+        """Return how many pictures one run may make."""
+        return self.models.limits.pictures
+
     def prepare(
         self, lock: bool, class_name: str, count: float, seed: str, sampling: Mapping[str, object]
     ) -> tuple[Asked, StopFlag, str, str, str, gr.Button, gr.Button]:
         """Return before a run its request and stop flag, the class and seed it takes, the buttons while it runs."""
         pipe = self.pipe
         with in_words():
-            request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), sampling)
+            request = controls.read(pipe.spec, class_name, count, controls.seed_to_use(seed, lock), sampling, self.most)
         shown = controls.show(pipe.spec, request)
         asked, bar = Asked(request, pipe.digest), html.bar("Waiting for the model …")
         return asked, StopFlag(), shown.class_name, shown.seed, bar, *buttons(running=True)
@@ -159,7 +164,7 @@ class CreateHandlers:
         if query.keys().isdisjoint(controls.NAMES):  # a plain visit: do not undo what is being typed already
             return SKIP, SKIP, SKIP, SKIP, SKIP
         with in_words():
-            request = controls.from_link(self.pipe.spec, query)
+            request = controls.from_link(self.pipe.spec, query, self.most)
         return *controls.show(self.pipe.spec, request).all(), "seed" in query
 
     def in_group(self, group: str, current: str) -> gr.Dropdown:
@@ -196,7 +201,7 @@ def tab(models: Models) -> CreateHandover:
     """Lay out the tab and wire it."""
     with gr.Row(elem_id="create", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
-            settings, helpers, actions = _settings(models.pipe.spec, lambda: models.default_sampling)
+            settings, helpers, actions = _settings(models)
         with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
             stage, onward = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
@@ -217,14 +222,15 @@ def tab(models: Models) -> CreateHandover:
     )
 
 
-def _settings(spec: ModelSpec, default_sampling: Callable[[], Sampling]) -> tuple[RequestControls, Helpers, Actions]:
+def _settings(models: Models) -> tuple[RequestControls, Helpers, Actions]:
     """The left column."""
+    spec = models.pipe.spec
     usual = controls.defaults(spec)
     group, groups, class_name, random_class = _subject(spec, usual.class_name)
-    seeding = widgets.seeding("Pictures", controls.MOST_PICTURES, usual.count)
+    seeding = widgets.seeding("Pictures", models.limits.pictures, usual.count)
     actions = widgets.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        sampling, _ = widgets.sampling_widgets(default_sampling)
+        sampling, _ = widgets.sampling_widgets(lambda: models.default_sampling)
     upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
     helpers = Helpers(group, groups, random_class, seeding.lock, upload)
     return RequestControls(class_name, seeding.how_many, seeding.seed, sampling), helpers, actions

@@ -14,13 +14,14 @@ from var_core.images import check_size
 from var_core.settings import Declared, Value, named, parse_float, parse_int, rows
 
 from ..shared import controls, html
+from ..shared.limits import HOME
 from . import mask_tools
 from .workspace import Workspace, needed
 
 INPAINT, REMOVE, EXTEND, CHANGE = TASKS = ("Inpaint", "Remove", "Extend", "Change into …")
 SIDES = ("left", "top", "right", "bottom")
 PIXELS, PER_CENT = UNITS = ("pixels", "per cent")
-MOST_VARIATIONS = 8
+MOST_VARIATIONS = HOME.variations
 USUAL = {INPAINT: REPAINTING, REMOVE: REMOVING, EXTEND: REPAINTING, CHANGE: CHANGING}
 HINTS = {
     INPAINT: "Painted = will be repainted, to fit what is around it.",
@@ -118,8 +119,10 @@ def _other_than(usual: Declared, settings: Declared) -> list[str]:
     return [row.says(value) for row in rows(type(settings)) if (value := getattr(settings, row.name)) != was[row.name]]
 
 
-def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarray | None, form: EditForm) -> Edit:
-    """The edit that is asked for; ValueError that says what is missing."""
+def edit_asked_for(
+    spec: ModelSpec, workspace: Workspace | None, mask: np.ndarray | None, form: EditForm, most: int = MOST_VARIATIONS
+) -> Edit:
+    """The edit that is asked for, in at `most` so many variations; ValueError that says what is missing."""
     workspace = needed(workspace)
     assert mask is not None, "a photo has a mask"
     if form.task == EXTEND and not any(form.extend):
@@ -127,8 +130,8 @@ def edit_asked_for(spec: ModelSpec, workspace: Workspace | None, mask: np.ndarra
     if form.task != EXTEND and not mask.any():
         raise ValueError("Nothing is painted yet: paint over what should change, then press Run.")
     count, seed = parse_int("variations", form.count), parse_int("seed", form.seed)
-    if not 1 <= count <= MOST_VARIATIONS:
-        raise ValueError(f"variations {count} is out of range: choose 1 to {MOST_VARIATIONS}.")
+    if not 1 <= count <= most:
+        raise ValueError(f"variations {count} is out of range: choose 1 to {most}.")
     null = spec.transformer.null_label
     label = null if form.task == REMOVE else spec.label(controls.complete(spec, form.class_name))
     if form.task == CHANGE and label == null:

@@ -140,12 +140,17 @@ class ResultButtons(NamedTuple):
     delete: gr.Button
 
 
-def left_column(spec: ModelSpec, filling_sampling: Callable[[], Sampling], masked: bool) -> Controls:
-    """The left column, with the knobs of the draw at `filling_sampling`; `masked`: the model has a masked path."""
+def left_column(
+    spec: ModelSpec, filling_sampling: Callable[[], Sampling], masked: bool, most: int = forms.MOST_VARIATIONS
+) -> Controls:
+    """The left column, with the knobs of the draw at `filling_sampling`, for at `most` so many variations.
+
+    `masked`: the model has a masked path.
+    """
     opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
     task, outline, name, guessing, unit, sides = _choice(spec)
-    seeding = widgets.seeding("Variations", forms.MOST_VARIATIONS, 4, "edit_")
+    seeding = widgets.seeding("Variations", most, min(4, most), "edit_")
     actions = widgets.actions("edit_")
     with gr.Accordion("Mask", open=False, elem_id="masking"):
         masking, box = _masking()

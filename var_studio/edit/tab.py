@@ -24,7 +24,10 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
             given = layout.left_column(
-                models.pipe.spec, lambda: models.filling_sampling, models.pipe.masked is not None
+                models.pipe.spec,
+                lambda: models.filling_sampling,
+                models.pipe.masked is not None,
+                models.limits.variations,
             )
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             shaping = shaping_row()

@@ -9,8 +9,10 @@ from var_core.config import ModelSpec, Sampling
 from var_core.engine.request import Request
 from var_core.settings import Value, named, parse_int, parsed, rows
 
+from .limits import HOME
+
+MOST_PICTURES = HOME.pictures
 NAMES = ("class", "count", "seed", *(row.name for row in rows(Sampling)))  # of what a link says
-MOST_PICTURES = 16
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
 
 
@@ -32,16 +34,23 @@ class FormValues:
         return {"class": self.class_name, "count": self.count, "seed": self.seed, **self.sampling}
 
 
-def read(spec: ModelSpec, class_name: object, count: object, seed: object, sampling: Mapping[str, object]) -> Request:
+def read(
+    spec: ModelSpec,
+    class_name: object,
+    count: object,
+    seed: object,
+    sampling: Mapping[str, object],
+    most: int = MOST_PICTURES,
+) -> Request:
     """Return the request that control values ask for, those of the `sampling` by name.
 
-    Picture i has the seed + i. Values may be text. Anything unusable raises ValueError that says which control, and
-    what it takes.
+    Picture i has the seed + i, of at `most` so many. Values may be text. Anything unusable raises ValueError that says
+    which control, and what it takes.
     """
     label = spec.label(complete(spec, str(class_name or "")))
     pictures, first = parse_int("pictures", count), parse_int("seed", seed)
-    if not 1 <= pictures <= MOST_PICTURES:
-        raise ValueError(f"pictures {pictures} is out of range: choose 1 to {MOST_PICTURES}.")
+    if not 1 <= pictures <= most:
+        raise ValueError(f"pictures {pictures} is out of range: choose 1 to {most}.")
     return Request((label,) * pictures, tuple(range(first, first + pictures)), parsed(Sampling(), sampling))
 
 
@@ -57,10 +66,10 @@ def defaults(spec: ModelSpec) -> FormValues:
     return show(spec, Request((label,), (0,), spec.default_sampling))
 
 
-def from_link(spec: ModelSpec, query: Mapping[str, str]) -> Request:
+def from_link(spec: ModelSpec, query: Mapping[str, str], most: int = MOST_PICTURES) -> Request:
     """Return the request of a link's query; what it leaves out is at its default. ValueError as in `read`."""
     asked = {**defaults(spec).by_name(), **query}
-    return read(spec, asked["class"], asked["count"], asked["seed"], asked)
+    return read(spec, asked["class"], asked["count"], asked["seed"], asked, most)
 
 
 def link(spec: ModelSpec, request: Request) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from var_core.settings import Setting, check, declared
+from var_core.words import counted
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,18 @@ class Limits:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+def foot(limits: Limits) -> str:
+    """Say on one line, as HTML, what a visitor meets first of some limits."""
+    each = (
+        f"{counted(limits.pictures, 'picture')} a run",
+        f"{counted(limits.variations, 'variation')} and {counted(limits.squares, 'square')} an edit",
+        f"{counted(limits.waiting, 'run')} waiting",
+        f"photos of {limits.megapixels} megapixels and {limits.file_mb} MB",
+        f"work kept for {counted(limits.idle_minutes, 'minute')} of rest",
+    )
+    return f"<p>For each visitor at most: {' · '.join(each)}.</p>"
 
 
 HOME = Limits()

@@ -13,6 +13,7 @@ from var_core.weights.registry import MODELS
 
 from .cache_slot import CacheSlot, atlas_of
 from .events import refusal
+from .limits import HOME, Limits
 
 PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
 
@@ -33,9 +34,9 @@ class ModelInUse(NamedTuple):
 class Models:
     """The model that is loaded, for all visitors. While another one takes its place, who needs it waits."""
 
-    def __init__(self, pipe: Pipeline, options: LoadOptions = AUTO, folder: Path | None = None):
-        """`options` are those that other models are loaded with."""
-        self.options, self.folder = options, folder
+    def __init__(self, pipe: Pipeline, options: LoadOptions = AUTO, folder: Path | None = None, limits: Limits = HOME):
+        """`options` are those that other models are loaded with, `limits` what a visitor may ask of any."""
+        self.options, self.folder, self.limits = options, folder, limits
         self._loaded: ModelInUse | None = ModelInUse.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 

@@ -1,0 +1,105 @@
+"""The flags of the app: what they are, and the environment variables that stand for them."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
+
+from var_core.files import where_models_go
+from var_core.settings import parse_switch, parsed, rows
+
+from .shared.limits import HOME, PUBLIC, Limits
+
+FIRST_PORT = 7860
+LOCAL = ("127.0.0.1", "localhost", "::1")
+LIMITS = f"{Limits.PREFIX}LIMITS"  # several at once: NAME=VALUE,NAME=VALUE
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message[0].upper()}{message[1:]}. See --help.")
+
+
+def parser() -> Parser:
+    """Return all flags, each with its help."""
+    text = "VAR Studio: play with, and look inside, next-scale prediction."
+    flags = Parser(description=text, epilog=f"{_environment()} {where_models_go()}")
+    flags.add_argument("--host", default="127.0.0.1", help="address to serve on; 0.0.0.0 for the whole network")
+    flags.add_argument("--port", type=int, help=f"port to serve on (default: the first free one from {FIRST_PORT})")
+    flags.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    text = "type of the transformer's products: auto, float32, float16, bfloat16; int8 speeds up large models on a CPU"
+    flags.add_argument("--dtype", default="auto", help=text)
+    flags.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
+    flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")
+    flags.add_argument("--threads", type=int, help="CPU threads to use (default: all cores)")
+    flags.add_argument("--share", action="store_true", help="also make a public link")
+    text = "be careful with strangers: narrower limits, no other models (default: with --share, or a --host for others)"
+    flags.add_argument("--public", action=argparse.BooleanOptionalAction, help=text)
+    flags.add_argument("--limit", action="append", default=[], metavar="NAME=VALUE", help=f"a limit: {_limits()}")
+    text = "the limit 'queue'"  # among the others, so that the last word counts
+    flags.add_argument("--max-queue", action="append", dest="limit", type="queue={}".format, metavar="N", help=text)
+    text = "let visitors download and load models, also when others than you can reach the app"
+    flags.add_argument("--allow-models", action="store_true", help=text)
+    flags.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
+    return flags
+
+
+def read(arguments: list[str], environment: Mapping[str, str]) -> argparse.Namespace:
+    """Read flags, and environment variables for those that are not given; ValueError if one cannot be used."""
+    flags = parser()
+    return flags.parse_args([*_from(environment, flags), *arguments])
+
+
+def is_public(flags: argparse.Namespace, host: str) -> bool:
+    """Say whether strangers may reach the app: as told, else by where it is served."""
+    return (flags.share or host not in LOCAL) if flags.public is None else flags.public
+
+
+def limits(flags: argparse.Namespace, public: bool) -> Limits:
+    """Return the limits that hold: those of home or of the public, with those given; ValueError for a wrong one."""
+    given: dict[str, str] = {}
+    names = [row.name for row in rows(Limits)]
+    for text in flags.limit:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or name not in names:
+            raise ValueError(f"--limit {text} is none: give NAME=VALUE, with one of: {', '.join(names)}.")
+        given[name] = value
+    return parsed(PUBLIC if public else HOME, given)
+
+
+def variable(option: str) -> str:
+    """Return the environment variable that stands for an option such as "--max-queue"."""
+    return Limits.PREFIX + option.lstrip("-").replace("-", "_").upper()
+
+
+def _environment() -> str:
+    return (
+        f"Each flag has an environment variable, which it wins over: {variable('--port')} for --port, and so on; "
+        f"{LIMITS}=pictures=4,queue=10 sets several limits."
+    )
+
+
+def _limits() -> str:
+    """Name all limits with their defaults."""
+    each = (f"{row.name} ({row.help}; {row.default}, {getattr(PUBLIC, row.name)} in public)" for row in rows(Limits))
+    return "; ".join(each).replace("%", "%%")
+
+
+def _from(environment: Mapping[str, str], flags: Parser) -> Iterable[str]:
+    """Yield what environment variables say, as arguments."""
+    for text in filter(None, (part.strip() for part in environment.get(LIMITS, "").split(","))):
+        yield f"--limit={text}"
+    for action in flags._actions:
+        option = max(action.option_strings, key=len)
+        if isinstance(action, argparse.BooleanOptionalAction):
+            option = action.option_strings[0]
+        name = variable(option)
+        if name not in environment or action.dest == "help":
+            continue
+        if action.nargs != 0:
+            yield f"{option}={environment[name]}"
+        elif parse_switch(name, environment[name]):
+            yield option
+        elif isinstance(action, argparse.BooleanOptionalAction):
+            yield action.option_strings[1]
