@@ -1,7 +1,9 @@
-"""A hub on this machine, for downloads without a network, and models that look like the published ones, only tiny."""
+"""A hub on this machine, for transfers without a network, and models that look like the published ones, only tiny."""
 
+import base64
 import hashlib
 import io
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -11,7 +13,9 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 import torch
+from huggingface_hub import constants
 from support.published import published_state, spec
 
 from var_core.weights.registry import Published
@@ -90,7 +94,18 @@ class Hub:
     announced: int = 0  # bytes by which the announced size is wrong
     damaged: bool = False  # whether the bytes sent are others than announced
     places: dict[str, str] = field(default_factory=dict)  # file -> repository and folder; else those of all
+    made: list[dict[str, str]] = field(default_factory=list)  # repositories that were asked for
+    blobs: dict[str, bytes] = field(default_factory=dict)  # large files that were sent, by their SHA-256
     go: threading.Event = field(default_factory=threading.Event)  # ends stalls
+
+    def commit(self, lines: list[bytes]) -> None:
+        """Take over the files of a commit: small ones lie in it, large ones were sent before."""
+        for line in map(json.loads, lines):
+            told = line["value"]
+            if line["key"] == "file":
+                self.files[told["path"]] = base64.b64decode(told["content"])
+            elif line["key"] == "lfsFile":
+                self.files[told["path"]] = self.blobs[told["oid"]]
 
     def gets(self, file: str) -> list[Asked]:
         """What was asked of the storage."""
@@ -114,6 +129,12 @@ def serving(hub: Hub) -> Iterator[Hub]:
             server.server_close()
 
 
+def at(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """As HF_ENDPOINT would, had it been set before the program began."""
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+
+
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Clients that go away are what is tested."""
@@ -132,15 +153,53 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    def _answer(self) -> None:
-        hub = self.hub
+    def do_POST(self) -> None:
+        self._take()
+
+    def do_PUT(self) -> None:
+        self._take()
+
+    def _noted(self) -> Asked:
         asked = Asked(
             self.command, self.path, self.headers["Range"], self.headers["Authorization"], self.headers["User-Agent"]
         )
-        hub.asked.append(asked)
+        self.hub.asked.append(asked)
+        return asked
+
+    def _take(self) -> None:
+        """Answer the questions of an upload, in the order in which they come."""
+        asked, hub = self._noted(), self.hub
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if hub.refusal or not (asked.token or asked.method == "PUT"):
+            return self._head(hub.refusal or 401, {"Content-Length": "0"})
+        answer: dict[str, object] = {}
+        if self.path == "/api/repos/create":
+            hub.made.append(json.loads(body))
+            answer = {"url": f"{hub.address}/{REPOSITORY}", "name": REPOSITORY}
+        elif self.path == f"/api/models/{REPOSITORY}/preupload/main":
+            paths = [file["path"] for file in json.loads(body)["files"]]
+            modes = {path: "lfs" if path.endswith(".safetensors") else "regular" for path in paths}
+            answer = {"files": [{"path": p, "uploadMode": mode, "shouldIgnore": False} for p, mode in modes.items()]}
+        elif self.path == f"/{REPOSITORY}.git/info/lfs/objects/batch":
+            asked_for = json.loads(body)["objects"]
+            href = f"{hub.storage}/sent"
+            answer = {"objects": [one | {"actions": {"upload": {"href": f"{href}/{one['oid']}"}}} for one in asked_for]}
+        elif asked.method == "PUT":
+            hub.blobs[hashlib.sha256(body).hexdigest()] = body
+        elif self.path == f"/api/models/{REPOSITORY}/commit/main":
+            hub.commit(body.splitlines())
+            answer = {"commitUrl": f"{hub.address}/{REPOSITORY}/commit/{COMMIT}", "commitOid": COMMIT}
+        elif self.path != "/api/validate-yaml":
+            return self._head(404, {"Content-Length": "0"})
+        sent = json.dumps(answer).encode()
+        self._head(200, {"Content-Length": str(len(sent)), "Content-Type": "application/json"})
+        self.wfile.write(sent)
+
+    def _answer(self) -> None:
+        hub, asked = self.hub, self._noted()
         file = self.path.rpartition("/")[2]
         if hub.refusal or file not in hub.files:
-            self._head(hub.refusal or 404, {"Content-Length": "0"})
+            self._head(hub.refusal or 404, {"Content-Length": "0", "X-Error-Code": "EntryNotFound"})
         elif re.fullmatch(rf"/{self._place(file)}", re.sub(rf"/resolve/(main|{COMMIT})/", "/", self.path)):
             self._redirect(file, hub.files[file])
         elif self.path == f"/stored/{file}":

@@ -10,7 +10,7 @@ from typing import cast
 from tqdm import tqdm
 
 from ..engine.pipeline import pick_device, pick_dtype
-from ..weights import checkpoints
+from ..weights import checkpoints, pretrained
 from ..weights.convert import FileProgress
 from ..weights.registry import MODELS, fits, named, short_of_memory, size
 from .shared import MODEL_OUT_HELP, Commands, command, model_file, say
@@ -24,19 +24,41 @@ def list_classes(options: argparse.Namespace) -> None:
 
 
 def download(options: argparse.Namespace) -> None:
-    """A published model from the Hugging Face hub, made into a file of this program; `list` has their names."""
-    from ..weights.download import fetch
-
-    model = named(options.name)
-    device = pick_device("auto")
-    for problem in short_of_memory(model, device, pick_dtype("auto", device)):
-        sys.stderr.write(f"note: {problem}\n")
+    """A model from the Hugging Face hub: a published one, made into a file of this program, or that of a repository."""
     try:
-        follow(fetch(model, options.folder))
+        path = (_download_repository if "/" in options.name else _download_published)(options.name, options.folder)
     except KeyboardInterrupt:
         sys.stderr.write("What has arrived is kept: the same command goes on from there.\n")
         raise
-    say(f"{checkpoints.file_for(model.name, options.folder)} is ready: give it as --model.")
+    say(f"{path} is ready: give it as --model.")
+
+
+def _download_published(name: str, folder: Path | None) -> Path:
+    from ..weights.download import fetch
+
+    model = named(name)
+    device = pick_device("auto")
+    for problem in short_of_memory(model, device, pick_dtype("auto", device)):
+        sys.stderr.write(f"note: {problem}\n")
+    follow(fetch(model, folder))
+    return checkpoints.file_for(model.name, folder)
+
+
+def _download_repository(name: str, folder: Path | None) -> Path:
+    follow(pretrained.fetch(name, folder))
+    return pretrained.here(name, folder) or pretrained.kept(name, folder)
+
+
+def save(options: argparse.Namespace) -> None:
+    """A model as a folder for the Hugging Face hub: its file, and a card made from what the file says."""
+    folder = pretrained.save(pretrained.locate(options.model), options.out, options.license)
+    say(f"{folder} is ready: read {folder / pretrained.CARD}, then push it.")
+
+
+def push(options: argparse.Namespace) -> None:
+    """A model, with a card, uploaded to a repository of the Hugging Face hub; HF_TOKEN says who you are."""
+    model = pretrained.locate(options.model)
+    say(f"{pretrained.push(model, options.repository, options.license, options.private)} has the model.")
 
 
 def convert(options: argparse.Namespace) -> None:
@@ -98,12 +120,20 @@ def _next_bar(bar: tqdm | None, now: FileProgress) -> tqdm:
 def add_commands(commands: Commands) -> None:
     """Add them to the program's."""
     fetched = command(commands, "download", download)
-    fetched.add_argument("name", help=f"one of {', '.join(MODELS)}")
+    fetched.add_argument("name", help=f"one of {', '.join(MODELS)}, or OWNER/NAME of a repository")
     classes = command(commands, "classes", list_classes)
     classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
     listed = command(commands, "list", list_models)
     for made in (fetched, listed):
         made.add_argument("--folder", type=Path, help="folder of the models (default: see var-core --help)")
+    saved, pushed = command(commands, "save", save), command(commands, "push", push)
+    saved.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder to write")
+    pushed.add_argument("repository", metavar="OWNER/NAME", help="repository to upload to, made if need be")
+    pushed.add_argument("--private", action="store_true", help="let nobody else see a repository that is made")
+    for made in (saved, pushed):
+        text = "name, path or folder of a model"
+        made.add_argument("--model", default=checkpoints.DEFAULT, help=text)
+        made.add_argument("--license", metavar="ID", help="of the weights, as the hub calls it: mit, for example")
     made = command(commands, "convert", convert)
     made.add_argument("--transformer", type=Path, required=True, metavar="FILE.pth", help="or a folder that holds both")
     made.add_argument("--tokenizer", type=Path, metavar="FILE.pth", help="(default: the vae*.pth beside it)")

@@ -16,7 +16,7 @@ from ..images import from_pil, to_pil, to_uint8
 from ..nn.layers import Block, compile_block
 from ..nn.linear import pack, to_int8
 from ..schedule import Schedule
-from ..weights import checkpoints
+from ..weights import checkpoints, pretrained
 from ..weights.checkpoints import LoadedModel
 from . import sampling
 from .classifier import ClassShare, classify
@@ -82,6 +82,24 @@ class Pipeline:
         device = pick_device(options.device)
         loaded = checkpoints.load(name, folder, pick_dtype(options.dtype, device), device)
         return cls(loaded, replace(options, device=device))
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, options: LoadOptions = AUTO) -> "Pipeline":
+        """Load a file, a folder, a model by name, or "owner/name" on the Hugging Face hub: `pretrained.locate`."""
+        return cls.load(str(pretrained.locate(source)), options)
+
+    def save_pretrained(self, folder: str | Path, license: str | None = None) -> Path:
+        """Copy the model's file into a folder, with a card; ValueError if it has none. See `pretrained.save`."""
+        return pretrained.save(self._file(), Path(folder), license)
+
+    def push_to_hub(self, repository: str, license: str | None = None, private: bool = False) -> str:
+        """Upload the model's file, with a card, to a repository of the hub; return its address: `pretrained.push`."""
+        return pretrained.push(self._file(), repository, license, private)
+
+    def _file(self) -> Path:
+        if self.path is None:
+            raise ValueError(f"{self.spec.name} was made in memory: write it with checkpoints.save, and load it first.")
+        return self.path
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:

@@ -28,19 +28,13 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request
 from var_core.engine.sampling import steps as sampled
-from var_core.weights import convert, download, registry
+from var_core.weights import convert, hub_file, registry
 from var_core.weights.checkpoints import file_digest, find, load
 from var_core.weights.download import fetch, supply
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = hub.model("plain")
 SMALL, LARGE = MODEL.files  # the transformer's file comes first
-
-
-def at(monkeypatch, address: str) -> None:
-    """As HF_ENDPOINT would, had it been set before the program began."""
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
 
 
 @pytest.fixture
@@ -54,12 +48,12 @@ def line(monkeypatch, tmp_path):
     monkeypatch.setattr(convert, "PICTURES", tmp_path / "pictures")
     (tmp_path / "pictures").mkdir()
     Image.linear_gradient("L").save(tmp_path / "pictures" / "one.png")
-    monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(download, "TICK", 0.02)
-    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    monkeypatch.setattr(hub_file, "PAUSE", 0.01)
+    monkeypatch.setattr(hub_file, "TICK", 0.02)
+    monkeypatch.setattr(hub_file, "PATIENCE", 0.3)
     huggingface_hub.close_session()
     with serving(Hub(hub.contents("plain") | hub.contents("shared_adaln"))) as served:
-        at(monkeypatch, served.address)
+        hub.at(monkeypatch, served.address)
         yield served
     huggingface_hub.close_session()
 
@@ -133,7 +127,7 @@ def stopped_half_way(line, folder: Path) -> int:
     assert any(now.done >= half for now in work)
     start = time.monotonic()
     work.close()
-    assert time.monotonic() - start < download.PATIENCE + 0.5
+    assert time.monotonic() - start < hub_file.PATIENCE + 0.5
     return half
 
 
@@ -172,7 +166,7 @@ def test_a_line_that_stalls_is_taken_up_again_by_itself(line, tmp_path, monkeypa
 
 
 def test_a_line_that_never_holds_gives_up_and_keeps_what_arrived(line, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "TRIES", 1)
+    monkeypatch.setattr(hub_file, "TRIES", 1)
     line.cuts = 1
     fails(tmp_path, r"var_plain\.pth of someone/var could not be had .*check the network.*goes on from there")
     assert [path.stat().st_size for path in parts(tmp_path)] == [len(line.files[SMALL]) // 2]
@@ -238,20 +232,20 @@ def test_each_refusal_has_its_remedy(line, tmp_path, status, words):
 
 
 def test_an_answer_that_is_no_hubs_is_told(line, tmp_path, monkeypatch):
-    at(monkeypatch, line.storage)
+    hub.at(monkeypatch, line.storage)
     monkeypatch.setattr(huggingface_hub, "hf_hub_url", lambda *_, **__: f"{line.storage}/stored/{SMALL}")
     fails(tmp_path, "is not answered by a Hugging Face hub: check HF_ENDPOINT")
 
 
 @pytest.mark.usefixtures("line")
 def test_without_a_network_it_says_so(tmp_path, monkeypatch):
-    at(monkeypatch, "http://127.0.0.1:9")
+    hub.at(monkeypatch, "http://127.0.0.1:9")
     fails(tmp_path, r"could not be had from http://127\.0\.0\.1:9 .*refused.*: check the network, or the mirror")
 
 
 def test_offline_it_asks_nobody(line, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(download, "PAUSE", 60)  # it is no use to try again
+    monkeypatch.setattr(hub_file, "PAUSE", 60)  # it is no use to try again
     fails(tmp_path, "HF_HUB_OFFLINE is set. Unset it, or get the files yourself and: python -m var_core convert")
     assert line.asked == []
 
@@ -388,8 +382,8 @@ def test_two_downloads_into_one_folder_do_not_mix(tmp_path):
 
 def test_a_fault_of_ours_is_not_dressed_up():
     fault = KeyError("x")
-    assert download._explained(fault, "r", "f", Path()) is fault
-    assert "full" in str(download._explained(OSError(errno.ENOSPC, "No space"), "r", "f", Path("d")))
+    assert hub_file.explained(fault, "r", "f", Path()) is fault
+    assert "full" in str(hub_file.explained(OSError(errno.ENOSPC, "No space"), "r", "f", Path("d")))
 
 
 # ------------------------------------------------------------------------------------------------ what it is for
