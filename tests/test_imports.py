@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     *(
         "var_core.settings",
+        "var_core.schema",
         "var_core.formats",
         "var_core.config",
         "var_core.flops",

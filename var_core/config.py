@@ -1,9 +1,9 @@
 """Sizes of every model, as frozen values. A checkpoint carries its own; `SPECS` names those known in advance."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from .formats import (
     ADDED_TRANSFORMER,
@@ -11,16 +11,27 @@ from .formats import (
     FIRST_SAMPLING,
     FORMAT,
     FORMAT_KEY,
+    Blocks,
+    Codes,
+    Few,
+    Layers,
+    Many,
+    Multipliers,
+    Sides,
+    Text,
+    Texts,
     sampling_of_format,
     split_format,
     tokenizer_of_format,
+    usual_showcase,
 )
-from .settings import Setting, check, declared, described, exact
+from .schema import exact
+from .settings import Setting, check, declared, described
 
 NO_CLASS = "no class"  # display name of the null label
 OFFICIAL_SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 OFFICIAL_SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
-Kind = TypeVar("Kind", "TokenizerConfig", "TransformerConfig", "ModelSpec")
+MOST_DRAWN = 4096  # pixels along a side of what a model draws
 SCALES = "scales"  # map after map, coarse to fine: next-scale prediction
 ORDERS = (SCALES, "raster", "spiral", "z-curve")  # the others visit the cells of a single map, one at a time
 
@@ -59,26 +70,28 @@ class TokenizerConfig:
     drawn pictures so many times as large as encoded ones, with `enlarge_channels` channels and `enlarge_blocks` blocks.
     """
 
-    sides: tuple[int, ...] = OFFICIAL_SIDES_256
-    vocabulary: int = 4096
-    code_width: int = 32
-    channels: int = 160
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    residual_blocks: int = 2
-    norm_groups: int = 32
-    stem: int = 1
-    phis: int = 4
-    refine: int = 0
-    refine_blocks: int = 0
+    sides: Sides = OFFICIAL_SIDES_256
+    vocabulary: Codes = 4096
+    code_width: Many = 32
+    channels: Many = 160
+    multipliers: Multipliers = (1, 1, 2, 2, 4)
+    residual_blocks: Layers = 2
+    norm_groups: Many = 32
+    stem: Few = 1
+    phis: Few = 4
+    refine: Many = 0
+    refine_blocks: Few = 0
     order: str = SCALES
     own_codes: bool = False
-    enlarge: int = 1
-    enlarge_channels: int = 0
-    enlarge_blocks: int = 0
+    enlarge: Few = 1
+    enlarge_channels: Many = 0
+    enlarge_blocks: Few = 0
 
     def __post_init__(self) -> None:
         _as_tuples(self, "sides", "multipliers")
         _check_order(self.order, self.sides)
+        counts = ("vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis", "enlarge")
+        _at_least_one(self, *counts)
         if self.refine < 0 or (self.refine and self.stem % 2):
             raise ValueError(f"refine {self.refine}: choose 0, or more with an even stem; it is {self.stem}.")
         if self.refine_blocks < 0 or (self.refine_blocks and (not self.refine or self.refine % self.norm_groups)):
@@ -86,8 +99,6 @@ class TokenizerConfig:
                 f"refine_blocks {self.refine_blocks}: choose 0, or more with a refine that is a multiple of "
                 f"norm_groups, {self.norm_groups}; it is {self.refine}."
             )
-        counts = ("vocabulary", "code_width", "channels", "residual_blocks", "norm_groups", "stem", "phis", "enlarge")
-        _at_least_one(self, *counts)
         self._check_enlargement()
         ascending = self.sides[:1] == (1,) and list(self.sides) == sorted(set(self.sides))
         if self.order == SCALES and not ascending:
@@ -103,6 +114,8 @@ class TokenizerConfig:
                     f"{self.channels * multiplier} channels do not divide into {self.norm_groups} groups: "
                     "choose channels that are a multiple of norm_groups."
                 )
+        if self.drawn_side > MOST_DRAWN:
+            raise ValueError(f"pictures of {self.drawn_side} pixels a side: choose sizes that give up to {MOST_DRAWN}.")
 
     def _check_enlargement(self) -> None:
         """ValueError unless the network that enlarges has sizes that can be, or there is none."""
@@ -133,14 +146,14 @@ class TokenizerConfig:
 class TransformerConfig:
     """Sizes of the VAR transformer. `classes` is also the id of the null label, "no class"."""
 
-    sides: tuple[int, ...]
-    classes: int
-    depth: int
-    width: int
-    heads: int
-    vocabulary: int = 4096
-    code_width: int = 32
-    mlp_ratio: int = 4
+    sides: Sides
+    classes: Many
+    depth: Blocks
+    width: Many
+    heads: Blocks
+    vocabulary: Codes = 4096
+    code_width: Many = 32
+    mlp_ratio: Few = 4
     shared_adaln: bool = False
     order: str = SCALES
 
@@ -263,20 +276,20 @@ AUTO, ON_CPU = LoadOptions(), LoadOptions("cpu")
 class ModelSpec:
     """A whole model: its name, its two networks, the name, group and synonyms of each class, and how it draws best."""
 
-    name: str
+    name: Text
     tokenizer: TokenizerConfig
     transformer: TransformerConfig
-    class_names: tuple[str, ...] = ()
-    class_groups: tuple[str, ...] = ()
+    class_names: Texts = ()
+    class_groups: Texts = ()
     class_synonyms: tuple[tuple[str, ...], ...] = ()
     default_sampling: Sampling = Sampling()
-    showcase: str = ""  # a class that it draws well, shown first; empty: the first one
+    showcase: Text = ""  # a class that it draws well, shown first; empty: the first one
 
     def __post_init__(self) -> None:
         _as_tuples(self, "class_names", "class_groups")
         object.__setattr__(self, "class_synonyms", tuple(map(tuple, self.class_synonyms)))
-        folded = [name.casefold() for name in (*self.class_names, NO_CLASS)]
-        if twice := sorted({name for name in folded if folded.count(name) > 1}):
+        called = Counter(name.casefold() for name in (*self.class_names, NO_CLASS))
+        if twice := sorted(name for name, count in called.items() if count > 1):
             raise ValueError(f"several classes are called '{twice[0]}': give each a name of its own.")
         for field in ("sides", "order", "vocabulary", "code_width"):
             ours, theirs = getattr(self.tokenizer, field), getattr(self.transformer, field)
@@ -297,7 +310,9 @@ class ModelSpec:
             )
 
     def class_name(self, label: int) -> str:
-        """The display name of a label; "no class" for the null label."""
+        """The display name of a label; "no class" for the null label. ValueError if there is no such label."""
+        if not 0 <= label <= self.transformer.null_label:
+            raise ValueError(f"class {label}: this model has 0 to {self.transformer.classes - 1}.")
         if label == self.transformer.null_label:
             return NO_CLASS
         return self.class_names[label] if self.class_names else str(label)
@@ -329,10 +344,11 @@ class ModelSpec:
         """Map what may be typed, folded, to the labels that it may mean: every name, then what is a synonym only."""
         labels = range(self.transformer.classes + 1)
         names = {self.class_name(label).casefold(): (label,) for label in labels}
-        synonyms: dict[str, tuple[int, ...]] = {}
+        shared: dict[str, list[int]] = {}
         for label in labels:
             for word in dict.fromkeys(word.casefold() for word in self.names_of(label)[1:]):
-                synonyms[word] = (*synonyms.get(word, ()), label)
+                shared.setdefault(word, []).append(label)
+        synonyms = {word: tuple(found) for word, found in shared.items()}
         return names | synonyms | names  # names come first, and win
 
     def to_dict(self) -> dict[str, Any]:
@@ -343,13 +359,9 @@ class ModelSpec:
     def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
         """Read what `to_dict` wrote, now or in an earlier version.
 
-        Unknown or missing fields raise TypeError, values out of range ValueError.
+        Unknown or missing fields, and sizes beyond all models, raise TypeError; what cannot go together ValueError.
         """
-        found = upgrade(values)
-        found["tokenizer"] = _whole(TokenizerConfig, found["tokenizer"])
-        found["transformer"] = _whole(TransformerConfig, found["transformer"])
-        found["default_sampling"] = exact(Sampling, found["default_sampling"])
-        return _whole(cls, found)
+        return exact(cls, upgrade(values))
 
 
 PUBLISHED_SAMPLING = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # of the published models, for single pictures
@@ -371,19 +383,6 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     told["tokenizer"] = tokenizer_of_format(version, told["tokenizer"])
     told["default_sampling"] = sampling_of_format(version, told["default_sampling"])
     return told
-
-
-def usual_showcase(names: Sequence[str]) -> str:
-    """Return the class that a model of these shows first where nobody has chosen one; empty: the first one."""
-    return next((name for name in ("Sunflower", "macaw") if name in names), "")
-
-
-def _whole(kind: type[Kind], values: dict[str, Any]) -> Kind:
-    """Make a frozen value of its fields; TypeError unless all are there, and no others."""
-    wanted = {field.name for field in fields(kind)}
-    if odd := sorted(wanted ^ values.keys()):
-        raise TypeError(f"{', '.join(odd)}: unknown to {kind.__name__}, or missing")
-    return kind(**values)
 
 
 def published(depth: int, sides: tuple[int, ...] = OFFICIAL_SIDES_256, shared_adaln: bool = False) -> ModelSpec:

@@ -68,3 +68,9 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def header_bytes(path: Path) -> int:
+    """Return how long the list of tensors is, in bytes, that a safetensors file says it begins with."""
+    with open(path, "rb") as file:
+        return int.from_bytes(file.read(8), "little")

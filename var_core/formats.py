@@ -4,11 +4,24 @@ Every kind has an `upgrade` that reads values of this format and of all earlier 
 told here, and never changes, whatever today's defaults are: files keep their meaning.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 FORMAT = 4  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
+
+# What sizes in a file may be, before it is asked whether they go together; the largest published model has 36 blocks.
+Few = Annotated[int, Meta(ge=0, le=32)]
+Layers = Annotated[int, Meta(ge=1, le=12)]
+Blocks = Annotated[int, Meta(ge=1, le=256)]
+Many = Annotated[int, Meta(ge=0, le=2**16)]
+Codes = Annotated[int, Meta(ge=1, le=2**18)]
+Sides = Annotated[tuple[Annotated[int, Meta(ge=1, le=256)], ...], Meta(min_length=1, max_length=64)]
+Multipliers = Annotated[tuple[Annotated[int, Meta(ge=1, le=64)], ...], Meta(min_length=1, max_length=8)]
+Text = Annotated[str, Meta(max_length=1000)]
+Texts = Annotated[tuple[Text, ...], Meta(max_length=2**16)]
 
 # What was added to format 1 while it lasted, as files from before mean it.
 ADDED_SAMPLING = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0}
@@ -35,6 +48,11 @@ def tokenizer_of_format(version: int, values: Mapping[str, Any]) -> dict[str, An
     """Return the sizes of a tokenizer that a file of a format holds, with what that format left out."""
     added = {**(ADDED_TOKENIZER if version == 1 else {}), **(ADDED_ENLARGEMENT if version < 3 else {})}
     return {**added, **values}
+
+
+def usual_showcase(names: Sequence[str]) -> str:
+    """Return the class that a model of these shows first where nobody has chosen one; empty: the first one."""
+    return next((name for name in ("Sunflower", "macaw") if name in names), "")
 
 
 def split_format(what: str, values: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:

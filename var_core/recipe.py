@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
+from msgspec import Meta
 from PIL import Image
 
 from . import __version__
@@ -27,10 +28,11 @@ from .formats import (
 )
 from .images import read
 from .picture_files import PNG, save, text_in
-from .settings import exact
+from .schema import exact, parse_json
 
 MOST_SLUG = 60  # characters
-Kind = TypeVar("Kind", "Recipe", "EditOrigin")
+MOST_TEXT = 100_000  # characters
+Pixels = Annotated[int, Meta(gt=-(2**31), lt=2**31)]
 
 
 def slug(text: str, otherwise: str) -> str:
@@ -53,8 +55,8 @@ class EditOrigin:
     photo: str
     mask: str
     settings: EditSettings
-    extend: tuple[int, ...] = (0, 0, 0, 0)  # pixels to the left, top, right, bottom
-    boxes: tuple[tuple[int, int, int], ...] = ()  # left, top, side of the squares that the user chose
+    extend: tuple[Pixels, Pixels, Pixels, Pixels] = (0, 0, 0, 0)  # to the left, top, right, bottom
+    boxes: tuple[tuple[Pixels, Pixels, Pixels], ...] = ()  # left, top, side of the squares that the user chose
     masked: str = ""  # digest of the masked path that drew it; empty: none did, or it is not known which
 
     @classmethod
@@ -62,18 +64,6 @@ class EditOrigin:
         """Return the origin of an edit, extended or not."""
         boxes = tuple((box.left, box.top, box.side) for box in edit.boxes or ())
         return cls(pixel_hash(edit.photo[edit.inner]), pixel_hash(edit.painted), edit.settings, edit.extend, boxes)
-
-    @classmethod
-    def from_values(cls, values: dict[str, Any]) -> "EditOrigin":
-        """Read what `asdict` gave, after a way through JSON; TypeError if it is anything else."""
-        extend, boxes = tuple(values["extend"]), tuple(map(tuple, values["boxes"]))
-        whole = [number for numbers in (extend, *boxes) for number in numbers]
-        shapes = len(extend) == 4 and all(len(box) == 3 for box in boxes)
-        if not shapes or not all(type(number) is int and abs(number) < 2**31 for number in whole):
-            raise TypeError(f"extend {extend}, boxes {boxes}")
-        return _typed(
-            cls(**{**values, "settings": exact(EditSettings, values["settings"]), "extend": extend, "boxes": boxes})
-        )
 
 
 @dataclass(frozen=True)
@@ -144,11 +134,16 @@ class Recipe:
         return replace(whole, boxes=tuple(Box(*box) for box in self.edited.boxes) or None)
 
     def check(self, pipe: Pipeline) -> None:
-        """ValueError unless this model made the picture."""
+        """ValueError unless this model made the picture, of one of its classes."""
         if self.digest != pipe.digest:
             raise ValueError(
                 f"This picture was made by the model {self.model} ({self.digest}); the model loaded now is "
                 f"{pipe.spec.name} ({pipe.digest}). Load that one to make the same picture again."
+            )
+        if not 0 <= self.label <= (null := pipe.spec.transformer.null_label):
+            raise ValueError(
+                "The recipe asks for a class that is not there, so the picture cannot be made again: this model has "
+                f"classes 0 to {null - 1} and {null} for no class."
             )
 
     def to_json(self) -> str:
@@ -159,11 +154,8 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """Read what `to_json` wrote, now or in an earlier version; ValueError if the text is not a recipe."""
         try:
-            values = upgrade(json.loads(text))
-            edited = EditOrigin.from_values(values["edited"]) if values.get("edited") else None
-            sampling = exact(Sampling, values["sampling"])
-            return _typed(cls(**{**values, "sampling": sampling, "edited": edited}))
-        except (TypeError, KeyError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+            return exact(cls, upgrade(parse_json(text, MOST_TEXT)))
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
     def save(
@@ -209,12 +201,6 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         if settings.pop("drafts", 1) != 1:
             raise ValueError("This edit was chosen from drafts, which are no longer drawn: it cannot be made again.")
         told["edited"] = {**told["edited"], "settings": settings}
-    return told
-
-
-def _typed(value: Kind) -> Kind:
-    """The frozen value itself; TypeError if one of its fields is not the text or whole number that it says."""
-    for field in fields(value):
-        if field.type in (str, int) and type(getattr(value, field.name)) is not field.type:
-            raise TypeError(f"{field.name} {getattr(value, field.name)!r} is not {field.type}")
-    return value
+    if told.get("edited"):  # nothing told which masked path drew an edit before there were several
+        told["edited"] = {"masked": "", **told["edited"]}
+    return {"edited": None, **told}

@@ -117,20 +117,6 @@ def parsed(usual: Kind, values: Mapping[str, object]) -> Kind:
     return replace(usual, **found)
 
 
-def exact(kind: type[Kind], values: Mapping[str, object]) -> Kind:
-    """Read settings from a file: TypeError unless all are there, of their types, and no others.
-
-    Whole numbers may stand for fractions. ValueError if one is out of range.
-    """
-    table = rows(kind)
-    if values.keys() != {row.name for row in table}:
-        raise TypeError(f"{', '.join(values)} are not the settings of {kind.__name__}")
-    for row in table:
-        if type(values[row.name]) not in ((float, int) if row.kind is float else (row.kind,)):
-            raise TypeError(f"{row.name} {values[row.name]!r} is not {row.kind.__name__}")
-    return kind(**values)
-
-
 def described(settings: Declared) -> list[str]:
     """The settings as a user reads them; what does nothing is left out."""
     table = [(row, getattr(settings, row.name)) for row in rows(type(settings))]

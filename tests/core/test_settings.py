@@ -10,7 +10,8 @@ import pytest
 from var_core.cli.shared import given, setting_options
 from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings
-from var_core.settings import Declared, Setting, check, declared, described, exact, named, parsed, rows
+from var_core.schema import exact
+from var_core.settings import Declared, Setting, check, declared, described, named, parsed, rows
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,6 @@ def test_one_thing_is_not_said_in_the_plural():
 
 
 def test_what_is_not_of_its_type_in_a_file_is_refused():
-    with pytest.raises(TypeError, match="turns True is not int"):
+    with pytest.raises(TypeError, match="turns: expected `int`, got `bool`"):
         exact(Example, {**named(Example()), "turns": True})
     assert exact(Example, {**named(Example()), "speed": 2}).speed == 2

@@ -64,7 +64,7 @@ def push(options: argparse.Namespace) -> None:
 def convert(options: argparse.Namespace) -> None:
     """The two files of a model as its authors published it, made into one file of this program."""
     from ..weights.convert import convert as work
-    from ..weights.convert import pair, recognise
+    from ..weights.published import pair, recognise
 
     files = pair(options.transformer, options.tokenizer)
     spec = recognise(*files, options.name)

@@ -77,8 +77,9 @@ def mixture_requests(pipe: Pipeline, coarse: Trace, fine: Trace | int, pinned: M
 
 def _check_model(pipe: Pipeline, trace: Trace) -> None:
     """ValueError if the tokens of a trace mean something else to this model."""
-    ours = pipe.schedule.sides, codebook_hash(pipe.tokenizer.quantizer.codebook)
-    if ours != (trace.about.sides, trace.about.codebook):
+    codebook = pipe.tokenizer.quantizer.codebook
+    ours = pipe.schedule.sides, codebook_hash(codebook), len(codebook)
+    if ours != (trace.about.sides, trace.about.codebook, len(trace.colours)):
         raise ValueError(
             f"{pipe.spec.name} cannot read the tokens of a picture by {trace.about.model}: load the model that made it."
         )

@@ -8,21 +8,22 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..config import Sampling
+from ..config import ModelSpec, Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
-from ..files import replacing
+from ..files import header_bytes, replacing
 from ..formats import FORMAT, FORMAT_KEY, sampling_of_format, split_format
 from ..schedule import Schedule
-from ..settings import exact
+from ..schema import exact, parse_json
 
 KEY = "var-studio-trace"  # of the JSON text in a file's metadata
 RENAMED = {"seeds": "scale_seeds", "operations": "flops", "shares": "likeliest_probability"}  # format 1 -> 2
@@ -43,10 +44,12 @@ MOST = {
 MOST_BYTES = 800_000_000
 MOST_CELLS = 64  # along one side of its finest scale
 MOST_LETTERS, MOST_TEXT = 200, 50_000  # of each text, and of the JSON that holds them
+MOST_HEADER = 200_000  # bytes of a file's list of tensors, with that text
 MOST_PRODUCTS = 40 * 10**9  # for the means of attention; d30 needs 33 thousand million, d36 500
 AT_ONCE = 2**21  # numbers, while these means are made
 SOFTMAX = 64  # products that take as long as one exponential and its sums
 
+Text = Annotated[str, Meta(max_length=MOST_LETTERS)]
 Marks = Tensor  # bool (L,): which of a trace's tokens
 
 
@@ -57,17 +60,17 @@ class About:
     `origin` is "drawn" (from nothing), "edited" or "opened" (a picture that was given).
     """
 
-    model: str
-    digest: str
-    codebook: str  # its `codebook_hash`: equal where tokens mean the same
-    sides: tuple[int, ...]
+    model: Text
+    digest: Text
+    codebook: Text  # its `codebook_hash`: equal where tokens mean the same
+    sides: Annotated[tuple[Annotated[int, Meta(ge=1, le=MOST_CELLS)], ...], Meta(min_length=1)]
     label: int
-    class_name: str
+    class_name: Text
     null_label: int
-    scale_seeds: tuple[int, ...]  # one for each of the K scales
+    scale_seeds: tuple[Annotated[int, Meta(ge=0, le=2**63 - 1)], ...]  # one for each of the K scales
     sampling: Sampling
     origin: str = "drawn"
-    device: str = "cpu"
+    device: Text = "cpu"
 
     @property
     def schedule(self) -> Schedule:
@@ -210,12 +213,14 @@ class Trace:
         name = Path(path).name
         try:
             _check_bytes(name, Path(path).stat().st_size)
+            if header_bytes(path) > MOST_HEADER:
+                raise SafetensorError("a long list of tensors")
             with safe_open(path, "pt") as file:
                 text = (file.metadata() or {}).get(KEY)
                 if text is None:
                     raise ValueError(f"{name} holds no trace: choose a file that Explore has saved.")
                 known = {field.name for field in fields(cls)} | RENAMED.keys()
-                if not known.issuperset(file.keys()) or len(text) > MOST_TEXT:
+                if not known.issuperset(file.keys()):
                     raise ValueError(f"{name} is damaged, or was saved by another version.")
                 # copies, since what safetensors gives is the file itself: if that is cut, the process dies
                 tensors = {key: file.get_tensor(key).clone() for key in file.keys()}
@@ -224,12 +229,18 @@ class Trace:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{name} is not a trace: choose a .safetensors file that Explore has saved.") from error
         try:
-            values = upgrade({**json.loads(text), "tensors": tensors})
+            values = upgrade({**parse_json(text, MOST_TEXT), "tensors": tensors})
             trace = cls(**values.pop("tensors"), about=_about(values))
-        except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(f"{name} is damaged, or was saved by another version.") from error
         _check(trace, name)
         return trace
+
+
+def has_sizes_of(trace: Trace, spec: ModelSpec) -> bool:
+    """Say whether a trace has the scales, classes and codes of a model."""
+    ours = spec.transformer.sides, spec.transformer.null_label, spec.transformer.vocabulary
+    return ours == (trace.about.sides, trace.about.null_label, len(trace.colours))
 
 
 def _mean_attention(queries: Tensor, keys: Tensor) -> Tensor:
@@ -264,23 +275,11 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _about(values: dict[str, Any]) -> About:
-    """Make an `About` of values from JSON; TypeError, KeyError or ValueError if it is something else."""
-    sides, sampling = tuple(values["sides"]), exact(Sampling, values["sampling"])
-    about = About(**{**values, "sides": sides, "scale_seeds": tuple(values["scale_seeds"]), "sampling": sampling})
-    for field, kind in get_type_hints(About).items():
-        value = getattr(about, field)
-        if kind in (str, int) and type(value) is not kind:
-            raise TypeError(field)
-        if kind is str:
-            value.encode()  # half a surrogate pair is no text
-            if len(value) > MOST_LETTERS:
-                raise ValueError(field)
-    ascending = all(type(side) is int for side in sides) and all(a < b for a, b in itertools.pairwise(sides))
-    if not (sides and sides[0] == 1 and ascending and sides[-1] <= MOST_CELLS):
+    """Make an `About` of values from JSON; TypeError or ValueError if it is something else."""
+    about = exact(About, values)
+    if about.sides[0] != 1 or not all(a < b for a, b in itertools.pairwise(about.sides)):
         raise ValueError("sides")
-    if len(about.scale_seeds) != len(sides) or not all(
-        type(seed) is int and 0 <= seed < 2**63 for seed in about.scale_seeds
-    ):
+    if len(about.scale_seeds) != len(about.sides):
         raise ValueError("scale_seeds")
     if about.origin not in ORIGINS or not 0 <= about.label <= about.null_label:
         raise ValueError("range")

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import torch
 
-from ..config import ModelSpec, Sampling, TokenizerConfig, TransformerConfig, usual_showcase
+from ..config import ModelSpec, Sampling, TokenizerConfig, TransformerConfig
+from ..formats import usual_showcase
 from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,15 +18,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..config import ModelSpec
-from ..files import PACKAGE, model_folders, replacing, user_models
+from ..files import PACKAGE, header_bytes, model_folders, replacing, user_models
 from ..nn.linear import Linear
 from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
+from ..schema import parse_json
 from .registry import MODELS, size
 
+Held = TypeVar("Held")
 DEFAULT = "flowers-scenes-128"
 SUFFIX = ".safetensors"
+MOST_HEADER = 2**24  # bytes of a file's list of weights, with the sizes and classes of the model
+MOST_DIGEST = 100  # letters; ours have 12
 LARGE = 2**20  # bytes from which on a tensor is worth a mapping of its own
 PARTS = ("tokenizer.", "preview.", "transformer.")  # what the names of the tensors in a file begin with
 MASKED = "masked."  # of the masked path, which not every model has
@@ -95,8 +99,13 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor]) -> None:
 
     A missing, extra or misshapen one raises ValueError that names it.
     """
+    check_shapes(module, {name: tuple(value.shape) for name, value in state.items()})
+    module.load_state_dict(state, assign=True)
+
+
+def check_shapes(module: nn.Module, found: Mapping[str, tuple[int, ...]]) -> None:
+    """ValueError that names the first unless these are the names and shapes of a module's weights."""
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in state.items()}
     kind = type(module).__name__
     if missing := sorted(wanted.keys() - found.keys()):
         raise ValueError(f"{kind}: the weights lack {_some(missing)}. The file is damaged or of another model.")
@@ -105,7 +114,6 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     for name, shape in wanted.items():
         if found[name] != shape:
             raise ValueError(f"{kind}: {name} has shape {found[name]}, but this model's is {shape}.")
-    module.load_state_dict(state, assign=True)
 
 
 def _some(names: list[str], most: int = 3) -> str:
@@ -158,6 +166,8 @@ def save(
 def reading(path: Path) -> Iterator[safe_open]:
     """A model file, open; ValueError if it is damaged, also when that shows while it is read."""
     try:
+        if header_bytes(path) > MOST_HEADER:
+            raise SafetensorError(f"its list of tensors has more than {MOST_HEADER} bytes")
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
@@ -169,9 +179,9 @@ def read_spec(path: Path) -> ModelSpec:
     with reading(path) as file:
         metadata = file.metadata() or {}
     try:
-        return ModelSpec.from_dict(json.loads(metadata["spec"]))
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not a model of this program (its sizes are missing from the file).") from error
+        return ModelSpec.from_dict(parse_json(metadata["spec"], MOST_HEADER))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a model of this program (its sizes are missing or odd: {error}).") from error
     except ValueError as error:  # of a later version, or sizes that cannot be: says so itself
         raise ValueError(f"{path}: {error}") from error
 
@@ -188,17 +198,21 @@ def load(
     """
     path = find(name, folder)
     spec = read_spec(path)
-    tensors, files = _tensors(path, dtype, torch.device(device))
-    if extra := sorted(name for name in tensors if not name.startswith((*PARTS, MASKED))):
+    with reading(path), open(path, "rb") as raw:
+        shapes = {name: tuple(entry["shape"]) for name, entry in _header(raw)[1].items()}
+    if extra := sorted(name for name in shapes if not name.startswith((*PARTS, MASKED))):
         raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")
     with torch.device("meta"):
         tokenizer, preview, var = Tokenizer(spec.tokenizer), Preview(spec.tokenizer), VAR(spec.transformer)
-        masked = MaskedVAR(spec.transformer) if any(name.startswith(MASKED) for name in tensors) else None
-    modules: tuple[nn.Module, ...] = tokenizer, preview, var
-    for prefix, module in zip(PARTS, modules, strict=True):
-        load_strict(module.eval(), _part(tensors, prefix))
+        masked = MaskedVAR(spec.transformer) if any(name.startswith(MASKED) for name in shapes) else None
+    modules: dict[str, nn.Module] = dict(zip(PARTS, (tokenizer, preview, var), strict=True))
     if masked is not None:
-        load_strict(masked.eval(), _part(tensors, MASKED))
+        modules[MASKED] = masked
+    for prefix, module in modules.items():
+        check_shapes(module, _part(shapes, prefix))  # before anything is read: so the sizes are those of the file
+    tensors, files = _tensors(path, dtype, torch.device(device))
+    for prefix, module in modules.items():
+        load_strict(module.eval(), _part(tensors, prefix))
     for name, layer in var.named_modules():
         if isinstance(layer, Linear) and SELDOM.match(name) and hasattr(mmap.mmap, "madvise"):  # not on Windows
             layer.file = files.get(f"transformer.{name}.weight")
@@ -214,8 +228,7 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict
     """
     loaded, files = {}, {}
     with reading(path) as mapped, open(path, "rb") as raw:
-        length = int.from_bytes(raw.read(8), "little")
-        header = json.loads(raw.read(length))
+        start, header = _header(raw)
         sizes = [end - begin for begin, end in (header[name]["data_offsets"] for name in mapped.keys())]
         buffer = torch.empty(max(sizes, default=0), dtype=torch.uint8)
         for name in mapped.keys():
@@ -225,14 +238,25 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict
             wanted = dtype if HALVED.match(name) else torch.float32
             (begin, end), shape = header[name]["data_offsets"], header[name]["shape"]
             if device.type != "cpu" or stored != wanted:
-                values = _read(raw, 8 + length + begin, buffer[: end - begin]).view(stored)
+                values = _read(raw, start + begin, buffer[: end - begin]).view(stored)
                 loaded[name] = values.view(shape).to(device, wanted)
             elif end - begin < LARGE:
                 loaded[name] = mapped.get_tensor(name)
             else:
-                files[name], values = _mapped_alone(raw, 8 + length + begin, end - begin)
+                files[name], values = _mapped_alone(raw, start + begin, end - begin)
                 loaded[name] = values.view(stored).view(shape)
     return loaded, files
+
+
+def _header(file: BinaryIO) -> tuple[int, dict[str, Any]]:
+    """Return where the weights begin in a safetensors file that was opened before, and type, shape and place of each.
+
+    Offsets are those from there on.
+    """
+    length = int.from_bytes(file.read(8), "little")
+    entries = json.loads(file.read(length))
+    entries.pop("__metadata__", None)
+    return 8 + length, entries
 
 
 def _mapped_alone(file: BinaryIO, begin: int, count: int) -> tuple[mmap.mmap, Tensor]:
@@ -257,11 +281,10 @@ def masked_digest(path: Path) -> str:
     """Return 12 hex digits of a SHA-256 over the names and weights of a file's masked path."""
     computed = hashlib.sha256()
     with reading(path) as mapped, open(path, "rb") as raw:
-        length = int.from_bytes(raw.read(8), "little")
-        header = json.loads(raw.read(length))
+        start, header = _header(raw)
         for name in sorted(name for name in mapped.keys() if name.startswith(MASKED)):
             begin, end = header[name]["data_offsets"]
-            raw.seek(8 + length + begin)
+            raw.seek(start + begin)
             computed.update(name.encode())
             computed.update(raw.read(end - begin))
     return computed.hexdigest()[:12]
@@ -272,6 +295,8 @@ def file_digest(path: Path) -> str:
     with reading(path) as file:
         written = (file.metadata() or {}).get("digest")
     if written is not None:
+        if len(written) > MOST_DIGEST:
+            raise ValueError(f"{path}: this file is damaged (its digest has {len(written)} letters). Get it again.")
         return written
     computed = hashlib.sha256()
     with open(path, "rb") as file:
@@ -337,5 +362,5 @@ def available(folder: Path | None = None) -> list[str]:
     return sorted({path.stem for place in places(folder) for path in place.glob(f"*{SUFFIX}")})
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _part(tensors: Mapping[str, Held], prefix: str) -> dict[str, Held]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import pickle
-import re
 import time
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -17,23 +15,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..config import (
-    OFFICIAL_SIDES_256,
-    OFFICIAL_SIDES_512,
-    PUBLISHED_SAMPLING,
     ModelSpec,
-    TokenizerConfig,
-    TransformerConfig,
 )
 from ..files import ASSETS, replacing
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
-from .checkpoints import PARTS, SUFFIX, TYPES, from_published, load_strict, places, read_spec, reading
-from .imagenet import classes
-from .registry import MODELS, TOKENIZER_FILE
+from .checkpoints import PARTS, SUFFIX, TYPES, load_strict, reading
+from .published import check, recognise, weights
 
 PICTURES = ASSETS / "examples"
-SIDES = {sum(side**2 for side in sides): sides for sides in (OFFICIAL_SIDES_256, OFFICIAL_SIDES_512)}
 BLOCK = 2**24  # bytes that are written at a time
 TICK = 0.2  # seconds between two reports
 ALIGNED = 64  # bytes: what a processor reads at once
@@ -110,11 +101,6 @@ def assemble(
     return spec, ours, var
 
 
-def weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a published file under our names, float32."""
-    return {key: value.float() for key, value in from_published(read(path)).items()}
-
-
 def inside(path: Path) -> dict[str, Tensor]:
     """The tokenizer's weights in a model file of ours, float32, mapped from it."""
     with reading(path) as file:
@@ -126,155 +112,6 @@ def origin_of(path: Path) -> str | None:
     """Return where the tokenizer in a model file of ours was published, if the file says so."""
     with reading(path) as file:
         return (file.metadata() or {}).get("tokenizer_from")
-
-
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a published file, mapped from it; no code in it is ever run."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: there is no such file.") from error
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} holds code or is no checkpoint, and was not opened: get it from its authors."
-        ) from error
-    except (RuntimeError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: this file is damaged or not a .pth checkpoint. Get it again.") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds more than weights: give a file as published, for example var_d16.pth.")
-    return state
-
-
-def pair(transformer: Path, tokenizer: Path | None, folder: Path | None = None) -> tuple[Path, Path]:
-    """The two published files that are meant: a transformer's, or a folder that holds it, and the tokenizer's.
-
-    Both are also looked for in `folder`, or where models lie; without a tokenizer it is the one beside the transformer.
-    ValueError if a file is not there, or if there are several to choose from.
-    """
-    found = _there(transformer, folder)
-    if found.is_dir():
-        found = _only(found, "var*.pth", "transformer")
-    return found, _there(tokenizer, folder) if tokenizer else _only(found.parent, "vae*.pth", "tokenizer")
-
-
-def _there(path: Path, folder: Path | None) -> Path:
-    for place in (path, *(home / path for home in places(folder))):
-        if place.exists():
-            return place
-    others = " or in ".join(map(str, places(folder)))
-    raise ValueError(f"{path}: there is no such file or folder, here or in {others}.")
-
-
-def _only(folder: Path, pattern: str, kind: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise ValueError(f"{folder} should hold one {pattern}, and has {names}: say which file with --{kind}.")
-    return found[0]
-
-
-# ------------------------------------------------------------------------------------------------ sizes
-
-
-def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> ModelSpec:
-    """The sizes of the model in two published files; `name` None is that of the published model that has them.
-
-    A model like none of the published ones is called by its file; one of 1000 classes is taken to have ImageNet's.
-    ValueError names what is missing.
-    """
-    try:
-        sizes = _transformer_sizes(read(transformer))
-        spec = ModelSpec(
-            name or transformer.stem,
-            tokenizer_sizes(tokenizer, sizes.sides),
-            sizes,
-            default_sampling=PUBLISHED_SAMPLING,
-        )
-    except KeyError as error:
-        raise ValueError(
-            f"{error.args[0]} is missing: give the transformer's file (for example var_d16.pth) and the tokenizer's "
-            f"({TOKENIZER_FILE}), in this order."
-        ) from error
-    except ValueError as error:
-        raise ValueError(f"{transformer} and {tokenizer}: {error}") from error
-    if name is None:
-        same = (known.name for known in MODELS.values() if _sizes(known.spec) == _sizes(spec))
-        spec = replace(spec, name=next(same, spec.name))
-    known = classes()
-    if sizes.classes != len(known.names):
-        return spec
-    return replace(
-        spec, class_names=known.names, class_groups=known.groups, class_synonyms=known.synonyms, showcase="macaw"
-    )
-
-
-def check(found: ModelSpec, expected: ModelSpec, path: Path) -> None:
-    """ValueError, naming the first size that differs, unless a file is of the model expected."""
-    for mine, theirs in zip(_sizes(found), _sizes(expected), strict=True):
-        for field, wanted in vars(theirs).items():
-            if (value := getattr(mine, field)) != wanted:
-                raise ValueError(
-                    f"{path} is not of {expected.name}: {field} is {value}, but should be {wanted}. Get it again."
-                )
-
-
-def _sizes(spec: ModelSpec) -> tuple[TokenizerConfig, TransformerConfig]:
-    return spec.tokenizer, spec.transformer
-
-
-def _transformer_sizes(state: Mapping[str, Tensor]) -> TransformerConfig:
-    width = state["pos_1LC"].shape[2]
-    return TransformerConfig(
-        sides=_sides(state),
-        classes=state["class_emb.weight"].shape[0] - 1,
-        depth=_count(state, r"blocks\.(\d+)\."),
-        width=width,
-        heads=state["blocks.0.attn.scale_mul_1H11"].shape[1],
-        vocabulary=state["head.weight"].shape[0],
-        code_width=state["word_embed.weight"].shape[1],
-        mlp_ratio=state["blocks.0.ffn.fc1.weight"].shape[0] // width,
-        shared_adaln="shared_ada_lin.1.weight" in state,
-    )
-
-
-def _sides(state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Find the sides by the number of tokens, or for models trained otherwise by the scale that is noted of each."""
-    tokens = state["pos_1LC"].shape[1]
-    if tokens in SIDES:
-        return SIDES[tokens]
-    lengths = torch.bincount(state["lvl_1L"].flatten().long())
-    sides = tuple(round(length**0.5) for length in lengths.tolist())
-    if len(state["lvl_1L"].flatten()) != tokens or sum(side**2 for side in sides) != tokens or len(sides) < 2:
-        known = " or ".join(f"{count} ({sides[-1] * 16} px)" for count, sides in SIDES.items())
-        raise ValueError(f"pos_1LC has {tokens} tokens, and lvl_1L does not say in which scales: known are {known}.")
-    return sides
-
-
-def tokenizer_sizes(path: Path, sides: tuple[int, ...]) -> TokenizerConfig:
-    """The sizes of a published tokenizer, or of that in a model file of ours, for a transformer of such sides."""
-    if path.suffix == SUFFIX:
-        return replace(read_spec(path).tokenizer, sides=sides)
-    return _tokenizer_sizes(read(path), sides)
-
-
-def _tokenizer_sizes(state: Mapping[str, Tensor], sides: tuple[int, ...]) -> TokenizerConfig:
-    codes, channels = state["quantize.embedding.weight"], state["encoder.conv_in.weight"].shape[0]
-    levels = range(_count(state, r"encoder\.down\.(\d+)\."))
-    widths = [state[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] for level in levels]
-    return TokenizerConfig(
-        sides=sides,
-        vocabulary=codes.shape[0],
-        code_width=codes.shape[1],
-        channels=channels,
-        multipliers=tuple(width // channels for width in widths),
-        residual_blocks=_count(state, r"encoder\.down\.0\.block\.(\d+)\."),
-        phis=_count(state, r"quantize\.quant_resi\.qresi_ls\.(\d+)\."),
-    )
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    """Count the different numbers that names have where the pattern does."""
-    return len({found[1] for name in state if (found := re.match(pattern, name))})
 
 
 # ------------------------------------------------------------------------------------------------ preview

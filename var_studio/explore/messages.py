@@ -118,7 +118,8 @@ class TokenQuestion:
         """Tell where the token looks, what else its code stands for, and whether there is `more` to ask: `options`."""
         trace = self.session.seen
         code = int(trace.tokens[self.spot.within(trace)])
-        known = atlas if atlas is not None and atlas.codebook == trace.about.codebook else None
+        ours = trace.about.codebook, len(trace.colours)
+        known = atlas if atlas is not None and (atlas.codebook, len(atlas.uses)) == ours else None
         patches = known.patches[code][: int(known.count[code])] if known is not None else np.empty(0)
         return self._message(
             "token",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_core.inspection.trace import Marks, Trace
+from var_core.inspection.trace import Marks, Trace, has_sizes_of
 
 from ..shared.run import StopFlag
 
@@ -137,13 +137,18 @@ def _without(branches: Sequence[Branch], gone: Sequence[Branch]) -> tuple[Branch
 
 
 def is_live(pipe: Pipeline, trace: Trace) -> bool:
-    """Say whether the model that made a trace is the one that is loaded."""
-    return trace.about.digest == pipe.digest
+    """Say whether the model that made a trace is the one that is loaded: its file says so, and has its sizes."""
+    return trace.about.digest == pipe.digest and has_sizes_of(trace, pipe.spec)
 
 
 def changeable_trace(pipe: Pipeline, session: ExploreSession) -> Trace:
     """The trace that is looked at; ValueError if there is none, or another model made it."""
     about = session.seen.about
+    if about.digest == pipe.digest and not has_sizes_of(session.seen, pipe.spec):
+        raise ValueError(
+            f"This trace says that {about.model} made it, but has other sizes: the file is damaged. It can be looked "
+            "at; to change a picture, draw it anew."
+        )
     if not is_live(pipe, session.seen):
         raise ValueError(
             f"This trace was made by {about.model} ({about.digest}); {pipe.spec.name} is loaded. "

@@ -17,8 +17,9 @@ from support.published import NAMES, OFFICIAL, entries, networks, spec
 from var_core.config import SPECS
 from var_core.images import from_pil
 from var_core.weights import checkpoints
-from var_core.weights.convert import PICTURES, FileProgress, convert, crops, origin_of, pair, read, recognise
+from var_core.weights.convert import PICTURES, FileProgress, convert, crops, origin_of
 from var_core.weights.imagenet import classes
+from var_core.weights.published import pair, read, recognise
 from var_core.weights.registry import TOKENIZER_FILE
 
 
