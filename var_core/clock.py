@@ -20,3 +20,9 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+def matrix_speed(device: torch.device, side: int = 2048, repeats: int = 5) -> float:
+    """Return operations per second of float32 matrix products (side x side), the best of some."""
+    a, b = torch.randn(2, side, side, device=device)
+    return 2 * side**3 / min(timed(lambda: a @ b, device) for _ in range(repeats))

@@ -23,6 +23,15 @@ def modulation_flops(config: TransformerConfig) -> int:
     return 2 * (6 * config.depth + 2) * config.width**2
 
 
+def picture_flops(config: TransformerConfig, guided: bool) -> int:
+    """Count what draws one picture scale by scale over the prefix cache, twice if it is guided; decoding not in it."""
+    lengths = [side * side for side in config.sides]
+    reads = [
+        read_flops(config, length, length, sum(lengths[: scale + 1]), length) for scale, length in enumerate(lengths)
+    ]
+    return (2 if guided else 1) * (sum(reads) + modulation_flops(config))
+
+
 def training_flops(config: TransformerConfig, tokens: int) -> int:
     """Count a training step on a picture of which so many tokens are seen: forward, and twice as much backward.
 

@@ -6,6 +6,8 @@ import os
 import socket
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from var_core.config import AUTO, LoadOptions
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from var_core.engine.pipeline import Pipeline
+
+    from .shared.pace import Pace
 
 PORTS = 100
 
@@ -33,8 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
         limits = options_of.limits(flags, public)
         options = LoadOptions(flags.device, flags.dtype, flags.compile)
         pipe = load(flags.model, options, flags.threads)
-        page = build(pipe, options, flags.allow_models or not public, limits, public)
-        serve(page, host, port, login, flags.share, limits)
+        from .shared.pace import Pace  # here, not above: wrong flags and --help are answered at once
+
+        pace = Pace()
+        choose = flags.allow_models or not public
+        page = build(pipe, options, choose, limits=limits, public=public, pace=pace)
+        serve(page, host, port, login, flags.share, limits, partial(pace.begin, pipe))
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -84,6 +92,7 @@ def build(
     choose: bool = True,
     limits: Limits = HOME,
     public: bool = False,
+    pace: "Pace | None" = None,
 ) -> "gr.Blocks":
     """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model.
 
@@ -97,7 +106,7 @@ def build(
     from .learn import tab as learn
     from .shared import models, models_menu
 
-    running, kept = models.Models(pipe, options, limits=limits), 60 * limits.idle_minutes
+    running, kept = models.Models(pipe, options, limits=limits, pace=pace), 60 * limits.idle_minutes
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(min(kept, 3600), kept)) as page:
         header = gr.HTML(models_menu.header_line(pipe), elem_id="header")
         menu = models_menu.menu(running) if choose else None
@@ -118,9 +127,15 @@ def build(
 
 
 def serve(
-    page: "gr.Blocks", host: str, port: int, login: tuple[str, str] | None, share: bool, limits: Limits = HOME
+    page: "gr.Blocks",
+    host: str,
+    port: int,
+    login: tuple[str, str] | None,
+    share: bool,
+    limits: Limits = HOME,
+    begun: Callable[[], object] = lambda: None,
 ) -> None:
-    """Serve the page until interrupted."""
+    """Serve the page until interrupted; `begun` is called once it is there."""
     from .page import theme
 
     guard()
@@ -147,6 +162,7 @@ def serve(
         )
         sys.stdout.write(f"{public}\n")
     sys.stdout.flush()
+    begun()
     page.block_thread()
 
 

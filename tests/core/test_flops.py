@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from support import tiny
 
-from var_core.flops import attention_flops, modulation_flops, read_flops, training_flops
+from var_core.flops import attention_flops, modulation_flops, picture_flops, read_flops, training_flops
 
 CONFIG = tiny.SPEC.transformer
 
@@ -19,6 +19,14 @@ def test_reading_is_linear_in_tokens_but_for_attention():
 def test_a_training_step_costs_three_passes():
     forward = read_flops(CONFIG, 30, 30, 30, 30) + modulation_flops(CONFIG)
     assert training_flops(CONFIG, 30) == 3 * forward
+
+
+def test_a_picture_costs_the_same_products_as_reading_it_at_once_and_guidance_costs_it_twice():
+    tokens = sum(side * side for side in CONFIG.sides)
+    unmasked = read_flops(CONFIG, tokens, tokens, tokens, tokens) + modulation_flops(CONFIG)
+    cost = picture_flops(CONFIG, guided=False)
+    assert 0 < unmasked - cost < attention_flops(CONFIG, tokens, tokens)  # no token looks at a finer scale
+    assert picture_flops(CONFIG, guided=True) == 2 * cost
 
 
 def test_more_blocks_cost_more_by_the_same_each():

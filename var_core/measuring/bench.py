@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..clock import timed
+from ..clock import matrix_speed, timed
 from ..config import Sampling
 from ..editing.edit import Edit, run
 from ..editing.edit_settings import EditSettings
@@ -51,12 +51,6 @@ class Row:
     name: str
     flops: float  # floating-point operations
     seconds: float  # median
-
-
-def matrix_speed(device: torch.device, side: int = 2048, repeats: int = 5) -> float:
-    """Return operations per second of float32 matrix products (side x side), the best of some."""
-    a, b = torch.randn(2, side, side, device=device)
-    return 2 * side**3 / min(timed(lambda: a @ b, device) for _ in range(repeats))
 
 
 def scales(pipe: Pipeline, request: Request, gauge: Gauge) -> list[Row]:

@@ -14,6 +14,7 @@ from var_core.weights.registry import MODELS
 from .cache_slot import CacheSlot, atlas_of
 from .events import refusal
 from .limits import HOME, Limits
+from .pace import Estimate, Pace, name_of
 
 PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
 
@@ -34,9 +35,20 @@ class ModelInUse(NamedTuple):
 class Models:
     """The model that is loaded, for all visitors. While another one takes its place, who needs it waits."""
 
-    def __init__(self, pipe: Pipeline, options: LoadOptions = AUTO, folder: Path | None = None, limits: Limits = HOME):
-        """`options` are those that other models are loaded with, `limits` what a visitor may ask of any."""
+    def __init__(
+        self,
+        pipe: Pipeline,
+        options: LoadOptions = AUTO,
+        folder: Path | None = None,
+        limits: Limits = HOME,
+        pace: Pace | None = None,
+    ):
+        """`options` are those that other models are loaded with, `limits` what a visitor may ask of any.
+
+        `pace` knows how long pictures take.
+        """
         self.options, self.folder, self.limits = options, folder, limits
+        self.pace = pace or Pace()
         self._loaded: ModelInUse | None = ModelInUse.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 
@@ -70,7 +82,7 @@ class Models:
     @property
     def name(self) -> str:
         """The loaded model's name in the menu: that of its file, if it has one."""
-        return self.pipe.path.stem if self.pipe.path else self.pipe.spec.name
+        return name_of(self.pipe)
 
     @property
     def filling_sampling(self) -> Sampling:
@@ -90,6 +102,14 @@ class Models:
     def here(self, name: str) -> bool:
         """Say whether a model's file is here."""
         return name in checkpoints.available(self.folder)
+
+    def estimate(self, name: str) -> Estimate | None:
+        """Estimate how long a picture takes with a model of the menu; None before anything was measured."""
+        if name == self.name:
+            return self.pace.of(name, self.pipe.spec)
+        if self.here(name):
+            return self.pace.of(name, checkpoints.read_spec(checkpoints.find(name, self.folder)))
+        return self.pace.of(name, MODELS[name].spec) if name in MODELS else None
 
     def require(self, digest: str) -> None:
         """ValueError unless this is the model that is loaded: what one has drawn means nothing to another."""

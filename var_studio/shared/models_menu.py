@@ -12,7 +12,7 @@ from var_core.weights.convert import FileProgress
 from var_core.weights.download import fetch, supply
 from var_core.weights.registry import MODELS, Published, fits, size
 
-from . import html
+from . import html, pace
 from .events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Trigger, Unchanged, in_words, wire
 from .html import READY
 from .models import Models
@@ -95,23 +95,25 @@ class MenuHandlers:
         yield header_line(self.models.pipe), *self.choose(name)._replace(bar=html.bar(f"{name} is loaded.", 1.0))
 
 
+def listed(models: Models) -> list[tuple[str, str]]:
+    """The models to choose from, each with how long a picture takes, as far as that is known."""
+    estimates = ((name, models.estimate(name)) for name in models.names)
+    return [(f"{name} · {pace.short(found)}" if found else name, name) for name, found in estimates]
+
+
 def about(models: Models, name: str) -> str:
-    """Say what a model is, what it needs, and whether it fits on this machine."""
-    if name == models.name:
-        lines = ["It is loaded."]
-    elif models.here(name):
-        lines = ["It is here."]
-    else:
-        lines = []
+    """Say what a model is, how long a picture takes, what the model needs, and whether it fits on this machine."""
+    now, here = name == models.name, models.here(name)
+    lines = [pace.told(models.estimate(name)), "It is loaded." if now else "It is here." if here else ""]
     if name in MODELS:
         lines = [*_published(MODELS[name]), *lines]
-    if name in MODELS and not models.here(name):
+    if name in MODELS and not here:
         model, found = MODELS[name], supply(MODELS[name], models.folder)
         lines.append(f"To download: {size(found.left)}{found.note}; on disk afterwards: {size(model.disk_bytes)}.")
         lines.append(f"In memory: {size(model.memory_bytes())} in float32.")
         short = fits(model, models.folder, models.pipe.device.type, found.there)
         lines += short or ["It fits on this machine."]
-    return "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return "".join(f"<p>{escape(line)}</p>" for line in lines if line)
 
 
 def _published(model: Published) -> list[str]:
@@ -139,7 +141,9 @@ def menu(models: Models) -> Menu:
     now = models.name
     with gr.Accordion("Model", open=False, elem_id="models"):
         with gr.Row(elem_classes="tight"):
-            name = gr.Dropdown(models.names, value=now, show_label=False, container=False, elem_id="model")
+            name = gr.Dropdown(
+                models.names, value=now, label="Model", show_label=False, container=False, elem_id="model"
+            )
             load = gr.Button("Loaded", size="sm", interactive=False, min_width=90, elem_id="model_load")
             get = gr.Button("Download", size="sm", visible=False, min_width=90, elem_id="model_get")
             cancel = gr.Button("Cancel", size="sm", variant="stop", visible=False, min_width=90, elem_id="model_cancel")
@@ -170,12 +174,13 @@ def wire_menu(
         return [value for renewal in renewals for value in renewal.values()]
 
     def opened() -> list[object]:
-        listed = gr.Dropdown(models.names, value=models.name)  # with the files that have come since the page was made
+        names = gr.Dropdown(listed(models), value=models.name)  # with the files that have come since the page was made
+        menu = [names, about(models, models.name)]
         if models.pipe.digest == first:  # the page was made for it
-            return [SKIP, listed, *[SKIP for _ in widgets]]
-        return [header_line(models.pipe), listed, *renewed()]
+            return [SKIP, *menu, *[SKIP for _ in widgets]]
+        return [header_line(models.pipe), *menu, *renewed()]
 
-    visit(wire(page.load, opened, [], [header, made.name, *widgets], AT_ONCE).then)
+    visit(wire(page.load, opened, [], [header, made.name, made.about, *widgets], AT_ONCE).then)
     wire(_wire_widgets(models, made, header).success, renewed, [], widgets, AT_ONCE)
 
 

@@ -1,13 +1,12 @@
 """The benchmark counts what it should."""
 
 import pytest
-import torch
 from support import tiny
 
 from var_core.config import Sampling
 from var_core.engine.request import Request
 from var_core.measuring import bench
-from var_core.measuring.bench import Row, edits, flop_gauge, matrix_speed, measure, report, scales, traces
+from var_core.measuring.bench import Row, edits, flop_gauge, measure, report, scales, traces
 
 
 @pytest.mark.slow
@@ -38,10 +37,6 @@ def test_one_branch_costs_half_of_two_but_for_the_head():
 def test_the_report_adds_up():
     text = report([Row("a", 1e9, 0.02), Row("b", 3e9, 0.04)], 1e11)
     assert "| whole picture | 4.000 | 60.0 | 40.0 | 1.50 |" in text
-
-
-def test_matrix_speed_is_a_plausible_number():
-    assert 1e8 < matrix_speed(torch.device("cpu"), side=256, repeats=2) < 1e15
 
 
 def test_both_edits_are_timed():
