@@ -100,6 +100,7 @@ def build(
     """
     import gradio as gr
 
+    from .api.page import endpoints
     from .create import tab as create
     from .edit import tab as edit
     from .explore import tab as explore
@@ -121,6 +122,7 @@ def build(
                 learned = learn.tab(running, lessons, explored)
         if public:
             gr.HTML(foot(limits), elem_id="limits")
+        endpoints(running)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         models_menu.wire_menu(running, page, menu, header, renewals, made.visit)
     return page

@@ -157,11 +157,15 @@ def progress(stage: EditStage, seconds: float) -> str:
     """The bar of an edit under way."""
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
     turn += f"candidate {stage.candidate + 1} of {stage.candidates}, " if stage.candidates > 1 else ""
-    progress = stage.progress
-    fraction = (stage.turn + (stage.candidate + progress.fraction) / stage.candidates) / stage.turns
-    left = seconds / fraction - seconds if fraction else 0.0
+    progress, done = stage.progress, fraction(stage)
+    left = seconds / done - seconds if done else 0.0
     more = f", about {left:.0f} s left" if stage.turns > 1 and stage.turn and left >= 1 else ""
-    return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{more}{runs.parted(progress)}", fraction)
+    return html.bar(f"{turn}{runs.scale(progress)} · {seconds:.1f} s{more}{runs.parted(progress)}", done)
+
+
+def fraction(stage: EditStage) -> float:
+    """Return how much of an edit is done, 0 to 1."""
+    return (stage.turn + (stage.candidate + stage.progress.fraction) / stage.candidates) / stage.turns
 
 
 def summary(result: EditResult) -> str:

@@ -1,0 +1,1 @@
+"""The app for programs: endpoints with names, types and descriptions."""

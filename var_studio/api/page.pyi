@@ -1,0 +1,72 @@
+"""The endpoints on the page: hidden widgets whose events programs call by name. No other event can be called so."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from ..shared import controls
+from ..shared.events import AT_ONCE, ON_MODEL, EventOptions
+from ..shared.limits import Limits
+from ..shared.models import Models
+from .endpoints import TASKS, Endpoints
+
+from gradio.events import Dependency
+
+class Settings(gr.JSON):
+    """An object of names and values, said to be one."""
+
+    def api_info(self) -> dict[str, Any]:
+        """Return the schema of what it takes."""
+        return {"type": "object", "additionalProperties": True}
+
+    def get_block_name(self) -> str:
+        """Return the name by which the page draws it."""
+        return "json"
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+def endpoints(models: Models, limits: Limits) -> None:
+    """Lay out the endpoints, unseen."""
+    with gr.Row(visible=False):
+        shown = gr.Gallery(label="pictures", format="png")
+        Path(shown.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
+        made = Endpoints(models, limits, shown.GRADIO_CACHE)
+        status, told, listed = gr.JSON(label="status"), gr.JSON(label="told"), gr.JSON(label="list")
+        picture, file = gr.Image(label="picture", format="png"), gr.File(label="trace")
+        usual = controls.defaults(models.pipe.spec)
+        name, optional = gr.Textbox(usual.class_name, label="class_name"), gr.Textbox("", label="class_name")
+        count, seed = gr.Number(1, precision=0, label="count"), gr.Number(0, precision=0, label="seed")
+        sampling, settings = Settings({}, label="sampling"), Settings({}, label="settings")
+        photo, mask = gr.File(label="photo", type="filepath"), gr.File(label="mask", type="filepath")
+        task = gr.Textbox(next(iter(TASKS)), label="task")
+        sides = [gr.Number(0, precision=0, label=side) for side in ("left", "top", "right", "bottom")]
+        run = [status, shown]
+        many = [optional, count, seed, settings, sampling]
+        _endpoint("generate", made.generate, [name, count, seed, sampling], run, ON_MODEL)
+        _endpoint("edit", made.edit, [photo, mask, task, *many], run, ON_MODEL)
+        _endpoint("extend", made.extend, [photo, *sides, *many], run, ON_MODEL)
+        _endpoint("encode", made.encode, [photo], [told, picture], ON_MODEL)
+        _endpoint("trace", made.trace, [name, seed, sampling], [file, picture], ON_MODEL)
+        _endpoint("classify", made.classify, [photo], [listed], ON_MODEL)
+        _endpoint("classes", made.classes, [], [listed], AT_ONCE)
+        _endpoint("models", made.models, [], [told], AT_ONCE)
+        _endpoint("limits", made.limits, [], [told], AT_ONCE)
+
+
+def _endpoint(
+    name: str,
+    function: Callable[..., Any],
+    inputs: Sequence[Component],
+    outputs: Sequence[Component],
+    options: EventOptions,
+) -> None:
+    """Let programs call a function by name."""
+    chosen: dict[str, Any] = {**options, "api_visibility": "public", "api_name": name}
+    gr.Button(name, visible=False).click(function, list(inputs), list(outputs), **chosen)
