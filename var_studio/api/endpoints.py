@@ -14,7 +14,6 @@ from var_core.editing.edit import stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.editing.photo_file import open_photo_file
 from var_core.engine.pipeline import Pipeline
-from var_core.engine.request import Request
 from var_core.images import open_mask, open_photo
 from var_core.inspection.recording import recorded
 from var_core.recipe import slug
@@ -45,7 +44,6 @@ class Endpoints:
     """What programs may ask for. Runs yield how far they are, with previews, and at last the files."""
 
     running: Models
-    bounds: Limits
     cache: str  # where Gradio serves files from
 
     @property
@@ -66,7 +64,7 @@ class Endpoints:
         pipe = self.pipe
         with in_words():
             given = {**named(self.running.default_sampling), **known(Sampling, sampling)}
-            request = controls.read(pipe.spec, class_name, count, seed, given)
+            request = controls.read(pipe.spec, class_name, count, seed, given, self.running.limits.pictures)
         for run in runs.after_each_scale(pipe, request):
             yield _of_run(run), runs.pictures(pipe, run)
         done = runs.finish(pipe, run, fresh_folder(self.cache))
@@ -204,7 +202,8 @@ class Endpoints:
 
     def limits(self) -> dict[str, list[dict[str, Any]]]:
         """List what a visitor may ask for, and all settings of draws and edits with their bounds."""
-        limits = [{"name": row.name, "value": getattr(self.bounds, row.name), "is": row.help} for row in rows(Limits)]
+        given = named(self.running.limits)
+        limits = [{"name": row.name, "value": given[row.name], "is": row.help} for row in rows(Limits)]
         return {"limits": limits, "sampling": _table(Sampling), "settings": _table(EditSettings)}
 
     def _form(
@@ -232,7 +231,8 @@ class Endpoints:
         workspace = workspaces.fresh_workspace(Path(photo).stem, pixels, hole, (), extras)
         if any(extend):
             form = replace(form, extend=forms.extension(workspace, forms.PIXELS, *extend))
-        edit = forms.edit_asked_for(pipe.spec, workspace, hole, form)
+        edit = forms.edit_asked_for(pipe.spec, workspace, hole, form, self.running.limits.variations)
+        forms.check_squares(pipe, edit, self.running.limits.squares)
         return EditJob(workspace.name, pipe.digest, edit, form.task, extras)
 
     def _edited(self, job: EditJob) -> Iterator[tuple[Status, Pictures]]:

@@ -6,38 +6,28 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.components.api_component import Api
 
 from ..shared import controls
 from ..shared.events import AT_ONCE, ON_MODEL, EventOptions
-from ..shared.limits import Limits
 from ..shared.models import Models
 from .endpoints import TASKS, Endpoints
 
-
-class Settings(gr.JSON):
-    """An object of names and values, said to be one."""
-
-    def api_info(self) -> dict[str, Any]:
-        """Return the schema of what it takes."""
-        return {"type": "object", "additionalProperties": True}
-
-    def get_block_name(self) -> str:
-        """Return the name by which the page draws it."""
-        return "json"
+NAMED_VALUES = {"type": "object", "additionalProperties": True}  # the schema of an object of names and values
 
 
-def endpoints(models: Models, limits: Limits) -> None:
+def endpoints(models: Models) -> None:
     """Lay out the endpoints, unseen."""
     with gr.Row(visible=False):
         shown = gr.Gallery(label="pictures", format="png")
         Path(shown.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
-        made = Endpoints(models, limits, shown.GRADIO_CACHE)
+        made = Endpoints(models, shown.GRADIO_CACHE)
         status, told, listed = gr.JSON(label="status"), gr.JSON(label="told"), gr.JSON(label="list")
         picture, file = gr.Image(label="picture", format="png"), gr.File(label="trace")
         usual = controls.defaults(models.pipe.spec)
         name, optional = gr.Textbox(usual.class_name, label="class_name"), gr.Textbox("", label="class_name")
         count, seed = gr.Number(1, precision=0, label="count"), gr.Number(0, precision=0, label="seed")
-        sampling, settings = Settings({}, label="sampling"), Settings({}, label="settings")
+        sampling, settings = (Api({}, NAMED_VALUES, label=label) for label in ("sampling", "settings"))
         photo, mask = gr.File(label="photo", type="filepath"), gr.File(label="mask", type="filepath")
         task = gr.Textbox(next(iter(TASKS)), label="task")
         sides = [gr.Number(0, precision=0, label=side) for side in ("left", "top", "right", "bottom")]

@@ -8,8 +8,9 @@ import numpy as np
 
 from var_core.config import NO_CLASS, ModelSpec, Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import Edit, onward
+from var_core.editing.edit import Edit, onward, squares
 from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
+from var_core.engine.pipeline import Pipeline
 from var_core.images import check_size
 from var_core.settings import Declared, Value, named, parse_float, parse_int, rows
 
@@ -143,6 +144,12 @@ def edit_asked_for(
     if form.box and not plain.hole_mask()[form.box.inside(mask.shape)].any():
         raise ValueError("Nothing is painted inside the box: choose another box, or clear it.")
     return replace(plain, boxes=(form.box,) if form.box else None)
+
+
+def check_squares(pipe: Pipeline, edit: Edit, most: int) -> None:
+    """Raise ValueError if an edit takes more squares than it may draw; `squares` refuses what the library would."""
+    if (count := len(squares(pipe, edit, edit.hole_mask()))) > most:
+        raise ValueError(f"This takes {count} squares; one edit may draw {most}: extend by less at once.")
 
 
 def misses(edit: Edit) -> bool:

@@ -88,9 +88,7 @@ class RunHandlers:
             edit = forms.edit_asked_for(pipe.spec, now, mask, form, self.models.limits.variations)
             assert now is not None, "an edit has a photo"
             job = EditJob(now.name, pipe.digest, edit, task, now.extras)
-            count, most = len(squares(pipe, job.edit, job.edit.hole_mask())), self.models.limits.squares
-            if count > most:  # more than the library does at all is refused by `squares`
-                raise ValueError(f"This takes {count} squares; one edit may draw {most}: extend by less at once.")
+            forms.check_squares(pipe, job.edit, self.models.limits.squares)
         if forms.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
         actions, hidden = buttons(running=True), gr.Row(visible=False)

@@ -19,7 +19,7 @@ from var_studio.shared.models import Models
 
 @pytest.fixture
 def api(tmp_path) -> Endpoints:
-    return Endpoints(Models(tiny.pipeline()), HOME, str(tmp_path))
+    return Endpoints(Models(tiny.pipeline()), str(tmp_path))
 
 
 @pytest.fixture
@@ -102,7 +102,10 @@ def test_classes_limits_and_the_model_are_told_as_they_are(api):
     [
         (lambda api, *_: list(api.generate("no such")), "There is no class 'no such'"),
         (lambda api, *_: list(api.generate("1", count=99)), "pictures 99 is out of range"),
-        (lambda api, *_: list(api.generate("1", sampling={"cfg": 2})), "There is no setting 'cfg': choose from guidance"),
+        (
+            lambda api, *_: list(api.generate("1", sampling={"cfg": 2})),
+            "There is no setting 'cfg': choose from guidance",
+        ),
         (lambda api, *_: list(api.generate("1", sampling={"top_k": "many"})), "'many' is not a number"),
         (lambda api, photo, mask: list(api.edit(photo, mask, "paint")), "task 'paint': choose one of inpaint, remove"),
         (lambda api, photo, mask: list(api.edit(photo, mask, "change")), "Choose a class"),
