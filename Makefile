@@ -57,8 +57,8 @@ $(VENV)/.app: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.test: requirements-test.txt requirements-train.txt $(VENV)/.app
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-train.txt -r requirements-test.txt
+$(VENV)/.test: requirements-mcp.txt requirements-test.txt requirements-train.txt $(VENV)/.app
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-mcp.txt -r requirements-train.txt -r requirements-test.txt
 	touch $@
 
 clean:

@@ -97,7 +97,7 @@ def test_commands_in_the_docs_are_commands(page):
 def test_the_python_in_the_docs_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = 0
-    for page in ROOT.glob("docs/*.md"):
+    for page in sorted({*ROOT.glob("docs/*.md")} - {ROOT / "docs" / "api.md"}):  # whose examples need a server
         for block in re.findall(r"^```python\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE):
             exec(compile(block, page.name, "exec"), {"print": lambda *_: None})
             ran += 1
