@@ -60,7 +60,8 @@ def test_the_page_has_an_example_of_every_endpoint_in_both_languages():
 @pytest.mark.parametrize("heading", blocks("python"))
 def test_the_python_examples_run(address, heading):
     said: list[tuple[object, ...]] = []
-    exec(compile(blocks("python")[heading].replace(USUAL, address), heading, "exec"), {"print": lambda *values: said.append(values)})
+    names = {"print": lambda *values: said.append(values)}
+    exec(compile(blocks("python")[heading].replace(USUAL, address), heading, "exec"), names)
     assert said or heading in ("extend", "trace", "classes, models, limits")
 
 
