@@ -64,10 +64,14 @@ def push(options: argparse.Namespace) -> None:
 def convert(options: argparse.Namespace) -> None:
     """The two files of a model as its authors published it, made into one file of this program."""
     from ..weights.convert import convert as work
+    from ..weights.foreign import TOKENIZER, TRANSFORMER, weights_in
     from ..weights.published import pair, recognise
 
     files = pair(options.transformer, options.tokenizer)
     spec = recognise(*files, options.name)
+    for path, kind in zip(files, (TRANSFORMER, TOKENIZER), strict=True):
+        if path.suffix != checkpoints.SUFFIX and (told := weights_in(path, kind).told):
+            say(f"{path}: {told}")
     out = model_file(options.out, spec.name)
     say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.drawn_side} px, depth {spec.transformer.depth}")
     follow(work(*files, out, options.name))

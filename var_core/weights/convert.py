@@ -22,7 +22,8 @@ from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from .checkpoints import PARTS, SUFFIX, TYPES, load_strict, reading
-from .published import check, recognise, weights
+from .foreign import TOKENIZER, TRANSFORMER
+from .published import check, check_numbers, recognise, weights
 
 PICTURES = ASSETS / "examples"
 BLOCK = 2**24  # bytes that are written at a time
@@ -96,16 +97,17 @@ def assemble(
         spec = replace(spec, name=name or expected.name, default_sampling=expected.default_sampling)
     with torch.device("meta"):
         ours, var = Tokenizer(spec.tokenizer), VAR(spec.transformer)
-    load_strict(ours.eval(), inside(tokenizer) if tokenizer.suffix == SUFFIX else weights(tokenizer))
-    load_strict(var.eval(), weights(transformer))
+    load_strict(ours.eval(), inside(tokenizer) if tokenizer.suffix == SUFFIX else weights(tokenizer, TOKENIZER))
+    load_strict(var.eval(), weights(transformer, TRANSFORMER))
     return spec, ours, var
 
 
 def inside(path: Path) -> dict[str, Tensor]:
     """The tokenizer's weights in a model file of ours, float32, mapped from it."""
     with reading(path) as file:
-        names = [name for name in file.keys() if name.startswith(PARTS[0])]
-        return {name.removeprefix(PARTS[0]): file.get_tensor(name).float() for name in names}
+        state = {name: file.get_tensor(name) for name in file.keys() if name.startswith(PARTS[0])}
+    check_numbers(path, state)
+    return {name.removeprefix(PARTS[0]): value.float() for name, value in state.items()}
 
 
 def origin_of(path: Path) -> str | None:

@@ -1,7 +1,6 @@
 """Files as the authors of a model published them: read without running code, and the sizes that their shapes say."""
 
 import math
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -21,7 +20,8 @@ from ..config import (
     TransformerConfig,
 )
 from ..schema import exact
-from .checkpoints import SUFFIX, from_published, places, read_spec
+from .checkpoints import DERIVED, SUFFIX, from_published, places, read_spec
+from .foreign import TOKENIZER, TRANSFORMER, holds_both, weights_in
 from .imagenet import classes
 from .registry import MODELS, TOKENIZER_FILE
 
@@ -30,21 +30,9 @@ MOST_SCALES = 64
 Kind = TypeVar("Kind")
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a published file, mapped from it; no code in it is ever run."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: there is no such file.") from error
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} holds code or is no checkpoint, and was not opened: get it from its authors."
-        ) from error
-    except Exception as error:  # torch answers damage with errors of many kinds
-        raise ValueError(f"{path}: this file is damaged or not a .pth checkpoint. Get it again.") from error
-    named = isinstance(state, dict) and all(isinstance(name, str) for name in state)
-    if not named or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds more than weights: give a file as published, for example var_d16.pth.")
+def read(path: Path, kind: str = TRANSFORMER) -> dict[str, Tensor]:
+    """The tensors of a network of a kind in a published file, mapped from it; see `foreign.weights_in`."""
+    state = weights_in(path, kind).tensors
     if odd := next(
         (name for name, value in state.items() if value.layout != torch.strided or value.is_quantized), None
     ):
@@ -55,27 +43,42 @@ def read(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a published file under our names, float32."""
-    state = read(path)
+def weights(path: Path, kind: str) -> dict[str, Tensor]:
+    """The tensors of a network of a kind in a published file, under our names, float32."""
+    state = {name: value for name, value in read(path, kind).items() if not DERIVED.search(name)}
     if any(value.is_meta for value in state.values()):
         raise ValueError(f"{path} says sizes, and holds no numbers: get it again.")
+    check_numbers(path, state)
     try:
         return {key: value.float() for key, value in from_published(state).items()}
     except (IndexError, RuntimeError) as error:  # some have other dimensions than in published files
         raise ValueError(f"{path}: its weights do not fit together ({error}). Get it again.") from error
 
 
+def check_numbers(path: Path, state: Mapping[str, Tensor]) -> None:
+    """ValueError that names the first of these weights in which a number is missing (NaN) or infinite."""
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise ValueError(
+                f"{path}: {name} holds numbers that are none (NaN) or infinite, as after a training that failed. "
+                "Take an earlier checkpoint."
+            )
+
+
 def pair(transformer: Path, tokenizer: Path | None, folder: Path | None = None) -> tuple[Path, Path]:
     """The two published files that are meant: a transformer's, or a folder that holds it, and the tokenizer's.
 
-    Both are also looked for in `folder`, or where models lie; without a tokenizer it is the one beside the transformer.
-    ValueError if a file is not there, or if there are several to choose from.
+    Both are also looked for in `folder`, or where models lie; without a tokenizer it is the one beside the transformer,
+    or in the same file. ValueError if a file is not there, or if there are several to choose from.
     """
     found = _there(transformer, folder)
     if found.is_dir():
         found = _only(found, "var*.pth", "transformer")
-    return found, _there(tokenizer, folder) if tokenizer else _only(found.parent, "vae*.pth", "tokenizer")
+    if tokenizer:
+        return found, _there(tokenizer, folder)
+    if not any(found.parent.glob("vae*.pth")) and holds_both(found):
+        return found, found
+    return found, _only(found.parent, "vae*.pth", "tokenizer")
 
 
 def _there(path: Path, folder: Path | None) -> Path:
@@ -197,7 +200,7 @@ def tokenizer_sizes(path: Path, sides: tuple[int, ...]) -> TokenizerConfig:
     """The sizes of a published tokenizer, or of that in a model file of ours, for a transformer of such sides."""
     if path.suffix == SUFFIX:
         return replace(read_spec(path).tokenizer, sides=sides)
-    return _tokenizer_sizes(read(path), sides)
+    return _tokenizer_sizes(read(path, TOKENIZER), sides)
 
 
 def _tokenizer_sizes(state: Mapping[str, Tensor], sides: tuple[int, ...]) -> TokenizerConfig:
