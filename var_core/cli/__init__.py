@@ -7,6 +7,7 @@ from .. import __version__
 from ..engine.pipeline import use_threads
 from ..files import where_models_go
 from . import bench, edits, evaluate, experiments, models, pictures, runs, train
+from .shared import divided
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = parser().parse_args(arguments)
         if options.threads is not None:
             use_threads(options.threads)
-        options.run(options)
+        options.run(divided(options))
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

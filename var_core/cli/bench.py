@@ -2,7 +2,6 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -15,9 +14,11 @@ from ..weights import checkpoints
 from ..words import counted
 from .features import cache_option, reference_of
 from .shared import (
+    DATA_HELP,
     EVERYTHING,
     Commands,
     command,
+    data_options,
     drain,
     loaded,
     loading_options,
@@ -124,7 +125,7 @@ def add_commands(commands: Commands) -> None:
         "--fast", action="store_true", help="the fast modes; with --data also what they cost in quality"
     )
     speed.add_argument("--batch", type=int, default=1, help="for a size: pictures at once")
-    speed.add_argument("--data", type=Path, help="with --fast: folder with train/<class>/ and val/<class>/")
+    data_options(speed, required=False, text=f"with --fast: {DATA_HELP}")
     text = "with --data: use at most this many val pictures, evenly spread (default: all)"
     speed.add_argument("--count", type=int, default=EVERYTHING, help=text)
     cache_option(speed)

@@ -22,7 +22,7 @@ from ..images import open_mask, open_photo
 from ..picture_files import PNG, check_kind, kind_of
 from ..recipe import Recipe, pixel_hash
 from ..settings import Value, named, parsed
-from ..training.data import PICTURE_SUFFIXES
+from ..training.data import is_picture
 from ..weights import checkpoints
 from ..words import counted
 from .pictures import recipe_in, vacant
@@ -136,7 +136,7 @@ def edit_folder(options: argparse.Namespace) -> None:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    return sorted(path for path in folder.iterdir() if is_picture(path))
 
 
 def check_asked(options: argparse.Namespace, pipe: Pipeline) -> None:

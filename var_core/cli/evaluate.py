@@ -25,6 +25,7 @@ from .shared import (
     EVERYTHING,
     Commands,
     command,
+    data_options,
     drain,
     integers,
     loaded,
@@ -205,7 +206,7 @@ def add_commands(commands: Commands) -> None:
     """Add it to the program's."""
     measured = command(commands, "evaluate", evaluate_model)
     measured.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
-    measured.add_argument("--data", type=Path, help="folder with train/<class>/ and val/<class>/")
+    data_options(measured, required=False)
     text = "with --edit: measure edits of all pictures in this folder, at their own resolution and with no class"
     measured.add_argument("--photos", type=Path, metavar="DIR", help=text)
     text = "use at most this many val pictures, evenly spread (default: all)"

@@ -24,7 +24,18 @@ from ..training.trainer import Budget, Optimisation, load_state
 from ..training.transformer_task import TransformerSettings, TransformerTask
 from .evaluate import read_scores
 from .features import cache_option, reference_of
-from .shared import TOKENIZER_HELP, Commands, command, device_option, drain, integers, numbers, read_pictures, say
+from .shared import (
+    TOKENIZER_HELP,
+    Commands,
+    command,
+    data_options,
+    device_option,
+    drain,
+    integers,
+    numbers,
+    read_pictures,
+    say,
+)
 from .training_run import PRECISION_HELP, optimisation, read_tokens, run_training
 
 DEPTHS = (1, 2, 3, 4, 5, 6)  # of the sizes whose laws are sought
@@ -133,7 +144,7 @@ def csv_option(made: argparse.ArgumentParser, name: str) -> None:
 
 def _scaling_command(commands: Commands) -> None:
     made = command(commands, "scaling", train_sizes)
-    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    data_options(made, required=True)
     made.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     made.add_argument("--out", type=Path, default=runs_folder() / "scaling", help="folder for the runs, one a size")
     csv_option(made, "scaling")
@@ -156,7 +167,7 @@ def _scaling_command(commands: Commands) -> None:
 def _compare_command(commands: Commands) -> None:
     made = command(commands, "compare", compare_runs)
     made.add_argument("runs", type=Path, nargs="+", help="folders of transformers' training runs")
-    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    data_options(made, required=True)
     text = f"with whose tokens they were trained, one or several: {TOKENIZER_HELP}"
     made.add_argument("--tokenizer", type=Path, nargs="+", required=True, help=text)
     made.add_argument("--guidance", type=numbers, default=(1.5, 3.0), help="strengths to try, with commas between them")

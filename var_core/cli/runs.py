@@ -18,6 +18,7 @@ from .shared import (
     TOKENIZER_HELP,
     Commands,
     command,
+    data_options,
     device_option,
     model_file,
     read_pictures,
@@ -74,7 +75,7 @@ def add_commands(commands: Commands) -> None:
     curves = command(commands, "plot", plot_curves)
     curves.add_argument("run_folder", type=Path, help="folder of a training run")
     pack = command(commands, "export", export_model)
-    pack.add_argument("--data", type=Path, required=True, help="the data folder that both were trained on")
+    data_options(pack, required=True, text="the data folder that both were trained on")
     pack.add_argument("--tokenizer", type=Path, required=True, help=TOKENIZER_HELP)
     pack.add_argument("--transformer", type=Path, required=True, help="folder of the transformer's training run")
     pack.add_argument("--name", required=True, help="name of the model, and of its file")
@@ -88,6 +89,6 @@ def add_commands(commands: Commands) -> None:
     added.add_argument("--out", type=Path, help="file to write (default: that of the model)")
     shown = command(commands, "atlas", make_atlas)
     shown.add_argument("--model", required=True, help="name or path of a model")
-    shown.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    data_options(shown, required=True)
     shown.add_argument("--replace", action="store_true", help="replace an atlas that is there already")
     device_option(shown)

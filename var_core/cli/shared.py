@@ -20,7 +20,7 @@ from ..engine.two_models import finished
 from ..picture_files import kind_of
 from ..settings import Declared, Value, parsed, rows
 from ..training import distributed
-from ..training.data import Classes, Dataset, PictureSet, load_split
+from ..training.data import Classes, Dataset, Divided, PictureSet, Source, load_split
 from ..training.trainer import write_whole
 from ..weights import checkpoints
 from ..words import counted
@@ -37,6 +37,7 @@ FILE_SUFFIXES = {".safetensors", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4
 DTYPE_HELP = (
     "type of the transformer's products: auto, float32, float16, bfloat16; int8 speeds up large models on a CPU"
 )
+DATA_HELP = "folder with train/<class>/ and val/<class>/"
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
 
 
@@ -113,7 +114,7 @@ def read_pictures(options: argparse.Namespace, side: int) -> Dataset:
     return Dataset(classes, train, val)
 
 
-def read_split(root: Path, name: str, classes: Classes, side: int) -> PictureSet:
+def read_split(root: Source, name: str, classes: Classes, side: int) -> PictureSet:
     """Read one split of a data folder, with a word on every file that could not be read."""
     split = drain(load_split(root, name, classes, side), f"reading {name}")
     for path in split.unreadable:
@@ -236,6 +237,23 @@ def command(commands: Commands, name: str, run: Run) -> argparse.ArgumentParser:
     made.set_defaults(run=run)
     made.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     return made
+
+
+def data_options(made: argparse.ArgumentParser, required: bool, text: str = DATA_HELP) -> None:
+    """Add --data, and how it is divided if it has no val/: see `divided`."""
+    made.add_argument("--data", type=Path, required=required, help=text)
+    text = "take this share of the pictures of each class for val, for instance 0.1: for a folder without val/"
+    made.add_argument("--split", type=float, metavar="SHARE", help=text)
+    made.add_argument("--split-seed", type=int, default=0, help="with --split: another seed takes other pictures")
+
+
+def divided(options: argparse.Namespace) -> argparse.Namespace:
+    """Return options whose data folder is divided as --split asks; ValueError if it cannot be."""
+    if getattr(options, "split", None) is None:
+        return options
+    if options.data is None:
+        raise ValueError("--split divides a data folder: name it with --data, or leave it out.")
+    return argparse.Namespace(**{**vars(options), "data": Divided(options.data, options.split, options.split_seed)})
 
 
 def device_option(*commands: argparse.ArgumentParser) -> None:

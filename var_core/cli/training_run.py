@@ -17,14 +17,14 @@ from ..findings.run_log import log_of
 from ..nn.tokenizer import Tokenizer
 from ..schedule import Schedule
 from ..training import distributed
-from ..training.crops import crop_files, crop_tokens
-from ..training.data import Classes, Dataset, data_digest
+from ..training.crops import crop_tokens
+from ..training.data import Classes, Dataset, data_digest, split_pictures
 from ..training.features import ImageFeatures
 from ..training.sharp import Sharp, kindred, load_sharp, made_smaller
 from ..training.tokenizer_task import TokenData, TokenSet, tokenise, tokenizer_hash
 from ..training.trainer import Budget, Network, Optimisation, Task, Trainer, load_state, write_whole
 from ..words import counted
-from .shared import drain, say, silent
+from .shared import data_options, drain, say, silent
 
 PRECISION_HELP = "float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto"
 
@@ -89,7 +89,7 @@ def read_crops(options: argparse.Namespace, tokenizer: Tokenizer, device: str, s
     made_of = [
         tokenizer_hash(tokenizer),
         options.per_picture,
-        *(f"{path} {path.stat().st_size}" for root in roots for path in crop_files(root, split)),
+        *(f"{path} {path.stat().st_size}" for root in roots for path in split_pictures(root, split)),
     ]
 
     def make() -> None:
@@ -164,7 +164,7 @@ def run_training(task: Task[Network], out: Path, budget: Budget, resume: bool, r
 
 def training_options(made: argparse.ArgumentParser, batch: int, rate: float) -> None:
     """Add the options that all trainings share."""
-    made.add_argument("--data", type=Path, required=True, help="folder with train/<class>/ and val/<class>/")
+    data_options(made, required=True)
     made.add_argument("--out", type=Path, required=True, help="folder of the run")
     made.add_argument("--minutes", type=float, default=math.inf, help="how long to train")
     made.add_argument("--steps", type=float, default=math.inf, help="how many steps to train")

@@ -17,7 +17,7 @@ from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
 from ..findings.tables import by_kind
 from ..images import flat, open_image, to_float
-from ..training.data import PICTURE_SUFFIXES
+from ..training.data import pictures_in
 from ..training.features import ImageFeatures
 from ..words import counted
 from .bootstrap import FEW, Interval, interval, said
@@ -59,7 +59,7 @@ PhotoMethod = Callable[[PhotoCase], Array]
 
 def photo_files(folder: Path, count: int) -> list[Path]:
     """Return at most `count` pictures in a folder and those below it, evenly spread; ValueError if there is none."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    found = pictures_in(folder)
     if not found:
         raise ValueError(f"{folder} holds no pictures: choose a folder of photos.")
     if len(found) <= count:

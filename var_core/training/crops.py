@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..images import flat, to_float
 from ..nn.tokenizer import Tokenizer
-from .data import PICTURE_SUFFIXES, read_picture, split_folder
+from .data import Source, read_picture, split_folder, split_pictures
 
 SMALLEST = 0.2  # of a picture's shorter side
 FEWEST_PIXELS = 48  # along a square's side: less is blur
@@ -49,20 +49,15 @@ def random_squares(path: Path, rng: np.random.Generator, count: int, side: int) 
     return np.empty((0, side, side, 3), np.uint8) if found is None else found
 
 
-def crop_files(root: Path, split: str) -> list[Path]:
-    """Return all pictures in root/split, in whatever folders; ValueError if there is no such folder."""
-    return sorted(path for path in split_folder(root, split).rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-
-
 @torch.inference_mode()
 def crop_tokens(
-    root: Path, split: str, tokenizer: Tokenizer, per_picture: int, seed: int = 0, device: str = "cpu"
+    root: Source, split: str, tokenizer: Tokenizer, per_picture: int, seed: int = 0, device: str = "cpu"
 ) -> Iterator[float | Tensor]:
     """Encode random squares of every picture in root/split, in whatever folders; yields the fraction done.
 
     Yields last the tokens, int16 (N, L). ValueError if there is no such folder, or no picture in it.
     """
-    files = crop_files(root, split)
+    files = split_pictures(root, split)
     side, found, waiting = tokenizer.config.image_side, [], []
     rngs = [np.random.Generator(np.random.Philox(key=[seed, row])) for row in range(len(files))]
     with ThreadPoolExecutor() as pool:
@@ -75,5 +70,6 @@ def crop_tokens(
                 waiting = []
                 yield done / len(files)
     if not sum(map(len, found)):
-        raise ValueError(f"{root / split} holds no picture that can be read: choose another folder of crops.")
+        folder = split_folder(root, split)
+        raise ValueError(f"{folder} holds no picture that can be read: choose another folder of crops.")
     yield torch.cat(found)

@@ -1,10 +1,11 @@
-"""Folders of pictures for training: DIR/{train,val}/<class>/*.{jpg,jpeg,png,webp}, perhaps with a DIR/classes.json."""
+"""Folders of pictures for training: DIR/{train,val}/<class>/, perhaps with a DIR/classes.json; or only DIR/<class>/."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,48 @@ from torch import Tensor
 
 from ..images import read, square, to_float
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+NO_CLASSES = {"__MACOSX", "@eaDir"}  # what other programs leave in folders, besides what is hidden
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A folder with pictures of classes, and no val/ beside them, of which a share stands for val.
+
+    Which pictures that are, so many of each class, depends on their names and the seed alone. ValueError unless some
+    are left to train on.
+    """
+
+    root: Path
+    share: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ValueError(f"split {self.share} is out of range: choose the share for val, more than 0 and below 1.")
+        if (self.root / "val").is_dir():
+            raise ValueError(f"{self.root} has a folder val/ already: leave out --split.")
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the classes: train/ if there is one."""
+        return self.root / "train" if (self.root / "train").is_dir() else self.root
+
+    def part(self, split: str, files: list[Path]) -> list[Path]:
+        """Return those files of one class that belong to "train" or to "val", in their order; of a single one none."""
+
+        def place(path: Path) -> bytes:
+            return hashlib.sha256(f"{self.seed} {path.relative_to(self.folder).as_posix()}".encode()).digest()
+
+        count = min(max(1, round(self.share * len(files))), len(files) - 1)
+        val = set(sorted(files, key=place)[: max(0, count)])
+        return [path for path in files if (path in val) == (split == "val")]
+
+
+Source = Path | Divided  # where a training's pictures are
 
 
 @dataclass(frozen=True)
@@ -26,12 +68,16 @@ class Classes:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, root: Path) -> "Classes":
-        """Read root/classes.json (a list of {id, folder, name, group}) if it is there, else take train's folders."""
-        listing = root / "classes.json"
+    def of(cls, root: Source) -> "Classes":
+        """Read classes.json (a list of {id, folder, name, group}) if it is there, else take train's folders.
+
+        Hidden folders are left out, and those that other programs made.
+        """
+        listing = (root.root if isinstance(root, Divided) else root) / "classes.json"
         if listing.is_file():
             return cls._listed(listing)
-        folders = tuple(sorted(path.name for path in split_folder(root, "train").iterdir() if path.is_dir()))
+        below = split_folder(root, "train").iterdir()
+        folders = tuple(sorted(path.name for path in below if path.is_dir() and not _set_aside(path.name)))
         if not folders:
             raise ValueError(f"{root}: no class folders in train/; put pictures into train/<class>/.")
         return cls(folders, tuple(name.replace("-", " ").title() for name in folders), ("all",) * len(folders))
@@ -83,35 +129,82 @@ class Dataset:
     val: PictureSet
 
 
-def split_folder(root: Path, split: str) -> Path:
-    """Return root/split, or raise a ValueError that says what to do."""
-    folder = root / split
+def split_folder(root: Source, split: str) -> Path:
+    """Return the folder that holds the classes of a split, or raise a ValueError that says what to do."""
+    folder = root.folder if isinstance(root, Divided) else root / split
     if not folder.is_dir():
-        raise ValueError(f"{root}: there is no folder '{split}'. Pictures belong in train/<class>/ and val/<class>/.")
+        raise ValueError(
+            f"{root}: there is no folder '{split}'. Pictures belong in train/<class>/ and val/<class>/; of a folder "
+            "that has only classes, --split 0.1 takes a tenth for val."
+        )
     return folder
 
 
-def listing(root: Path, split: str, classes: Classes) -> list[tuple[Path, int]]:
-    """List every picture file of a split with its label; a class without pictures raises ValueError."""
+def _set_aside(name: str) -> bool:
+    """Say whether a file or folder of this name is hidden, or was left by another program."""
+    return name.startswith(".") or name in NO_CLASSES
+
+
+def is_picture(path: Path) -> bool:
+    """Say whether a file is one of pictures, by its name; hidden ones are none."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and not _set_aside(path.name)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return all files in a folder and in those below it, in order; hidden ones and what is in such folders not."""
+    found = (path for path in folder.rglob("*") if not any(map(_set_aside, path.relative_to(folder).parts)))
+    return sorted(path for path in found if path.is_file())
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return all pictures in a folder and in those below it, in order, by their names; see `files_in`."""
+    return [path for path in files_in(folder) if is_picture(path)]
+
+
+def split_pictures(root: Source, split: str) -> list[Path]:
+    """Return all pictures of a split, in whatever folders; ValueError if there is no folder of it."""
+    folder = split_folder(root, split)
+    found = pictures_in(folder)
+    if not isinstance(root, Divided):
+        return found
+    classes = groupby(found, lambda path: path.relative_to(folder).parts[0])
+    return sorted(path for _, files in classes for path in root.part(split, list(files)))
+
+
+def listing(root: Source, split: str, classes: Classes) -> list[tuple[Path, int]]:
+    """List every picture file of a split with its label, also those in folders within a class's.
+
+    ValueError if a class has none, or too few to be divided.
+    """
     folder = split_folder(root, split)
     rows = []
     for label, name in enumerate(classes.folders):
-        found = folder / name
-        files = sorted(path for path in found.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+        files = pictures_in(folder / name)
         if not files:
-            kinds = ", ".join(sorted(PICTURE_SUFFIXES))
-            raise ValueError(f"{found}: class without pictures. Add some ({kinds}) or drop it.")
+            raise ValueError(_without_pictures(folder / name))
+        if isinstance(root, Divided):
+            files = root.part(split, files)
+            if not files:
+                raise ValueError(f"{folder / name}: a single picture cannot be divided. Add some, or drop the class.")
         rows += [(path, label) for path in files]
     return rows
 
 
-def data_digest(root: Path, classes: Classes) -> str:
+def _without_pictures(folder: Path) -> str:
+    """Say that a class has no pictures, what is there instead, and what is read."""
+    kinds = ", ".join(sorted(PICTURE_SUFFIXES))
+    others = sorted({path.suffix.lower() or path.name for path in files_in(folder)})[:5]
+    there = f" There are only {', '.join(others)}." if others else ""
+    return f"{folder}: class without pictures. Add some ({kinds}) or drop it.{there}"
+
+
+def data_digest(root: Source, classes: Classes) -> str:
     """Return the SHA-256, in hex, of what a data folder holds: every file's path, label and content."""
-    whole = hashlib.sha256()
+    whole, top = hashlib.sha256(), root.root if isinstance(root, Divided) else root
     for split in ("train", "val"):
         for path, label in listing(root, split, classes):
             content = hashlib.sha256(path.read_bytes()).hexdigest()
-            whole.update(f"{split} {path.relative_to(root)} {label} {content}\n".encode())
+            whole.update(f"{split} {path.relative_to(top)} {label} {content}\n".encode())
     return whole.hexdigest()
 
 
@@ -126,7 +219,7 @@ def read_picture(
         return None
 
 
-def load_split(root: Path, split: str, classes: Classes, side: int) -> Iterator[float | PictureSet]:
+def load_split(root: Source, split: str, classes: Classes, side: int) -> Iterator[float | PictureSet]:
     """Read a split into memory: yields the fraction done now and then, and the `PictureSet` last.
 
     Unreadable pictures are skipped and listed; a split in which none can be read raises ValueError.
@@ -147,7 +240,7 @@ def load_split(root: Path, split: str, classes: Classes, side: int) -> Iterator[
             if done % 200 == 0:
                 yield done / len(rows)
     if not labels:
-        raise ValueError(f"{root / split}: none of its {len(rows)} pictures could be read.")
+        raise ValueError(f"{split_folder(root, split)}: none of its {len(rows)} pictures could be read.")
     yield PictureSet(pixels[: len(labels)], torch.tensor(labels), tuple(unreadable))
 
 

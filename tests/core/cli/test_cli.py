@@ -111,6 +111,18 @@ def test_the_fast_modes_are_judged_by_as_many_pictures_as_are_asked_for(model, d
     assert 3 in [len(torch.load(file, weights_only=True)) for file in tmp_path.glob("*.pt")]
 
 
+def test_a_folder_with_classes_alone_is_trained_on_and_divided_as_asked(data, tmp_path, capsys):
+    words = ("train", "tokenizer", "--data", data / "train", "--steps", 1, "--batch", 4, *SMALL.split())
+    assert "--split 0.1 takes a tenth" in fails(capsys, *words, "--out", tmp_path / "run")
+    assert run(*words, "--out", tmp_path / "run", "--split", 0.25) == 0
+    pictures = len(list((data / "train").glob("*/*")))
+    train, val = map(int, re.search(r"(\d+) train and (\d+) val", capsys.readouterr().out).groups())
+    assert train + val == pictures and 0 < val < train
+    assert "choose the share for val" in fails(capsys, *words, "--out", tmp_path / "other", "--split", 1)
+    assert "already: leave out --split" in fails(capsys, "atlas", "--model", "x", "--data", data, "--split", 0.1)
+    assert "name it with --data" in fails(capsys, "evaluate", "--split", 0.1)
+
+
 def test_train_both_export_evaluate_and_plot(data, tmp_path, capsys):
     tokenizer, transformer, out = tmp_path / "tok", tmp_path / "var", tmp_path / "trained.safetensors"
     shared = ("--data", data, "--steps", 3)

@@ -7,7 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
-from var_core.training.data import BatchSampler, Classes, PictureSet, load_split
+from var_core.training.data import (
+    BatchSampler,
+    Classes,
+    Divided,
+    PictureSet,
+    data_digest,
+    listing,
+    load_split,
+    split_pictures,
+)
 
 ROWS = [
     {"id": 1, "folder": "pine", "name": "Pine Tree", "group": "plant"},
@@ -70,8 +79,91 @@ def test_no_class_folders_says_what_to_do(tmp_path):
 def test_a_class_without_pictures_is_named(root):
     (root / "train" / "oak").mkdir()
     (root / "train" / "oak" / "notes.txt").write_text("no picture")
-    with pytest.raises(ValueError, match=r"oak: class without pictures\. Add some \(\.jpeg, \.jpg, \.png, \.webp\)"):
+    kinds = r"\.bmp, \.gif, \.jpeg, \.jpg, \.png, \.tif, \.tiff, \.webp"
+    with pytest.raises(ValueError, match=rf"oak: class without pictures\. Add some \({kinds}\)"):
         loaded(root)
+
+
+def test_a_class_without_pictures_says_what_is_there_instead(root):
+    for name in ("1.heic", "2.heic", "notes.txt", ".hidden.png"):
+        picture(root / "train" / "oak" / "0.png").rename(root / "train" / "oak" / name)
+    with pytest.raises(ValueError, match=r"drop it\. There are only \.heic, \.txt\.$"):
+        loaded(root)
+
+
+def test_hidden_folders_and_what_other_programs_leave_are_no_classes_and_no_pictures(root):
+    before = loaded(root)
+    for folder in (".ipynb_checkpoints", ".git", "__MACOSX", "@eaDir"):
+        picture(root / "train" / folder / "0.png")
+        picture(root / "train" / "pine" / folder / "0.png")
+    picture(root / "train" / "pine" / "0.png").rename(root / "train" / "pine" / "._0.png")
+    picture(root / "train" / "pine" / "0.png")
+    for folder in ("train", "train/pine"):
+        (root / folder / "Thumbs.db").write_bytes(b"thumbnails")
+    assert Classes.of(root).folders == ("pine", "red-fox")
+    assert torch.equal(loaded(root).pixels, before.pixels) and loaded(root).unreadable == ()
+
+
+def test_pictures_in_folders_within_a_class_belong_to_it(root):
+    picture(root / "train" / "pine" / "north" / "deep" / "9.png")
+    pictures = loaded(root)
+    assert pictures.labels.tolist() == [0] * 4 + [1] * 3 and pictures.unreadable == ()
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".tif", ".tiff", ".gif", ".TIFF"])
+def test_pictures_of_other_kinds_are_read(tmp_path, suffix):
+    path = picture(tmp_path / "train" / "a" / f"0{suffix}", size=(8, 8))
+    with Image.open(path) as wanted:
+        assert np.array_equal(loaded(tmp_path).pixels[0], wanted.convert("RGB"))
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Classes of ten and of five pictures, and a hidden one, with no train/ and val/ around them."""
+    for folder, count in (("pine", 10), ("red-fox", 5), (".cache", 1)):
+        for number in range(count):
+            picture(tmp_path / folder / ("a" if number % 2 else "") / f"{number}.png", seed=number)
+    return tmp_path
+
+
+def files(source: Divided, split: str) -> list:
+    return [path for path, _ in listing(source, split, Classes.of(source))]
+
+
+def test_a_folder_of_classes_is_divided_by_share_and_seed(plain):
+    first, again, other = (Divided(plain, 0.2, seed) for seed in (0, 0, 1))
+    train, val = files(first, "train"), files(first, "val")
+    assert Classes.of(first).folders == ("pine", "red-fox")
+    assert [label for _, label in listing(first, "val", Classes.of(first))] == [0, 0, 1]
+    assert len({*train, *val}) == 15 and len(train) == 12
+    assert (set(split_pictures(first, "train")), set(split_pictures(first, "val"))) == (set(train), set(val))
+    assert files(again, "val") == val != files(other, "val")
+    assert data_digest(first, Classes.of(first)) == data_digest(again, Classes.of(again))
+    assert data_digest(first, Classes.of(first)) != data_digest(other, Classes.of(other))
+
+
+def test_a_divided_folder_is_read_as_if_it_had_both(plain):
+    source = Divided(plain, 0.2)
+    *_, val = load_split(source, "val", Classes.of(source), 8)
+    assert val.labels.tolist() == [0, 0, 1] and val.unreadable == ()
+
+
+def test_a_folder_with_train_alone_is_divided_too(root):
+    source = Divided(root, 0.34)
+    assert [len(files(source, split)) for split in ("train", "val")] == [4, 2]
+    assert Classes.of(source).folders == ("pine", "red-fox")
+
+
+def test_what_cannot_be_divided_says_why(plain):
+    for share in (0, 1, -0.1, float("nan")):
+        with pytest.raises(ValueError, match=r"split .* is out of range: choose the share for val"):
+            Divided(plain, share)
+    picture(plain / "oak" / "0.png")
+    with pytest.raises(ValueError, match=r"oak: a single picture cannot be divided"):
+        files(Divided(plain, 0.1), "val")
+    (plain / "val").mkdir()
+    with pytest.raises(ValueError, match=r"has a folder val/ already: leave out --split"):
+        Divided(plain, 0.1)
 
 
 def test_a_split_holds_every_picture_with_its_label(root):
