@@ -23,6 +23,7 @@ FLOORS = (
         "var_core.clock",
         "var_core.words",
         "var_core.images",
+        "var_core.xmp",
         "var_core.picture_files",
     ),
     *("var_core.device_memory", "var_core.nn", "var_core.weights", "var_core.engine", "var_core.editing"),

@@ -1,7 +1,5 @@
 """The kinds of file that pictures are written as, with a text inside: a PNG in a text of its own, others in XMP."""
 
-import html
-import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,19 +8,15 @@ from PIL.PngImagePlugin import PngInfo
 
 from .files import replacing
 from .images import flat, read
+from .xmp import text_of, with_text
 
 PNG, JPEG, WEBP = KINDS = ("PNG", "JPEG", "WebP")
 SUFFIXES_OF_KINDS = {PNG: (".png",), JPEG: (".jpg", ".jpeg"), WEBP: (".webp",)}
 QUALITY = 95
 SIDE_LIMITS = {JPEG: 65_500, WEBP: 16_383}  # pixels
-MOST_EXIF = 65_533  # bytes, in a JPEG
+MOST_EXIF, MOST_XMP = 65_533, 65_502  # bytes, in a JPEG
 CHUNK = "var-studio"  # a PNG's text of this name
-XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
-    'xmlns:vs="urn:var-studio" vs:recipe="{}"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
-IN_XMP = re.compile(r"vs:recipe(?:=([\"'])(.*?)\1|>([^<]*)<)", re.DOTALL)  # as this or another program wrote it
+XMP_CHUNK = "XML:com.adobe.xmp"  # the same for XMP, by its standard
 
 
 def kind_of(path: Path) -> str | None:
@@ -38,9 +32,15 @@ def check_kind(size: tuple[int, int], kind: str) -> None:
 
 
 def save(
-    picture: Image.Image, file: Path | BinaryIO, kind: str, text: str, exif: bytes = b"", icc: bytes = b""
+    picture: Image.Image,
+    file: Path | BinaryIO,
+    kind: str,
+    text: str,
+    exif: bytes = b"",
+    icc: bytes = b"",
+    xmp: str = "",
 ) -> None:
-    """Write a picture as a file of a kind that carries a text, its EXIF and its colour profile.
+    """Write a picture as a file of a kind that carries a text, its EXIF, its colour profile and its XMP.
 
     ValueError if it is too large for the kind. A JPEG shows what is transparent over white.
     """
@@ -49,8 +49,12 @@ def save(
     if kind == PNG:
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_text(CHUNK, text)
+        if xmp:
+            options["pnginfo"].add_itxt(XMP_CHUNK, xmp)
     else:
-        options |= {"quality": QUALITY, "xmp": XMP.format(html.escape(text)).encode()}
+        options |= {"quality": QUALITY, "xmp": with_text(xmp, text)}
+        if len(options["xmp"]) > MOST_XMP:
+            options["xmp"] = with_text("", text)  # what the recipe leaves no room for is lost
     if kind == JPEG:
         picture, exif = _opaque(picture), exif if len(exif) <= MOST_EXIF else b""
         options["subsampling"] = 0  # colours as sharp as the rest
@@ -68,9 +72,7 @@ def text_in(picture: Image.Image) -> str | None:
     """Return the text that `save` put into an open file; None if there is none."""
     if CHUNK in picture.info:
         return str(picture.info[CHUNK])
-    xmp = picture.info.get("xmp", b"")
-    found = IN_XMP.search(xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else str(xmp))
-    return html.unescape(found[2] if found[1] else found[3]) if found else None
+    return text_of(picture.info.get("xmp", b""))
 
 
 def as_kind(file: Path, kind: str) -> Path:
@@ -80,6 +82,6 @@ def as_kind(file: Path, kind: str) -> Path:
     made = file.with_suffix(SUFFIXES_OF_KINDS[kind][0])
     if not made.exists():
         with read(file) as picture, replacing(made) as part:
-            kept = (picture.info.get(name, b"") for name in ("exif", "icc_profile"))
-            save(picture, part, kind, text_in(picture) or "", *kept)
+            exif, icc = (picture.info.get(name, b"") for name in ("exif", "icc_profile"))
+            save(picture, part, kind, text_in(picture) or "", exif, icc, picture.info.get(XMP_CHUNK, ""))
     return made

@@ -159,10 +159,16 @@ class Recipe:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
     def save(
-        self, picture: Image.Image, path: Path | BinaryIO, kind: str = PNG, exif: bytes = b"", icc: bytes = b""
+        self,
+        picture: Image.Image,
+        path: Path | BinaryIO,
+        kind: str = PNG,
+        exif: bytes = b"",
+        icc: bytes = b"",
+        xmp: str = "",
     ) -> None:
         """Write a picture that carries this recipe; see `picture_files.save`."""
-        save(picture, path, kind, self.to_json(), exif, icc)
+        save(picture, path, kind, self.to_json(), exif, icc, xmp)
 
     @classmethod
     def read(cls, path: Path) -> "Recipe":

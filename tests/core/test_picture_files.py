@@ -9,6 +9,7 @@ from support.profiles import SRGB
 
 from var_core import picture_files
 from var_core.picture_files import JPEG, KINDS, PNG, SUFFIXES_OF_KINDS, WEBP, as_kind, kind_of, save, text_in
+from var_core.xmp import kept as kept_xmp
 
 TEXT = '{"name": "Fleur-de-lis é 睡蓮 \'<&>\'", "seed": 9223372036854775807}'
 
@@ -103,6 +104,29 @@ def test_a_png_becomes_a_file_of_another_kind_with_all_that_it_carries(tmp_path,
     written = made.stat().st_mtime_ns
     assert as_kind(png, kind).stat().st_mtime_ns == written  # once is enough
     assert {path.name for path in tmp_path.iterdir()} == {"made.png", made.name}
+
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="{}"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_xmp_goes_into_every_kind_of_file_beside_the_text_and_from_a_png_into_others(tmp_path, kind):
+    own = XMP.format("of mine")
+    save(smooth(), tmp_path / "direct", kind, TEXT, xmp=own)
+    save(smooth(), tmp_path / "made.png", PNG, TEXT, xmp=own)
+    for file in (tmp_path / "direct", as_kind(tmp_path / "made.png", kind)):
+        with Image.open(file) as opened:
+            assert text_in(opened) == TEXT and kept_xmp(opened.info["xmp"]).count("of mine") == 1
+
+
+def test_xmp_that_leaves_no_room_for_the_text_is_left_out():
+    file, long = io.BytesIO(), "x" * 40_000
+    save(smooth(), file, JPEG, long, xmp=XMP.format("of mine" * 4000))
+    with Image.open(file) as opened:
+        assert text_in(opened) == long and kept_xmp(opened.info["xmp"]) == ""
 
 
 def test_what_cannot_be_written_leaves_no_file_behind(tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ OUT_HELP = "folder, made if need be, or a file that ends in .png, .jpg or .webp;
 def edit(options: argparse.Namespace) -> None:
     """Repaint what a mask says of a photo, or draw it beyond its edges; each result a file with its recipe.
 
-    It keeps the photo's transparency, EXIF and colour profile. It is a PNG, or what the name given as --out says.
+    It keeps the photo's transparency, EXIF, XMP and colour profile. It is a PNG, or what the name given as --out says.
 
     Of a folder all photos, each with the mask of its name in --masks; see `edit_folder`.
     """
@@ -84,7 +84,7 @@ def edited(options: argparse.Namespace, pipe: Pipeline, bar: bool = True) -> lis
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
         picture = extras.picture(one, run(pipe, one)[0])
         file = picture_file(options.out, f"{options.photo.stem}-{recipe.stem}", suffix)
-        files.append(recipe_in(recipe, picture, file, extras.exif_of(picture), extras.icc))
+        files.append(recipe_in(recipe, picture, file, extras.exif_of(picture), extras.icc, extras.xmp))
     return files
 
 
@@ -94,7 +94,7 @@ def opened(options: argparse.Namespace) -> tuple[np.ndarray, Extras]:
     if options.like and extras.icc:
         origin = Recipe.read(options.like).edited
         if origin and origin.photo != pixel_hash(photo):  # photos were made sRGB at first
-            return open_photo(options.photo), Extras(exif=extras.exif)
+            return open_photo(options.photo), Extras(exif=extras.exif, xmp=extras.xmp)
     return photo, extras
 
 

@@ -115,10 +115,12 @@ def write_new(wanted: Path, content: bytes) -> Path:
     return path
 
 
-def recipe_in(recipe: Recipe, picture: Image.Image, wanted: Path, exif: bytes = b"", icc: bytes = b"") -> Path:
+def recipe_in(
+    recipe: Recipe, picture: Image.Image, wanted: Path, exif: bytes = b"", icc: bytes = b"", xmp: str = ""
+) -> Path:
     """Write a picture with its recipe, as `write_new` does, and as the kind of file that its name says."""
     made = io.BytesIO()
-    recipe.save(picture, made, kind_of(wanted) or PNG, exif, icc)
+    recipe.save(picture, made, kind_of(wanted) or PNG, exif, icc, xmp)
     return write_new(wanted, made.getvalue())
 
 

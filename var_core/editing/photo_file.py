@@ -11,6 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from ..images import flat, open_image, turned_upright
+from ..xmp import kept
 from .edit import Edit
 
 EXIF = ExifTags.Base
@@ -27,7 +28,7 @@ MOST_KEPT_EXIF, MOST_KEPT_ICC = 2**16, 2**22  # bytes
 
 @dataclass(frozen=True, eq=False)
 class Extras:
-    """Contents of a photo's file besides colours on white: transparency, EXIF without previews, the colour profile.
+    """Contents of a photo's file besides colours on white: transparency, colour profile, EXIF and XMP without previews.
 
     Pixels are those of the profile; the model sees them as if they were sRGB.
     """
@@ -35,11 +36,12 @@ class Extras:
     rgba: np.ndarray | None = None  # uint8 (H, W, 4); None: nothing is transparent
     exif: bytes = b""  # upright
     icc: bytes = b""  # for RGB
+    xmp: str = ""  # see `xmp.kept`
 
     @property
     def nbytes(self) -> int:
         """Memory that this takes."""
-        return (0 if self.rgba is None else self.rgba.nbytes) + len(self.exif) + len(self.icc)
+        return (0 if self.rgba is None else self.rgba.nbytes) + len(self.exif) + len(self.icc) + len(self.xmp)
 
     def picture(self, edit: Edit, photo: np.ndarray) -> Image.Image:
         """Return a result uint8 (H, W, 3) of an edit to be written: what was not drawn is as transparent as it was."""
@@ -88,11 +90,11 @@ def open_photo_file(path: Path | str) -> tuple[np.ndarray, Extras]:
     its colours become those of sRGB.
     """
     with open_image(path, "picture") as picture:
-        icc, exif = _rgb_profile(picture), _upright_exif(picture)
+        icc, exif, xmp = _rgb_profile(picture), _upright_exif(picture), kept(picture.info.get("xmp", b""))
         upright = turned_upright(picture)
         if icc:
             upright.info.pop("icc_profile")
-        return np.array(flat(upright)), Extras(_transparent(upright), exif, icc)
+        return np.array(flat(upright)), Extras(_transparent(upright), exif, icc, xmp)
 
 
 def _transparent(upright: Image.Image) -> np.ndarray | None:

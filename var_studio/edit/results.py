@@ -118,7 +118,7 @@ def write(
         recipe = replace(first, label=label, class_name=pipe.spec.class_name(label), seed=seed)
         files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
         picture = job.extras.picture(edit, photo)
-        recipe.save(picture, Path(files[-1]), PNG, job.extras.exif_of(picture), job.extras.icc)
+        recipe.save(picture, Path(files[-1]), PNG, job.extras.exif_of(picture), job.extras.icc, job.extras.xmp)
     mask_file, bundle = write_mask(job.name, edit.painted, folder), folder / f"{job.name}-edits.zip"
     with zipfile.ZipFile(bundle, "w") as packed:
         for file in (*files, mask_file):

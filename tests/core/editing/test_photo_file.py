@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 from support.profiles import SRGB, swapped_profile
 
 from var_core.editing import photo_file
@@ -187,3 +188,22 @@ def test_a_file_that_is_no_photo_is_refused(tmp_path):
     (tmp_path / "notes.png").write_text("no picture")
     with pytest.raises(ValueError, match="not a picture that can be read"):
         open_photo_file(tmp_path / "notes.png")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+def test_xmp_is_kept_of_every_kind_of_file_for_upright_pixels(tmp_path, suffix):
+    described = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
+        ' tiff:Orientation="6" xmp:Rating="5"/></rdf:RDF></x:xmpmeta>'
+    )
+    options = {"xmp": described.encode()}
+    if suffix == "png":
+        options = {"pnginfo": PngInfo()}
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", described)
+    if suffix == "tiff":
+        options = {"tiffinfo": {700: described.encode()}}
+    Image.fromarray(noise(20, 30, 3)).save(tmp_path / f"photo.{suffix}", **options)
+    extras = open_photo_file(tmp_path / f"photo.{suffix}")[1]
+    assert 'xmp:Rating="5"' in extras.xmp and "Orientation" not in extras.xmp
+    assert extras.nbytes >= len(extras.xmp)
