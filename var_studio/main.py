@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from var_core.config import AUTO, LoadOptions
+from var_core.words import printable
 
 from . import flags as options_of
 from .flags import FIRST_PORT
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         page = build(pipe, options, choose, limits=limits, public=public, pace=pace)
         serve(page, host, port, login, flags.share, limits, partial(pace.begin, pipe))
     except ValueError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(printable(str(error)) + "\n")
         return 2
     return 0
 

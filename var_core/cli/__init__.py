@@ -1,13 +1,12 @@
 """`python -m var_core ...`: make pictures and traces of them, get models, train, export, evaluate, measure."""
 
 import argparse
-import sys
 
 from .. import __version__
 from ..engine.pipeline import use_threads
 from ..files import where_models_go
 from . import bench, edits, evaluate, experiments, models, pictures, runs, train
-from .shared import divided
+from .shared import complain, divided
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,10 +17,10 @@ def main(arguments: list[str] | None = None) -> int:
             use_threads(options.threads)
         options.run(divided(options))
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        complain(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
+        complain("stopped")
         return 130
     return 0
 

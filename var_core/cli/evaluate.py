@@ -17,6 +17,7 @@ from ..files import replacing, runs_folder
 from ..findings.tables import markdown
 from ..measuring import classification, edit_benchmark, edit_scores, evaluate, photo_benchmark
 from ..measuring.reference import Measured, Reference
+from ..schema import parse_json
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
 from ..weights import checkpoints
@@ -41,6 +42,7 @@ from .shared import (
 Scored = TypeVar("Scored")
 Way = TypeVar("Way")
 REPORT = "evaluation.json"  # in the folder of --out, unless that names a file
+MOST_REPORT = 2**26  # characters of it
 
 
 def evaluate_model(options: argparse.Namespace) -> None:
@@ -153,7 +155,7 @@ def read_scores(source: Path) -> list[dict[str, Any]]:
     """Read the scores of an evaluation from its report, or the folder of one; ValueError if there are none."""
     path = source / REPORT if source.is_dir() else source
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["scores"]
+        return parse_json(path.read_text(encoding="utf-8"), MOST_REPORT)["scores"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no report of edits: name what `evaluate --edit` has written.") from error
 

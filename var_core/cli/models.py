@@ -1,7 +1,6 @@
 """Commands about models: which there are, what they know, getting them."""
 
 import argparse
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..engine.pipeline import pick_device, pick_dtype
 from ..weights import checkpoints, pretrained
 from ..weights.convert import FileProgress
 from ..weights.registry import MODELS, fits, named, short_of_memory, size
-from .shared import MODEL_OUT_HELP, Commands, command, model_file, say
+from .shared import MODEL_OUT_HELP, Commands, command, complain, model_file, say
 
 
 def list_classes(options: argparse.Namespace) -> None:
@@ -28,7 +27,7 @@ def download(options: argparse.Namespace) -> None:
     try:
         path = (_download_repository if "/" in options.name else _download_published)(options.name, options.folder)
     except KeyboardInterrupt:
-        sys.stderr.write("What has arrived is kept: the same command goes on from there.\n")
+        complain("What has arrived is kept: the same command goes on from there.")
         raise
     say(f"{path} is ready: give it as --model.")
 
@@ -39,7 +38,7 @@ def _download_published(name: str, folder: Path | None) -> Path:
     model = named(name)
     device = pick_device("auto")
     for problem in short_of_memory(model, device, pick_dtype("auto", device)):
-        sys.stderr.write(f"note: {problem}\n")
+        complain(f"note: {problem}")
     follow(fetch(model, folder))
     return checkpoints.file_for(model.name, folder)
 

@@ -23,7 +23,7 @@ from ..training import distributed
 from ..training.data import Classes, Dataset, Divided, PictureSet, Source, load_split
 from ..training.trainer import write_whole
 from ..weights import checkpoints
-from ..words import counted
+from ..words import counted, printable
 
 Outcome = TypeVar("Outcome")
 Run = Callable[[argparse.Namespace], None]
@@ -49,8 +49,13 @@ def silent() -> bool:
 def say(text: str) -> None:
     """Write a line, once however many processes work together."""
     if not silent():
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(printable(text) + "\n")
         sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Write a line to where errors go."""
+    sys.stderr.write(printable(text) + "\n")
 
 
 def drain(work: Iterator[float | Outcome], label: str) -> Outcome:

@@ -21,7 +21,7 @@ from ..training.enlarging_task import EnlargingTask, check_enlarging
 from ..training.export import load_tokenizer
 from ..training.masked_task import KEPT, MaskedSettings, MaskedTask
 from ..training.tokenizer_task import TokenData, TokenizerSettings, TokenizerTask, same_in_file, same_tokenizer
-from ..training.trainer import Budget, Network, Task
+from ..training.trainer import Budget, Network, Task, config_in
 from ..training.transfer import TRANSLATED, translated
 from ..training.transformer_task import TransformerSettings, TransformerTask
 from ..weights import checkpoints
@@ -46,7 +46,7 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
     settings, kept = optimisation(options), resumed(options, TokenizerTask.KIND)
     start = load_tokenizer(options.start) if options.start and not kept else None
-    config = TokenizerConfig(**kept["config"]) if kept else tokenizer_sizes(options, start)
+    config = config_in(kept, TokenizerConfig) if kept else tokenizer_sizes(options, start)
     data = read_pictures(options, config.image_side)
     torch.manual_seed(options.seed)
     losses, device = TokenizerSettings(perceptual=options.perceptual), pick_device(options.device)
@@ -122,7 +122,7 @@ def train_transformer(options: argparse.Namespace) -> None:
     settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, TransformerTask.KIND)
     tokenizer, classes = load_tokenizer(options.tokenizer), Classes.of(options.data)
     begun = checkpoints.load(options.start) if options.start and not kept else None
-    given = TransformerConfig(**kept["config"]) if kept else begun.spec.transformer if begun else None
+    given = config_in(kept, TransformerConfig) if kept else begun.spec.transformer if begun else None
     tokenizer = tokenizer.reordered(given.order if given else options.order or tokenizer.config.order)
     if begun and given and given.order == SCALES:
         given = replace(given, sides=tokenizer.config.sides)

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..files import replacing
+from ..schema import parse_json
+
+MOST_ROW = 100_000  # characters
 
 
 def log_of(run: Path) -> Path:
@@ -18,7 +21,13 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     path = log_of(run)
     if not path.is_file():
         raise ValueError(f"{run}: no {path.name} here; name the folder of a training run.")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        rows = [parse_json(line, MOST_ROW) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error}): remove the lines that are no rows of figures.") from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path} is damaged: remove the lines that are no rows of figures.")
+    return rows
 
 
 def write_log(run: Path, rows: Iterable[dict[str, Any]]) -> None:

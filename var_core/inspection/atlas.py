@@ -7,19 +7,21 @@ the code explains 8 % of the variance, and 42 % where they are cut from what the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
+from msgspec import Meta
 from PIL import Image
 from torch import Tensor
 
 from ..engine.pipeline import Pipeline
 from ..files import replacing
 from ..schedule import Schedule
+from ..schema import exact, parse_json
 from .codebook import codebook_hash
 from .render import GREY, change
 
@@ -29,6 +31,9 @@ NONE = -1  # the scale of a patch that is not there
 COLUMNS = 64  # codes side by side in the file
 QUALITY = 80  # of the WebP
 DESCRIPTION = 0x010E  # EXIF's ImageDescription: the rest of the atlas as JSON
+MOST_TEXT = 2**24  # characters of it
+Scale = Annotated[int, Meta(ge=NONE, lt=2**31)]
+Found = TypeVar("Found")
 REMEDY = "Make it with `python -m var_core atlas NAME --data DIR --replace`."
 
 
@@ -70,31 +75,54 @@ class Atlas:
     @classmethod
     def load(cls, path: Path) -> Atlas:
         """Read what `save` wrote: patches nearly, all else exactly. ValueError with the remedy if there is none."""
+        told, size = _read(path, lambda sheet: (sheet.getexif()[DESCRIPTION], sheet.size))
         try:
-            with Image.open(path, formats=["WEBP"]) as sheet:
-                rest, pixels = json.loads(sheet.getexif()[DESCRIPTION]), np.asarray(sheet.convert("RGB"))
-        except FileNotFoundError as error:
-            raise ValueError(f"{path}: there is no such file. {REMEDY}") from error
-        except Exception as error:  # Pillow answers damage with errors of many kinds
-            raise ValueError(f"{Path(path).name} is damaged, or no atlas. {REMEDY}") from error
-        try:
-            return cls(*_unpacked(pixels, rest))
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            rest = exact(Rest, parse_json(told, MOST_TEXT))
+            if size != (COLUMNS * PATCHES * SIDE, -(-len(rest.uses) // COLUMNS) * SIDE):
+                raise ValueError(f"{size} pixels for {len(rest.uses)} codes")
+            scales, uses = _checked(rest)
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{Path(path).name} is damaged: its parts do not fit each other. {REMEDY}") from error
+        pixels = _read(path, lambda sheet: np.asarray(sheet.convert("RGB")))
+        return cls(_patches(pixels)[: len(uses)], scales, uses, rest.codebook)
 
 
-def _unpacked(pixels: np.ndarray, rest: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
-    """The parts of an atlas from the pixels (H, W, 3) and the JSON of its file; ValueError if they do not fit."""
-    uses, scales = np.array(rest["uses"], np.int64), np.array(rest["scales"], np.int64)
-    total, rows = len(uses), -(-len(uses) // COLUMNS)
-    there = scales != NONE
-    fits = uses.shape == (total,) and scales.shape == (total, PATCHES) and type(rest["codebook"]) is str
-    fits = fits and pixels.shape == (rows * SIDE, COLUMNS * PATCHES * SIDE, 3)
-    if not fits or scales.min() < NONE or (there.sum(1) > uses).any() or (there[:, 1:] > there[:, :-1]).any():
+def _read(path: Path, what: Callable[[Image.Image], Found]) -> Found:
+    """Return something of an atlas's file; ValueError with the remedy if it is none."""
+    try:
+        with Image.open(path, formats=["WEBP"]) as sheet:
+            return what(sheet)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file. {REMEDY}") from error
+    except Exception as error:  # Pillow answers damage with errors of many kinds
+        raise ValueError(f"{Path(path).name} is damaged, or no atlas. {REMEDY}") from error
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What an atlas's file holds besides its patches."""
+
+    codebook: str
+    uses: tuple[Annotated[int, Meta(ge=0, le=2**63 - 1)], ...]
+    scales: tuple[Annotated[tuple[Scale, ...], Meta(min_length=PATCHES, max_length=PATCHES)], ...]
+
+
+def _checked(rest: Rest) -> tuple[np.ndarray, np.ndarray]:
+    """Return scales (V, PATCHES) and uses (V,) of an atlas; ValueError if they do not fit."""
+    scales, uses = np.array(rest.scales, np.int64), np.array(rest.uses, np.int64)
+    if scales.shape != (len(uses), PATCHES) or not len(uses):
         raise ValueError("the parts do not fit")
+    there = scales != NONE
+    if (there.sum(1) > uses).any() or (there[:, 1:] > there[:, :-1]).any():
+        raise ValueError("the parts do not fit")
+    return scales, uses
+
+
+def _patches(pixels: np.ndarray) -> np.ndarray:
+    """Return the patches of all codes, (rows * COLUMNS, PATCHES, SIDE, SIDE, 3), of the pixels of an atlas's file."""
+    rows = len(pixels) // SIDE
     cells = pixels.reshape(rows, SIDE, COLUMNS * PATCHES, SIDE, 3).swapaxes(1, 2)  # (rows, columns, SIDE, SIDE, 3)
-    patches = np.ascontiguousarray(cells).reshape(rows * COLUMNS, PATCHES, SIDE, SIDE, 3)[:total]
-    return patches, scales, uses, rest["codebook"]
+    return np.ascontiguousarray(cells).reshape(rows * COLUMNS, PATCHES, SIDE, SIDE, 3)
 
 
 def path_for(checkpoint: Path) -> Path:

@@ -21,7 +21,7 @@ from ..nn.transformer import VAR
 from ..training.data import Classes, PictureSet
 from ..training.export import load_transformer
 from ..training.tokenizer_task import tokenizer_hash
-from ..training.trainer import load_state
+from ..training.trainer import config_in, load_state
 from ..training.transformer_task import TransformerTask
 from ..weights import checkpoints
 from .evaluate import Reconstruction, generated, reconstructed
@@ -32,7 +32,7 @@ def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) ->
     """Return a transformer's run, ready to draw, and its state; ValueError if its tokenizer is not given."""
     state = load_state(run, TransformerTask.KIND)
     extra = state["extra"]
-    config = TransformerConfig(**extra["config"])
+    config = config_in(extra, TransformerConfig)
     fitting = [one for one in tokenizers if tokenizer_hash(one) == extra["tokenizer"]]
     if not fitting:
         raise ValueError(f"{run}: none of the tokenizers given is the one that it was trained with.")

@@ -18,9 +18,11 @@ from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..files import replacing
 from ..formats import FORMAT, FORMAT_KEY, sampling_of_format, split_format
+from ..schema import parse_json
 from ..words import counted
 
 NOTE = "job.json"  # in the folder: says what its pictures are of
+MOST_NOTE = 2**24  # characters of it
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,11 @@ def claim(pipe: Pipeline, job: FidJob) -> None:
     asked = {"model": pipe.digest, "labels": list(job.labels), "seed": job.seed, "sampling": asdict(job.sampling)}
     note = job.out / NOTE
     if note.is_file():
-        if upgrade(json.loads(note.read_text(encoding="utf-8"))) != asked:
+        try:
+            noted = upgrade(parse_json(note.read_text(encoding="utf-8"), MOST_NOTE))
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{note} is damaged ({error}): choose another folder.") from error
+        if noted != asked:
             raise ValueError(
                 f"{job.out} holds pictures of another model, class, seed or setting: choose another folder."
             )

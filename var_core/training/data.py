@@ -1,10 +1,9 @@
 """Folders of pictures for training: DIR/{train,val}/<class>/, perhaps with a DIR/classes.json; or only DIR/<class>/."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
 
@@ -14,7 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from ..images import read, square, to_float
+from ..schema import exact, parse_json
 
+MOST_LISTING = 2**24  # characters of a folder's classes.json
 PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 NO_CLASSES = {"__MACOSX", "@eaDir"}  # what other programs leave in folders, besides what is hidden
 
@@ -85,10 +86,11 @@ class Classes:
     @classmethod
     def _listed(cls, listing: Path) -> "Classes":
         try:
-            rows = sorted(json.loads(listing.read_text(encoding="utf-8")), key=lambda row: row["id"])
+            rows = sorted(parse_json(listing.read_text(encoding="utf-8"), MOST_LISTING), key=lambda row: row["id"])
             if not rows or [row["id"] for row in rows] != list(range(len(rows))):
                 raise ValueError("ids must count up from 0")
-            return cls(*(tuple(row[field] for row in rows) for field in ("folder", "name", "group")))
+            columns = {one.name: [row[one.name.removesuffix("s")] for row in rows] for one in fields(cls)}
+            return exact(cls, columns)
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(
                 f'{listing}: write a list of {{"id": 0, "folder": ..., "name": ..., "group": ...}}, '

@@ -16,7 +16,7 @@ from .aligned_task import AlignedTask
 from .data import Classes, PictureSet
 from .masked_task import MaskedTask
 from .tokenizer_task import TokenizerTask, same_tokenizer
-from .trainer import load_state
+from .trainer import config_in, load_state
 from .transformer_task import TransformerTask
 
 Network = TypeVar("Network", bound=VAR)
@@ -27,7 +27,7 @@ def load_tokenizer(source: Path) -> Tokenizer:
     if source.suffix == SUFFIX:
         return load(str(source)).tokenizer
     state = load_state(source, TokenizerTask.KIND, "decoder")
-    tokenizer = Tokenizer(TokenizerConfig(**state["extra"]["config"]))
+    tokenizer = Tokenizer(config_in(state["extra"], TokenizerConfig))
     load_strict(tokenizer, state["ema"])
     return tokenizer.eval()
 
@@ -45,7 +45,7 @@ def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
 def _load_run(run: Path, tokenizer: Tokenizer, network: type[Network], *kinds: str) -> Network:
     state = load_state(run, *kinds)
     same_tokenizer(state["extra"], tokenizer)
-    loaded = network(TransformerConfig(**state["extra"]["config"]))
+    loaded = network(config_in(state["extra"], TransformerConfig))
     load_strict(loaded, state["ema"])
     return loaded.eval()
 

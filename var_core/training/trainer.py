@@ -7,21 +7,24 @@ processes draw the same batch, and each takes its part of it: they go on togethe
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 import torch
+from msgspec import Meta
 from PIL import Image
 from torch import Tensor, nn
 
 from ..files import replacing
 from ..findings.run_log import append_log, log_of, read_log, write_log
 from ..formats import ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format, tokenizer_of_format
+from ..schema import exact
 from .distributed import all_reduce_max, all_reduce_sum, differentiate, rank, world, wrap_ddp
 
 Network = TypeVar("Network", bound=nn.Module)
+Sizes = TypeVar("Sizes")
 MUON_RATE = 3.0  # times the learning rate, where a step's length is AdamW's (Liu et al. 2025, section 2.2)
 
 
@@ -213,12 +216,15 @@ class Trainer(Generic[Network]):
         if ("muon" in state) != ("muon" in self.optimizers):
             begun, remedy = ("with", "add") if "muon" in state else ("without", "leave out")
             raise ValueError(f"{self.out} was begun {begun} Muon: {remedy} --muon.")
-        self.task.load_extra_state(state["extra"])  # first: it refuses what does not fit
+        try:
+            self.task.load_extra_state(state["extra"])  # first: it refuses what does not fit
+            self.task.model.load_state_dict(state["model"])
+            self.ema.load_state_dict(state["ema"])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state[name])
+        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+            raise ValueError(f"The state in {self.out} does not fit this training, or is damaged: {error}") from error
         self.step, self.seconds = state["step"], state["seconds"]
-        self.task.model.load_state_dict(state["model"])
-        self.ema.load_state_dict(state["ema"])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state[name])
         if rank() > 0:
             return
         if log_of(self.out).is_file():
@@ -308,12 +314,40 @@ def _upgraded_extra(kind: str, extra: dict[str, Any]) -> dict[str, Any]:
     return extra
 
 
+@dataclass(frozen=True)
+class Reached:
+    """What every training state holds besides its optimisers' states."""
+
+    kind: str
+    step: Annotated[int, Meta(ge=0)]
+    seconds: Annotated[float, Meta(ge=0)]
+    model: dict[str, Any]
+    ema: dict[str, Any]
+    extra: dict[str, Any]
+
+
+def config_in(extra: Mapping[str, Any], kind: type[Sizes]) -> Sizes:
+    """Return the sizes that the `extra` of a training state holds; ValueError if they are those of no network."""
+    try:
+        return exact(kind, extra["config"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"The sizes in this training state are odd ({error}): it is damaged.") from error
+
+
 def load_state(run: Path, *kinds: str) -> dict[str, Any]:
     """Return the state of a training run of one of these kinds in a folder; ValueError if there is none."""
     path = run / "state.pt"
     if not path.is_file():
         raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
-    state = upgrade(torch.load(path, map_location="cpu", weights_only=True))
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch answers damage with errors of many kinds
+        raise ValueError(f"{path} is damaged or no training state: begin anew, or name another run.") from error
+    try:
+        state = upgrade(values)
+        exact(Reached, {name: state[name] for name in Reached.__dataclass_fields__})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} is no training state ({error}): begin anew, or name another run.") from error
     if state["kind"] not in kinds:
         raise ValueError(f"{run} is the run of a {state['kind']}; name that of a {' or '.join(kinds)}.")
     return state
