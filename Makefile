@@ -10,7 +10,7 @@ BROWSER := $(PYTEST) --dist worksteal
 # A test of Explore fails now and then, for a reason not found yet: what failed is tried once more, and both are shown.
 AGAIN := --last-failed --last-failed-no-failures none
 
-.PHONY: demo quick test browser package gpu lint-js clean
+.PHONY: demo quick test browser package audit gpu lint-js clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py $(ARGS)
@@ -35,6 +35,10 @@ browser: $(VENV)/.test
 
 package: $(VENV)/.test
 	$(BIN)/python tools/check_package.py
+
+# Reports known flaws of the packages that are installed; needs the index that they come from.
+audit: $(VENV)/.test
+	$(BIN)/pip-audit --progress-spinner off --timeout 5
 
 # About eight minutes; writes runs/gpu/gpu.json and gpu.md.
 gpu: $(VENV)/.test

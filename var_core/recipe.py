@@ -140,7 +140,8 @@ class Recipe:
                 f"This picture was made by the model {self.model} ({self.digest}); the model loaded now is "
                 f"{pipe.spec.name} ({pipe.digest}). Load that one to make the same picture again."
             )
-        if not 0 <= self.label <= (null := pipe.spec.transformer.null_label):
+        null = pipe.spec.transformer.null_label
+        if not 0 <= self.label <= null:
             raise ValueError(
                 "The recipe asks for a class that is not there, so the picture cannot be made again: this model has "
                 f"classes 0 to {null - 1} and {null} for no class."
