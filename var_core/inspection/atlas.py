@@ -100,7 +100,7 @@ def _read(path: Path, what: Callable[[Image.Image], Found]) -> Found:
 
 @dataclass(frozen=True)
 class Rest:
-    """What an atlas's file holds besides its patches."""
+    """All that the file of an atlas holds besides patches."""
 
     codebook: str
     uses: tuple[Annotated[int, Meta(ge=0, le=2**63 - 1)], ...]

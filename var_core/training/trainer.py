@@ -316,7 +316,7 @@ def _upgraded_extra(kind: str, extra: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Reached:
-    """What every training state holds besides its optimisers' states."""
+    """All that every training state holds besides the states of optimisers."""
 
     kind: str
     step: Annotated[int, Meta(ge=0)]
