@@ -20,8 +20,9 @@ from var_core.editing.edit import Edit, onward, run  # noqa: E402
 from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling  # noqa: E402
 from var_core.engine.pipeline import Pipeline  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
-from var_core.images import grid, open_mask, open_photo  # noqa: E402
+from var_core.images import grid  # noqa: E402
 from var_core.measuring.edit_benchmark import HALVES, mask_of  # noqa: E402
+from var_core.picture_reading import open_mask, open_photo  # noqa: E402
 from var_studio.learn.tab import RASTER  # noqa: E402
 
 ASSETS = ROOT / "assets"

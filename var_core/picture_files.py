@@ -7,7 +7,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from .files import replacing
-from .images import flat, read
+from .picture_reading import flat, read
 from .xmp import text_of, with_text
 
 PNG, JPEG, WEBP = KINDS = ("PNG", "JPEG", "WebP")
@@ -73,6 +73,22 @@ def text_in(picture: Image.Image) -> str | None:
     if CHUNK in picture.info:
         return str(picture.info[CHUNK])
     return text_of(picture.info.get("xmp", b""))
+
+
+def recipe_text(path: Path) -> str:
+    """Return the text that `save` put into a file; ValueError, with the reason, if there is none."""
+    try:
+        with read(path) as picture:
+            text = text_in(picture)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except Exception as error:  # Pillow answers damage with errors of many kinds
+        raise ValueError(f"{Path(path).name} is not a picture that can be read.") from error
+    if text is None:
+        raise ValueError(
+            f"{Path(path).name} carries no recipe: use a file downloaded here (other programs strip the recipe)."
+        )
+    return text
 
 
 def as_kind(file: Path, kind: str) -> Path:

@@ -26,8 +26,7 @@ from .formats import (
     sampling_of_format,
     split_format,
 )
-from .images import read
-from .picture_files import PNG, save, text_in
+from .picture_files import PNG, recipe_text, save
 from .schema import exact, parse_json
 
 MOST_SLUG = 60  # characters
@@ -174,18 +173,7 @@ class Recipe:
     @classmethod
     def read(cls, path: Path) -> "Recipe":
         """The recipe inside a picture's file; ValueError, with the reason, if there is none."""
-        try:
-            with read(path) as picture:
-                text = text_in(picture)
-        except FileNotFoundError as error:
-            raise ValueError(f"{path}: there is no such file.") from error
-        except Exception as error:  # Pillow answers damage with errors of many kinds
-            raise ValueError(f"{Path(path).name} is not a picture that can be read.") from error
-        if text is None:
-            raise ValueError(
-                f"{Path(path).name} carries no recipe: use a file downloaded here (other programs strip the recipe)."
-            )
-        return cls.from_json(text)
+        return cls.from_json(recipe_text(path))
 
 
 def upgrade(values: dict[str, Any]) -> dict[str, Any]:

@@ -106,26 +106,29 @@ def build(
     from .edit import tab as edit
     from .explore import tab as explore
     from .learn import tab as learn
-    from .shared import models, models_menu
+    from .shared import guarded_events, models, models_menu
+    from .shared.visitor_files import VisitorFiles
 
-    running, kept = models.Models(pipe, options, limits=limits, pace=pace), 60 * limits.idle_minutes
+    running, files = models.Models(pipe, options, limits=limits, pace=pace), VisitorFiles(limits)
+    kept = 60 * limits.idle_minutes
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(min(kept, 3600), kept)) as page:
         header = gr.HTML(models_menu.header_line(pipe), elem_id="header")
         menu = models_menu.menu(running) if choose else None
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
-                made = create.tab(running)
+                made = create.tab(running, files)
             with gr.Tab("Edit", id="edit"):
-                edited = edit.tab(running, tabs, made)
+                edited = edit.tab(running, files, tabs, made)
             with gr.Tab("Explore", id="explore") as inside:
-                explored = explore.tab(running, tabs, inside, made, edited)
+                explored = explore.tab(running, files, tabs, inside, made, edited)
             with gr.Tab("Learn", id="learn") as lessons:
-                learned = learn.tab(running, lessons, explored)
+                learned = learn.tab(running, files, lessons, explored)
         if public:
             gr.HTML(foot(limits), elem_id="limits")
-        endpoints(running)
+        endpoints(running, files)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         models_menu.wire_menu(running, page, menu, header, renewals, made.visit)
+    guarded_events.guard(page)
     return page
 
 
@@ -173,8 +176,11 @@ def guard() -> None:
     """Bound what Gradio itself opens of a visitor's, too, and let no program outside see it."""
     from PIL import EpsImagePlugin, Image
 
-    from var_core.images import MOST_MEGAPIXELS
+    from var_core.picture_reading import FORMATS, MOST_MEGAPIXELS
 
     Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 10**6 // 2  # Pillow warns of more, and refuses twice as much
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     EpsImagePlugin.gs_binary = False
+    Image.init()
+    for name in set(Image.ID) - set(FORMATS):
+        Image.ID.remove(name)  # of what is tried in turn to open a file

@@ -9,7 +9,8 @@ from PIL import EpsImagePlugin, Image
 from PIL.PngImagePlugin import PngInfo
 from support.profiles import SRGB, swapped_profile
 
-from var_core.images import check_size, flat, from_pil, grid, open_mask, open_photo, to_pil
+from var_core.images import from_pil, grid, to_pil
+from var_core.picture_reading import check_size, flat, open_mask, open_photo
 
 
 def noise(side: int = 16, seed: int = 0) -> Image.Image:

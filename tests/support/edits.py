@@ -1,6 +1,5 @@
 """Edits over the tiny model: a photo, what is painted on it, the form, and what a run yields."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -39,7 +38,7 @@ def painted(now: Workspace = WORKSPACE) -> np.ndarray:
 
 def drawn_on(now: Workspace, mask: np.ndarray) -> dict:
     """What the image editor sends back when it shows the desk with a mask painted on it."""
-    return sent(workspaces.on_canvas(replace(now, mask=mask)))
+    return sent(workspaces.on_canvas(now.masked(mask)))
 
 
 def sent(value: dict) -> dict:

@@ -30,7 +30,7 @@ def drawn(
 
 
 def acts_of(sources: Sources) -> PageActs:
-    return PageActs(sources.models, sources.cache)
+    return PageActs(sources.models, sources.cache, sources.files)
 
 
 def acted(handlers: Sources, here: ExploreSession, **wish: object) -> list[ViewUpdate]:

@@ -18,8 +18,8 @@ from ..editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings
 from ..editing.photo_file import Extras, open_photo_file
 from ..engine.pipeline import Pipeline
 from ..files import replacing
-from ..images import open_mask, open_photo
 from ..picture_files import PNG, check_kind, kind_of
+from ..picture_reading import open_mask, open_photo
 from ..recipe import Recipe, pixel_hash
 from ..settings import Value, named, parsed
 from ..training.data import is_picture

@@ -13,8 +13,9 @@ from tqdm import tqdm
 from ..config import METRICS, Sampling
 from ..engine.request import Request
 from ..files import replacing
-from ..images import grid, open_photo
+from ..images import grid
 from ..picture_files import PNG, kind_of
+from ..picture_reading import open_photo
 from ..recipe import Recipe, slug
 from ..training import distributed
 from ..weights import checkpoints

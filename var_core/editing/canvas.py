@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..images import check_size
+from ..picture_reading import check_size
 
 Array = np.ndarray
 FILLS = ("spread", "telea", "navier-stokes", "mean", "none")

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
-from ..images import flat, open_image, turned_upright
+from ..picture_reading import flat, open_image, turned_upright
 from ..xmp import kept
-from .edit import Edit
+
+if TYPE_CHECKING:  # a process that only opens photos needs no networks
+    from .edit import Edit
 
 EXIF = ExifTags.Base
 PARTS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
@@ -43,7 +45,7 @@ class Extras:
         """Memory that this takes."""
         return (0 if self.rgba is None else self.rgba.nbytes) + len(self.exif) + len(self.icc) + len(self.xmp)
 
-    def picture(self, edit: Edit, photo: np.ndarray) -> Image.Image:
+    def picture(self, edit: "Edit", photo: np.ndarray) -> Image.Image:
         """Return a result uint8 (H, W, 3) of an edit to be written: what was not drawn is as transparent as it was."""
         if self.rgba is None:
             return Image.fromarray(photo)

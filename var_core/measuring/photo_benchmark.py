@@ -16,7 +16,8 @@ from ..editing.edit import Edit, onward, run
 from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
 from ..findings.tables import by_kind
-from ..images import flat, open_image, to_float
+from ..images import to_float
+from ..picture_reading import flat, open_image
 from ..training.data import pictures_in
 from ..training.features import ImageFeatures
 from ..words import counted

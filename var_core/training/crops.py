@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..images import flat, to_float
+from ..images import to_float
 from ..nn.tokenizer import Tokenizer
+from ..picture_reading import flat
 from .data import Source, read_picture, split_folder, split_pictures
 
 SMALLEST = 0.2  # of a picture's shorter side

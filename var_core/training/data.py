@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..images import read, square, to_float
+from ..images import square, to_float
+from ..picture_reading import read
 from ..schema import exact, parse_json
 
 MOST_LISTING = 2**24  # characters of a folder's classes.json

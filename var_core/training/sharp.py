@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..images import averaged_pixels, flat, to_float
+from ..images import averaged_pixels, to_float
+from ..picture_reading import flat
 from .data import Classes, PictureSet, listing, read_picture
 from .features import ImageFeatures
 from .tokenizer_task import TokenSet

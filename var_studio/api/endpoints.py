@@ -12,9 +12,7 @@ from PIL import Image
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.edit import stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
-from var_core.editing.photo_file import open_photo_file
 from var_core.engine.pipeline import Pipeline
-from var_core.images import open_mask, open_photo
 from var_core.inspection.recording import recorded
 from var_core.recipe import slug
 from var_core.settings import Declared, Setting, named, parsed, rows
@@ -32,6 +30,7 @@ from ..shared.limits import Limits
 from ..shared.models import Models
 from ..shared.run import Run
 from ..shared.served_files import fresh_folder
+from ..shared.visitor_files import VisitorFiles
 
 TASKS = {"inpaint": INPAINT, "remove": REMOVE, "change": CHANGE}
 NAMED = 5  # classes that `classify` names
@@ -45,6 +44,7 @@ class Endpoints:
 
     running: Models
     cache: str  # where Gradio serves files from
+    files: VisitorFiles
 
     @property
     def pipe(self) -> Pipeline:
@@ -140,7 +140,7 @@ class Endpoints:
         """
         pipe = self.pipe
         with in_words():
-            tokens = pipe.encode(_middle(open_photo(photo)))
+            tokens = pipe.encode(_middle(self.files.picture(photo)))
         maps = [level[0].tolist() for level in tokens]
         told = {"model": pipe.spec.name, "digest": pipe.digest, "sides": list(pipe.spec.tokenizer.sides)}
         return {**told, "tokens": maps}, pipe.decode(pipe.summed(tokens))[0]
@@ -171,7 +171,7 @@ class Endpoints:
         """
         pipe = self.pipe
         with in_words():
-            found = pipe.classify(_middle(open_photo(photo)))[:NAMED]
+            found = pipe.classify(_middle(self.files.picture(photo)))[:NAMED]
         return [
             {"class": pipe.spec.class_name(one.label), "share": round(one.share, 4), "nats": round(one.gain, 2)}
             for one in found
@@ -226,14 +226,14 @@ class Endpoints:
         self, photo: str, mask: str | None, form: EditForm, extend: tuple[int, int, int, int] = (0, 0, 0, 0)
     ) -> EditJob:
         """Open the files of an edit; ValueError if one cannot be read, or nothing is asked for."""
-        pipe, (pixels, extras) = self.pipe, open_photo_file(photo)
-        hole = open_mask(mask, pixels.shape[1::-1])[0] if mask else np.zeros(pixels.shape[:2], bool)
-        workspace = workspaces.fresh_workspace(Path(photo).stem, pixels, hole, (), extras)
+        pipe, opened = self.pipe, self.files.photo(photo)
+        hole = self.files.mask(mask, opened.size)[0] if mask else np.zeros(opened.size[::-1], bool)
+        workspace = workspaces.laid_out(Path(photo).stem, opened, hole)
         if any(extend):
             form = replace(form, extend=forms.extension(workspace, forms.PIXELS, *extend))
         edit = forms.edit_asked_for(pipe.spec, workspace, hole, form, self.running.limits.variations)
         forms.check_squares(pipe, edit, self.running.limits.squares)
-        return EditJob(workspace.name, pipe.digest, edit, form.task, extras)
+        return EditJob(workspace.name, pipe.digest, edit, form.task, opened.extras)
 
     def _edited(self, job: EditJob) -> Iterator[tuple[Status, Pictures]]:
         """Do an edit; how far it is and previews after each scale, and at last its files, best first."""
@@ -278,12 +278,12 @@ def _status(fraction: float, seconds: float, seeds: tuple[int, ...]) -> Status:
     return {"done": False, "fraction": round(fraction, 3), "seconds": round(seconds, 2), "seeds": list(seeds)}
 
 
-def _middle(pixels: np.ndarray) -> Image.Image:
-    """Return the square in the middle of a picture uint8 (H, W, 3)."""
-    height, width = pixels.shape[:2]
+def _middle(picture: Image.Image) -> Image.Image:
+    """Return the square in the middle of a picture."""
+    width, height = picture.size
     short = min(height, width)
-    top, left = (height - short) // 2, (width - short) // 2
-    return Image.fromarray(pixels[top : top + short, left : left + short])
+    left, top = (width - short) // 2, (height - short) // 2
+    return picture.crop((left, top, left + short, top + short))
 
 
 def _table(kind: type[Declared]) -> list[dict[str, Any]]:

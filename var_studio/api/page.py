@@ -10,25 +10,27 @@ from gradio.components.api_component import Api
 
 from ..shared import controls
 from ..shared.events import AT_ONCE, ON_MODEL, EventOptions
+from ..shared.guarded_widgets import takes_uploads
 from ..shared.models import Models
+from ..shared.visitor_files import VisitorFiles
 from .endpoints import TASKS, Endpoints
 
 NAMED_VALUES = {"type": "object", "additionalProperties": True}  # the schema of an object of names and values
 
 
-def endpoints(models: Models) -> None:
+def endpoints(models: Models, files: VisitorFiles) -> None:
     """Lay out the endpoints, unseen."""
     with gr.Row(visible=False):
         shown = gr.Gallery(label="pictures", format="png")
         Path(shown.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
-        made = Endpoints(models, shown.GRADIO_CACHE)
+        made = Endpoints(models, shown.GRADIO_CACHE, files)
         status, told, listed = gr.JSON(label="status"), gr.JSON(label="told"), gr.JSON(label="list")
         picture, file = gr.Image(label="picture", format="png"), gr.File(label="trace")
         usual = controls.defaults(models.pipe.spec)
         name, optional = gr.Textbox(usual.class_name, label="class_name"), gr.Textbox("", label="class_name")
         count, seed = gr.Number(1, precision=0, label="count"), gr.Number(0, precision=0, label="seed")
         sampling, settings = (Api({}, NAMED_VALUES, label=label) for label in ("sampling", "settings"))
-        photo, mask = gr.File(label="photo", type="filepath"), gr.File(label="mask", type="filepath")
+        photo, mask = (takes_uploads(gr.File(label=label)) for label in ("photo", "mask"))
         task = gr.Textbox(next(iter(TASKS)), label="task")
         sides = [gr.Number(0, precision=0, label=side) for side in ("left", "top", "right", "bottom")]
         run = [status, shown]

@@ -12,17 +12,18 @@ import gradio as gr
 from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_core.recipe import Recipe
 from var_core.settings import Value, named
 
 from ..shared import controls, html, widgets
 from ..shared import run as runs
 from ..shared.events import AT_ONCE, ON_MODEL, SKIP, Renewal, Trigger, Unchanged, Widgets, buttons, halt, in_words, wire
+from ..shared.guarded_widgets import upload_button
 from ..shared.handover import CreateHandover
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.run import Run, StopFlag
 from ..shared.served_files import fresh_folder
+from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions, SettingWidgets
 
 MOST_PILLS = 8
@@ -98,6 +99,7 @@ class CreateHandlers:
 
     models: Models
     cache: str  # where Gradio serves files from
+    files: VisitorFiles
 
     @property
     def pipe(self) -> Pipeline:
@@ -153,7 +155,7 @@ class CreateHandlers:
     def restore(self, path: str) -> tuple[str, int, str, Mapping[str, Value], bool, None]:
         """The settings in the recipe of a picture, with the seed locked."""
         with in_words():
-            recipe = Recipe.read(Path(path))
+            recipe = self.files.recipe(path)
             values = controls.show(self.pipe.spec, recipe.request(self.pipe))
         gr.Info(f"Restored: {escape(values.class_name)}, seed {values.seed}. Run makes the same picture again.")
         return *values.all(), True, None
@@ -197,7 +199,7 @@ class CreateHandlers:
         return StageUpdate(shown, bar, strip, gr.Row(visible=True), done.files[0], run=done, chosen=0)
 
 
-def tab(models: Models) -> CreateHandover:
+def tab(models: Models, files: VisitorFiles) -> CreateHandover:
     """Lay out the tab and wire it."""
     with gr.Row(elem_id="create", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
@@ -205,7 +207,7 @@ def tab(models: Models) -> CreateHandover:
         with gr.Column(scale=7, min_width=320, elem_id="stage", elem_classes="stage"):
             stage, onward = _stage()
     Path(stage.gallery.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
-    handlers = CreateHandlers(models, stage.gallery.GRADIO_CACHE)
+    handlers = CreateHandlers(models, stage.gallery.GRADIO_CACHE, files)
     _wire_settings(handlers, settings, helpers)
     _wire_runs(handlers, settings, helpers, actions, stage, onward.again)
     renewed: list[Widgets] = [settings.class_name, helpers.group, helpers.groups, settings.sampling]
@@ -231,7 +233,7 @@ def _settings(models: Models) -> tuple[RequestControls, Helpers, Actions]:
     actions = widgets.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
         sampling, _ = widgets.sampling_widgets(lambda: models.default_sampling)
-    upload = gr.UploadButton("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
+    upload = upload_button("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")
     helpers = Helpers(group, groups, random_class, seeding.lock, upload)
     return RequestControls(class_name, seeding.how_many, seeding.seed, sampling), helpers, actions
 

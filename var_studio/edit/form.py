@@ -11,7 +11,7 @@ from var_core.editing.canvas import Box
 from var_core.editing.edit import Edit, onward, squares
 from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
 from var_core.engine.pipeline import Pipeline
-from var_core.images import check_size
+from var_core.picture_reading import check_size
 from var_core.settings import Declared, Value, named, parse_float, parse_int, rows
 
 from ..shared import controls, html

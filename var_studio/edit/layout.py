@@ -12,7 +12,9 @@ from var_core.picture_files import KINDS, PNG
 from ..shared import controls, palette, widgets
 from ..shared.events import AT_ONCE, SKIP, Trigger, Unchanged
 from ..shared.examples import example_shelf
+from ..shared.guarded_widgets import image_editor, upload_button
 from ..shared.html import READY
+from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions, Seeding, SettingWidgets
 from . import form as forms
 from .form import EXTEND, INPAINT, PIXELS, REMOVE, TASKS, UNITS
@@ -147,7 +149,7 @@ def left_column(
 
     `masked`: the model has a masked path.
     """
-    opened = gr.UploadButton("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
+    opened = upload_button("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
     task, outline, name, guessing, unit, sides = _choice(spec)
     seeding = widgets.seeding("Variations", most, min(4, most), "edit_")
@@ -160,7 +162,7 @@ def left_column(
         settings["shown"].visible = masked
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
         sampling, after_reset = widgets.sampling_widgets(filling_sampling, "edit_")
-    restore = gr.UploadButton("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
+    restore = upload_button("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
     return Controls(
         opened, shelf, choice, guessing, outline, seeding, actions, masking, settings, sampling, after_reset, restore
     )
@@ -234,7 +236,7 @@ def _masking() -> tuple[Masking, gr.Textbox]:
         elem_id="box",
     )
     with gr.Row(elem_classes="tight"):
-        upload = gr.UploadButton("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
+        upload = upload_button("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
         save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
     file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
     _mask_look()
@@ -253,9 +255,10 @@ def _mask_look() -> None:
         widget.change(None, [colour, opacity], None, js="(colour, opacity) => globalThis.showMask(colour, opacity)")
 
 
-def right_column() -> tuple[Table, Sheet, ResultButtons]:
+def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:
     """The right column."""
-    canvas = gr.ImageEditor(
+    canvas = image_editor(
+        files,
         label="Painted = will be repainted",
         sources=(),
         transforms=(),

@@ -7,14 +7,13 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from var_core.editing.photo_file import open_photo_file
-from var_core.images import open_mask
 from var_core.recipe import pixel_hash
 
 from ..shared import run as runs
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.examples import examples, mask_file
 from ..shared.served_files import fresh_folder
+from ..shared.visitor_files import VisitorFiles
 from . import mask_tools, shapes
 from . import results as outcomes
 from . import workspace as workspaces
@@ -33,25 +32,29 @@ class PhotoHandlers:
     """
 
     cache: str  # where Gradio serves files from
+    files: VisitorFiles
 
     def open_file(self, path: str, old: Workspace | None, canvas: Canvas | None) -> PhotoUpdate:
         """A photo from a file, onto the canvas."""
         with in_words():
-            photo, extras = open_photo_file(path)
-        past = workspaces.past(old, canvas)
-        return self.shown(workspaces.fresh_workspace(Path(path).stem, photo, None, past, extras))
+            return self.shown(self._laid_out(path, old, canvas))
+
+    def _laid_out(self, path: Path | str, old: Workspace | None, canvas: Canvas | None) -> Workspace:
+        """A workspace with the photo of a file; what lay there before joins the past, as far as there is room."""
+        opened, past = self.files.photo(path), workspaces.past(old, canvas)
+        return workspaces.laid_out(Path(path).stem, opened, None, past, self.files.visitor_bytes)
 
     def shown(self, now: Workspace) -> PhotoUpdate:
         """The values of the `Table` for a workspace, and that of the box, which belonged to another photo."""
-        return workspaces.on_canvas(now), now, gr.Gallery(workspaces.thumbnails(now), visible=bool(now.past)), ""
+        past = [self.files.served(picture, self.cache) for picture in workspaces.thumbnails(now)]
+        return workspaces.on_canvas(now), now, gr.Gallery(past, visible=bool(now.past)), ""
 
     def example(self, old: Workspace | None, canvas: Canvas | None, event: gr.SelectData) -> PhotoUpdate:
         """An example with its mask."""
         photo = examples()[event.index]
-        pixels, extras = open_photo_file(photo)
-        mask, _ = open_mask(mask_file(photo), pixels.shape[1::-1])
-        past = workspaces.past(old, canvas)
-        return self.shown(workspaces.fresh_workspace(photo.stem, pixels, mask, past, extras))
+        with in_words():
+            now = self._laid_out(photo, old, canvas)
+            return self.shown(now.masked(self.files.mask(mask_file(photo), now.size)[0]))
 
     def change_mask(self, act: str, now: Workspace | None, canvas: Canvas | None, pixels: object) -> MaskUpdate:
         """Invert, clear, grow or shrink what is painted."""
@@ -108,7 +111,7 @@ class PhotoHandlers:
         """A mask from a file."""
         with in_words():
             here = needed(now)
-            mask, found = open_mask(path, here.size)
+            mask, found = self.files.mask(path, here.size)
         if found:
             gr.Info(f"The mask has {found[0]} x {found[1]} pixels, the photo {here.size[0]} x {here.size[1]}: resized.")
         return self._masked(here, canvas, mask)
@@ -119,14 +122,16 @@ class PhotoHandlers:
             here = needed(now)
             return outcomes.write_mask(here.name, workspaces.painted_on(here, canvas), fresh_folder(self.cache))
 
-    def take(self, now: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> PhotoUpdate:
+    def take(self, now: Workspace | None, canvas: Canvas | None, result: EditResult, index: int) -> PhotoUpdate:
         """Go on from a result: it becomes the photo."""
         with in_words():
-            return self.shown(outcomes.used_as_input(now, canvas, result, index))
+            photo = self.files.photo(result.files[index])
+            return self.shown(outcomes.used_as_input(now, canvas, result, photo))
 
-    def step_back(self, now: Workspace, canvas: Canvas | None, event: gr.SelectData) -> PhotoUpdate:
+    def step_back(self, now: Workspace | None, canvas: Canvas | None, event: gr.SelectData) -> PhotoUpdate:
         """An earlier photo, with the mask that it had."""
-        return self.shown(workspaces.stepped_back(now, canvas, event.index))
+        with in_words():
+            return self.shown(workspaces.stepped_back(needed(now), canvas, event.index))
 
     def receive(
         self, run: runs.Run | None, chosen: int, old: Workspace | None, canvas: Canvas | None
@@ -136,8 +141,5 @@ class PhotoHandlers:
         """A picture from the Create tab, and the way here."""
         if run is None:
             return SKIP, SKIP, SKIP, SKIP, SKIP
-        file = Path(run.files[chosen])
         with in_words():
-            photo, extras = open_photo_file(file)
-        now = workspaces.fresh_workspace(file.stem, photo, None, workspaces.past(old, canvas), extras)
-        return gr.Tabs(selected="edit"), *self.shown(now)
+            return gr.Tabs(selected="edit"), *self.shown(self._laid_out(run.files[chosen], old, canvas))

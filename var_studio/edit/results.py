@@ -1,5 +1,6 @@
 """The results of an edit: their files, and what the page shows of them. No widgets."""
 
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.edit import Edit, EditStage
-from var_core.editing.photo_file import NO_EXTRAS, Extras, open_photo_file
+from var_core.editing.photo_file import NO_EXTRAS, Extras
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.picture_files import PNG
@@ -19,12 +20,13 @@ from var_core.words import counted
 
 from ..shared import html
 from ..shared import run as runs
-from ..shared.handover import DrawnEdit, DrawnSquare
+from ..shared.handover import DrawnEdit, DrawnSquare, KeptSquare
+from ..shared.kept_photo import Photo
 from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
 from . import form as forms
 from .form import EXTEND, INPAINT, EditForm
-from .workspace import Canvas, PackedMask, Workspace, fresh_workspace, past
+from .workspace import Canvas, PackedMask, Workspace, laid_out, past
 
 MOST_SQUARES_SHOWN = 8
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
@@ -57,14 +59,37 @@ class EditResult(DrawnEdit):
     words: str  # the same, for people
     photo: str  # its `pixel_hash`
     painted: PackedMask  # both before the photo was extended
-    before: Image.Image  # the photo, smaller if it is large, as are the results
-    shown: tuple[Image.Image, ...]
+    before_file: str  # what the page shows of the photo, smaller if it is large, and of the results
+    shown_files: tuple[str, ...]
     files: tuple[str, ...]
     mask_file: str
     bundle: str  # all of these files in one
+    pixels: int  # of the photo and the results, as the page shows them
     seconds: float
     small: str  # the first result, as an address that holds it
     favourite: bool = False
+
+    @property
+    def before(self) -> Image.Image:
+        """What the page shows of the photo; ValueError if it is no longer kept."""
+        return _page_picture(self.before_file)
+
+    @property
+    def shown(self) -> tuple[Image.Image, ...]:
+        """What the page shows of the results; ValueError if they are no longer kept."""
+        return tuple(map(_page_picture, self.shown_files))
+
+
+def _page_picture(file: str) -> Image.Image:
+    if not Path(file).is_file():
+        raise ValueError("The pictures of this edit are no longer kept: run it again.")
+    return Image.open(file)
+
+
+def _page_file(picture: Image.Image, file: Path) -> str:
+    """Write what the page shows of a picture; return where."""
+    picture.save(file, compress_level=1)
+    return str(file)
 
 
 def drawn_so_far(pipe: Pipeline, stage: EditStage) -> np.ndarray:
@@ -126,21 +151,23 @@ def write(
     requests = tuple(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
-    form, shown = job.form(pipe), tuple(job.extras.shown(photo, LARGEST_PREVIEW) for photo in photos)
+    form, shown = job.form(pipe), [job.extras.shown(photo, LARGEST_PREVIEW) for photo in photos]
+    before = job.extras.shown(edit.photo, LARGEST_PREVIEW)
     return EditResult(
         name=job.name,
         digest=job.digest,
         requests=requests,
-        squares=tuple(squares),
+        squares=tuple(KeptSquare.of(square, folder / f"square-{n}.npz") for n, square in enumerate(squares)),
         form=form,
         words=forms.described(form, pipe.spec.default_sampling),
         photo=first.edited.photo,
         painted=PackedMask.pack(edit.painted),
-        before=job.extras.shown(edit.photo, LARGEST_PREVIEW),
-        shown=shown,
+        before_file=_page_file(before, folder / "before.png"),
+        shown_files=tuple(_page_file(picture, folder / f"shown-{n}.png") for n, picture in enumerate(shown)),
         files=tuple(files),
         mask_file=mask_file,
         bundle=str(bundle),
+        pixels=sum(math.prod(picture.size) for picture in (before, *shown)),
         seconds=seconds,
         small=html.small_uri(shown[0]),
     )
@@ -188,7 +215,7 @@ def inside(result: EditResult, index: int) -> str:
     return "".join(parts)
 
 
-def _masks(square: DrawnSquare) -> list[str]:
+def _masks(square: KeptSquare) -> list[str]:
     """The free cells of every scale over the picture, as small pictures."""
     seen, frames = np.asarray(html.shrunk(Image.fromarray(square.views[0]))), []
     for free in square.free:
@@ -208,8 +235,7 @@ def _figures(title: str, words: str, frames: Sequence[str]) -> str:
     )
 
 
-def used_as_input(workspace: Workspace, canvas: Canvas | None, result: EditResult, index: int) -> Workspace:
-    """The workspace with a result on it as the photo, and the mask it was made with, unless it was extended."""
+def used_as_input(workspace: Workspace | None, canvas: Canvas | None, result: EditResult, photo: Photo) -> Workspace:
+    """The workspace with a result's `photo` on it, and the mask it was made with, unless it was extended."""
     mask = None if any(result.form.extend) else result.painted.unpack()
-    photo, extras = open_photo_file(result.files[index])
-    return fresh_workspace(result.name, photo, mask, past(workspace, canvas), extras)
+    return laid_out(result.name, photo, mask, past(workspace, canvas))

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -14,7 +13,6 @@ from var_core.editing.canvas import Box
 from var_core.editing.edit import cut_to, squares, stages
 from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
-from var_core.recipe import Recipe
 from var_core.settings import Value, parsed
 
 from ..shared import controls, html
@@ -22,6 +20,7 @@ from ..shared.events import buttons, in_words
 from ..shared.handover import DrawnSquare
 from ..shared.models import Models
 from ..shared.run import StopFlag
+from ..shared.visitor_files import VisitorFiles
 from . import form as forms
 from . import mask_tools, sheet, strip
 from . import results as outcomes
@@ -41,6 +40,7 @@ class RunHandlers:
 
     models: Models
     cache: str  # where Gradio serves files from
+    files: VisitorFiles
 
     @property
     def pipe(self) -> Pipeline:
@@ -136,7 +136,8 @@ class RunHandlers:
         """Show another result. While an edit is under way there is none."""
         if result is None or chosen == sheet.NONE or event.index >= len(result.files):
             return SheetUpdate()
-        return sheet.one_of(result, event.index)
+        with in_words():
+            return sheet.one_of(result, event.index)
 
     def send_back(self, result: EditResult, index: int) -> tuple[gr.Tabs, str, int, str, Mapping[str, Value], bool]:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
@@ -147,7 +148,7 @@ class RunHandlers:
     def restore(self, path: str) -> FormValues:
         """The settings in the recipe of an edited photo."""
         with in_words():
-            recipe = Recipe.read(Path(path))
+            recipe = self.files.recipe(path)
             recipe.check(self.pipe)
             if recipe.edited is None:
                 raise ValueError("This picture is no edit: restore it in the Create tab.")

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import gradio as gr
 from PIL import Image
 
-from ..shared import html
 from ..shared.html import READY
 from . import results as outcomes
 from . import strip
@@ -34,8 +33,8 @@ def over(result: EditResult | None, results: tuple[EditResult, ...]) -> SheetUpd
     if result is None:
         nothing = under_way(READY, [])
         return nothing._replace(result=None, chosen=0, strip=strip.as_html(results, None), results=results)
-    pairs = zip(result.shown, result.requests, strict=True)
-    shown = [(html.unique(picture), f"seed {request.seeds[0]}") for picture, request in pairs]
+    pairs = zip(result.shown_files, result.requests, strict=True)
+    shown = [(file, f"seed {request.seeds[0]}") for file, request in pairs]
     return one_of(result, 0)._replace(
         bar=outcomes.summary(result),
         gallery=gr.Gallery(shown, columns=columns(len(shown)), selected_index=None),
@@ -54,7 +53,7 @@ def one_of(result: EditResult, index: int) -> SheetUpdate:
         mask=result.mask_file,
         bundle=result.bundle,
         comparing=gr.Column(visible=True),
-        compare=gr.ImageSlider((html.unique(result.before), html.unique(result.shown[index]))),
+        compare=gr.ImageSlider((result.before_file, result.shown_files[index])),
         inside=outcomes.inside(result, index),
         chosen=index,
     )

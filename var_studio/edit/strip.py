@@ -1,6 +1,5 @@
 """The strip of all edits of a visit: which of them are kept, and how they are shown. No widgets."""
 
-import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from .results import EditResult
 from .workspace import latest
 
 MOST_DONE = 60  # edits whose results can be looked at again
-MOST_DONE_PIXELS = 50_000_000  # of what is kept in memory of them, together
+MOST_DONE_PIXELS = 50_000_000  # of what is kept of them to be shown, together
 
 Results = tuple[EditResult, ...]  # oldest first
 
@@ -27,9 +26,8 @@ def finished(results: Results, result: EditResult) -> Results:
 
 
 def pixels_of(result: EditResult) -> int:
-    """Return how many pixels of an edit are kept in memory: its photo and results, and what the model saw and drew."""
-    seen = sum(picture.size // 3 for square in result.squares for picture in (square.views, square.drawn))
-    return seen + sum(math.prod(picture.size) for picture in (result.before, *result.shown))
+    """Return how many pixels of an edit are kept: its photo and results, and what the model saw and drew."""
+    return sum(square.pixels for square in result.squares) + result.pixels
 
 
 def with_star(results: Results, result: EditResult) -> tuple[Results, EditResult]:

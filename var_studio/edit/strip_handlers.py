@@ -35,7 +35,8 @@ class StripHandlers:
         """The results of an edit in the strip."""
         if chosen == sheet.NONE or not 0 <= int(event.index) < len(results):
             return SheetUpdate()
-        return sheet.over(results[int(event.index)], results)
+        with in_words():
+            return sheet.over(results[int(event.index)], results)
 
     def favour(self, result: EditResult | None, chosen: int, results: tuple[EditResult, ...]) -> SheetUpdate:
         """Give an edit a star, or take it away."""
@@ -52,7 +53,7 @@ class StripHandlers:
             return SheetUpdate()
         with in_words():
             after, beside = strip.without(results, result)
-        return sheet.over(beside, after)
+            return sheet.over(beside, after)
 
     def writing(self, kind: str) -> str | Unchanged:
         """Say that a file is being written, which may take a while, unless it is there already."""

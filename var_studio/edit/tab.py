@@ -8,6 +8,7 @@ import gradio as gr
 from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger, Widgets, buttons, halt, wire
 from ..shared.handover import CreateHandover, EditHandover
 from ..shared.models import Models
+from ..shared.visitor_files import VisitorFiles
 from . import form as forms
 from . import layout, mask_tools
 from . import sheet as sheets
@@ -19,7 +20,7 @@ from .shaping import shaping_row, wire_shaping
 from .strip_handlers import StripHandlers
 
 
-def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
+def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
     """Lay out the tab and wire it; `tabs` holds it and the Create tab."""
     with gr.Row(elem_id="edit", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
@@ -31,9 +32,10 @@ def tab(models: Models, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
             )
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             shaping = shaping_row()
-            table, sheet, onward = layout.right_column()
+            table, sheet, onward = layout.right_column(files)
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
-    photos, runs = PhotoHandlers(table.canvas.GRADIO_CACHE), RunHandlers(models, table.canvas.GRADIO_CACHE)
+    cache = table.canvas.GRADIO_CACHE
+    photos, runs = PhotoHandlers(cache, files), RunHandlers(models, cache, files)
     asking, laid = AskingHandlers(models), [*table, given.choice.box]
     _wire_photo(photos, runs, table, given, sheet, onward.take)
     _wire_mask(photos, table, given.masking, given.choice.box)
@@ -143,7 +145,7 @@ def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -
         prepared = wire(trigger, runs.ready, asked, begun, AT_ONCE)
         running = prepared.success(runs.watch, [job, stop_flag, *results], list(sheet), **ON_MODEL)
         running.failure(sheets.over, results, list(sheet), **AT_ONCE)
-        running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
+        running.then(lambda: (*buttons(running=False), None), None, [*actions, job], **AT_ONCE)  # which is large
 
     begin(actions.run.click)
     actions.stop.click(halt, stop_flag, sheet.bar, **AT_ONCE)

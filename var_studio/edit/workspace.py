@@ -2,6 +2,7 @@
 
 import math
 import secrets
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypedDict, TypeVar
@@ -12,9 +13,11 @@ from PIL import Image
 from var_core.editing.photo_file import NO_EXTRAS, Extras
 
 from ..shared import html
+from ..shared.kept_photo import HeldPhoto, Photo
 
 MOST_PAST = 8  # photos to step back to, and masks
 MOST_PAST_BYTES = 160_000_000  # of those photos together: one of the most pixels, if nothing in it is transparent
+MOST_MASK_BYTES = 4_000_000  # of the masks to step back to, as they are packed
 MOST_SHOWN = 1024  # pixels of a photo's longer side on the canvas
 STAMP_ERROR = 8  # levels by which a stamp may have changed on its way
 
@@ -38,16 +41,27 @@ class ShownCanvas(TypedDict):
     composite: None
 
 
-class PackedMask(NamedTuple):
-    """A mask that is kept for later, in an eighth of the memory."""
+@dataclass(frozen=True, eq=False)
+class PackedMask:
+    """A mask that is kept for later, in an eighth of the memory or far less."""
 
-    bits: np.ndarray  # uint8
-    shape: tuple[int, int]
+    packed: bytes
+    shape: tuple[int, ...]
 
     @classmethod
     def pack(cls, mask: np.ndarray) -> "PackedMask":
         """Pack a mask, bool (H, W)."""
-        return cls(np.packbits(mask), mask.shape)
+        return cls(zlib.compress(np.packbits(mask).tobytes(), 1), mask.shape)
+
+    @property
+    def bits(self) -> np.ndarray:
+        """Return 8 pixels a byte, uint8."""
+        return np.frombuffer(zlib.decompress(self.packed), np.uint8)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that this takes."""
+        return len(self.packed)
 
     def unpack(self) -> np.ndarray:
         """Return the mask, bool (H, W)."""
@@ -66,37 +80,55 @@ class PastPhoto(NamedTuple):
     """A photo that lay on the workspace before, with its mask."""
 
     name: str
-    photo: np.ndarray
+    opened: Photo
     mask: PackedMask
-    extras: Extras = NO_EXTRAS
 
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
-    """A photo uint8 (H, W, 3) under its file's name, the mask last laid on it, and what was here before.
+    """A photo under its file's name, the mask last laid on it, and what was here before.
 
-    Strokes of the brush are on the canvas alone until `painted_on` reads them. It may be smaller than the photo, so
-    that the mask itself stays here, as fine as it was laid. `stamp` is the colour of one pixel in the corner of what
-    the canvas shows: it takes a while to show a new mask, and until then it sends the strokes of the one before.
+    It is kept between a visitor's events: so the photo is mostly in a file, and masks are packed. Strokes of the brush
+    are on the canvas alone until `painted_on` reads them. It may be smaller than the photo, so that the mask itself
+    stays here, as fine as it was laid. `stamp` is the colour of one pixel in the corner of what the canvas shows: it
+    takes a while to show a new mask, and until then it sends the strokes of the one before.
     """
 
     name: str
-    photo: np.ndarray
-    mask: np.ndarray  # bool (H, W)
+    opened: Photo
+    laid: PackedMask
     masks: tuple[PackedMask, ...] = ()  # earlier ones of this photo, oldest first
     undone: tuple[PackedMask, ...] = ()  # those taken back, the last one taken back last
     past: tuple[PastPhoto, ...] = ()  # oldest first
-    extras: Extras = NO_EXTRAS  # what else the photo's file holds
     stamp: tuple[int, ...] = field(default_factory=lambda: tuple(secrets.token_bytes(3)))
+
+    @property
+    def photo(self) -> np.ndarray:
+        """Pixels, uint8 (H, W, 3)."""
+        return self.opened.pixels
+
+    @property
+    def extras(self) -> Extras:
+        """Contents of the photo's file besides its pixels."""
+        return self.opened.extras
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Mask last laid on the photo, bool (H, W)."""
+        return self.laid.unpack()
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
-        return self.photo.shape[1], self.photo.shape[0]
+        return self.opened.size
 
     def shown(self, most: int) -> Image.Image:
         """Return the photo as the page shows it, at most so many pixels a side."""
-        return self.extras.shown(self.photo, most)
+        return self.opened.shown(most)
+
+    def masked(self, mask: np.ndarray) -> "Workspace":
+        """Return this with another mask, bool (H, W), and nothing to step back to but what there was."""
+        return replace(self, laid=PackedMask.pack(mask))
 
 
 def fresh_workspace(
@@ -106,11 +138,23 @@ def fresh_workspace(
     past: tuple[PastPhoto, ...] = (),
     extras: Extras = NO_EXTRAS,
 ) -> Workspace:
-    """A workspace with a photo, and what else its file holds; no mask: nothing is painted."""
+    """A workspace with a photo in memory, and what else its file holds; no mask: nothing is painted."""
+    return laid_out(name, HeldPhoto(photo, extras), mask, past)
+
+
+def laid_out(
+    name: str,
+    opened: Photo,
+    mask: np.ndarray | None = None,
+    past: tuple[PastPhoto, ...] = (),
+    most: int | None = None,
+) -> Workspace:
+    """A workspace with a photo; of the `past` ones as many stay as have at most so many bytes together."""
     past = past[-MOST_PAST:]
-    kept = latest(past, [photo.photo.nbytes + photo.extras.nbytes for photo in past], MOST_PAST_BYTES)
-    empty = np.zeros(photo.shape[:2], bool)
-    return Workspace(name, photo, empty if mask is None else mask, past=kept, extras=extras)
+    room = MOST_PAST_BYTES if most is None else min(most - opened.nbytes, MOST_PAST_BYTES)
+    kept = latest(past, [photo.opened.nbytes for photo in past], room)
+    painted = np.zeros(opened.size[::-1], bool) if mask is None else mask
+    return Workspace(name, opened, PackedMask.pack(painted), past=kept)
 
 
 def needed(now: Workspace | None) -> Workspace:
@@ -128,9 +172,9 @@ def latest(kept: tuple[Kept, ...], sizes: Sequence[int], most: int) -> tuple[Kep
 
 def with_mask(workspace: Workspace, canvas: Canvas | None, mask: np.ndarray) -> Workspace:
     """The workspace with another mask; the one that is there can be had again, with the strokes on it and without."""
-    seen = painted_on(workspace, canvas)
-    before = [workspace.mask, seen] if not np.array_equal(seen, workspace.mask) else [seen]
-    return _with_masks(workspace, mask, (*workspace.masks, *map(PackedMask.pack, before)), ())
+    laid, seen = workspace.mask, painted_on(workspace, canvas)
+    before = [workspace.laid] if np.array_equal(seen, laid) else [workspace.laid, PackedMask.pack(seen)]
+    return _with_masks(workspace, PackedMask.pack(mask), (*workspace.masks, *before), ())
 
 
 def undo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
@@ -139,13 +183,12 @@ def undo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
     ValueError if there is neither.
     """
     seen = painted_on(workspace, canvas)
+    undone = (*workspace.undone, PackedMask.pack(seen))
     if not np.array_equal(seen, workspace.mask):
-        return _with_masks(workspace, workspace.mask, workspace.masks, (*workspace.undone, PackedMask.pack(seen)))
+        return _with_masks(workspace, workspace.laid, workspace.masks, undone)
     if not workspace.masks:
         raise ValueError("There is nothing to undo: the mask is as it was when the photo came here.")
-    return _with_masks(
-        workspace, workspace.masks[-1].unpack(), workspace.masks[:-1], (*workspace.undone, PackedMask.pack(seen))
-    )
+    return _with_masks(workspace, workspace.masks[-1], workspace.masks[:-1], undone)
 
 
 def redo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
@@ -154,16 +197,19 @@ def redo(workspace: Workspace, canvas: Canvas | None) -> Workspace:
     if not workspace.undone or not np.array_equal(seen, workspace.mask):
         raise ValueError("There is nothing to redo: no change was taken back just now.")
     return _with_masks(
-        workspace, workspace.undone[-1].unpack(), (*workspace.masks, PackedMask.pack(seen)), workspace.undone[:-1]
+        workspace, workspace.undone[-1], (*workspace.masks, PackedMask.pack(seen)), workspace.undone[:-1]
     )
 
 
 def _with_masks(
-    workspace: Workspace, mask: np.ndarray, masks: tuple[PackedMask, ...], undone: tuple[PackedMask, ...]
+    workspace: Workspace, laid: PackedMask, masks: tuple[PackedMask, ...], undone: tuple[PackedMask, ...]
 ) -> Workspace:
     """The workspace with a mask that the canvas is yet to show."""
-    after = Workspace(workspace.name, workspace.photo, mask, masks[-MOST_PAST:], undone[-MOST_PAST:], workspace.past)
-    return replace(after, extras=workspace.extras)
+    kept = [
+        latest(each[-MOST_PAST:], [one.nbytes for one in each[-MOST_PAST:]], MOST_MASK_BYTES)
+        for each in (masks, undone)
+    ]
+    return Workspace(workspace.name, workspace.opened, laid, *kept, workspace.past)
 
 
 def on_canvas(workspace: Workspace) -> ShownCanvas:
@@ -184,9 +230,9 @@ def painted_on(workspace: Workspace, canvas: Canvas | None) -> np.ndarray:
     layers = [layer[..., 3] > 0 for layer in canvas.get("layers") or ()] if canvas else []
     if canvas is None or not layers or not _shows(canvas, workspace):
         return workspace.mask
-    seen = np.logical_or.reduce(layers)
-    touched = seen != _resized(workspace.mask, seen.shape[::-1])
-    return np.where(_resized(touched, workspace.size), _resized(seen, workspace.size), workspace.mask)
+    laid, seen = workspace.mask, np.logical_or.reduce(layers)
+    touched = seen != _resized(laid, seen.shape[::-1])
+    return np.where(_resized(touched, workspace.size), _resized(seen, workspace.size), laid)
 
 
 def _shows(canvas: Canvas, workspace: Workspace) -> bool:
@@ -204,11 +250,16 @@ def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def stepped_back(workspace: Workspace, canvas: Canvas | None, index: int) -> Workspace:
-    """The workspace with an earlier photo on it again, with its own mask; what lay on it joins the past."""
+    """The workspace with an earlier photo on it again, with its own mask; what lay on it joins the past.
+
+    ValueError if that photo is no longer kept.
+    """
+    if not 0 <= index < len(workspace.past):
+        raise ValueError("That photo is no longer kept: open it again.")
     earlier = workspace.past[index]
     everything = past(workspace, canvas)
     others = (*everything[:index], *everything[index + 1 :])
-    return fresh_workspace(earlier.name, earlier.photo, earlier.mask.unpack(), others, earlier.extras)
+    return laid_out(earlier.name, earlier.opened, earlier.mask.unpack(), others)
 
 
 def past(workspace: Workspace | None, canvas: Canvas | None) -> tuple[PastPhoto, ...]:
@@ -216,10 +267,10 @@ def past(workspace: Workspace | None, canvas: Canvas | None) -> tuple[PastPhoto,
     if workspace is None:
         return ()
     painted = PackedMask.pack(painted_on(workspace, canvas))
-    return (*workspace.past, PastPhoto(workspace.name, workspace.photo, painted, workspace.extras))
+    return (*workspace.past, PastPhoto(workspace.name, workspace.opened, painted))
 
 
 def thumbnails(workspace: Workspace | None) -> list[Image.Image]:
     """The past, small, oldest first."""
     photos = workspace.past if workspace else ()
-    return [html.unique(one.extras.shown(one.photo, html.THUMBNAIL)) for one in photos]
+    return [html.unique(one.opened.shown(html.THUMBNAIL)) for one in photos]

@@ -10,6 +10,7 @@ from var_core.settings import Value, named
 
 from ..shared import controls, widgets
 from ..shared.events import SKIP, Trigger, Unchanged, buttons
+from ..shared.guarded_widgets import upload_button
 from ..shared.widgets import SettingWidgets
 from . import trace_files
 from .messages import PageMessage
@@ -89,7 +90,7 @@ def left_column(
         class_name = widgets.subject(controls.choices(spec, None), str(name), info, "explore_class")
         seeding = widgets.seed_widgets("Where chance starts.", "explore_")
     run, stop = widgets.actions("explore_")
-    picture = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")
+    picture = upload_button("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")
     gr.HTML("<p>Or look at one of these:</p>", apply_default_css=False, elem_classes="note")
     shelf = gr.Gallery(
         trace_files.thumbnails(trace_files.shipped()),
@@ -119,6 +120,6 @@ def _files() -> tuple[Export, gr.UploadButton]:
             for name, text in (("gif", "GIF"), ("mp4", "MP4"), ("sheet", "Contact sheet"))
         )
     trace = gr.Button("Save the trace", size="sm", elem_id="explore_trace")
-    file = gr.UploadButton("Open a trace", size="sm", file_types=[".safetensors"], elem_id="explore_file")
+    file = upload_button("Open a trace", size="sm", file_types=[".safetensors"], elem_id="explore_file")
     ready = gr.DownloadButton(visible="hidden", elem_id="explore_ready")
     return Export(gif, mp4, sheet, trace, ready), file

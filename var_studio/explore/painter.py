@@ -15,6 +15,7 @@ from ..shared.events import in_words
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.served_files import fresh_folder
+from ..shared.visitor_files import VisitorFiles
 from . import messages
 from .layout import ViewUpdate
 from .session import ExploreSession, Origin, is_live
@@ -31,6 +32,7 @@ class Painter:
 
     models: Models
     cache: str  # where Gradio serves files from
+    files: VisitorFiles
 
     @property
     def pipe(self) -> Pipeline:

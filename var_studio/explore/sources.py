@@ -7,7 +7,6 @@ import gradio as gr
 
 from var_core.config import NO_CLASS, Sampling
 from var_core.engine.request import Request
-from var_core.images import flat, open_image
 from var_core.inspection.changes import given_request
 from var_core.inspection.trace import Trace
 from var_core.settings import Value, named
@@ -46,8 +45,7 @@ class Sources(Painter):
     def picture(self, session: ExploreSession, path: str, class_name: str) -> Iterator[ViewUpdate]:
         """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
         with in_words():
-            with open_image(path, "picture") as image:
-                photo = flat(image)
+            photo = self.files.picture(path)
             tokens = self.pipe.encode(photo)
             label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(class_name or "")))
             asked = given_request(tokens, label, Sampling(guidance=0.0))

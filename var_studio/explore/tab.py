@@ -12,6 +12,7 @@ from ..shared.handover import CreateHandover, EditHandover, ExploreHandover
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.static import FOLDER
+from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Knob
 from . import messages, trace_files
 from .layout import Export, Source, View, left_column
@@ -21,7 +22,9 @@ from .session import ExploreSession
 from .sources import Sources
 
 
-def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: CreateHandover, edit: EditHandover) -> ExploreHandover:
+def tab(
+    models: Models, files: VisitorFiles, tabs: gr.Tabs, here: gr.Tab, create: CreateHandover, edit: EditHandover
+) -> ExploreHandover:
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Row(elem_id="explore", elem_classes="tab"):
         with gr.Column(scale=3, min_width=320, elem_classes="settings"):
@@ -49,7 +52,7 @@ def tab(models: Models, tabs: gr.Tabs, here: gr.Tab, create: CreateHandover, edi
     )
     Path(source.shelf.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     cache = source.shelf.GRADIO_CACHE
-    sources, acts = Sources(models, cache), PageActs(models, cache)
+    sources, acts = Sources(models, cache, files), PageActs(models, cache, files)
     _wire_sources(sources, acts, view, source, here)
     _wire_acts(acts, view, reset, export)
     _wire_ways(sources, view, create, edit)

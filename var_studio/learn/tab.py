@@ -11,7 +11,6 @@ import gradio as gr
 from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_core.images import flat, open_image
 from var_core.inspection import levels
 from var_core.inspection import race as races
 from var_core.inspection.race import Lane
@@ -21,9 +20,11 @@ from ..shared import controls, html, widgets
 from ..shared import run as runs
 from ..shared.events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Unchanged, buttons, halt, in_words
 from ..shared.examples import example_shelf, examples
+from ..shared.guarded_widgets import upload_button
 from ..shared.handover import ExploreHandover
 from ..shared.models import Models
 from ..shared.run import StopFlag
+from ..shared.visitor_files import VisitorFiles
 from . import lessons
 
 RASTER = lessons.DATA / "raster.safetensors"
@@ -111,6 +112,7 @@ class LiveHandlers:
     """Handlers of the live picture, as functions of the widgets' values."""
 
     models: Models
+    files: VisitorFiles
 
     def enter(self, path: str | None, made: str | None) -> Iterator[LiveUpdate]:
         """Show on a visit the picture as the loaded model takes it apart, unless it shows that already."""
@@ -127,8 +129,8 @@ class LiveHandlers:
     def take_apart(self, path: str) -> Iterator[LiveUpdate]:
         """A photo, scale by scale."""
         pipe, found = self.models.pipe, []
-        with in_words(), open_image(path, "picture") as image:
-            photo = flat(image)
+        with in_words():
+            photo = self.files.picture(path)
         for level in levels.levels(pipe, photo, pipe.decode if runs.decodes_live(pipe) else pipe.preview):
             found.append(level)
             fraction = len(found) / len(pipe.schedule)
@@ -192,7 +194,7 @@ class RaceHandlers:
 # ------------------------------------------------------------------------------------------------ laying it out
 
 
-def tab(models: Models, here: gr.Tab, explored: ExploreHandover) -> Renewal:
+def tab(models: Models, files: VisitorFiles, here: gr.Tab, explored: ExploreHandover) -> Renewal:
     """Lay out the tab, which stands in `here`, and wire it."""
     with gr.Column(elem_id="learn", elem_classes="tab"):
         _lesson("pyramid")
@@ -202,7 +204,7 @@ def tab(models: Models, here: gr.Tab, explored: ExploreHandover) -> Renewal:
             _lesson("race")
             course, actions, track = _track(racers.spec)
         rest = gr.HTML(elem_id="ln_measured", apply_default_css=False)
-    handlers, seen = LiveHandlers(models), gr.State(False)
+    handlers, seen = LiveHandlers(models, files), gr.State(False)
     # one visitor at a time, so that it is drawn once; sent to each visitor once
     here.select(lambda sent: (gr.skip() if sent else lessons.measured(), True), seen, [rest, seen], **QUIET)
     _wire_live(handlers, live, upload, shelf, here)
@@ -222,7 +224,7 @@ def _live() -> tuple[Live, gr.UploadButton, gr.Gallery, gr.Button]:
     with gr.Row(elem_classes="ln-choose"):
         shelf = example_shelf("ln_examples")
         with gr.Column(min_width=180, elem_classes="ln-ways"):
-            upload = gr.UploadButton("Open a picture of yours", size="sm", file_types=["image"], elem_id="ln_open")
+            upload = upload_button("Open a picture of yours", size="sm", file_types=["image"], elem_id="ln_open")
             look = gr.Button("Look inside in Explore", size="sm", elem_id="ln_inside")
     bar = gr.HTML(elem_id="ln_bar")
     view = gr.HTML(elem_id="ln_pyramid", apply_default_css=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
@@ -82,6 +83,41 @@ class DrawnSquare:
         return replace(self, views=self.views[rows], drawn=self.drawn[rows], seeds=seeds, plan=self.plan.part(rows))
 
 
+@dataclass(frozen=True, eq=False)
+class KeptSquare:
+    """A square of a finished edit, whose pictures lie in a file."""
+
+    file: str
+    pixels: int  # in it
+    free: tuple[np.ndarray, ...]  # these as in `DrawnSquare`
+    turn: int
+    seeds: tuple[int, ...]
+    plan: Plan
+
+    @classmethod
+    def of(cls, square: DrawnSquare, file: Path) -> "KeptSquare":
+        """Write a square's pictures into a file, and return the rest."""
+        np.savez(file, views=square.views, drawn=square.drawn)
+        pixels = (square.views.size + square.drawn.size) // 3
+        return cls(str(file), pixels, square.free, square.turn, square.seeds, square.plan)
+
+    @property
+    def views(self) -> np.ndarray:
+        """What the model saw; ValueError if it is no longer kept."""
+        return self._read("views")
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """What it drew; ValueError if it is no longer kept."""
+        return self._read("drawn")
+
+    def _read(self, name: str) -> np.ndarray:
+        if not Path(self.file).is_file():
+            raise ValueError("The pictures of this edit are no longer kept: run it again.")
+        with np.load(self.file) as kept:
+            return np.asarray(kept[name])
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DrawnEdit:
     """The squares that the model has drawn for an edit of a photo."""
@@ -89,7 +125,7 @@ class DrawnEdit:
     name: str  # of the photo
     digest: str  # of the model
     requests: tuple[Request, ...]  # one for each result, to draw something like it from nothing
-    squares: tuple[DrawnSquare, ...]  # one for each pass over each square
+    squares: tuple[KeptSquare, ...]  # one for each pass over each square
 
     def kept(self, index: int) -> Marks:
         """Return marks on the tokens of the last square of a result that are the photo's."""

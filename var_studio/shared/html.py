@@ -7,8 +7,11 @@ from html import escape
 
 from PIL import Image
 
+from .visitor import visitor_mark
+
 MOST_SMALL = 256  # pixels along a side of pictures in small places
 THUMBNAIL = 160  # the same of those in a shelf
+SHOWN = "shown"  # whose picture it is, and what tells it from all others
 
 
 def bar(text: str, fraction: float = 0.0) -> str:
@@ -56,5 +59,5 @@ def thumbnail(picture: Image.Image) -> Image.Image:
 
 def unique(image: Image.Image) -> Image.Image:
     """A picture whose file equals no other: Gradio names files by content, and writes them anew while they are read."""
-    image.info["shown"] = uuid.uuid4().hex
+    image.info[SHOWN] = f"{visitor_mark()}-{uuid.uuid4().hex}"
     return image

@@ -11,7 +11,7 @@ from PIL import Image
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.progress import Progress
 from var_core.engine.request import Request
-from var_core.images import open_photo
+from var_core.picture_reading import open_photo
 from var_core.recipe import Recipe
 from var_core.words import counted
 

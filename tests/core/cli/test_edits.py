@@ -11,7 +11,7 @@ from var_core import picture_files
 from var_core.cli import parser
 from var_core.cli.edits import settings_of
 from var_core.editing.edit_settings import CHANGING, FILLING_TOP_K, REMOVING, REPAINTING
-from var_core.images import open_photo
+from var_core.picture_reading import open_photo
 from var_core.recipe import Recipe
 
 

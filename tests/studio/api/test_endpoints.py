@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import tiny
+from support.opened import FILES
 
 from var_core.engine.request import Request
 from var_core.inspection.trace import Trace
@@ -19,7 +20,7 @@ from var_studio.shared.models import Models
 
 @pytest.fixture
 def api(tmp_path) -> Endpoints:
-    return Endpoints(Models(tiny.pipeline()), str(tmp_path))
+    return Endpoints(Models(tiny.pipeline()), str(tmp_path), FILES)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support import tiny
 from support.form import SPEC, asked, asking, read
+from support.opened import FILES
 
 from var_core.device_memory import picture_bytes
 from var_core.engine.request import Request
@@ -25,7 +26,7 @@ from var_studio.shared.run import StopFlag
 
 @pytest.fixture
 def handlers(tmp_path: Path) -> CreateHandlers:
-    return CreateHandlers(Models(tiny.pipeline()), str(tmp_path))
+    return CreateHandlers(Models(tiny.pipeline()), str(tmp_path), FILES)
 
 
 def last(handlers: CreateHandlers, request: Request) -> runs.Run:
@@ -70,7 +71,7 @@ def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: C
 
 
 def test_larger_pictures_than_are_encoded_are_shown_and_written(tmp_path: Path):
-    large = CreateHandlers(Models(tiny.pipeline(tiny.ENLARGING)), str(tmp_path))
+    large = CreateHandlers(Models(tiny.pipeline(tiny.ENLARGING)), str(tmp_path), FILES)
     made = last(large, Request((1,), (5,)))
     assert Image.open(made.files[0]).size == (64, 64)
 

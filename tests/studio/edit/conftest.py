@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from support import tiny
+from support.opened import FILES
 
 from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.edit.photo_handlers import PhotoHandlers
@@ -14,7 +15,7 @@ from var_studio.shared.models import Models
 
 @pytest.fixture
 def handlers(tmp_path: Path) -> RunHandlers:
-    return RunHandlers(Models(tiny.pipeline()), str(tmp_path))
+    return RunHandlers(Models(tiny.pipeline()), str(tmp_path), FILES)
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def asking() -> AskingHandlers:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> PhotoHandlers:
-    return PhotoHandlers(str(tmp_path))
+    return PhotoHandlers(str(tmp_path), FILES)
 
 
 @pytest.fixture

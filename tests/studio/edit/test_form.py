@@ -66,10 +66,10 @@ def test_each_task_asks_for_its_own_edit():
         (None, {}, "There is no photo yet: open one"),
         (WORKSPACE, {}, "Nothing is painted yet: paint over what should change"),
         (WORKSPACE, {"task": CHANGE, "class_name": "Rose"}, "Nothing is painted yet"),
-        (replace(WORKSPACE, mask=painted()), {"task": CHANGE}, "Choose a class: what should it become?"),
-        (replace(WORKSPACE, mask=painted()), {"box": Box(40, 0, 15)}, "Nothing is painted inside the box"),
+        (WORKSPACE.masked(painted()), {"task": CHANGE}, "Choose a class: what should it become?"),
+        (WORKSPACE.masked(painted()), {"box": Box(40, 0, 15)}, "Nothing is painted inside the box"),
         (
-            replace(WORKSPACE, mask=painted()),
+            WORKSPACE.masked(painted()),
             {"box": Box(28, 9, 9), "settings": EditSettings(dilate=-3)},
             "painted inside the box",
         ),

@@ -36,7 +36,7 @@ def test_opening_another_photo_keeps_the_first_with_its_mask(photos, tmp_path):
     assert now.name == "small" and now.size == (30, 20) and past.visible
     assert (
         now.past[0][0] == "garden"
-        and now.past[0][1] is WORKSPACE.photo
+        and now.past[0][1].pixels is WORKSPACE.photo
         and np.array_equal(now.past[0][2].unpack(), painted())
     )
 

@@ -115,7 +115,7 @@ def test_while_an_edit_is_under_way_the_others_stay_as_they_are(handlers, kept):
 )
 def test_the_settings_of_an_edit_with_its_mask_make_the_same_results_again(handlers, kept, task, name, sides, box):
     result = watched(handlers, asked(handlers, task, name, (PIXELS, *sides), 3, box)[0]).result
-    empty = replace(WORKSPACE, mask=np.zeros_like(WORKSPACE.mask))
+    empty = WORKSPACE.masked(np.zeros_like(WORKSPACE.mask))
     *values, locked, canvas, now = kept.use_settings(result, empty, drawn_on(empty, empty.mask))
     assert values[0] == {
         "task": task,

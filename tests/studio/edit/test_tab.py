@@ -23,6 +23,7 @@ from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT
 from var_studio.edit.layout import Choice
 from var_studio.edit.results import EditJob
+from var_studio.edit.workspace import fresh_workspace
 from var_studio.shared import controls
 from var_studio.shared.examples import examples, mask_file
 from var_studio.shared.models import Models
@@ -102,7 +103,7 @@ def test_see_surroundings_is_there_where_the_model_has_learned_to(seeing):
 
 def test_the_likeliest_classes_of_a_photo_are_named_and_what_is_painted_is_not_looked_at(asking, monkeypatch):
     mask = painted()
-    hidden = replace(WORKSPACE, photo=np.where(mask[..., None], 255 - WORKSPACE.photo, WORKSPACE.photo))
+    hidden = fresh_workspace("garden", np.where(mask[..., None], 255 - WORKSPACE.photo, WORKSPACE.photo))
     wanted = guess(asking.pipe, WORKSPACE.photo, mask, EditSettings())
     assert wanted == guess(asking.pipe, hidden.photo, mask, EditSettings())
     known = [replace(one, gain=1.0) for one in wanted]

@@ -11,6 +11,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 from support import tiny
+from support.opened import FILES
 
 from var_core.engine.request import Request
 from var_core.findings import records as rows
@@ -32,7 +33,7 @@ PIPES = tiny.pipeline(), tiny.pipeline(tiny.in_order("raster"))
 
 @pytest.fixture
 def handlers() -> LiveHandlers:
-    return LiveHandlers(Models(PIPES[0]))
+    return LiveHandlers(Models(PIPES[0]), FILES)
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""Widgets that take files of visitors: they open none themselves, take only what was uploaded, and leave no files."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gradio as gr
+import numpy as np
+from gradio.components.image_editor import EditorData, EditorDataBlobs
+from gradio.data_classes import FileData, ListFiles
+from gradio.utils import is_in_or_equal
+from gradio_client.utils import is_valid_file
+
+from .events import in_words, refusal
+from .guarded_events import STRANGE
+from .visitor_files import VisitorFiles
+
+Taking = TypeVar("Taking", gr.UploadButton, gr.File)
+MOST_LAYERS = 4  # the page sends one
+MOST_CANVAS_PIXELS = 2048 * 2048  # of each picture; the page sends half as many a side
+MOST_BLOB_BYTES = 16_000_000  # of one picture that the page sends before it says what it is for
+MOST_BLOBS = 32  # canvases of which nobody has asked for the blobs yet
+
+
+def uploaded(path: str, cache: str) -> str:
+    """Return the path of a file that was uploaded; refuse any other."""
+    if not (is_in_or_equal(path, cache) and Path(path).is_file()):
+        raise refusal("That file is not here any more: open it again.")
+    return path
+
+
+def upload_button(text: str, **options: Any) -> gr.UploadButton:
+    """Lay out a button that uploads one file. Its handler gets the path, or None."""
+    return takes_uploads(gr.UploadButton(text, **options))
+
+
+def takes_uploads(widget: Taking) -> Taking:
+    """Let a widget of one file take only what was uploaded, and hand on its path, or None."""
+
+    def preprocess(payload: ListFiles | FileData | None) -> str | None:
+        if payload is None:
+            return None
+        if not isinstance(payload, FileData):
+            raise refusal(STRANGE)
+        if widget.file_types and not is_valid_file(payload.path, widget.file_types):
+            raise refusal(f"{Path(payload.path).name} is no file of the kind that opens here.")
+        return uploaded(payload.path, widget.GRADIO_CACHE)
+
+    vars(widget)["preprocess"] = preprocess
+    return widget
+
+
+def image_editor(files: VisitorFiles, **options: Any) -> gr.ImageEditor:
+    """Lay out a canvas. Its handlers get background and layers as uint8 (h, w, 4), and no composite, or None."""
+    editor = gr.ImageEditor(**options)
+
+    def opened(given: FileData | bytes | None) -> np.ndarray | None:
+        if given is None:
+            return None
+        known = given if isinstance(given, bytes) else uploaded(given.path, editor.GRADIO_CACHE)
+        return files.canvas(known, MOST_CANVAS_PIXELS)
+
+    def preprocess(payload: EditorData | None) -> dict[str, object] | None:
+        if payload is None:
+            return None
+        sent: EditorData | EditorDataBlobs = payload
+        if payload.id is not None:
+            sent = editor.blob_storage.pop(payload.id, EditorDataBlobs(background=None, layers=[], composite=None))
+        layers = [layer for layer in sent.layers if layer is not None]
+        if len(layers) > MOST_LAYERS:
+            raise refusal(STRANGE)
+        with in_words():
+            return {"background": opened(sent.background), "layers": [*map(opened, layers)], "composite": None}
+
+    def accept_blobs(data: Any) -> None:
+        """Take a picture of a canvas that an event will name later."""
+        try:
+            kind, index, name = data.data["type"], data.data.get("index"), str(data.data["id"])
+            number = int(index) if index not in (None, "", "null") else None
+            ((_, picture),) = data.files
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise refusal(STRANGE) from error
+        if len(picture) > MOST_BLOB_BYTES or len(name) > 100 or not (number is None or 0 <= number < MOST_LAYERS):
+            raise refusal(STRANGE)
+        store = editor.blob_storage
+        canvas = store.pop(name, EditorDataBlobs(background=None, layers=[], composite=None))
+        if kind == "background":
+            canvas.background = picture
+        elif kind == "layer" and number is not None:
+            canvas.layers += [None] * (number + 1 - len(canvas.layers))
+            canvas.layers[number] = picture
+        store[name] = canvas  # the last one
+        while len(store) > MOST_BLOBS:
+            store.pop(next(iter(store)), None)
+
+    def postprocess(value: Any) -> EditorData | None:
+        if isinstance(value, dict):
+            layers = [files.served(layer, editor.GRADIO_CACHE) for layer in value["layers"]]
+            value = {**value, "background": files.served(value["background"], editor.GRADIO_CACHE), "layers": layers}
+        return shown(value)
+
+    shown = editor.postprocess
+    vars(accept_blobs)["_is_server_fn"] = True
+    vars(editor).update(preprocess=preprocess, postprocess=postprocess, accept_blobs=accept_blobs)
+    return editor
