@@ -71,12 +71,12 @@ class EditResult(DrawnEdit):
 
     @property
     def before(self) -> Image.Image:
-        """What the page shows of the photo; ValueError if it is no longer kept."""
+        """Return what the page shows of the photo; ValueError if it is no longer kept."""
         return _page_picture(self.before_file)
 
     @property
     def shown(self) -> tuple[Image.Image, ...]:
-        """What the page shows of the results; ValueError if they are no longer kept."""
+        """Return what the page shows of the results; ValueError if they are no longer kept."""
         return tuple(map(_page_picture, self.shown_files))
 
 

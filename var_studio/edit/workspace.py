@@ -205,11 +205,11 @@ def _with_masks(
     workspace: Workspace, laid: PackedMask, masks: tuple[PackedMask, ...], undone: tuple[PackedMask, ...]
 ) -> Workspace:
     """The workspace with a mask that the canvas is yet to show."""
-    kept = [
+    before, after = (
         latest(each[-MOST_PAST:], [one.nbytes for one in each[-MOST_PAST:]], MOST_MASK_BYTES)
         for each in (masks, undone)
-    ]
-    return Workspace(workspace.name, workspace.opened, laid, *kept, workspace.past)
+    )
+    return Workspace(workspace.name, workspace.opened, laid, before, after, workspace.past)
 
 
 def on_canvas(workspace: Workspace) -> ShownCanvas:

@@ -103,12 +103,12 @@ class KeptSquare:
 
     @property
     def views(self) -> np.ndarray:
-        """What the model saw; ValueError if it is no longer kept."""
+        """Return what the model saw; ValueError if it is no longer kept."""
         return self._read("views")
 
     @property
     def drawn(self) -> np.ndarray:
-        """What it drew; ValueError if it is no longer kept."""
+        """Return what the model drew; ValueError if it is no longer kept."""
         return self._read("drawn")
 
     def _read(self, name: str) -> np.ndarray:

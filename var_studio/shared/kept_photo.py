@@ -109,7 +109,7 @@ class KeptPhoto:
 
     @property
     def extras(self) -> Extras:
-        """What else the photo's file holds; ValueError if it is kept no longer."""
+        """Return what else the photo's file holds; ValueError if it is kept no longer."""
         extras = self._extras()
         if extras is None:
             rgba = self._mapped(self.parts.with_alpha, prod(self.parts.shape)) if self.parts.transparent else None

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.photo_file import open_photo_file
-from var_core.picture_files import recipe_text
-from var_core.picture_reading import check_size, open_image, open_mask, open_photo, read
+from var_core.picture_files import text_of
+from var_core.picture_reading import Refused, check_size, open_image, open_mask, open_photo, read
 
 SMALL = 1024  # pixels of the longer side of what is kept of a photo to be shown
 MOST_TEXT = 2**20  # characters of a recipe
@@ -120,7 +120,7 @@ def _canvas(question: Mapping[str, Any], path: Path) -> Answer:
     """Write a picture that the page's canvas has sent, with its transparency."""
     with open_image(path, "picture") as picture:
         if picture.format not in CANVAS_FORMATS or picture.width * picture.height > question["most"]:
-            raise ValueError("The page has sent a canvas that is not one of its own: reload it.")
+            raise Refused("The page has sent a canvas that is not one of its own: reload it.")
         pixels = np.asarray(picture.convert("RGBA"))
     _write(question, pixels)
     return {"shape": pixels.shape}
