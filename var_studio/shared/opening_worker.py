@@ -18,7 +18,6 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.photo_file import open_photo_file
-from var_core.picture_files import text_of
 from var_core.picture_reading import Refused, check_size, open_image, open_mask, open_photo, read
 
 SMALL = 1024  # pixels of the longer side of what is kept of a photo to be shown

@@ -50,7 +50,6 @@ def test_what_the_page_sends_arrives():
         ({"a": 1}, *GOOD[1:]),
         ("text", "many", *GOOD[2:]),
         ("text", True, *GOOD[2:]),
-        ("text", -5, *GOOD[2:]),
         ("text", 1, None, *GOOD[3:]),
         ("text", 1, 2, "yes", "a", None),
         ("text", 1, 2, True, "c", None),
@@ -60,6 +59,10 @@ def test_what_the_page_sends_arrives():
 def test_what_no_widget_sends_is_refused_before_the_handler_is_called(values):
     made = page(lambda *_: pytest.fail("called"))
     assert told(made, values) == STRANGE
+
+
+def test_a_number_out_of_bounds_is_told_as_such():
+    assert "less than minimum value 0" in told(page(lambda *_: pytest.fail("called")), ("text", -5, *GOOD[2:]))
 
 
 def test_an_error_that_nobody_has_foreseen_is_one_sentence_and_one_line(caplog):
