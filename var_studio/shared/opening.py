@@ -1,6 +1,7 @@
 """Open files of visitors in processes of their own, which are ended when they take too long, and take turns."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from var_core.words import counted
 
 from .limits import HOME, Limits
 
+LOG = logging.getLogger(__name__)
 MOST_WAITING = 12  # files of all visitors that wait for their turn
 MOST_OF_ONE = 3  # the same of one visitor
 PATIENCE = 60.0  # seconds that a file waits for its turn, and a process may take to start
@@ -35,15 +37,19 @@ class Worker:
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to a question; ValueError if there is none in time, or it is a refusal."""
         name, seconds = Path(str(question["path"])).name, self.limits.opening_seconds
+        broken = f"{name} could not be opened: save it anew as a PNG, and try that."
         process = self._running()
         started = time.monotonic()
         answer = _exchange(process, question, seconds)
         if answer is None:
             self.end()
             if time.monotonic() - started < seconds:
-                raise ValueError(f"{name} could not be opened: save it anew as a PNG, and try that.")
+                raise ValueError(broken)
             told = counted(seconds, "second")
             raise ValueError(f"{name} takes more than {told} to open. Make it smaller first, or save it anew as a PNG.")
+        if "broken" in answer:
+            LOG.error("opening a file: %s", answer["broken"][:200])
+            raise ValueError(broken)
         if "refused" in answer:
             raise ValueError(answer["refused"])
         return answer

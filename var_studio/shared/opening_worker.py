@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.photo_file import open_photo_file
+from var_core.picture_files import recipe_text
 from var_core.picture_reading import Refused, check_size, open_image, open_mask, open_photo, read
 
 SMALL = 1024  # pixels of the longer side of what is kept of a photo to be shown
@@ -66,7 +67,9 @@ def _answer(question: Mapping[str, Any], megapixels: int, memory: int) -> Answer
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return {"refused": "This machine has no room left on its disk: tell whoever runs the app."}
-        raise
+        return {"broken": repr(error)}
+    except Exception as error:  # nobody has foreseen it: the server's log gets it
+        return {"broken": repr(error)}
 
 
 def _check_size(path: Path, megapixels: int) -> None:
