@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from var_core import __file__ as LIBRARY
 from var_core.words import counted
 
 from .limits import HOME, Limits
@@ -69,7 +68,7 @@ class Worker:
         """Start the process, without waiting for it."""
         surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         surroundings["PYTHONPATH"] = os.pathsep.join(
-            filter(None, (str(Path(LIBRARY).parents[1]), os.environ.get("PYTHONPATH")))
+            filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")))
         )
         told = (str(self.limits.opening_mb), str(self.limits.megapixels))
         self._process = subprocess.Popen(
