@@ -37,6 +37,8 @@ SLOW = (  # files whose tests train, measure, download from a hub on this machin
     "training/test_trainer.py",
     "weights/test_convert.py",
     "weights/test_download.py",
+    "weights/test_download_less.py",
+    "weights/test_downloaded.py",
     "weights/test_pretrained.py",
     "core/test_older_files.py",
     "learn/test_learn.py",
