@@ -24,12 +24,13 @@ from ..edit.form import CHANGE, EXTEND, INPAINT, REMOVE, EditForm
 from ..edit.results import EditJob
 from ..shared import controls
 from ..shared import run as runs
-from ..shared.events import in_words
+from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.handover import DrawnSquare
 from ..shared.limits import Limits
 from ..shared.models import Models
 from ..shared.run import Run
 from ..shared.served_files import fresh_folder
+from ..shared.turns import Ahead
 from ..shared.visitor_files import VisitorFiles
 
 TASKS = {"inpaint": INPAINT, "remove": REMOVE, "change": CHANGE}
@@ -205,6 +206,12 @@ class Endpoints:
         given = named(self.running.limits)
         limits = [{"name": row.name, "value": given[row.name], "is": row.help} for row in rows(Limits)]
         return {"limits": limits, "sampling": _table(Sampling), "settings": _table(EditSettings)}
+
+    def waiting(self, ahead: Ahead) -> tuple[Status, Unchanged]:
+        """Say of a run that has not begun how many are before it, and how many seconds these take, if that is known."""
+        seconds = None if ahead.seconds is None else round(ahead.seconds, 1)
+        status = {**_status(0.0, 0.0, ()), "scale": 0, "of": len(self.pipe.schedule)}
+        return {**status, "runs_before": ahead.runs, "seconds_before": seconds}, SKIP
 
     def _form(
         self,

@@ -1,6 +1,7 @@
 """The endpoints on the page: hidden widgets whose events programs call by name. No other event can be called so."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..shared import controls
 from ..shared.events import AT_ONCE, ON_MODEL, EventOptions
 from ..shared.guarded_widgets import takes_uploads
 from ..shared.models import Models
+from ..shared.on_model import answered_in_turns
 from ..shared.visitor_files import VisitorFiles
 from .endpoints import TASKS, Endpoints
 
@@ -35,12 +37,13 @@ def endpoints(models: Models, files: VisitorFiles) -> None:
         sides = [gr.Number(0, precision=0, label=side) for side in ("left", "top", "right", "bottom")]
         run = [status, shown]
         many = [optional, count, seed, settings, sampling]
-        _endpoint("generate", made.generate, [name, count, seed, sampling], run, ON_MODEL)
-        _endpoint("edit", made.edit, [photo, mask, task, *many], run, ON_MODEL)
-        _endpoint("extend", made.extend, [photo, *sides, *many], run, ON_MODEL)
-        _endpoint("encode", made.encode, [photo], [told, picture], ON_MODEL)
-        _endpoint("trace", made.trace, [name, seed, sampling], [file, picture], ON_MODEL)
-        _endpoint("classify", made.classify, [photo], [listed], ON_MODEL)
+        in_turns = partial(answered_in_turns, models.desk, told=made.waiting)
+        _endpoint("generate", in_turns(made.generate), [name, count, seed, sampling], run, ON_MODEL)
+        _endpoint("edit", in_turns(made.edit), [photo, mask, task, *many], run, ON_MODEL)
+        _endpoint("extend", in_turns(made.extend), [photo, *sides, *many], run, ON_MODEL)
+        _endpoint("encode", in_turns(made.encode), [photo], [told, picture], ON_MODEL)
+        _endpoint("trace", in_turns(made.trace), [name, seed, sampling], [file, picture], ON_MODEL)
+        _endpoint("classify", in_turns(made.classify), [photo], [listed], ON_MODEL)
         _endpoint("classes", made.classes, [], [listed], AT_ONCE)
         _endpoint("models", made.models, [], [told], AT_ONCE)
         _endpoint("limits", made.limits, [], [told], AT_ONCE)

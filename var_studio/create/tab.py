@@ -16,11 +16,12 @@ from var_core.settings import Value, named
 
 from ..shared import controls, html, widgets
 from ..shared import run as runs
-from ..shared.events import AT_ONCE, ON_MODEL, SKIP, Renewal, Trigger, Unchanged, Widgets, buttons, halt, in_words, wire
+from ..shared.events import AT_ONCE, SKIP, Renewal, Trigger, Unchanged, Widgets, buttons, halt, in_words, wire
 from ..shared.guarded_widgets import upload_button
 from ..shared.handover import CreateHandover
 from ..shared.html import READY
 from ..shared.models import Models
+from ..shared.on_model import wire_in_turns
 from ..shared.run import Run, StopFlag
 from ..shared.served_files import fresh_folder
 from ..shared.visitor_files import VisitorFiles
@@ -296,11 +297,12 @@ def _wire_runs(
     again: gr.Button,
 ) -> None:
     asked, stop_flag = gr.State(), gr.State()
+    in_turns = partial(wire_in_turns, handlers.models.desk, bar=stage.bar)
 
     def begin(trigger: Trigger) -> None:
         shown = [settings.class_name, settings.seed, stage.bar, *actions]
         ready = wire(trigger, handlers.prepare, [helpers.lock, *settings], [asked, stop_flag, *shown], AT_ONCE)
-        running = ready.success(handlers.watch, [asked, stop_flag], list(stage), **ON_MODEL)
+        running = in_turns(ready.success, handlers.watch, [asked, stop_flag], list(stage))
         running.failure(lambda: READY, None, stage.bar, **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
@@ -308,7 +310,7 @@ def _wire_runs(
     begin(actions.run.click)
     begin(repeated.success)
     actions.stop.click(halt, stop_flag, stage.bar, **AT_ONCE)
-    stage.gallery.select(handlers.choose, stage.run, [stage.strip, stage.download, stage.chosen], **ON_MODEL)
+    in_turns(stage.gallery.select, handlers.choose, [stage.run], [stage.strip, stage.download, stage.chosen])
 
 
 def _visit(handlers: CreateHandlers, locked: Sequence[Widgets], trigger: Trigger) -> None:

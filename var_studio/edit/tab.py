@@ -5,9 +5,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger, Widgets, buttons, halt, wire
+from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, buttons, halt, wire
 from ..shared.handover import CreateHandover, EditHandover
 from ..shared.models import Models
+from ..shared.on_model import wire_in_turns
 from ..shared.visitor_files import VisitorFiles
 from . import form as forms
 from . import layout, mask_tools
@@ -41,7 +42,7 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
     _wire_mask(photos, table, given.masking, given.choice.box)
     wire_shaping(photos, table, shaping)
     _wire_choice(runs, table, given.choice, given.outline)
-    _wire_guessing(photos, asking, table, given)
+    _wire_guessing(photos, asking, table, given, sheet.bar)
     _wire_usual_draw(asking, given)
     # on input, not on change: what was restored stays
     wire(given.choice.task.input, forms.usual_settings, [given.choice.task, given.settings], [given.settings], AT_ONCE)
@@ -115,11 +116,12 @@ def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HT
         change(runs.outline, [table.workspace, choice.task, *numbers], outline, **AT_ONCE)
 
 
-def _wire_guessing(photos: PhotoHandlers, asking: AskingHandlers, table: Table, given: Controls) -> None:
+def _wire_guessing(photos: PhotoHandlers, asking: AskingHandlers, table: Table, given: Controls, bar: gr.HTML) -> None:
     ask, answers, find = given.guessing
-    wire(ask.click, asking.guess, [table.workspace, table.canvas, given.settings], [answers], ON_MODEL)
+    in_turns = partial(wire_in_turns, asking.models.desk, bar=bar)
+    in_turns(ask.click, asking.guess, [table.workspace, table.canvas, given.settings], [answers])
     found, here = gr.State(), [table.workspace, table.canvas]
-    looked = wire(find.click, asking.find, [table.workspace, given.choice._asdict()], [found], ON_MODEL)
+    looked = in_turns(find.click, asking.find, [table.workspace, given.choice._asdict()], [found])
     # only then are photo and strokes read: both may have changed while this waited for its turn
     looked.success(photos.add_found, [*here, found], [table.canvas, table.workspace], **AT_ONCE)
     table.workspace.change(layout.no_answers, None, answers, **AT_ONCE)  # another photo
@@ -143,7 +145,8 @@ def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -
 
     def begin(trigger: Trigger) -> None:
         prepared = wire(trigger, runs.ready, asked, begun, AT_ONCE)
-        running = prepared.success(runs.watch, [job, stop_flag, *results], list(sheet), **ON_MODEL)
+        wanted = [job, stop_flag, *results]
+        running = wire_in_turns(runs.models.desk, prepared.success, runs.watch, wanted, list(sheet), sheet.bar)
         running.failure(sheets.over, results, list(sheet), **AT_ONCE)
         running.then(lambda: (*buttons(running=False), None), None, [*actions, job], **AT_ONCE)  # which is large
 

@@ -172,6 +172,10 @@ class PageActs(Painter):
         """End the run under way."""
         return halt(session.stop_flag)
 
+    def exported(self, kind: str, session: ExploreSession) -> tuple[str]:
+        """Return the picture as a file, for the one widget that takes it."""
+        return (self.export(kind, session),)
+
     def export(self, kind: str, session: ExploreSession) -> str:
         """The picture as a file."""
         with in_words():

@@ -7,10 +7,11 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from ..shared.events import AT_ONCE, ON_MODEL, Renewal, Trigger, Widgets, wire
+from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, wire
 from ..shared.handover import CreateHandover, EditHandover, ExploreHandover
 from ..shared.html import READY
 from ..shared.models import Models
+from ..shared.on_model import wire_in_turns
 from ..shared.static import FOLDER
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Knob
@@ -77,8 +78,10 @@ def _wire_acts(acts: PageActs, view: View, reset: Trigger, export: Export) -> No
     view.channel.hush(acts.hush, view.session, None, trigger_mode="multiple", **AT_ONCE)
     for trigger in [*(turn for knob in view.sampling.values() for turn in turns(knob)), reset]:
         _begin(acts, view, trigger, acts.turn, [view.session, view.sampling])
+    asked = [view.session]
     for kind in trace_files.EXPORT_SUFFIXES:
-        saved = getattr(export, kind).click(partial(acts.export, kind), view.session, export.file, **ON_MODEL)
+        trigger = getattr(export, kind).click
+        saved = wire_in_turns(acts.models.desk, trigger, partial(acts.exported, kind), asked, [export.file], view.bar)
         saved.success(None, None, None, js="() => document.querySelector('#explore_ready').click()")
 
 
@@ -111,4 +114,5 @@ def _begin(
 
     After an error all is as it was.
     """
-    wire(wire(trigger, act, inputs, view, ON_MODEL).failure, painter.failed, [], view, AT_ONCE)
+    begun = wire_in_turns(painter.models.desk, trigger, act, inputs, view, view.bar, small=True)
+    wire(begun.failure, painter.failed, [], view, AT_ONCE)

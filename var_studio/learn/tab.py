@@ -18,11 +18,12 @@ from var_core.weights import checkpoints
 
 from ..shared import controls, html, widgets
 from ..shared import run as runs
-from ..shared.events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Unchanged, buttons, halt, in_words
+from ..shared.events import AT_ONCE, QUIET, SKIP, Renewal, Unchanged, buttons, halt, in_words
 from ..shared.examples import example_shelf, examples
 from ..shared.guarded_widgets import upload_button
 from ..shared.handover import ExploreHandover
 from ..shared.models import Models
+from ..shared.on_model import wire_in_turns
 from ..shared.run import StopFlag
 from ..shared.visitor_files import VisitorFiles
 from . import lessons
@@ -248,20 +249,21 @@ def _track(spec: ModelSpec) -> tuple[Course, widgets.Actions, Track]:
 
 
 def _wire_live(handlers: LiveHandlers, live: Live, upload: gr.UploadButton, shelf: gr.Gallery, here: gr.Tab) -> None:
-    enter = partial(here.select, handlers.enter, [live.path, live.made])
+    in_turns = partial(wire_in_turns, handlers.models.desk, outputs=list(live), bar=live.bar, small=True)
     for wired in (
-        enter,
-        partial(shelf.select, handlers.choose, None),
-        partial(upload.upload, handlers.take_apart, upload),
+        partial(in_turns, here.select, handlers.enter, [live.path, live.made]),
+        partial(in_turns, shelf.select, handlers.choose, []),
+        partial(in_turns, upload.upload, handlers.take_apart, [upload]),
     ):
-        wired(list(live), **ON_MODEL).failure(lambda: "", None, live.bar, **AT_ONCE)
+        wired().failure(lambda: "", None, live.bar, **AT_ONCE)
 
 
 def _wire_race(handlers: RaceHandlers, course: Course, actions: widgets.Actions, track: Track) -> None:
     asked, stop_flag = gr.State(), gr.State()
     begun = [asked, stop_flag, course.class_name, course.seed, track.bar, *actions]
     ready = actions.run.click(handlers.line_up, list(course), begun, **AT_ONCE)
-    running = ready.success(handlers.run, [asked, stop_flag], list(track), **ON_MODEL)
+    desk = handlers.racers.models.desk
+    running = wire_in_turns(desk, ready.success, handlers.run, [asked, stop_flag], list(track), track.bar)
     running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
     running.failure(lambda: "", None, track.bar, **AT_ONCE)
     actions.stop.click(halt, stop_flag, track.bar, **AT_ONCE)

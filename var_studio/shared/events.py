@@ -33,8 +33,8 @@ class EventOptions(TypedDict, total=False):
 # Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
 QUIET: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE: EventOptions = {**QUIET, "concurrency_limit": None}
-# One run at a time: two would only slow each other down.
-ON_MODEL: EventOptions = {**QUIET, "concurrency_id": "model", "concurrency_limit": 1}
+# Who may begin is decided by `turns`, which holds for every way in, and goes round.
+ON_MODEL: EventOptions = {**AT_ONCE, "concurrency_id": "model"}
 
 
 class Renewal(NamedTuple):

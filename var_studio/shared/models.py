@@ -14,7 +14,10 @@ from var_core.weights.registry import MODELS
 from .cache_slot import CacheSlot, atlas_of
 from .events import refusal
 from .limits import HOME, Limits
+from .listeners import Listeners
+from .on_model import Desk
 from .pace import Estimate, Pace, name_of
+from .turns import Turns
 
 PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
 
@@ -49,6 +52,7 @@ class Models:
         """
         self.options, self.folder, self.limits = options, folder, limits
         self.pace = pace or Pace()
+        self.desk = Desk(Turns(limits), Listeners())
         self._loaded: ModelInUse | None = ModelInUse.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 

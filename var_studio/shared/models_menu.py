@@ -13,9 +13,10 @@ from var_core.weights.download import fetch, supply
 from var_core.weights.registry import MODELS, Published, fits, size
 
 from . import html, pace
-from .events import AT_ONCE, ON_MODEL, QUIET, SKIP, Renewal, Trigger, Unchanged, in_words, wire
+from .events import AT_ONCE, QUIET, SKIP, Renewal, Trigger, Unchanged, in_words, wire
 from .html import READY
 from .models import Models
+from .on_model import wire_in_turns
 from .run import StopFlag
 
 DOING = {"download": "downloading", "check": "checking", "preview": "fitting the preview", "write": "writing"}
@@ -192,6 +193,8 @@ def _wire_widgets(models: Models, made: Menu, header: gr.HTML) -> gr.events.Depe
     getting = begun.success(handlers.get, [made.name, stop_flag], list(made), concurrency_id="download", **QUIET)
     getting.failure(handlers.failed, made.name, list(made), **AT_ONCE)
     made.cancel.click(lambda held: held.set(), stop_flag, None, **AT_ONCE)
-    loaded = made.load.click(handlers.load, made.name, [header, *made], **ON_MODEL)
+    loaded = wire_in_turns(
+        models.desk, made.load.click, handlers.load, [made.name], [header, *made], made.bar, alone=True
+    )
     loaded.failure(handlers.failed, made.name, list(made), **AT_ONCE)
     return loaded

@@ -1,7 +1,9 @@
-"""Who has sent the event that is being answered."""
+"""Who has sent the event that is being answered, and from where."""
 
 import hashlib
+import ipaddress
 
+import gradio as gr
 from gradio.context import LocalContext
 
 
@@ -12,4 +14,29 @@ def visitor() -> str:
 
 def visitor_mark() -> str:
     """Return 16 hex digits that tell a visitor from others, but not what would let one act as him."""
-    return hashlib.sha256(visitor().encode()).hexdigest()[:16]
+    return mark_of(visitor())
+
+
+def mark_of(name: str) -> str:
+    """Return the `visitor_mark` of the visitor who has joined under a name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def household(host: str) -> str:
+    """Return an address as visitors are counted by: of IPv6 the network of a home; "" for this machine, or a proxy."""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_loopback:
+        return ""
+    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def address_of(request: gr.Request) -> str:
+    """Return where a request comes from, as visitors are counted by, with the name of a login."""
+    client = request.request.client if request.request else None
+    here = household(client.host) if client else ""
+    return f"{request.username}@{here}" if here and request.username else here

@@ -203,6 +203,6 @@ def test_the_page_has_a_menu_only_where_visitors_may_choose():
 def test_models_can_be_chosen_by_those_who_started_the_app(flags, choose, monkeypatch: pytest.MonkeyPatch):
     told = []
     monkeypatch.setattr(app, "load", lambda *_, **__: None)
-    monkeypatch.setattr(app, "build", lambda _pipe, _device, may, **_: told.append(may))
+    monkeypatch.setattr(app, "build", lambda _pipe, _device, may, *_: told.append(may))
     monkeypatch.setattr(app, "serve", lambda *_: None)
     assert app.main(flags) == 0 and told == [choose]

@@ -1,0 +1,57 @@
+"""Whether anybody listens to the answers of an event."""
+
+import re
+from collections import Counter
+from typing import Any
+from urllib.parse import parse_qs
+
+STREAMS = (re.compile(r"/queue/data/?$"), re.compile(r"/call/(?:v2/)?[^/]+/(?P<event>[^/]+)/?$"))
+Asgi = Any  # an ASGI application, scope, or one of its two callables
+
+
+class Listeners:
+    """Which streams of answers are open: an ASGI layer around the app counts them.
+
+    Where that layer is missing, as in tests of the page alone, everybody counts as listening.
+    """
+
+    def __init__(self) -> None:
+        self.watching = False
+        self._open: Counter[str] = Counter()  # by session, or by event where that has a stream of its own
+
+    def around(self, app: Asgi) -> Asgi:
+        """Return an application that counts the streams of another."""
+        self.watching = True
+
+        async def watched(scope: Asgi, receive: Asgi, send: Asgi) -> None:
+            name = _listens_to(scope)
+            if name is None:
+                await app(scope, receive, send)
+                return
+            self._open[name] += 1
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._open[name] -= 1
+                if not self._open[name]:
+                    del self._open[name]
+
+        return watched
+
+    def hear(self, session: str, event: str | None) -> bool:
+        """Say whether somebody listens to an event; a direct call, which has none, waits for its own answer."""
+        return not self.watching or event is None or bool({session, event} & self._open.keys())
+
+
+def _listens_to(scope: Asgi) -> str | None:
+    """Return the session or the event whose answers a request waits for."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return None
+    for pattern in STREAMS:
+        if found := pattern.search(scope["path"]):
+            return found["event"] if "event" in pattern.groupindex else _session(scope["query_string"])
+    return None
+
+
+def _session(query: bytes) -> str | None:
+    return next(iter(parse_qs(query.decode("latin-1")).get("session_hash", [])), None)

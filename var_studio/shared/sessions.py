@@ -1,0 +1,104 @@
+"""What visitors leave with the server, and when it goes: who is at work is never put out by who comes."""
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+from gradio.state_holder import SessionState, StateHolder
+
+from . import served_files
+from .limits import Limits
+from .visitor import address_of
+
+AT_WORK = 600.0  # seconds after a visitor's last event within which nobody takes their place
+CLOSED = 60.0  # the same once their page is closed: it may only have lost its connection
+KEPT_CLOSED = 3600.0  # seconds that the work of a closed page is kept, for one that is opened again
+SHARE = 4  # an address has at most one part in so many of the visitors whose work is kept
+
+
+class Session(SessionState):
+    """The states of one visitor, without the description of the page that Gradio keeps for links to it."""
+
+    def __init__(self, blocks: gr.Blocks):
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks=()))  # type: ignore[arg-type]
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.config_values.clear()
+
+    def _update_config(self, key: int) -> None: ...
+
+    def _update_value_in_config(self, key: int, value: Any) -> None: ...
+
+
+class Sessions(StateHolder):
+    """The sessions of all visitors, as many as the limits say.
+
+    A new one takes the place of one that is idle. Where none is, it is refused: gr.Error says so to whoever comes.
+    """
+
+    def __init__(self, limits: Limits, files: str = "", clock: Callable[[], float] = time.monotonic):
+        """`files`: the folder in which visitors' files lie, each session's go with it."""
+        super().__init__()
+        self.limits, self.files, self.clock = limits, files, clock
+        self.capacity = limits.visitors
+        self._used: dict[str, float] = {}
+        self._addresses: dict[str, str] = {}
+
+    def install(self, page: gr.Blocks) -> None:
+        """Hold the sessions of a page that has been launched."""
+        self.set_blocks(page)
+        self.capacity = self.limits.visitors
+        page.app.state_holder = self
+
+    def __getitem__(self, session_id: str) -> SessionState:
+        with self.lock:
+            if session_id not in self.session_data:
+                address = self._address(session_id)
+                self._make_room(address)
+                self.session_data[session_id] = Session(self.blocks)
+                self._addresses[session_id] = address
+            self._used[session_id] = self.clock()
+            self.session_data.move_to_end(session_id)
+            session = self.session_data[session_id]
+        session.is_closed = False  # it is used
+        return session
+
+    def delete_all_expired_state(self) -> None:
+        """Drop the sessions that have been idle for too long; Gradio asks for it every second."""
+        now, most = self.clock(), 60.0 * self.limits.idle_minutes
+        with self.lock:
+            for name, session in list(self.session_data.items()):
+                if now - self._used[name] > (min(most, KEPT_CLOSED) if session.is_closed else most):
+                    self._drop(name)
+
+    def _make_room(self, address: str) -> None:
+        """Drop the session that has been idle for longest, if there are too many; refuse a new one if none is idle."""
+        near = [name for name in self.session_data if self._addresses[name] == address] if address else []
+        crowded = len(near) >= max(1, self.capacity // SHARE)
+        if not crowded and len(self.session_data) < self.capacity:
+            return
+        idle = [name for name in (near if crowded else self.session_data) if self._is_idle(name)]
+        if not idle:
+            where = "of your network" if crowded else "at once"
+            text = f"There are more visitors {where} than this server keeps the work of: try again in some minutes."
+            raise gr.Error(text, print_exception=False)
+        self._drop(min(idle, key=self._used.__getitem__))
+
+    def _is_idle(self, name: str) -> bool:
+        rest = CLOSED if self.session_data[name].is_closed else AT_WORK
+        return self.clock() - self._used[name] > rest
+
+    def _drop(self, name: str) -> None:
+        self.delete_state(name)
+        del self.session_data[name], self._used[name], self._addresses[name]
+        if self.files:
+            served_files.remove(self.files, name)
+
+    def _address(self, name: str) -> str:
+        """Return where a session that is new comes from: its event is being taken up."""
+        taken = (event for events in self.blocks._queue.active_jobs for event in events or ())
+        event = next((event for event in taken if event.session_hash == name), None)
+        return address_of(gr.Request(event.request, username=event.username)) if event else ""

@@ -1,0 +1,293 @@
+"""Turns at the model: a bounded queue of runs, of which several go on in turns, a scale or a square at a time.
+
+A visitor runs one thing at a time, and among visitors the turn goes round. It goes round among addresses first, so that
+many names at one address get no more turns than one at another. Between two steps nobody holds the model: a run that is
+dropped there leaves nothing behind but what its iterator knew.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeVar
+
+from var_core.words import counted
+
+from .limits import HOME, Limits
+
+PLACES = 4  # runs under way at once: each keeps in memory what it knows of its pictures
+TICK = 1.0  # seconds after which whoever waits is told anew
+PATIENCE = 10.0  # seconds within which somebody must listen to a run before it begins
+NEWER = 0.3  # weight of the last run in the mean duration of its kind
+LEFT = 0.1  # share of its kind's duration that a run still takes at least, however long it has run
+
+SMALL = 5  # times as many small wishes of a visitor may wait as runs
+
+Update = TypeVar("Update")
+
+
+class TurnRefused(ValueError):
+    """There is no place in the queue for one more run; says in words why, and what to do."""
+
+
+class Visitor(NamedTuple):
+    """Who asks: a name that a browser gives itself, and where it comes from; "" is an address that tells nothing."""
+
+    name: str
+    address: str = ""
+
+
+class Stopping(Protocol):
+    """Tells whether its visitor has stopped a run."""
+
+    def is_set(self) -> bool: ...
+
+
+class Ahead(NamedTuple):
+    """What a run waits for: runs before it, and about how many seconds they take, if that is known."""
+
+    runs: int
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        """Say it to the visitor."""
+        if not self.runs:
+            return "Waiting for the model …"
+        time_left = "" if self.seconds is None else f", about {rounded(self.seconds)}"
+        return f"Waiting: {counted(self.runs, 'run')} before yours{time_left}"
+
+
+class Busy(NamedTuple):
+    """How many runs have begun, and how many wait."""
+
+    under_way: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants of the model.
+
+    A `brief` one is a single step and keeps nothing: it needs no place among those under way. A `small` one answers a
+    click, and does not count as a run. One that is to be `alone` begins when no other is under way, and none that comes
+    later begins before it is over.
+    """
+
+    kind: str = ""  # those of one kind take about as long as one another
+    brief: bool = False
+    small: bool = False
+    alone: bool = False
+    stop: Stopping | None = None
+
+
+@dataclass(eq=False)
+class Job:
+    """A wish in the queue. Only `Turns` changes it."""
+
+    visitor: Visitor
+    wish: Wish
+    stamp: int  # when it came, or its visitor had a turn last
+    begun: bool = False
+    wants: bool = False
+    turn: threading.Event = field(default_factory=threading.Event)
+    seconds: float = 0.0  # with the model
+
+    @property
+    def stopped(self) -> bool:
+        return self.wish.stop is not None and self.wish.stop.is_set()
+
+
+class Turns:
+    """Who has the model, and who waits for it; of all visitors, used from many threads."""
+
+    def __init__(self, limits: Limits = HOME, places: int = PLACES, clock: Callable[[], float] = time.perf_counter):
+        self.limits, self.places, self.clock = limits, places, clock
+        self._jobs: list[Job] = []  # in the order in which they came
+        self._holder: Job | None = None
+        self._since = 0.0
+        self._now = 0  # counts what happens: stamps are of this
+        self._addresses: dict[str, int] = {}  # when each had a turn last, or came
+        self._means: dict[str, float] = {}  # seconds with the model, by kind
+        self._lock = threading.RLock()  # a dropped run may leave while its own thread is in here
+
+    def enter(self, visitor: Visitor, wish: Wish) -> Job:
+        """Take a place in the queue; TurnRefused if it, the visitor's or the address's part of it is full."""
+        with self._lock:
+            same = [job for job in self._jobs if job.visitor == visitor and job.wish.small == wish.small]
+            near = [job for job in self._jobs if job.visitor.address == visitor.address]
+            if len(same) >= self.limits.waiting * (SMALL if wish.small else 1):
+                many = counted(len(same), "question" if wish.small else "run")
+                raise TurnRefused(f"You have {many} waiting already: wait for one to end, or stop it.")
+            if len(self._jobs) >= self.limits.queue:
+                raise TurnRefused(f"All {self.limits.queue} places in the queue are taken: try again in a moment.")
+            if visitor.address and 2 * len(near) >= max(2, self.limits.queue):
+                raise TurnRefused("Half of the queue is taken from your network already: try again in a moment.")
+            self._now += 1
+            job = Job(visitor, wish, self._now)
+            self._jobs.append(job)
+            self._addresses.setdefault(visitor.address, self._now)
+            return job
+
+    def ask(self, job: Job) -> None:
+        """Ask for the next turn: `job.turn` is set when it has come."""
+        with self._lock:
+            job.wants = True
+            self._pass_on()
+
+    def give_back(self, job: Job) -> None:
+        """End a turn; nothing happens if the job has none."""
+        with self._lock:
+            job.wants = False
+            if self._holder is job:
+                job.seconds += self.clock() - self._since
+                self._now += 1
+                job.stamp = self._addresses[job.visitor.address] = self._now
+                job.turn.clear()
+                self._holder = None
+                self._pass_on()
+
+    def leave(self, job: Job, finished: bool = True) -> None:
+        """Leave the queue, with the turn if the job has it. Only what has `finished` tells how long its kind takes."""
+        with self._lock:
+            self.give_back(job)
+            if job not in self._jobs:
+                return
+            self._jobs.remove(job)
+            if all(other.visitor.address != job.visitor.address for other in self._jobs):
+                del self._addresses[job.visitor.address]
+            if finished and job.begun:
+                before = self._means.get(job.wish.kind, job.seconds)
+                self._means[job.wish.kind] = before + NEWER * (job.seconds - before)
+            self._pass_on()
+
+    def busy(self) -> Busy:
+        """Count the runs that have begun and those that wait."""
+        with self._lock:
+            begun = sum(job.begun for job in self._jobs)
+            return Busy(begun, len(self._jobs) - begun)
+
+    def ahead(self, job: Job) -> Ahead:
+        """Tell what a job waits for that has not begun."""
+        with self._lock:
+            if job.begun:
+                return Ahead(0)
+            waiting = sorted((other for other in self._jobs if not other.begun), key=self._order)
+            before = waiting[: waiting.index(job)]
+            begun = [other for other in self._jobs if other.begun]
+            each = [*begun, *before]
+            if not all(other.wish.kind in self._means for other in each):
+                return Ahead(len(each))
+            left = [(other.visitor, self._left(other)) for other in begun]
+            queued = [(other.visitor, self._means[other.wish.kind]) for other in before]
+            return Ahead(len(each), time_until_begun(job.visitor, left, queued, self.places))
+
+    def _left(self, job: Job) -> float:
+        mean = self._means[job.wish.kind]
+        return max(mean - job.seconds, LEFT * mean)
+
+    def _order(self, job: Job) -> tuple[bool, int, int]:
+        """Order those that want a turn: who stops first, then round by address, and among its visitors."""
+        return not job.stopped, self._addresses[job.visitor.address], job.stamp
+
+    def _pass_on(self) -> None:
+        """Give the model to whoever is next, if nobody has it."""
+        if self._holder is None:
+            following = min(self._candidates(), key=self._order, default=None)
+            if following:
+                self._holder, self._since, following.begun = following, self.clock(), True
+                following.turn.set()
+
+    def _candidates(self) -> list[Job]:
+        """List the jobs that want a turn and may have it now."""
+        begun = [job for job in self._jobs if job.begun]
+        if any(job.wish.alone for job in begun):
+            return [job for job in begun if job.wants]
+        running, under_way = {job.visitor for job in begun}, [job for job in begun if not job.wish.brief]
+        by_address = Counter(job.visitor.address for job in under_way if job.visitor.address)
+        found = [job for job in begun if job.wants]
+        for job in self._jobs:
+            if job.begun or job.visitor in running:
+                continue
+            running.add(job.visitor)  # of those of a visitor the first
+            if job.wish.alone and job.wants:
+                return found if begun else [job]
+            room = len(under_way) < self.places and by_address[job.visitor.address] < max(1, self.places - 1)
+            if job.wants and not job.wish.alone and (room or job.wish.brief or job.stopped):
+                found.append(job)
+        return found
+
+
+def take_turns(
+    turns: Turns,
+    visitor: Visitor,
+    wish: Wish,
+    begin: Callable[[], Iterator[Update]],
+    is_heard: Callable[[], bool] = lambda: True,
+) -> Iterator[Update | Ahead]:
+    """Yield what an iterator does, each step in a turn; and while that has to wait, what it waits for.
+
+    `begin` is called in the first turn. A run that nobody hears ends before its next step. TurnRefused if the queue is
+    full.
+    """
+    job, steps, finished = turns.enter(visitor, wish), None, False
+    try:
+        while True:
+            yield from _wait(turns, job, is_heard)
+            if not job.turn.is_set():  # nobody hears
+                return
+            try:
+                if steps is None:
+                    steps = begin()
+                update = next(steps)
+            except StopIteration:
+                finished = True
+                return
+            finally:
+                turns.give_back(job)
+            yield update
+    finally:
+        if steps is not None:
+            getattr(steps, "close", lambda: None)()
+        turns.leave(job, finished)
+
+
+def _wait(turns: Turns, job: Job, is_heard: Callable[[], bool]) -> Iterator[Ahead]:
+    """Wait for a job's turn, or until nobody hears of it any more; yield what it waits for."""
+    until, told = turns.clock() + PATIENCE, None
+    while not is_heard():
+        if job.begun or turns.clock() > until:
+            return
+        job.turn.wait(TICK / 10)
+    turns.ask(job)
+    while not job.turn.wait(TICK if told else TICK / 10):
+        told = turns.ahead(job)
+        yield told
+        if not is_heard():
+            turns.give_back(job)
+            return
+        turns.ask(job)
+
+
+def time_until_begun(
+    visitor: Visitor, under_way: list[tuple[Visitor, float]], queued: list[tuple[Visitor, float]], places: int
+) -> float:
+    """Return after how many seconds a visitor's run begins, after those that are queued, if all share one model.
+
+    Each run comes with the seconds that it needs the model. At most `places` go on together, one of each visitor.
+    """
+    running, passed = dict(under_way), 0.0
+    for who, needs in [*queued, (visitor, 0.0)]:
+        while who in running or len(running) >= places:
+            least = min(running.values())
+            passed += least * len(running)
+            running = {other: left - least for other, left in running.items() if left > least}
+        running[who] = needs
+    return passed
+
+
+def rounded(seconds: float) -> str:
+    """Say a time as nearly as it is known: to a second, five, or a minute."""
+    if seconds >= 100:
+        return f"{round(seconds / 60)} min"
+    return f"{5 * round(seconds / 5)} s" if seconds >= 12 else f"{max(1, round(seconds))} s"
