@@ -1,9 +1,11 @@
 """Models, published files and training states that lie are refused in a sentence, before anything is allocated."""
 
+import hashlib
 import json
 import re
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,12 +15,15 @@ from safetensors.torch import load_file, save_file
 from support import hub, tiny
 from support.lies import FEW, odd, sentence
 
+from var_core.cli.features import kept_features
+from var_core.cli.training_run import load_tokens
 from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
 from var_core.formats import FORMAT
 from var_core.inspection.trace import Trace
 from var_core.training.trainer import config_in, load_state
 from var_core.weights import checkpoints
+from var_core.weights.foreign import TRANSFORMER
 from var_core.weights.published import read, recognise, weights
 
 SPEC = tiny.SPEC
@@ -53,7 +58,6 @@ def levels(*values: float, kind: torch.dtype = torch.int64) -> torch.Tensor:
         ("head.weight", torch.zeros(0, 8), "head.weight has shape"),
         ("word_embed.weight", torch.zeros(1).to_sparse(), "not stored as plain numbers"),
         ("class_emb.weight", torch.zeros(1, 8), "classes 0 is out of range"),
-        (3, torch.zeros(1), "holds more than weights"),
     ],
     ids=lambda value: str(value)[:20] if isinstance(value, str) else None,
 )
@@ -84,7 +88,7 @@ def test_a_published_tokenizer_of_odd_shapes_is_refused(published, tmp_path, nam
 def test_a_published_file_that_says_sizes_and_holds_no_numbers_is_refused(published, tmp_path):
     state = torch.load(published[0], weights_only=True)
     torch.save({name: value.to("meta") for name, value in state.items()}, tmp_path / "var_empty.pth")
-    assert "holds no numbers" in sentence(lambda: weights(tmp_path / "var_empty.pth"))
+    assert "holds no numbers" in sentence(lambda: weights(tmp_path / "var_empty.pth", TRANSFORMER))
 
 
 @FEW
@@ -185,9 +189,21 @@ def test_a_training_state_that_is_none_is_refused(tmp_path, state):
     torch.save(state, tmp_path / "state.pt")
     assert "no training state" in sentence(lambda: load_state(tmp_path, "transformer"))
     (tmp_path / "state.pt").write_bytes(b"PK\x03\x04 nothing")
-    assert "damaged or no training state" in sentence(lambda: load_state(tmp_path, "transformer"))
+    assert "is damaged, or was not written by this program: begin anew" in sentence(
+        lambda: load_state(tmp_path, "transformer")
+    )
 
 
 @pytest.mark.parametrize("config", [None, {}, {**asdict(SPEC.transformer), "depth": 10**9}])
 def test_the_sizes_in_a_training_state_are_checked(config):
     assert "it is damaged" in sentence(lambda: config_in({"config": config}, type(SPEC.transformer)))
+
+
+@pytest.mark.parametrize("kept", [{"a": 1}, torch.zeros(3), torch.zeros(2, 4), None])
+def test_features_and_tokens_that_were_kept_are_checked(tmp_path, kept):
+    network, pixels = SimpleNamespace(name="net"), torch.zeros(3, 8, 8, 3, dtype=torch.uint8)
+    path = tmp_path / f"net-{hashlib.sha256(pixels.numpy().data).hexdigest()[:16]}.pt"
+    torch.save(kept, path) if kept is not None else path.write_bytes(b"PK nothing")
+    assert "delete it" in sentence(lambda: kept_features(network, pixels, tmp_path, "val"))
+    if not isinstance(kept, dict):
+        assert "delete it" in sentence(lambda: load_tokens(path))

@@ -4,14 +4,14 @@ import argparse
 import hashlib
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..files import runs_folder
 from ..measuring.reference import Measured, Reference, features_of
 from ..training.data import Dataset
 from ..training.features import ImageFeatures
-from ..training.trainer import write_whole
+from ..training.trainer import read_whole, write_whole
+from ..words import counted
 from .shared import drain
 
 
@@ -26,7 +26,10 @@ def kept_features(network: ImageFeatures, pixels: Tensor, folder: Path, name: st
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(drain(features_of(network, pixels), f"{network.name} features of {name}"), path)
-    return torch.load(path, weights_only=True)
+    found = read_whole(path, "delete it, and it is made again")
+    if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != len(pixels):
+        raise ValueError(f"{path} does not hold the features of {counted(len(pixels), 'picture')}: delete it.")
+    return found
 
 
 def seen_pictures(options: argparse.Namespace, network: ImageFeatures, data: Dataset) -> tuple[Measured, Measured]:

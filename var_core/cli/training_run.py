@@ -22,7 +22,7 @@ from ..training.data import Classes, Dataset, data_digest, split_pictures
 from ..training.features import ImageFeatures
 from ..training.sharp import Sharp, kindred, load_sharp, made_smaller
 from ..training.tokenizer_task import TokenData, TokenSet, tokenise, tokenizer_hash
-from ..training.trainer import Budget, Network, Optimisation, Task, Trainer, load_state, write_whole
+from ..training.trainer import Budget, Network, Optimisation, Task, Trainer, load_state, read_whole, write_whole
 from ..words import counted
 from .shared import data_options, drain, say, silent
 
@@ -133,7 +133,10 @@ def read_sharp(options: argparse.Namespace, tokenizer: Tokenizer, data: Dataset,
 
 def load_tokens(path: Path) -> dict[str, Any]:
     """Load what `read_tokens` keeps; processes on one machine share its memory."""
-    return torch.load(path, mmap=True, weights_only=True)
+    found = read_whole(path, "delete it, and it is made again", mmap=True)
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no tokens: delete it, and it is made again.")
+    return found
 
 
 def run_training(task: Task[Network], out: Path, budget: Budget, resume: bool, report_minutes: float) -> bool:

@@ -284,6 +284,14 @@ def write_whole(values: dict[str, Any] | Tensor, path: Path) -> None:
         torch.save(values, part)
 
 
+def read_whole(path: Path, remedy: str, mmap: bool = False) -> Any:
+    """Load what `write_whole` wrote, on the CPU; ValueError, with the remedy, if it is damaged or something else."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except Exception as error:  # torch answers damage with errors of many kinds
+        raise ValueError(f"{path} is damaged, or was not written by this program: {remedy}.") from error
+
+
 def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a training state as they are today, from those of this or any earlier format.
 
@@ -339,10 +347,7 @@ def load_state(run: Path, *kinds: str) -> dict[str, Any]:
     path = run / "state.pt"
     if not path.is_file():
         raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
-    try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch answers damage with errors of many kinds
-        raise ValueError(f"{path} is damaged or no training state: begin anew, or name another run.") from error
+    values = read_whole(path, "begin anew, or name another run")
     try:
         state = upgrade(values)
         exact(Reached, {name: state[name] for name in Reached.__dataclass_fields__})
