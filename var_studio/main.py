@@ -106,7 +106,10 @@ def build(
     from .edit import tab as edit
     from .explore import tab as explore
     from .learn import tab as learn
+    from .page.last_pictures import LastPictures
+    from .page.memory import Memory
     from .shared import guarded_events, models, models_menu
+    from .shared.events import Trigger
     from .shared.visitor_files import VisitorFiles
 
     running, files = models.Models(pipe, options, limits=limits, pace=pace), VisitorFiles(limits)
@@ -116,20 +119,38 @@ def build(
         menu = models_menu.menu(running) if choose else None
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
+                _heading("Create a picture")
+                back = gr.Button("Bring back your last pictures", visible=False, size="sm", elem_id="bring_back")
                 made = create.tab(running, files)
             with gr.Tab("Edit", id="edit"):
+                _heading("Edit a photo")
                 edited = edit.tab(running, files, tabs, made)
             with gr.Tab("Explore", id="explore") as inside:
+                _heading("Explore a picture from inside")
                 explored = explore.tab(running, files, tabs, inside, made, edited)
             with gr.Tab("Learn", id="learn") as lessons:
+                _heading("Learn how it works")
                 learned = learn.tab(running, files, lessons, explored)
         if public:
             gr.HTML(foot(limits), elem_id="limits")
         endpoints(running, files)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
-        models_menu.wire_menu(running, page, menu, header, renewals, made.visit)
+        memory, last = Memory(running, page), LastPictures(running)
+        memory.wire(gr.Button("Forget my settings", visible="hidden", elem_id="forget"))
+
+        def visit(trigger: Trigger) -> None:
+            made.visit(memory.after(last.wire(trigger, back, made)))
+
+        models_menu.wire_menu(running, page, menu, header, renewals, visit)
     guarded_events.guard(page)
     return page
+
+
+def _heading(text: str) -> None:
+    """A tab's heading, for those who hear the page: others see the tab's name."""
+    import gradio as gr
+
+    gr.HTML(f"<h2>{text}</h2>", apply_default_css=False, elem_classes="unseen")
 
 
 def serve(

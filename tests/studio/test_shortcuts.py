@@ -10,7 +10,7 @@ from var_studio.shared.static import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {" ": "Space", "=": "+", "Escape": "Esc", "ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "Arrows"}
-NAMES |= {"ArrowDown": "Arrows", "Enter": "Enter"}
+NAMES |= {"ArrowDown": "Arrows", "Enter": "Enter", "Tab": "Tab"}
 LITERAL = re.compile(r'\b(?:event\.)?key [=!]== "([^"]+)"')
 MAP = re.compile(r"\b(\w+)\[event\.key")  # of keys to what they do
 MOVERS = re.compile(r"\b(Arrow(?:Left|Right|Up|Down)|Escape|Enter)\b")

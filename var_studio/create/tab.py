@@ -1,6 +1,6 @@
 """The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
@@ -17,6 +18,7 @@ from var_core.settings import Value, named
 from ..shared import controls, html, widgets
 from ..shared import run as runs
 from ..shared.events import AT_ONCE, SKIP, Renewal, Trigger, Unchanged, Widgets, buttons, halt, in_words, wire
+from ..shared.first_picture import FIRST_WORDS, shipped_picture
 from ..shared.guarded_widgets import upload_button
 from ..shared.handover import CreateHandover
 from ..shared.html import READY
@@ -194,7 +196,15 @@ class CreateHandlers:
 
     def _over(self, run: Run) -> StageUpdate:
         """The stage of a run that has ended, by itself or by Stop."""
-        done = runs.finish(self.pipe, run, fresh_folder(self.cache))
+        return self._finished(runs.finish(self.pipe, run, fresh_folder(self.cache)))
+
+    def show_again(self, run: Run) -> StageUpdate:
+        """Show a run that ended earlier, if its files are still there and its model is loaded."""
+        with in_words():
+            self.models.require(run.digest)
+            return self._finished(run)
+
+    def _finished(self, done: Run) -> StageUpdate:
         shown = gr.Gallery(list(done.files), columns=_columns(done), selected_index=None)
         bar, strip = runs.summary(done), runs.strip(self.pipe, done, 0)
         return StageUpdate(shown, bar, strip, gr.Row(visible=True), done.files[0], run=done, chosen=0)
@@ -222,6 +232,7 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
         controls=controls_and_lock,
         renewal=Renewal(handlers.renew, renewed),
         visit=visit,
+        shows=partial(_shows, handlers, stage),
     )
 
 
@@ -243,7 +254,7 @@ def _grouping(spec: ModelSpec) -> tuple[gr.Radio, gr.Dropdown]:
     """The groups of a model's classes: as pills where they are few, else in a list. Only one of the two shows."""
     names = controls.groups(spec)
     choices, pills = [("All", ""), *((name.capitalize(), name) for name in names)], 1 < len(names) <= MOST_PILLS
-    radio = gr.Radio(choices if pills else [("All", "")], value="", show_label=False, visible=pills)
+    radio = gr.Radio(choices if pills else [("All", "")], value="", label="Group", show_label=False, visible=pills)
     return radio, gr.Dropdown(choices, value="", label="Group", visible=len(names) > MOST_PILLS)
 
 
@@ -259,8 +270,10 @@ def _subject(spec: ModelSpec, name: str) -> tuple[gr.Radio, gr.Dropdown, gr.Drop
 
 def _stage() -> tuple[RunStage, PictureButtons]:
     """The right column."""
-    bar = gr.HTML(READY, elem_id="bar")
+    first, growth = shipped_picture()
+    bar = gr.HTML(html.bar(FIRST_WORDS) if first else READY, elem_id="bar")
     gallery = gr.Gallery(
+        first,
         format="png",  # the default, webp, would lose pixels and recipes
         show_label=False,
         interactive=False,
@@ -275,7 +288,7 @@ def _stage() -> tuple[RunStage, PictureButtons]:
         again = gr.Button("Same again", size="sm", elem_id="again")
         send = gr.Button("Edit this", size="sm", elem_id="send")
         explore = gr.Button("Look inside", size="sm", elem_id="look_inside")
-    strip = gr.HTML(elem_id="strip")
+    strip = gr.HTML(growth, elem_id="strip")
     stage = RunStage(gallery, bar, strip, after, download, gr.State(), gr.State(0))
     return stage, PictureButtons(again, send, explore)
 
@@ -317,6 +330,15 @@ def _visit(handlers: CreateHandlers, locked: Sequence[Widgets], trigger: Trigger
     """When a page is opened its settings are those of its address."""
     answered = wire(trigger, handlers.visit, [], locked, AT_ONCE)
     answered.then(None, None, None, js="() => globalThis.opened()")
+
+
+def _shows(
+    handlers: CreateHandlers, stage: RunStage, trigger: Trigger, find: Callable[[object], Run], given: Component
+) -> None:
+    def shown(value: object) -> StageUpdate:
+        return handlers.show_again(find(value))
+
+    wire_in_turns(handlers.models.desk, trigger, shown, [given], list(stage), bar=stage.bar)
 
 
 def _columns(run: Run) -> int:

@@ -181,7 +181,9 @@ def no_answers() -> gr.Radio:
 def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, gr.Radio, list[gr.Number]]:
     """Lay out what a task needs: the task, the outline, the class, and the unit before the four sides."""
     with gr.Group(elem_id="what"):
-        task = gr.Radio(list(TASKS), value=INPAINT, show_label=False, elem_id="task", elem_classes="pills")
+        task = gr.Radio(
+            list(TASKS), value=INPAINT, label="Task", show_label=False, elem_id="task", elem_classes="pills"
+        )
         hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")
         class_name = widgets.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
         with gr.Row(elem_classes="tight"):
@@ -189,7 +191,9 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
             find = gr.Button("Paint it for me", size="sm", min_width=60, elem_id="find")
         answers = gr.Radio([], label="Looks like", visible=False, elem_id="guesses", elem_classes="pills")
         with gr.Column(visible=False, elem_id="sides") as sides:
-            unit = gr.Radio(list(UNITS), value=PIXELS, show_label=False, elem_id="unit", elem_classes="pills")
+            unit = gr.Radio(
+                list(UNITS), value=PIXELS, label="Unit", show_label=False, elem_id="unit", elem_classes="pills"
+            )
             with gr.Row(elem_classes="tight"):
                 numbers = [
                     gr.Number(0, label=name.capitalize(), minimum=0, min_width=60, elem_id=f"extend_{name}")

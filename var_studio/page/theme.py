@@ -8,7 +8,16 @@ from ..shared import palette
 from ..shared.static import FOLDER
 from . import scripts
 
-STYLES = ("page.css", "controls.css", "create.css", "edit.css", "explorer.css", "explorer_panels.css", "learn.css")
+STYLES = (
+    "page.css",
+    "controls.css",
+    "create.css",
+    "edit.css",
+    "explorer.css",
+    "explorer_panels.css",
+    "learn.css",
+    "welcome.css",
+)
 
 
 def dress() -> dict[str, Any]:
@@ -37,7 +46,7 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
         button_cancel_background_fill="*neutral_700",
         button_cancel_background_fill_hover="*neutral_800",
         button_cancel_text_color="white",

@@ -15,12 +15,14 @@ from var_core.engine.request import Request
 from var_core.inspection.trace import Marks
 
 from .events import Renewal, Trigger, Widgets
+from .run import Run
 
 
 class CreateHandover(NamedTuple):
     """The buttons that lead to Edit and Explore with a run and the picture chosen in it; the controls of the request.
 
-    `visit` wires an event after which the controls say what the page's address asks for.
+    `visit` wires an event after which the controls say what the page's address asks for; `shows` one after which the
+    stage shows the run that a function finds from the value of a widget.
     """
 
     send: gr.Button
@@ -30,6 +32,7 @@ class CreateHandover(NamedTuple):
     controls: Sequence[Widgets]  # in the order in which `controls.read` takes their values, then the lock of the seed
     renewal: Renewal
     visit: Callable[[Trigger], None]
+    shows: Callable[[Trigger, Callable[[object], Run], Component], None]
 
 
 class EditHandover(NamedTuple):

@@ -17,7 +17,7 @@ SHOWN = "shown"  # whose picture it is, and what tells it from all others
 def bar(text: str, fraction: float = 0.0) -> str:
     """A line of text over a bar that is filled to a fraction, 0 to 1."""
     return (
-        f'<div class="bar" role="status"><span>{escape(text)}</span>'
+        f'<div class="bar"><span>{escape(text)}</span>'
         f'<div class="track"><div class="fill" style="width:{fraction:.1%}"></div></div></div>'
     )
 

@@ -26,7 +26,11 @@ def header_line(pipe: Pipeline) -> str:
     """The line on top of every page."""
     return (
         "<h1>VAR Studio</h1><p>Pictures, painted scale by scale: make them, edit them, look inside.</p>"
-        f'<span title="the model, and where it runs">{escape(pipe.spec.name)} · {pipe.device.type}</span>'
+        f'<span title="the model, and where it runs" data-model="{pipe.digest}">'
+        f"{escape(pipe.spec.name)} · {pipe.device.type}</span>"
+        '<button type="button" id="tour_button">Take the tour</button>'
+        '<button type="button" id="theme_button" title="Theme: light, dark, as the system" '
+        'aria-label="Theme: as the system, light or dark"></button>'
         '<button type="button" id="shortcuts" title="Shortcuts (?)" aria-label="Shortcuts">?</button>'
     )
 

@@ -15,6 +15,6 @@ ON_MAPS = {
     "edge": "rgb(0 0 0 / 70%)",  # around every frame
     "unknown": "rgb(128 128 128)",  # where a heat map has no value
     "veil": "rgb(128 128 128 / 70%)",  # over what an edit kept
-    "darkText": "#111",  # on the light colours of a heat map
+    "darkText": "#000",  # on the light colours of a heat map
     "lightText": "#fff",
 }

@@ -1,4 +1,10 @@
 // The page's scripts, all in one: what each tab needs, and what Gradio calls by name.
+import "./page/theme.js";
+import "./page/announcing.js";
+import "./page/leaving.js";
+import "./page/tab_keys.js";
+import "./page/tabs_tour.js";
+import { forget, remember } from "./page/memory.js";
 import "./page/shortcuts.js";
 import "./page/shortcut_list.js";
 import "./page/dropped_files.js";
@@ -20,3 +26,4 @@ globalThis.editStrip = editStrip; // the strip of edits connects it to the serve
 globalThis.explorer = explorer; // the Explore tab's widget connects it to the server
 globalThis.showMask = showMask; // the Edit tab's widgets for the look of the mask call it
 globalThis.opened = opened; // what answers the page's address calls it
+globalThis.varStudioMemory = { forget, remember }; // what keeps the settings calls them

@@ -3,6 +3,9 @@
 export const KEYS = {
   Anywhere: [
     [["Ctrl+Enter"], "run"],
+    [["Alt+1", "Alt+2", "Alt+3", "Alt+4"], "to Create, Edit, Explore or Learn"],
+    [["←", "→"], "on the tabs, and in a row of choices: to the one beside it"],
+    [["Tab"], "to the next control; a row of choices is one stop"],
     [["Ctrl+V"], "open the picture that was copied"],
     [["?"], "open or close this list"],
   ],

@@ -23,7 +23,15 @@ const filled = () => {
   dialog.setAttribute("aria-labelledby", "shortcut_title");
   const close = made("button", "Close", { type: "button", onclick: () => dialog.close() });
   const title = made("h2", "Keyboard, mouse and fingers", { id: "shortcut_title" });
-  dialog.append(box("", [box("top", [title, close]), ...Object.entries(KEYS).map(section)]));
+  const forgetting = made("button", "Forget my settings", { type: "button", id: "forget_all" });
+  forgetting.onclick = () => {
+    document.querySelector("#forget").click();
+    forgetting.textContent = "Forgotten";
+  };
+  const kept = made("p", "Settings, seeds and theme are kept in this browser, and nowhere else.");
+  dialog.append(
+    box("", [box("top", [title, close]), box("memory", [kept, forgetting]), ...Object.entries(KEYS).map(section)]),
+  );
   // what is clicked is the dialog itself only outside of what it holds
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.querySelector(".gradio-container").append(dialog); // where the theme's colours are known

@@ -96,7 +96,7 @@ const massCell = (view, from, to) => {
   const cell = made("td", String(Math.round(100 * fraction)));
   Object.assign(cell.style, {
     background: heat(fraction),
-    color: fraction > 0.45 ? colours.darkText : colours.lightText,
+    color: fraction > 0.437 ? colours.darkText : colours.lightText,
   });
   return cell;
 };

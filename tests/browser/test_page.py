@@ -1,0 +1,263 @@
+"""The page as a whole, in every tab: what a newcomer meets, what it remembers, and whether everybody can use it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from support.hands import set_number, unfold, until
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+TABS = ("Create", "Edit", "Explore", "Learn")
+# In parts that Gradio makes, by rule: what its selector must have in it.
+GRADIOS = {
+    "aria-prohibited-attr": "unpadded_box",  # an empty gallery calls itself "Empty value"
+    "label-content-name-mismatch": "thumbnail",
+    "image-redundant-alt": "thumbnail",
+}
+FOUND = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => [id, node.target.join(" "), node.html]));
+}"""
+OURS = 1_500_000  # bytes of our own that may be fetched before a tab is opened
+DONE = re.compile(r"^\d+ pictures? in ")
+
+
+def tab(page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+    page.get_by_role("tab", name=name, exact=True, selected=True).wait_for()
+
+
+def run(page) -> None:
+    page.click("#run")
+    page.locator("#bar").get_by_text(DONE).wait_for()
+    page.locator("#run").wait_for()
+
+
+def seen(page, name: str) -> None:
+    """Wait for what a tab shows by itself when it is first seen."""
+    tab(page, name)
+    waits = {"Explore": "explorer.view.trace", "Learn": "document.querySelector('#ln_measured .ln')"}
+    if name in waits:
+        page.wait_for_function(waits[name])
+
+
+def ours(page) -> list[list[str]]:
+    """What axe finds on the page as it is, less what is Gradio's."""
+    page.wait_for_timeout(400)  # colours fade from one theme to the other
+    return [[rule, *rest] for rule, *rest in page.evaluate(FOUND) if GRADIOS.get(rule, "\0") not in " ".join(rest)]
+
+
+def dark(page) -> bool:
+    return page.evaluate("document.body.classList.contains('dark')")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", TABS)
+def test_axe_finds_nothing_of_ours_in_a_tab_as_it_begins_and_at_work(visit: Callable, name: str, theme: str):
+    page = visit(f"?__theme={theme}")
+    page.evaluate(AXE)
+    seen(page, name)
+    assert ours(page) == []
+    if name == "Create":
+        run(page)
+        page.hover("#run")
+        unfold(page, "drawing", "guidance")
+        page.click("#models button.label-wrap")
+        page.locator("#model").wait_for()
+    elif name == "Edit":
+        page.locator("#examples .thumbnail-item").first.click()
+        unfold(page, "masking", "undo")
+        unfold(page, "editing", "context")
+        page.click("#task label:nth-of-type(3)")
+    elif name == "Explore":
+        page.evaluate("explorer.choose({scale: 4, index: 0})")
+        page.wait_for_function("explorer.view.options?.pictures.length === 10")
+    else:
+        page.keyboard.press("?")
+    assert ours(page) == []
+
+
+def test_the_page_has_a_picture_before_anything_was_drawn(page):
+    picture = page.locator("#gallery img").first
+    picture.wait_for()
+    assert picture.evaluate("image => image.complete && image.naturalWidth") == 128
+    assert page.locator("#strip figure").count() == 9
+    assert "press Run" in page.inner_text("#bar")
+    assert page.locator("#run").is_visible()
+
+
+def test_before_a_tab_is_opened_little_of_our_own_is_fetched(visit: Callable):
+    page = visit()
+    page.wait_for_load_state()
+    page.locator("#gallery img").first.wait_for()
+    entries = page.evaluate("""() => [...performance.getEntriesByType("navigation"),
+      ...performance.getEntriesByType("resource")].map((entry) => [entry.name, entry.decodedBodySize])""")
+    fetched = {url: size for url, size in entries if "/assets/" not in url and "/static/" not in url}  # Gradio's own
+    assert sum(fetched.values()) < OURS
+    assert not [url for url in fetched if re.search("meadow|peaks|halves|raster", url)]
+
+
+def test_the_tour_goes_through_the_tabs_by_keyboard_and_is_not_urged_twice(page):
+    assert page.locator("html.newcomer").count() == 1
+    page.focus("#tour_button")
+    page.keyboard.press("Enter")
+    for number, name in enumerate(TABS):
+        page.get_by_role("dialog", name=re.compile(f"^{name}:")).wait_for()
+        page.get_by_role("tab", name=name, exact=True, selected=True).wait_for()
+        assert page.evaluate("document.activeElement.id") == "tour_title"
+        page.get_by_role("button", name="Done" if number == 3 else "Next", exact=True).press("Enter")
+    assert page.locator("#tabs_tour").count() == 0
+    assert page.evaluate("document.activeElement.id") == "tour_button"
+    later = page.context.new_page()
+    later.goto(page.url)
+    later.locator("#tour_button").wait_for()
+    assert later.locator("html.newcomer").count() == 0
+
+
+def test_the_tour_can_be_left_at_any_time(page):
+    page.click("#tour_button")
+    page.keyboard.press("Escape")
+    assert page.locator("#tabs_tour").count() == 0
+    page.click("#tour_button")
+    page.get_by_role("button", name="Skip", exact=True).click()
+    assert page.locator("#tabs_tour").count() == 0
+
+
+def test_the_theme_goes_round_and_is_remembered(page):
+    assert not dark(page)
+    page.click("#theme_button")
+    assert page.get_attribute("html", "data-theme") == "light"
+    page.click("#theme_button")
+    page.wait_for_function("document.querySelector('#announcer').textContent === 'Theme: dark'")
+    assert dark(page)
+    page.reload()
+    page.wait_for_function("document.documentElement.classList.contains('opened')")
+    assert dark(page)
+    page.click("#theme_button")
+    page.emulate_media(color_scheme="dark")
+    until(page, lambda: dark(page))
+    page.emulate_media(color_scheme="light")
+    until(page, lambda: not dark(page))
+
+
+def said(page) -> tuple[str, str]:
+    return page.input_value("#pictures input[type=number]"), page.input_value("#seed input, #seed textarea")
+
+
+def test_settings_are_remembered_and_forgotten_and_a_link_wins(page, address: str):
+    usual = said(page)
+    set_number(page, "pictures", 3)
+    page.click("#seed input, #seed textarea", click_count=3)
+    page.keyboard.type("77")
+    page.wait_for_function("document.querySelector('#lock input').checked")
+    page.reload()
+    until(page, lambda: said(page) == ("3", "77"))
+    page.goto(f"{address}?class=lotus&seed=7&count=2")
+    until(page, lambda: said(page) == ("2", "7"))
+    page.goto(address)
+    until(page, lambda: said(page) == ("3", "77"))
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Forget my settings").click()
+    until(page, lambda: said(page) == usual)
+    page.reload()
+    page.wait_for_function("document.documentElement.classList.contains('opened')")
+    assert said(page) == usual
+
+
+def test_the_last_pictures_come_back_after_a_reload(page):
+    run(page)
+    before = page.get_attribute("#strip figure:last-of-type img", "src")
+    seed = page.inner_text("#strip h2 span")
+    page.reload()
+    page.click("#bring_back")
+    page.locator("#bar").get_by_text(DONE).wait_for()
+    assert page.inner_text("#strip h2 span") == seed
+    assert page.get_attribute("#strip figure:last-of-type img", "src") == before
+    page.locator("#bring_back").wait_for(state="hidden")
+
+
+def test_whoever_leaves_while_something_runs_is_asked(page):
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    set_number(page, "pictures", 16)
+    page.click("#run")
+    page.locator("#stop").wait_for()
+    page.evaluate("setTimeout(() => location.reload())")
+    until(page, lambda: asked == ["beforeunload"])
+    page.click("#stop")
+    page.locator("#run").wait_for()
+
+
+def test_keys_lead_to_the_tabs_and_along_rows(page):
+    for number, name in ((3, "Explore"), (2, "Edit"), (1, "Create")):
+        page.keyboard.press(f"Alt+{number}")
+        page.get_by_role("tab", name=name, exact=True, selected=True).wait_for()
+    page.get_by_role("tab", name="Create", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="Edit", exact=True, selected=True).wait_for()
+    page.focus("#task input:checked")
+    first = page.evaluate("document.activeElement.value")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.checked && document.activeElement.value") != first
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#task')") is None
+
+
+def test_every_stop_of_the_tab_key_shows_its_focus(page):
+    shown = """() => {
+      const now = document.activeElement, ring = getComputedStyle(now), box = now.getBoundingClientRect();
+      const held = now.closest(".pills label") ?? now;
+      const look = getComputedStyle(held);
+      return [now === document.body, look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 2,
+              now.outerHTML.slice(0, 120)];
+    }"""
+    page.focus("#tour_button")
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        lost, visible, what = page.evaluate(shown)
+        assert lost or visible, what
+
+
+@pytest.mark.parametrize("name", TABS)
+def test_at_twice_the_size_nothing_is_lost_at_the_sides(visit: Callable, name: str):
+    page = visit(width=720, height=450)
+    seen(page, name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+
+
+def test_nothing_moves_where_it_is_not_wanted(page):
+    page.emulate_media(reduced_motion="reduce")
+    run(page)
+    moving = """() => document.getAnimations().filter(({ effect }) => effect.getTiming().duration > 10).length"""
+    assert page.evaluate(moving) == 0
+
+
+def test_progress_is_read_out(page):
+    page.evaluate("window.heard = []")
+    page.evaluate("""() => new MutationObserver(() => heard.push(document.querySelector("#announcer")?.textContent))
+      .observe(document.body, {childList: true, subtree: true, characterData: true})""")
+    run(page)
+    until(page, lambda: DONE.match(page.inner_text("#announcer")) is not None)
+    assert page.locator("#announcer[role=status]").count() == 1
+
+
+def test_every_tab_has_its_headings_and_what_is_chosen_has_a_name(page):
+    for name in TABS:
+        tab(page, name)
+        assert page.get_by_role("heading", name=name, level=2).count() == 1
+    tab(page, "Create")
+    page.click("#models button.label-wrap")
+    assert page.get_by_role("listbox", name="Model").or_(page.get_by_label("Model", exact=True)).count() >= 1
+    assert page.get_by_role("group", name="Group").or_(page.get_by_label("Group")).count() >= 1
+
+
+def test_the_model_menu_says_how_long_a_picture_takes(page):
+    run(page)
+    page.reload()
+    page.click("#models button.label-wrap")
+    page.locator("#model_about").get_by_text(
+        re.compile(r"^A picture takes about .* here \(measured here on")
+    ).wait_for()
+    assert " a picture" in page.input_value("#model input")

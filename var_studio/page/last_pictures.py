@@ -1,0 +1,60 @@
+"""The last pictures of each visitor, which a page that was loaded again offers to bring back."""
+
+import secrets
+from collections import OrderedDict
+from threading import Lock
+
+import gradio as gr
+
+from ..shared.events import AT_ONCE, Trigger, refusal
+from ..shared.handover import CreateHandover
+from ..shared.models import Models
+from ..shared.run import Run
+from .memory import SECRET
+
+KEY = "var-studio-last"
+MOST = 30  # visitors whose last run is kept
+GONE = "The server has not kept your last pictures: press Run."
+
+
+class LastPictures:
+    """The last run of some visitors, by a token that only the visitor's browser holds."""
+
+    def __init__(self, models: Models):
+        self.models = models
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._lock = Lock()
+
+    def keep(self, run: Run | None, token: object) -> tuple[object, gr.Button]:
+        """Keep a run that has ended; the token under which it is kept, and the button that is of no use now."""
+        if run is None:
+            return token, gr.Button(visible=False)
+        if run.complete(0) and run.digest == self.models.pipe.digest:
+            self.models.pace.took(self.models.name, run.seconds, len(run.files))
+        with self._lock:
+            name = token if isinstance(token, str) and token in self._runs else secrets.token_urlsafe(16)
+            self._runs[name] = run
+            self._runs.move_to_end(name)
+            while len(self._runs) > MOST:
+                self._runs.popitem(last=False)
+        return name, gr.Button(visible=False)
+
+    def offer(self, token: object) -> gr.Button:
+        """Show the button that brings pictures back where there are any."""
+        with self._lock:
+            return gr.Button(visible=isinstance(token, str) and token in self._runs)
+
+    def back(self, token: object) -> Run:
+        """Return the last run of a visitor; an error that the page tells if it is gone."""
+        with self._lock:
+            run = self._runs.get(token) if isinstance(token, str) else None
+        if run is None:
+            raise refusal(GONE)
+        return run
+
+    def wire(self, opened: Trigger, button: gr.Button, made: CreateHandover) -> Trigger:
+        """Keep what is made on a page, and offer it to the same browser on a page `opened` later; what follows that."""
+        token = gr.BrowserState(None, storage_key=KEY, secret=SECRET)
+        made.run.change(self.keep, [made.run, token], [token, button], **AT_ONCE)
+        made.shows(button.click, self.back, token)
+        return opened(self.offer, token, button, **AT_ONCE).then
