@@ -67,13 +67,12 @@ class House:
         with gr.Blocks() as self.page:
             create.tab(self.models, VisitorFiles(limits))
         listening = [(self.models.desk.listeners.around, (), {})]
-        self.sessions = Sessions(limits)
+        self.sessions = Sessions(limits, address=self.models.desk.listeners.address)
         self.page.launch(
             server_name="127.0.0.1",
             quiet=True,
             prevent_thread_lock=True,
             ssr_mode=False,
-            max_threads=40 + limits.queue,
             app_kwargs={"middleware": listening},
         )
         self.sessions.install(self.page)

@@ -41,7 +41,7 @@ Pictures = list[Any]  # pictures under way, then the paths of their files
 
 @dataclass(frozen=True)
 class Endpoints:
-    """What programs may ask for. Runs yield how far they are, with previews, and at last the files."""
+    """The endpoints that programs may call. Runs yield how far they are, with previews, and at last the files."""
 
     running: Models
     cache: str  # where Gradio serves files from

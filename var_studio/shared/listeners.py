@@ -1,22 +1,26 @@
-"""Whether anybody listens to the answers of an event."""
+"""Tell whether anybody listens to the answers of an event, and where a request comes from."""
 
 import re
 from collections import Counter
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qs
+
+from .visitor import household
 
 STREAMS = (re.compile(r"/queue/data/?$"), re.compile(r"/call/(?:v2/)?[^/]+/(?P<event>[^/]+)/?$"))
 Asgi = Any  # an ASGI application, scope, or one of its two callables
 
 
 class Listeners:
-    """Which streams of answers are open: an ASGI layer around the app counts them.
+    """Streams of answers that are open: an ASGI layer around the app counts them, and notes where requests come from.
 
-    Where that layer is missing, as in tests of the page alone, everybody counts as listening.
+    Where that layer is missing, as in tests of the page alone, everybody counts as listening, and comes from nowhere.
     """
 
     def __init__(self) -> None:
         self.watching = False
+        self._address: ContextVar[str] = ContextVar("address", default="")
         self._open: Counter[str] = Counter()  # by session, or by event where that has a stream of its own
 
     def around(self, app: Asgi) -> Asgi:
@@ -24,6 +28,8 @@ class Listeners:
         self.watching = True
 
         async def watched(scope: Asgi, receive: Asgi, send: Asgi) -> None:
+            client = scope.get("client")
+            self._address.set(household(client[0]) if client else "")
             name = _listens_to(scope)
             if name is None:
                 await app(scope, receive, send)
@@ -37,6 +43,10 @@ class Listeners:
                     del self._open[name]
 
         return watched
+
+    def address(self) -> str:
+        """Return where the request comes from that is being answered, as visitors are counted by."""
+        return self._address.get()
 
     def hear(self, session: str, event: str | None) -> bool:
         """Say whether somebody listens to an event; a direct call, which has none, waits for its own answer."""

@@ -20,7 +20,7 @@ DIRECT = "without a name"  # all who call so at one address are one visitor
 
 
 class Desk(NamedTuple):
-    """Where events that need the model are taken: the turns of all visitors, and who listens."""
+    """The desk at which events that need the model are taken: the turns of all visitors, and who listens."""
 
     turns: Turns
     listeners: Listeners

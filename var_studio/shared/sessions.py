@@ -1,4 +1,4 @@
-"""What visitors leave with the server, and when it goes: who is at work is never put out by who comes."""
+"""Keep what visitors leave with the server, and let it go: who is at work is never put out by who comes."""
 
 import time
 from collections.abc import Callable
@@ -6,15 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+from fastapi import HTTPException
 from gradio.state_holder import SessionState, StateHolder
 
 from . import served_files
 from .limits import Limits
-from .visitor import address_of
 
 AT_WORK = 600.0  # seconds after a visitor's last event within which nobody takes their place
 CLOSED = 60.0  # the same once their page is closed: it may only have lost its connection
 KEPT_CLOSED = 3600.0  # seconds that the work of a closed page is kept, for one that is opened again
+THREADS = 40  # for all that does not wait for the model: Gradio's own number
 SHARE = 4  # an address has at most one part in so many of the visitors whose work is kept
 
 
@@ -36,27 +37,41 @@ class Session(SessionState):
 class Sessions(StateHolder):
     """The sessions of all visitors, as many as the limits say.
 
-    A new one takes the place of one that is idle. Where none is, it is refused: gr.Error says so to whoever comes.
+    A new one takes the place of one that is idle. Where none is, it is refused: HTTPException says so to whoever comes.
     """
 
-    def __init__(self, limits: Limits, files: str = "", clock: Callable[[], float] = time.monotonic):
-        """`files`: the folder in which visitors' files lie, each session's go with it."""
+    def __init__(
+        self,
+        limits: Limits,
+        files: str = "",
+        address: Callable[[], str] = lambda: "",
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """`files`: the folder in which visitors' files lie: each session's go with it.
+
+        `address` says where the request comes from that is being answered; see `visitor.household`.
+        """
         super().__init__()
-        self.limits, self.files, self.clock = limits, files, clock
+        self.limits, self.address, self.files, self.clock = limits, address, files, clock
         self.capacity = limits.visitors
         self._used: dict[str, float] = {}
         self._addresses: dict[str, str] = {}
 
     def install(self, page: gr.Blocks) -> None:
-        """Hold the sessions of a page that has been launched."""
+        """Hold the sessions of a page that its `app` serves, and let as many of its runs wait as the queue holds."""
         self.set_blocks(page)
         self.capacity = self.limits.visitors
         page.app.state_holder = self
+        queue, page.max_threads = page._queue, THREADS + self.limits.queue
+        if queue.active_jobs:  # it has begun
+            queue.active_jobs += [None] * (page.max_threads - len(queue.active_jobs))
+            page.create_limiter()
+        queue.max_thread_count = page.max_threads
 
     def __getitem__(self, session_id: str) -> SessionState:
         with self.lock:
             if session_id not in self.session_data:
-                address = self._address(session_id)
+                address = self.address()
                 self._make_room(address)
                 self.session_data[session_id] = Session(self.blocks)
                 self._addresses[session_id] = address
@@ -84,7 +99,7 @@ class Sessions(StateHolder):
         if not idle:
             where = "of your network" if crowded else "at once"
             text = f"There are more visitors {where} than this server keeps the work of: try again in some minutes."
-            raise gr.Error(text, print_exception=False)
+            raise HTTPException(429, text)
         self._drop(min(idle, key=self._used.__getitem__))
 
     def _is_idle(self, name: str) -> bool:
@@ -96,9 +111,3 @@ class Sessions(StateHolder):
         del self.session_data[name], self._used[name], self._addresses[name]
         if self.files:
             served_files.remove(self.files, name)
-
-    def _address(self, name: str) -> str:
-        """Return where a session that is new comes from: its event is being taken up."""
-        taken = (event for events in self.blocks._queue.active_jobs for event in events or ())
-        event = next((event for event in taken if event.session_hash == name), None)
-        return address_of(gr.Request(event.request, username=event.username)) if event else ""

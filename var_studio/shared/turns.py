@@ -45,7 +45,7 @@ class Stopping(Protocol):
 
 
 class Ahead(NamedTuple):
-    """What a run waits for: runs before it, and about how many seconds they take, if that is known."""
+    """The wait of a run: how many are before it, and about how many seconds they take, if that is known."""
 
     runs: int
     seconds: float | None = None
@@ -59,7 +59,7 @@ class Ahead(NamedTuple):
 
 
 class Busy(NamedTuple):
-    """How many runs have begun, and how many wait."""
+    """Numbers of runs that have begun, and of those that wait."""
 
     under_way: int
     waiting: int
@@ -67,7 +67,7 @@ class Busy(NamedTuple):
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody wants of the model.
+    """A thing that somebody wants of the model.
 
     A `brief` one is a single step and keeps nothing: it needs no place among those under way. A `small` one answers a
     click, and does not count as a run. One that is to be `alone` begins when no other is under way, and none that comes

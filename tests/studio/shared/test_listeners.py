@@ -18,13 +18,15 @@ from var_studio.shared.listeners import Listeners
 )
 def test_a_run_is_heard_while_its_stream_is_open(path: str, query: bytes, session: str, event: str):
     async def app(*_) -> None:
+        assert listeners.address() == "192.0.2.7"
         seen.append((listeners.hear(session, event), listeners.hear("other", "other")))
 
     seen, listeners = [], Listeners()
+    assert listeners.address() == ""
     assert listeners.hear(session, event)  # nobody counts
     around = listeners.around(app)
     assert not listeners.hear(session, event)
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": query}
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "client": ("192.0.2.7", 1)}
     asyncio.run(around(scope, None, None))
     assert seen == [(True, False)]
     assert not listeners.hear(session, event)
