@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-FORMAT = 4  # raised whenever what a file holds is renamed, or more of it
+FORMAT = 5  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 
 # What sizes in a file may be, before it is asked whether they go together; the largest published model has 36 blocks.
@@ -33,6 +33,8 @@ ADDED_EDIT_SETTINGS = {"shown": False}
 # What was added to format 3: every edit was the only one drawn.
 LATER_EDIT_SETTINGS = {"candidates": 1}
 ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
+# What was added to format 4: masks were cut at half of their levels.
+LAST_EDIT_SETTINGS = {"soft": False}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}

@@ -107,11 +107,11 @@ def open_photo(path: Path | str) -> np.ndarray:
         return np.array(flat(picture))
 
 
-def open_mask(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
-    """Read a mask from a file as bool (H, W), True = repaint, for a photo of (width, height).
+def open_levels(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
+    """Read a mask from a file as levels uint8 (H, W), 255 = repaint, for a photo of (width, height).
 
-    White is painted; in a file that is transparent somewhere, whatever is not. Another size is resized to the nearest
-    pixel, and returned beside the mask (None: it fitted). ValueError if the file cannot be used.
+    They are its greys; in a file that is transparent somewhere, how opaque it is. Another size is resized to the
+    nearest pixel, and returned beside the levels (None: it fitted). ValueError if the file cannot be used.
     """
     with open_image(path, "mask") as picture:
         upright = turned_upright(picture)
@@ -120,4 +120,10 @@ def open_mask(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tupl
             alpha = upright.convert("RGBA").getchannel("A")
             levels = alpha if np.asarray(alpha).min() < 255 else levels
     found = None if levels.size == size else levels.size
-    return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 127, found
+    return np.asarray(levels.resize(size, Image.Resampling.NEAREST)), found
+
+
+def open_mask(path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
+    """Read a mask from a file as bool (H, W), True = repaint: what is above half; see `open_levels`."""
+    levels, found = open_levels(path, size)
+    return levels > 127, found

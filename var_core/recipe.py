@@ -22,6 +22,7 @@ from .formats import (
     ADDED_EDIT_SETTINGS,
     FORMAT,
     FORMAT_KEY,
+    LAST_EDIT_SETTINGS,
     LATER_EDIT_SETTINGS,
     sampling_of_format,
     split_format,
@@ -30,6 +31,7 @@ from .picture_files import PNG, recipe_text, save
 from .schema import exact, parse_json
 
 MOST_SLUG = 60  # characters
+OTHER_VERSION = "Another version of this model made it: Run makes a picture like it, not the same."
 MOST_TEXT = 100_000  # characters
 Pixels = Annotated[int, Meta(gt=-(2**31), lt=2**31)]
 
@@ -62,7 +64,7 @@ class EditOrigin:
     def of(cls, edit: Edit) -> "EditOrigin":
         """Return the origin of an edit, extended or not."""
         boxes = tuple((box.left, box.top, box.side) for box in edit.boxes or ())
-        return cls(pixel_hash(edit.photo[edit.inner]), pixel_hash(edit.painted), edit.settings, edit.extend, boxes)
+        return cls(pixel_hash(edit.photo[edit.inner]), pixel_hash(edit.told_mask), edit.settings, edit.extend, boxes)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class Recipe:
     def of_edit(cls, pipe: Pipeline, edit: Edit, index: int) -> "Recipe":
         """The recipe of the photo at `index` of an edit's results."""
         plain = cls.of(pipe, Request(edit.labels, edit.seeds, edit.sampling), index)
-        settings = replace(edit.settings, shown=edit.settings.shown and pipe.masked is not None)
+        shown, soft = edit.settings.shown and pipe.masked is not None, edit.settings.soft and edit.levels is not None
+        settings = replace(edit.settings, shown=shown, soft=soft)
         origin = EditOrigin.of(replace(edit, settings=settings))
         return replace(plain, edited=replace(origin, masked=pipe.masked_digest if settings.shown else ""))
 
@@ -110,8 +113,11 @@ class Recipe:
             raise ValueError("This picture is an edit of a photo: repeat it where photos are edited, with that photo.")
         return Request((self.label,), (self.seed,), self.sampling)
 
-    def edit(self, pipe: Pipeline, photo: np.ndarray, painted: np.ndarray) -> Edit:
-        """The edit that repeats the picture; ValueError if photo, mask or model are not those that it was made of."""
+    def edit(self, pipe: Pipeline, photo: np.ndarray, levels: np.ndarray) -> Edit:
+        """The edit that repeats the picture, of a photo uint8 (H, W, 3) and a mask's levels, uint8 (H, W) or bool.
+
+        ValueError if photo, mask or model are not those that it was made of.
+        """
         self.check(pipe)
         if self.edited is None:
             raise ValueError("This picture is no edit: it was made from nothing, where pictures are created.")
@@ -125,15 +131,22 @@ class Recipe:
                 f"This edit was drawn by another masked path of {self.model} ({self.edited.masked}); the file that is "
                 f"loaded now holds {pipe.masked_digest}. Load that file to make the same picture again."
             )
-        for name, pixels, wanted in (("photo", photo, self.edited.photo), ("mask", painted, self.edited.mask)):
+        levels = levels.astype(np.uint8) * 255 if levels.dtype == bool else levels
+        plain = Edit.with_levels(photo, levels, (self.label,), (self.seed,), self.sampling, self.edited.settings)
+        for name, pixels, wanted in (("photo", photo, self.edited.photo), ("mask", plain.told_mask, self.edited.mask)):
             if pixel_hash(pixels) != wanted:
                 raise ValueError(f"This is not the {name} that the picture was made of. Open that {name} to repeat it.")
-        plain = Edit(photo, painted, (self.label,), (self.seed,), self.sampling, self.edited.settings)
         whole = onward(plain, *self.edited.extend) if any(self.edited.extend) else plain
         return replace(whole, boxes=tuple(Box(*box) for box in self.edited.boxes) or None)
 
     def check(self, pipe: Pipeline) -> None:
         """ValueError unless this model made the picture, of one of its classes."""
+        if self.digest != pipe.digest and self.model == pipe.spec.name:
+            raise ValueError(
+                f"This picture was made by another version of {self.model} ({self.digest}) than is loaded now "
+                f"({pipe.digest}). Load that version to make the same picture again, or add --anyway: the same "
+                "settings with this one, for a picture like it."
+            )
         if self.digest != pipe.digest:
             raise ValueError(
                 f"This picture was made by the model {self.model} ({self.digest}); the model loaded now is "
@@ -145,6 +158,20 @@ class Recipe:
                 "The recipe asks for a class that is not there, so the picture cannot be made again: this model has "
                 f"classes 0 to {null - 1} and {null} for no class."
             )
+
+    def adopted(self, pipe: Pipeline) -> "Recipe":
+        """Return the same settings for the model that is loaded, if that is another version of the one that they name.
+
+        Where it is the same, or not of that name, the recipe itself. ValueError if it lacks the class.
+        """
+        masked = self.edited is None or self.edited.masked in ("", pipe.masked_digest)
+        if self.model != pipe.spec.name or (self.digest == pipe.digest and masked):
+            return self
+        edited = self.edited
+        if edited:
+            shown = edited.settings.shown and pipe.masked is not None
+            edited = replace(edited, masked="", settings=replace(edited.settings, shown=shown))
+        return replace(self, digest=pipe.digest, label=pipe.spec.label(self.class_name), edited=edited)
 
     def to_json(self) -> str:
         """Return the recipe as text, with the version of its format."""
@@ -196,6 +223,8 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         if settings.pop("drafts", 1) != 1:
             raise ValueError("This edit was chosen from drafts, which are no longer drawn: it cannot be made again.")
         told["edited"] = {**told["edited"], "settings": settings}
+    if version < 5 and told.get("edited"):
+        told["edited"] = {**told["edited"], "settings": {**LAST_EDIT_SETTINGS, **told["edited"]["settings"]}}
     if told.get("edited"):  # nothing told which masked path drew an edit before there were several
         told["edited"] = {"masked": "", **told["edited"]}
     return {"edited": None, **told}

@@ -313,3 +313,41 @@ def test_an_edit_that_was_chosen_from_drafts_cannot_be_made_again():
         Recipe.from_json(json.dumps(told))
     told["edited"]["settings"]["drafts"] = 1
     assert Recipe.from_json(json.dumps(told)).edited.settings == EditSettings(candidates=1)
+
+
+def test_a_recipe_of_another_version_of_the_model_says_so_and_its_settings_serve_this_one():
+    other = replace(RECIPE, digest="f" * 12, label=6)
+    with pytest.raises(ValueError, match=r"another version of tiny \(f{12}\) .*add --anyway: the same settings"):
+        other.request(pipeline())
+    own = other.adopted(pipeline())
+    assert own == RECIPE  # its class by name
+    assert own.request(pipeline()) == RECIPE.request(pipeline())
+    assert RECIPE.adopted(pipeline()) is RECIPE
+
+
+def test_a_recipe_of_another_model_or_class_serves_no_other():
+    other = replace(RECIPE, digest="f" * 12, model="other")
+    assert other.adopted(pipeline()) is other
+    with pytest.raises(ValueError, match="There is no class 'Oak'"):
+        replace(RECIPE, digest="f" * 12, class_name="Oak").adopted(pipeline())
+
+
+def test_an_edit_of_another_version_of_the_model_or_its_masked_path_serves_this_one():
+    photo, mask = np.zeros((20, 20, 3), np.uint8), np.ones((20, 20), bool)
+    seeing = Recipe.of_edit(masked_pipeline(), Edit(photo, mask, (7,), (5,)), 0)
+    older = replace(seeing, edited=replace(seeing.edited, masked="f" * 12))
+    assert older.adopted(masked_pipeline()).edit(masked_pipeline(), photo, mask).settings.shown
+    elsewhere = replace(seeing, digest="f" * 12)
+    assert not elsewhere.adopted(pipeline()).edit(pipeline(), photo, mask).settings.shown
+
+
+def test_a_soft_mask_is_told_by_its_levels_and_repeated_with_them_alone():
+    photo, levels = np.zeros((20, 20, 3), np.uint8), np.tile(np.arange(0, 200, 10, dtype=np.uint8), (20, 1))
+    edit = Edit.with_levels(photo, levels, (1,), (5,), Sampling(), EditSettings(soft=True))
+    recipe = Recipe.from_json(Recipe.of_edit(pipeline(), edit, 0).to_json())
+    again = recipe.edit(pipeline(), photo, levels)
+    assert again.settings.soft and np.array_equal(again.softness(), edit.softness())
+    for other in (levels > 127, np.where(levels > 0, 255, 0).astype(np.uint8)):
+        with pytest.raises(ValueError, match="not the mask that the picture was made of"):
+            recipe.edit(pipeline(), photo, other)
+    assert not Recipe.of_edit(pipeline(), replace(edit, levels=None), 0).edited.settings.soft

@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from ..config import Sampling
 from ..editing.canvas import Box
-from ..editing.edit import Edit, onward, run
-from ..editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
+from ..editing.edit import HALF, Edit, onward, run
+from ..editing.edit_settings import CHANGING, FAINTEST, REMOVING, REPAINTING, EditSettings, usual_sampling
 from ..editing.photo_file import Extras, open_photo_file
 from ..engine.pipeline import Pipeline
 from ..files import replacing
 from ..picture_files import PNG, check_kind, kind_of
-from ..picture_reading import open_mask, open_photo
+from ..picture_reading import open_levels, open_photo
 from ..recipe import Recipe, pixel_hash
 from ..settings import Value, named, parsed
 from ..training.data import is_picture
@@ -27,6 +27,7 @@ from ..weights import checkpoints
 from ..words import counted
 from .pictures import recipe_in, vacant
 from .shared import (
+    ANYWAY_HELP,
     check_count,
     command,
     given,
@@ -45,6 +46,7 @@ from .shared import (
 if TYPE_CHECKING:
     from .shared import Commands
 
+MOST_HARD = 0.002  # of a mask's pixels may be grey: they smooth a hard edge
 REPORT = "edits.csv"  # in --out, of a folder
 OUT_HELP = "folder, made if need be, or a file that ends in .png, .jpg or .webp; taken names get a number"
 
@@ -75,10 +77,10 @@ def edited(options: argparse.Namespace, pipe: Pipeline, bar: bool = True) -> lis
     if job.painted.any():
         beside = picture_file(options.out, options.photo.stem, suffix)
         wanted = beside.with_name(f"{beside.stem}-mask.png")
-        mask_file = vacant(wanted, lambda file: shows(file, job.painted))
+        mask_file = vacant(wanted, lambda file: shows(file, job.told_mask))
         if not mask_file.exists():
             with replacing(mask_file) as part:
-                Image.fromarray(job.painted).save(part, "PNG")
+                Image.fromarray(job.told_mask).save(part, "PNG")
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None if bar else True)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
@@ -156,9 +158,10 @@ def check_extend(options: argparse.Namespace) -> None:
 
 
 def shows(file: Path, mask: np.ndarray) -> bool:
-    """Say whether a file gives this mask, bool (H, W)."""
+    """Say whether a file gives this mask, bool (H, W), or levels uint8 (H, W)."""
     try:
-        return np.array_equal(open_mask(file, mask.shape[::-1])[0], mask)
+        levels, found = open_levels(file, mask.shape[::-1])
+        return found is None and np.array_equal(levels if mask.dtype == np.uint8 else levels > HALF, mask)
     except ValueError:
         return False
 
@@ -167,26 +170,34 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline, photo: np.ndarray) -
     """The edit of a photo that the command line asks for; ValueError if there is nothing to do."""
     check_extend(options)
     size = photo.shape[1::-1]
-    painted, found = np.zeros(photo.shape[:2], bool), None
+    levels, found = np.zeros(photo.shape[:2], np.uint8), None
     if options.mask:
-        painted, found = open_mask(options.mask, size)
+        levels, found = open_levels(options.mask, size)
     if found:
         say(f"{options.mask.name} has {found[0]} x {found[1]} pixels, the photo {size[0]} x {size[1]}: mask resized.")
     if options.like:
         said = ("into", "remove", "extend", "box", "seed", "count")
         changed = [name for name in said if getattr(options, name) != options.usual(name)]
         refuse_beside("--like", [*changed, *given(options, EditSettings), *given(options, Sampling)])
-        return Recipe.read(options.like).edit(pipe, photo, painted)
-    if not (painted.any() or any(options.extend)):
-        raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
+        recipe = Recipe.read(options.like)
+        return (recipe.adopted(pipe) if options.anyway else recipe).edit(pipe, photo, levels)
     check_count(options)
     label = pipe.spec.label(options.into) if options.into else pipe.spec.transformer.null_label
     seeds = tuple(range(options.seed, options.seed + options.count))
     sampling = sampling_of(options, usual_sampling(pipe.spec.default_sampling, bool(options.into)))
-    job = Edit(photo, painted, (label,) * options.count, seeds, sampling, settings_of(options))
+    job = Edit.with_levels(photo, levels, (label,) * options.count, seeds, sampling, settings_of(options))
+    if not (job.mask.any() or any(options.extend)):
+        raise ValueError("Nothing to do: give a --mask with white where to repaint, or sides to --extend.")
+    if options.mask and not job.settings.soft and soft_edged(levels):
+        say(f"{options.mask.name} has greys, which are cut at half: --soft takes them as how much of the result shows.")
     if options.box:
         return looking_at(job, options.box, options.extend)
     return onward(job, *options.extend) if any(options.extend) else job
+
+
+def soft_edged(levels: np.ndarray) -> bool:
+    """Say whether the levels of a mask, uint8 (H, W), are a soft edge rather than noise of its file."""
+    return bool(((levels >= FAINTEST) & (levels <= 255 - FAINTEST)).mean() > MOST_HARD)
 
 
 def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> Edit:
@@ -231,6 +242,7 @@ def add_commands(commands: "Commands") -> None:
     )
     text = "repeat the edit of this picture, on its photo and mask"
     made.add_argument("--like", type=Path, metavar="FILE", help=text)
+    made.add_argument("--anyway", action="store_true", help=f"with --like: {ANYWAY_HELP}")
     made.add_argument("--seed", type=int, default=0, help="seed of the first result")
     made.add_argument("--count", type=int, default=1, help="number of results")
     made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)

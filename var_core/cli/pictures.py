@@ -21,6 +21,7 @@ from ..training import distributed
 from ..weights import checkpoints
 from ..words import counted
 from .shared import (
+    ANYWAY_HELP,
     check_count,
     command,
     finish_options,
@@ -129,6 +130,7 @@ def replay(options: argparse.Namespace) -> None:
     """The picture of a PNG's recipe, made again."""
     recipe = Recipe.read(options.picture)
     pipe = loaded(options, recipe.model)
+    recipe = recipe.adopted(pipe) if options.anyway else recipe
     out = picture_file(options.out or options.picture.parent, f"{options.picture.stem}-again")
     say(str(recipe_in(recipe, pipe.run(recipe.request(pipe)).images[0], out)))
 
@@ -204,6 +206,7 @@ def _picture_commands(commands: "Commands") -> None:
     many.add_argument("--metrics", action="store_true", help="draw with the settings of the published FID")
     sampling_options(many)
     again = command(commands, "replay", replay)
+    again.add_argument("--anyway", action="store_true", help=ANYWAY_HELP)
     again.add_argument("picture", type=Path, help="a PNG made by this program")
     again.add_argument("--model", default=None, help="name or path of the model that made it (default: by its name)")
     again.add_argument("--out", type=Path, default=None, help=f"{OUT_HELP} (default: beside it)")

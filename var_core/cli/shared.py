@@ -37,6 +37,7 @@ FILE_SUFFIXES = {".safetensors", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4
 DTYPE_HELP = (
     "type of the transformer's products: auto, float32, float16, bfloat16; int8 speeds up large models on a CPU"
 )
+ANYWAY_HELP = "also if another version of the model made it: the same settings, for a picture like it"
 DATA_HELP = "folder with train/<class>/ and val/<class>/"
 TOKENIZER_HELP = "folder of the tokenizer's (or decoder's) training run, or a .safetensors file with one"
 

@@ -16,9 +16,10 @@ from ..engine.request import Request
 from ..engine.sampling import Step
 from .candidates import drawings
 from .canvas import MOST_SIDE, Box, check_box, dilated, extended, filled_view, tiles, view, window
-from .edit_settings import EditSettings
+from .edit_settings import FAINTEST, EditSettings
 from .square import Work, prepare, second_pass
 
+HALF = 127  # of a mask's levels: what is above is painted
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
 MOST_SQUARES = 1000
 LONG = 7  # a photo so many times as long as it is wide may take too many squares however little it is extended
@@ -29,6 +30,7 @@ class Edit:
     """A photo uint8 (H, W, 3), a mask bool (H, W) (True = repaint), and one label and seed for each variation.
 
     `boxes` are the squares to work on, in order; None: one around the mask. What no square reaches stays as it is.
+    `levels`, uint8 (H, W), say how much of what is drawn is pasted where the mask is, if the settings are for that.
     `extend` says how many pixels of the photo's left, top, right and bottom are new; `onward` makes such an edit.
     """
 
@@ -40,6 +42,22 @@ class Edit:
     settings: EditSettings = field(default_factory=EditSettings)
     boxes: tuple[Box, ...] | None = None
     extend: tuple[int, int, int, int] = (0, 0, 0, 0)
+    levels: np.ndarray | None = None
+
+    @classmethod
+    def with_levels(
+        cls,
+        photo: np.ndarray,
+        levels: np.ndarray,
+        labels: tuple[int, ...],
+        seeds: tuple[int, ...],
+        sampling: Sampling,
+        settings: EditSettings,
+    ) -> "Edit":
+        """Return the edit of what levels uint8 (H, W) paint: all above half, or in a soft mask all but the faintest."""
+        if not settings.soft:
+            return cls(photo, levels > HALF, labels, seeds, sampling, settings)
+        return cls(photo, levels >= FAINTEST, labels, seeds, sampling, settings, levels=levels)
 
     def __post_init__(self) -> None:
         if self.photo.dtype != np.uint8 or self.photo.ndim != 3 or self.photo.shape[2] != 3:
@@ -48,6 +66,11 @@ class Edit:
             raise ValueError(
                 f"a mask {self.mask.dtype} {self.mask.shape} for a photo of {self.photo.shape[:2]}: "
                 "give bool of the same height and width."
+            )
+        if self.levels is not None and (self.levels.dtype != np.uint8 or self.levels.shape != self.mask.shape):
+            raise ValueError(
+                f"levels {self.levels.dtype} {self.levels.shape} for a mask of {self.mask.shape}: "
+                "give uint8 of the same height and width."
             )
         Request(self.labels, self.seeds, self.sampling)  # refuses what it would refuse later
         if len(boxes := self.boxes or ()) > MOST_SQUARES:
@@ -67,6 +90,21 @@ class Edit:
         """The mask on the photo as it was before it was extended."""
         return self.mask[self.inner]
 
+    @property
+    def told_mask(self) -> np.ndarray:
+        """What was painted, as a recipe knows it: bool (H, W), or uint8 levels of a soft mask."""
+        if self.levels is None or not self.settings.soft:
+            return self.painted
+        return np.where(self.painted, self.levels[self.inner], 0).astype(np.uint8)
+
+    def softness(self) -> np.ndarray | None:
+        """Return how much of what is drawn is pasted, uint8 (H, W), with the mask dilated; None: all of it."""
+        if self.levels is None or not self.settings.soft:
+            return None
+        told, found = self.told_mask, np.full(self.mask.shape, 255, np.uint8)
+        found[self.inner] = np.where(dilated(told == 255, max(0, self.settings.dilate)), 255, told)
+        return found
+
     def hole_mask(self) -> np.ndarray:
         """Return what is drawn, bool (H, W): the mask, dilated, and what is new. ValueError if that is nothing."""
         hole_mask = self.mask.copy()
@@ -80,8 +118,13 @@ def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:
     """The edit that also draws the photo beyond its edges, by so many pixels."""
     canvas, mask = extended(edit.photo, left, top, right, bottom)
     height, width = edit.mask.shape
-    mask[top : top + height, left : left + width] = edit.mask
-    return replace(edit, photo=canvas, mask=mask, extend=(left, top, right, bottom))
+    within = slice(top, top + height), slice(left, left + width)
+    mask[within] = edit.mask
+    levels = None
+    if edit.levels is not None:
+        levels = np.full(mask.shape, 255, np.uint8)
+        levels[within] = edit.levels
+    return replace(edit, photo=canvas, mask=mask, extend=(left, top, right, bottom), levels=levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,14 +203,14 @@ def guess(pipe: Pipeline, photo: np.ndarray, hole_mask: np.ndarray, settings: Ed
 
 def stages(pipe: Pipeline, edit: Edit) -> Iterator[EditStage]:
     """Do an edit, scale by scale, square by square; nothing if nothing is painted."""
-    hole_mask = edit.hole_mask()
+    hole_mask, softness = edit.hole_mask(), edit.softness()
     boxes = squares(pipe, edit, hole_mask)
     most = 2 if edit.settings.harmonise else 1
     photos = (edit.photo,) * len(edit.labels)
     for number, box in enumerate(boxes):
         if not hole_mask[box.inside(hole_mask.shape)].any():  # another square has drawn it all
             continue
-        work = prepare(pipe, photos, hole_mask, box, edit.settings)
+        work = prepare(pipe, photos, hole_mask, box, edit.settings, softness)
         passes = most if not work.hole.mask.all() else 1  # without anything known there is no seam
         last = number * most + passes - 1
         for turn in range(number * most, last + 1):
@@ -221,6 +264,7 @@ def cut_to(
         edit,
         photo=edit.photo[kept],
         mask=edit.mask[kept],
+        levels=None if edit.levels is None else edit.levels[kept],
         boxes=tuple(Box(box.left - left, box.top - top, box.side) for box in boxes),
         extend=(columns.start - left, rows.start - top, right - columns.stop, bottom - rows.stop),
     )

@@ -7,6 +7,7 @@ from ..settings import Setting, check, declared
 from .canvas import FILLS
 
 MOST_CONTEXT, MOST_HARMONISED, MOST_CANDIDATES = 10, 32, 16
+FAINTEST = 16  # levels of 255: what is darker in a soft mask is noise of its file, and not painted
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class EditSettings:
             1,
             MOST_CANDIDATES,
         ),
+    )
+    soft: bool = declared(
+        False,
+        Setting("Soft mask", "Greys in the file of a mask say how much of the result shows there. Off: cut at half."),
     )
 
     def __post_init__(self) -> None:

@@ -59,9 +59,17 @@ class Work:
 
 
 def prepare(
-    pipe: Pipeline, canvases: tuple[np.ndarray, ...], hole_mask: np.ndarray, box: Box, settings: EditSettings
+    pipe: Pipeline,
+    canvases: tuple[np.ndarray, ...],
+    hole_mask: np.ndarray,
+    box: Box,
+    settings: EditSettings,
+    softness: np.ndarray | None = None,
 ) -> Work:
-    """Make a square of photos ready; `hole_mask` (H, W) is what the model may not see, and paints within the square."""
+    """Make a square of photos ready; `hole_mask` (H, W) is what the model may not see, and paints within the square.
+
+    `softness`, uint8 (H, W), says how much of that is pasted: what is below 255 is no edge that would be feathered.
+    """
     side, count = pipe.spec.tokenizer.image_side, len(canvases)
     different = canvases[:1] if all(canvas is canvases[0] for canvas in canvases) else canvases
     seen = [view(canvas, hole_mask, box, side) for canvas in different]
@@ -81,8 +89,11 @@ def prepare(
     here = np.zeros_like(hole_mask)
     rows, columns = box.inside(hole_mask.shape)
     here[rows, columns] = hole_mask[rows, columns]
-    known, alpha = box.cut(~hole_mask), opacity(here, settings.feather)
-    return Work(canvases, box, views, hole, known, alpha, plan, settings.match, settings.detail)
+    if softness is None:
+        alpha = opacity(here, settings.feather)
+    else:
+        alpha = np.maximum(opacity(here & (softness == 255), settings.feather), here * (softness / np.float32(255)))
+    return Work(canvases, box, views, hole, box.cut(~hole_mask), alpha, plan, settings.match, settings.detail)
 
 
 def second_pass(pipe: Pipeline, work: Work, drawn: np.ndarray, settings: EditSettings) -> Work:

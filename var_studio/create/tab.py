@@ -13,6 +13,7 @@ from gradio.components import Component
 from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
+from var_core.recipe import OTHER_VERSION
 from var_core.settings import Value, named
 
 from ..shared import controls, html, widgets
@@ -158,9 +159,11 @@ class CreateHandlers:
     def restore(self, path: str) -> tuple[str, int, str, Mapping[str, Value], bool, None]:
         """The settings in the recipe of a picture, with the seed locked."""
         with in_words():
-            recipe = self.files.recipe(path)
+            made = self.files.recipe(path)
+            recipe = made.adopted(self.pipe)
             values = controls.show(self.pipe.spec, recipe.request(self.pipe))
-        gr.Info(f"Restored: {escape(values.class_name)}, seed {values.seed}. Run makes the same picture again.")
+        then = "Run makes the same picture again." if recipe is made else OTHER_VERSION
+        gr.Info(f"Restored: {escape(values.class_name)}, seed {values.seed}. {then}")
         return *values.all(), True, None
 
     def visit(self, visitor: gr.Request) -> SettingsUpdate:

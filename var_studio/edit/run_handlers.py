@@ -13,6 +13,7 @@ from var_core.editing.canvas import Box
 from var_core.editing.edit import cut_to, squares, stages
 from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
+from var_core.recipe import OTHER_VERSION
 from var_core.settings import Value, parsed
 
 from ..shared import controls, html
@@ -148,7 +149,8 @@ class RunHandlers:
     def restore(self, path: str) -> FormValues:
         """The settings in the recipe of an edited photo."""
         with in_words():
-            recipe = self.files.recipe(path)
+            made = self.files.recipe(path)
+            recipe = made.adopted(self.pipe)
             recipe.check(self.pipe)
             if recipe.edited is None:
                 raise ValueError("This picture is no edit: restore it in the Create tab.")
@@ -156,6 +158,8 @@ class RunHandlers:
         task = EXTEND if any(edited.extend) else INPAINT if null else CHANGE
         if stopped := task == EXTEND and edited.boxes:
             gr.Info("Settings restored, of an extension that was stopped: `edit --like` makes the same picture again.")
+        elif recipe is not made:
+            gr.Info(f"Settings restored. {OTHER_VERSION}")
         else:
             gr.Info("Settings restored. With the same photo and mask, Run makes the same picture again.")
         box = Box(*edited.boxes[0]) if edited.boxes and not stopped else None

@@ -43,6 +43,16 @@ def test_generate_writes_pictures_whose_replay_gives_the_same_pixels(model, tmp_
         assert first.tobytes() == second.tobytes()
 
 
+def test_a_picture_of_another_version_of_the_model_is_made_anew_with_its_settings_if_asked(model, tmp_path, capsys):
+    assert run("generate", "--model", model, "--class", "lotus", "--out", tmp_path / "a.png") == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        replace(Recipe.read(tmp_path / "a.png"), digest="f" * 12).save(picture, tmp_path / "older.png")
+    assert "add --anyway" in fails(capsys, "replay", tmp_path / "older.png", "--model", model)
+    assert run("replay", tmp_path / "older.png", "--model", model, "--anyway") == 0
+    with Image.open(tmp_path / "a.png") as first, Image.open(tmp_path / "older-again.png") as again:
+        assert first.tobytes() == again.tobytes()
+
+
 def test_out_is_a_folder_or_a_file_that_ends_in_png(model, tmp_path, capsys):
     photo, mask = painted_photo(tmp_path)
     made, edited, again = (tmp_path / "new" / f"{name}.png" for name in ("made", "edited", "again"))

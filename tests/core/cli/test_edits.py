@@ -1,5 +1,7 @@
 """The command that edits photos, end to end, on the tiny model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
@@ -10,7 +12,7 @@ from support.profiles import SRGB, swapped_profile
 from var_core import picture_files
 from var_core.cli import parser
 from var_core.cli.edits import settings_of
-from var_core.editing.edit_settings import CHANGING, FILLING_TOP_K, REMOVING, REPAINTING
+from var_core.editing.edit_settings import CHANGING, FAINTEST, FILLING_TOP_K, REMOVING, REPAINTING
 from var_core.picture_reading import open_photo
 from var_core.recipe import Recipe
 
@@ -211,3 +213,38 @@ def test_edits_that_cannot_be_are_refused(model, tmp_path, capsys):
     assert "four" in fails(capsys, *task, "--extend", "5,0")
     both = (*task, "--extend", "5,0,0,0", "--remove", "--into", "rose")
     assert "--remove draws no class: leave out --into, or --remove" in fails(capsys, *both)
+
+
+def test_a_soft_mask_is_pasted_softly_kept_beside_the_result_and_repeated(model, tmp_path, capsys):
+    photo, _ = painted_photo(tmp_path)
+    with Image.open(photo) as picture:
+        width, height = picture.size
+        before = np.asarray(picture.convert("RGB")).astype(int)
+    levels = np.tile(np.linspace(0, 255, width).round().astype(np.uint8), (height, 1))
+    Image.fromarray(levels).save(tmp_path / "levels.png")
+    task = ("edit", photo, "--model", model, "--mask", tmp_path / "levels.png", "--out")
+    assert run(*task, tmp_path / "hard.png") == 0
+    assert "greys, which are cut at half: --soft takes them" in capsys.readouterr().out
+    assert run(*task, tmp_path / "soft.png", "--soft") == 0
+    assert "greys" not in capsys.readouterr().out
+    with Image.open(tmp_path / "soft-mask.png") as kept:
+        assert np.array_equal(kept, np.where(levels < FAINTEST, 0, levels))
+    change = np.abs(np.asarray(Image.open(tmp_path / "soft.png").convert("RGB")) - before).mean((0, 2))
+    third = width // 3
+    assert 0 < change[third // 2 : third].mean() < change[-third:].mean()
+    like = ("--like", tmp_path / "soft.png")
+    again = ("edit", photo, "--model", model, "--mask", tmp_path / "soft-mask.png", *like)
+    assert run(*again, "--out", tmp_path / "b.png") == 0
+    assert Image.open(tmp_path / "b.png").tobytes() == Image.open(tmp_path / "soft.png").tobytes()
+
+
+def test_an_edit_of_another_version_of_the_model_is_done_anyway_with_the_same_settings(model, tmp_path, capsys):
+    photo, mask = painted_photo(tmp_path)
+    assert run("edit", photo, "--model", model, "--mask", mask, "--feather", 3, "--out", tmp_path / "a.png") == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        replace(Recipe.read(tmp_path / "a.png"), digest="f" * 12).save(picture, tmp_path / "older.png")
+    like = ("--like", tmp_path / "older.png", "--out", tmp_path / "b.png")
+    task = ("edit", photo, "--model", model, "--mask", mask, *like)
+    assert "made by another version of" in fails(capsys, *task)
+    assert run(*task, "--anyway") == 0
+    assert Recipe.read(tmp_path / "b.png").edited.settings.feather == 3

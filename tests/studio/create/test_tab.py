@@ -220,6 +220,19 @@ def test_a_picture_of_another_model_is_refused_by_name(handlers: CreateHandlers,
         handlers.restore(str(tmp_path / "other.png"))
 
 
+def test_a_picture_of_another_version_of_the_model_gives_its_settings_and_says_so(
+    handlers: CreateHandlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    request = read(**{"class": "Sea", "seed": "3", "guidance": 1.25})
+    recipe = replace(Recipe.of(tiny.pipeline(), request, 0), digest="f" * 12)
+    recipe.save(Image.new("RGB", (8, 8)), tmp_path / "older.png")
+    *values, locked, _ = handlers.restore(str(tmp_path / "older.png"))
+    assert controls.read(SPEC, *values) == request and locked
+    assert "Another version of this model made it: Run makes a picture like it" in told[0]
+
+
 def test_a_picture_without_a_recipe_is_refused(handlers: CreateHandlers, tmp_path: Path):
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
     with pytest.raises(gr.Error, match="carries no recipe"):
