@@ -51,6 +51,18 @@ def resampled(trace: Trace, sampling: Sampling, pinned: Marks | None = None) -> 
     return replace(planned(trace, pin(trace.plan(), trace, pinned)), sampling=sampling)
 
 
+def with_kept(trace: Trace, request: Request, kept: Marks) -> Request:
+    """Another request, of one picture without a plan, that takes tokens `kept` from the trace.
+
+    ValueError if these are all, or stand for mixtures of codes.
+    """
+    if kept.all():
+        raise ValueError("All scales are locked: unlock one for something else to be drawn.")
+    plan = pin(Plan.resume(trace.pyramid(), 0), trace, kept)
+    check_codes(trace, plan)
+    return replace(request, plan=plan)
+
+
 def planned(trace: Trace, plan: Plan, scales: Collection[int] = (), seed: int = 0) -> Request:
     """The trace's request with a plan that gives tokens of it, and another seed at some scales."""
     check_codes(trace, plan)

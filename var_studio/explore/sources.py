@@ -1,13 +1,16 @@
 """Sources of the pictures on the Explore tab: a class, a file, an example, another tab."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import gradio as gr
+from PIL import Image
 
-from var_core.config import NO_CLASS, Sampling
+from var_core.config import NO_CLASS, SCALES, Sampling
 from var_core.engine.request import Request
-from var_core.inspection.changes import given_request
+from var_core.inspection.changes import given_request, with_kept
 from var_core.inspection.trace import Trace
 from var_core.settings import Value, named
 
@@ -21,7 +24,9 @@ from . import messages, trace_files
 from .layout import SAME, ViewUpdate
 from .messages import PageMessage
 from .painter import Painter, _afresh
-from .session import ExploreSession, Origin
+from .session import ExploreSession, Origin, changeable_trace
+
+LIKELY = 0.25  # share of a class among those tried, from which on a picture is taken for one of it
 
 
 class Sources(Painter):
@@ -35,21 +40,47 @@ class Sources(Painter):
     def draw(
         self, session: ExploreSession, class_name: str, seed: str, lock: bool, sampling: Mapping[str, object]
     ) -> Iterator[ViewUpdate]:
-        """Draw a picture of a class."""
+        """Draw a picture of a class; locked scales stay as they are in the picture that is looked at."""
         with in_words():
             asked = controls.read(self.pipe.spec, class_name, 1, controls.seed_to_use(seed, lock), sampling)
-        shown = controls.show(self.pipe.spec, asked)
-        origin = Origin(f"{shown.class_name}, seed {shown.seed}", shown.class_name)
-        yield from self._paint(_afresh(session), asked, origin, "drawn")
+            shown = controls.show(self.pipe.spec, asked)
+            origin = Origin(f"{shown.class_name}, seed {shown.seed}", shown.class_name)
+            if session.locked:
+                trace = changeable_trace(self.pipe, session)
+                asked = with_kept(trace, asked, trace.of_scales(session.locked))
+                origin = replace(origin, parent=session.current)
+        yield from self._paint(session if session.locked else _afresh(session), asked, origin, "drawn")
 
     def picture(self, session: ExploreSession, path: str, class_name: str) -> Iterator[ViewUpdate]:
-        """A picture of the user's own, as the model sees it: its tokens, and how likely they were."""
+        """A picture of the user's own, as the model sees it: its tokens, and how likely they were.
+
+        Of the class that the user chose; where nobody has, of the one that it looks like.
+        """
+        shown = {str(controls.defaults(self.pipe.spec).class_name)}
+        shown |= {session.trace.about.class_name} if session.trace else set()
+        yield from self._opened(session, path, None if class_name in shown else class_name)
+
+    def _opened(self, session: ExploreSession, path: str, class_name: str | None) -> Iterator[ViewUpdate]:
+        """A picture from a file, looked at as one of a class; None: of the likeliest."""
         with in_words():
             photo = self.files.picture(path)
             tokens = self.pipe.encode(photo)
-            label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(class_name or "")))
+            if class_name is None:
+                label = self._likeliest(photo)
+            else:
+                label = self.pipe.spec.label(controls.complete(self.pipe.spec, class_name))
             asked = given_request(tokens, label, Sampling(guidance=0.0))
         yield from self._paint(_afresh(session), asked, Origin(Path(path).stem, Path(path).stem), "opened")
+
+    def _likeliest(self, photo: Image.Image) -> int:
+        """Return the class that a photo looks like, and say so; no class if it looks like none."""
+        spec = self.pipe.spec
+        found = self.pipe.classify(photo)[0] if spec.tokenizer.order == SCALES else None
+        if found is None or found.gain <= 0 or found.share < LIKELY:
+            return spec.transformer.null_label
+        name = spec.class_name(found.label)
+        gr.Info(f"Looked at as {escape(name)}, its likeliest class. Choose another one and open it again to compare.")
+        return found.label
 
     def file(self, session: ExploreSession, path: str) -> ViewUpdate:
         """A trace from a file."""
@@ -109,7 +140,7 @@ class Sources(Painter):
         if path is None:
             yield SAME
             return
-        yield from self._entered(self.picture(session, path, NO_CLASS))
+        yield from self._entered(self._opened(session, path, NO_CLASS))
 
     def from_race(self, asked: Request | None, digest: str, session: ExploreSession) -> Iterator[ViewUpdate]:
         """Show what won a race of the Learn tab, if the model that did is loaded, and the way here."""

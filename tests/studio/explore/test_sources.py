@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.explored import KNOBS, PIPE, acted, acts_of, drawn, equal, final
+from support.explored import KNOBS, PIPE, SCALES, acted, acts_of, drawn, equal, final
 from support.tiny import masked_pipeline
 
-from var_core.config import Sampling
+from var_core.config import NO_CLASS, Sampling
 from var_core.editing.edit import Edit, run, stages
 from var_core.editing.edit_settings import EditSettings
-from var_core.engine.classifier import token_losses
+from var_core.engine.classifier import ClassShare, token_losses
 from var_core.engine.request import Request
 from var_core.inspection.recording import recorded
 from var_studio.edit import results as outcomes
@@ -49,6 +49,67 @@ def test_a_picture_of_ones_own_is_taken_apart_and_given_whole(handlers: Sources,
     assert torch.equal(trace.tokens.long(), torch.cat(encoded, 1)[0])
     surprise = token_losses(PIPE.var, PIPE.tokenizer.quantizer, encoded, torch.tensor([6]))[0]
     assert torch.allclose(-trace.probability.log(), surprise, atol=1e-3)
+
+
+def own_picture(folder: Path) -> str:
+    Image.fromarray(np.random.default_rng(0).integers(256, size=(40, 60, 3), dtype=np.uint8)).save(folder / "own.png")
+    return str(folder / "own.png")
+
+
+def looked_at(handlers: Sources, path: str, name: str, monkeypatch, **share: float) -> ExploreSession:
+    """A picture of one's own where the widget says `name`, and the model finds it most like class 4."""
+    monkeypatch.setattr(type(PIPE), "classify", lambda *_: [ClassShare(4, **share)])
+    monkeypatch.setattr(gr, "Info", lambda *_: None)
+    return final(handlers.picture(ExploreSession(), path, name)).session
+
+
+def test_a_picture_of_ones_own_begins_with_its_likeliest_class_not_with_the_one_shown_first(
+    handlers: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first, own = str(controls.defaults(PIPE.spec).class_name), own_picture(tmp_path)
+    wanted = PIPE.spec.class_name(4)
+    assert first not in ("Sea", wanted)
+    assert looked_at(handlers, own, first, monkeypatch, share=0.6, gain=3.0).trace.about.class_name == wanted
+    assert looked_at(handlers, own, "Sea", monkeypatch, share=0.6, gain=3.0).trace.about.class_name == "Sea"
+
+
+@pytest.mark.parametrize("share", [{"share": 0.1, "gain": 3.0}, {"share": 0.6, "gain": -1.0}])
+def test_a_picture_of_ones_own_that_looks_like_nothing_begins_with_no_class(
+    handlers: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: dict[str, float]
+):
+    first = str(controls.defaults(PIPE.spec).class_name)
+    assert looked_at(handlers, own_picture(tmp_path), first, monkeypatch, **share).trace.about.class_name == NO_CLASS
+
+
+def test_a_class_that_the_picture_before_has_left_in_the_widget_is_nobody_s_choice(
+    handlers: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    here = drawn(handlers, name="Rose")
+    monkeypatch.setattr(type(PIPE), "classify", lambda *_: [ClassShare(4, 0.6, 3.0)])
+    monkeypatch.setattr(gr, "Info", lambda *_: None)
+    view = final(handlers.picture(here, own_picture(tmp_path), "Rose"))
+    assert view.session.trace.about.class_name == PIPE.spec.class_name(4)
+
+
+def test_run_keeps_what_is_locked_and_the_locks(handlers: Sources):
+    here = drawn(handlers)
+    for scale in (0, 2):
+        (view,) = acted(handlers, here, does="lock", scale=scale)
+        here = view.session
+    after = final(handlers.draw(here, "Sea", "9", True, KNOBS))
+    assert after.session.locked == {0, 2} and after.channel["locked"] == [0, 2]
+    old, new = here.trace.pyramid(), after.session.trace.pyramid()
+    assert [torch.equal(a, b) for a, b in zip(old, new, strict=True)] == [True, False, True, False]
+    assert after.session.trace.about.class_name == "Sea" and after.session.branch.parent == here.current
+
+
+def test_run_with_everything_locked_says_what_to_do(handlers: Sources):
+    here = drawn(handlers)
+    for scale in range(SCALES):
+        (view,) = acted(handlers, here, does="lock", scale=scale)
+        here = view.session
+    with pytest.raises(gr.Error, match="All scales are locked: unlock one"):
+        final(handlers.draw(here, "Sea", "9", True, KNOBS))
 
 
 @pytest.mark.parametrize("name", ["broken.png", "missing.png"])
