@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from ..config import Sampling
 from ..editing.canvas import Box
-from ..editing.edit import HALF, Edit, onward, run
-from ..editing.edit_settings import CHANGING, FAINTEST, REMOVING, REPAINTING, EditSettings, usual_sampling
+from ..editing.edit import HALF, Edit, onward, run, soft_edged
+from ..editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
 from ..editing.photo_file import Extras, open_photo_file
 from ..engine.pipeline import Pipeline
 from ..files import replacing
@@ -46,7 +46,6 @@ from .shared import (
 if TYPE_CHECKING:
     from .shared import Commands
 
-MOST_HARD = 0.002  # of a mask's pixels may be grey: they smooth a hard edge
 REPORT = "edits.csv"  # in --out, of a folder
 OUT_HELP = "folder, made if need be, or a file that ends in .png, .jpg or .webp; taken names get a number"
 
@@ -193,11 +192,6 @@ def asked_edit(options: argparse.Namespace, pipe: Pipeline, photo: np.ndarray) -
     if options.box:
         return looking_at(job, options.box, options.extend)
     return onward(job, *options.extend) if any(options.extend) else job
-
-
-def soft_edged(levels: np.ndarray) -> bool:
-    """Say whether the levels of a mask, uint8 (H, W), are a soft edge rather than noise of its file."""
-    return bool(((levels >= FAINTEST) & (levels <= 255 - FAINTEST)).mean() > MOST_HARD)
 
 
 def looking_at(job: Edit, numbers: tuple[int, ...], extend: tuple[int, ...]) -> Edit:

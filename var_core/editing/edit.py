@@ -19,6 +19,7 @@ from .canvas import MOST_SIDE, Box, check_box, dilated, extended, filled_view, t
 from .edit_settings import FAINTEST, EditSettings
 from .square import Work, prepare, second_pass
 
+MOST_HARD = 0.002  # of a mask's pixels may be grey where its edge is hard
 HALF = 127  # of a mask's levels: what is above is painted
 SEED_STRIDE = 1_000_003  # between the seeds of neighbouring squares
 MOST_SQUARES = 1000
@@ -112,6 +113,11 @@ class Edit:
         if self.mask.any() and not hole_mask.any():
             raise ValueError(f"dilate {self.settings.dilate} leaves nothing of the mask: shrink it by less.")
         return hole_mask
+
+
+def soft_edged(levels: np.ndarray) -> bool:
+    """Say whether the levels of a mask, uint8 (H, W), have greys that are more than the smoothing of a hard edge."""
+    return bool(((levels >= FAINTEST) & (levels <= 255 - FAINTEST)).mean() > MOST_HARD)
 
 
 def onward(edit: Edit, left: int, top: int, right: int, bottom: int) -> Edit:

@@ -129,10 +129,11 @@ class Controls(NamedTuple):
 
 
 class ResultButtons(NamedTuple):
-    """The buttons that go on from a result; a hidden one hands over its file, of the kind that is chosen."""
+    """The buttons that go on from a result; hidden ones hand over its file, or all, of the kind that is chosen."""
 
     download: gr.Button
     kind: gr.Radio
+    everything: gr.Button
     file: gr.DownloadButton
     take: gr.Button
     send: gr.Button
@@ -300,7 +301,7 @@ def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:
                 elem_classes="pills",
             )
         mask = gr.DownloadButton("Download mask", size="sm", elem_id="edit_mask")
-        bundle = gr.DownloadButton("Download all", size="sm", elem_id="edit_bundle")
+        everything = gr.Button("Download all", size="sm", elem_id="edit_everything")
         take = gr.Button("Use as input", size="sm", elem_id="take")
         send = gr.Button("Create with these", size="sm", elem_id="send_back")
         explore = gr.Button("Look inside", size="sm", elem_id="edit_look_inside")
@@ -308,6 +309,7 @@ def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:
         compare = gr.ImageSlider(label="Before and after", format="png", interactive=False, elem_id="compare")
         gr.HTML(HOLD, apply_default_css=False)
     file = gr.DownloadButton(visible="hidden", elem_id="edit_file")
+    bundle = gr.DownloadButton(visible="hidden", elem_id="edit_bundle")
     strip = gr.HTML(
         js_on_load="editStrip.connect(element, (index) => trigger('select', {index, value: null}), watch);",
         apply_default_css=False,
@@ -322,7 +324,7 @@ def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:
     sheet = Sheet(
         bar, gallery, after, mask, bundle, comparing, compare, inside, *states, strip, kept, star, gr.State(())
     )
-    going_on = ResultButtons(download, kind, file, take, send, explore, use, star, delete)
+    going_on = ResultButtons(download, kind, everything, file, take, send, explore, use, star, delete)
     return Table(canvas, gr.State(), past), sheet, going_on
 
 

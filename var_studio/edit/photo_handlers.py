@@ -1,12 +1,13 @@
 """The photo on the Edit tab, and the mask on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
+from var_core.editing.edit import HALF, soft_edged
 from var_core.recipe import pixel_hash
 
 from ..shared import run as runs
@@ -18,7 +19,7 @@ from . import mask_tools, shapes
 from . import results as outcomes
 from . import workspace as workspaces
 from .results import EditResult
-from .workspace import Canvas, Found, ShownCanvas, Workspace, needed
+from .workspace import Canvas, Found, PackedLevels, ShownCanvas, Workspace, needed
 
 MaskUpdate = tuple[ShownCanvas, Workspace]  # new values of the canvas and of the workspace
 PhotoUpdate = tuple[ShownCanvas, Workspace, gr.Gallery, str]  # of a `Table`, and of the box, which an old photo had
@@ -111,10 +112,13 @@ class PhotoHandlers:
         """A mask from a file."""
         with in_words():
             here = needed(now)
-            mask, found = self.files.mask(path, here.size)
+            levels, found = self.files.levels(path, here.size)
+            soft = soft_edged(levels)
         if found:
             gr.Info(f"The mask has {found[0]} x {found[1]} pixels, the photo {here.size[0]} x {here.size[1]}: resized.")
-        return self._masked(here, canvas, mask)
+        if soft:
+            gr.Info("The mask has greys. They are cut at half, or say how much of the result shows: Soft mask.")
+        return self._masked(replace(here, soft=PackedLevels.pack(levels) if soft else None), canvas, levels > HALF)
 
     def save_mask(self, now: Workspace | None, canvas: Canvas | None) -> str:
         """The mask as a file."""

@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -14,7 +14,8 @@ from var_core.editing.edit import Edit, EditStage
 from var_core.editing.photo_file import NO_EXTRAS, Extras
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_core.picture_files import PNG
+from var_core.files import replacing
+from var_core.picture_files import PNG, as_kind
 from var_core.recipe import Recipe
 from var_core.words import counted
 
@@ -144,10 +145,8 @@ def write(
         files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
         picture = job.extras.picture(edit, photo)
         recipe.save(picture, Path(files[-1]), PNG, job.extras.exif_of(picture), job.extras.icc, job.extras.xmp)
-    mask_file, bundle = write_mask(job.name, edit.painted, folder), folder / f"{job.name}-edits.zip"
-    with zipfile.ZipFile(bundle, "w") as packed:
-        for file in (*files, mask_file):
-            packed.write(file, Path(file).name)
+    mask_file, bundle = write_mask(job.name, edit.told_mask, folder), folder / f"{job.name}-edits.zip"
+    _pack(bundle, (*files, mask_file))
     requests = tuple(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
@@ -178,6 +177,23 @@ def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
     path = folder / f"{name}-mask.png"
     Image.fromarray(mask).save(path)
     return str(path)
+
+
+def bundle_of(result: EditResult, kind: str) -> str:
+    """Return the ZIP file of all results as a kind of file, and the mask; made if need be."""
+    bundle = Path(result.bundle)
+    if kind != PNG:
+        bundle = bundle.with_name(f"{bundle.stem}-{kind.lower()}.zip")
+    if not bundle.exists():
+        _pack(bundle, (*(as_kind(Path(file), kind) for file in result.files), result.mask_file))
+    return str(bundle)
+
+
+def _pack(bundle: Path, files: Iterable[Path | str]) -> None:
+    """Put files into a ZIP file, under their own names."""
+    with replacing(bundle) as part, zipfile.ZipFile(part, "w") as packed:
+        for file in files:
+            packed.write(file, Path(file).name)
 
 
 def progress(stage: EditStage, seconds: float) -> str:

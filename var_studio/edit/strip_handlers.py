@@ -68,6 +68,11 @@ class StripHandlers:
         with in_words():
             return str(as_kind(Path(result.files[chosen]), kind))
 
+    def everything(self, result: EditResult, _chosen: int, kind: str) -> str:
+        """All results of an edit as a kind of file, and the mask, in one ZIP file."""
+        with in_words():
+            return outcomes.bundle_of(result, kind)
+
     def use_settings(
         self, result: EditResult, now: Workspace | None, canvas: Canvas | None
     ) -> tuple[

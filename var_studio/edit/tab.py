@@ -85,10 +85,15 @@ def _wire_strip(strip: StripHandlers, table: Table, given: Controls, sheet: Shee
     sheet.strip.select(strip.again, [sheet.results, sheet.chosen], list(sheet), **AT_ONCE)
     onward.star.click(strip.favour, shown, list(sheet), **AT_ONCE)
     onward.delete.click(strip.delete, shown, list(sheet), **AT_ONCE)
-    begun = onward.download.click(strip.writing, onward.kind, sheet.bar, **AT_ONCE)
-    written = begun.then(strip.file, [*shown[:2], onward.kind], onward.file, **AT_ONCE)
-    written.then(strip.written, sheet.result, sheet.bar, **AT_ONCE)
-    written.success(None, None, None, js="() => document.querySelector('#edit_file').click()")
+    wanted = [*shown[:2], onward.kind]
+    for asked, write, file, given_over in (
+        (onward.download, strip.file, onward.file, "#edit_file"),
+        (onward.everything, strip.everything, sheet.bundle, "#edit_bundle"),
+    ):
+        begun = asked.click(strip.writing, onward.kind, sheet.bar, **AT_ONCE)
+        written = begun.then(write, wanted, file, **AT_ONCE)
+        written.then(strip.written, sheet.result, sheet.bar, **AT_ONCE)
+        written.success(None, None, None, js=f"() => document.querySelector('{given_over}').click()")
     taken: list[Widgets] = [*_asked(given), table.canvas, table.workspace]
     wire(onward.use.click, strip.use_settings, [sheet.result, *here], taken, AT_ONCE)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypedDict, TypeVar
 import numpy as np
 from PIL import Image
 
+from var_core.editing.edit import HALF
 from var_core.editing.photo_file import NO_EXTRAS, Extras
 
 from ..shared import html
@@ -68,6 +69,24 @@ class PackedMask:
         return np.unpackbits(self.bits, count=math.prod(self.shape)).reshape(self.shape).astype(bool)
 
 
+@dataclass(frozen=True, eq=False)
+class PackedLevels:
+    """Levels of a mask that are kept for later."""
+
+    packed: bytes
+    shape: tuple[int, ...]
+
+    @classmethod
+    def pack(cls, levels: np.ndarray) -> "PackedLevels":
+        """Pack levels, uint8 (H, W)."""
+        return cls(zlib.compress(levels.tobytes(), 1), levels.shape)
+
+    def under(self, mask: np.ndarray) -> np.ndarray:
+        """Return the levels, uint8 (H, W), for a mask, bool (H, W): where it was changed it is black or white."""
+        levels = np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(self.shape)
+        return np.where((levels > HALF) == mask, levels, np.where(mask, 255, 0)).astype(np.uint8)
+
+
 class Found(NamedTuple):
     """A thing that was found: the `pixel_hash` of its photo, where it is, and what it is called."""
 
@@ -100,6 +119,7 @@ class Workspace:
     masks: tuple[PackedMask, ...] = ()  # earlier ones of this photo, oldest first
     undone: tuple[PackedMask, ...] = ()  # those taken back, the last one taken back last
     past: tuple[PastPhoto, ...] = ()  # oldest first
+    soft: PackedLevels | None = None  # of the mask that was opened last, if it has soft edges
     stamp: tuple[int, ...] = field(default_factory=lambda: tuple(secrets.token_bytes(3)))
 
     @property
@@ -209,7 +229,7 @@ def _with_masks(
         latest(each[-MOST_PAST:], [one.nbytes for one in each[-MOST_PAST:]], MOST_MASK_BYTES)
         for each in (masks, undone)
     )
-    return Workspace(workspace.name, workspace.opened, laid, before, after, workspace.past)
+    return Workspace(workspace.name, workspace.opened, laid, before, after, workspace.past, workspace.soft)
 
 
 def on_canvas(workspace: Workspace) -> ShownCanvas:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from var_core.editing.photo_file import open_photo_file
 from var_core.picture_files import recipe_text
-from var_core.picture_reading import Refused, check_size, open_image, open_mask, open_photo, read
+from var_core.picture_reading import Refused, check_size, open_image, open_levels, open_photo, read
 
 SMALL = 1024  # pixels of the longer side of what is kept of a photo to be shown
 MOST_TEXT = 2**20  # characters of a recipe
@@ -103,10 +103,10 @@ def _picture(question: Mapping[str, Any], path: Path) -> Answer:
 
 
 def _mask(question: Mapping[str, Any], path: Path) -> Answer:
-    """Write a mask for a photo of the width and height that the question gives, 8 pixels a byte."""
+    """Write a mask's levels for a photo of the width and height that the question gives."""
     width, height = question["size"]
-    mask, found = open_mask(path, (width, height))
-    _write(question, np.packbits(mask))
+    levels, found = open_levels(path, (width, height))
+    _write(question, levels)
     return {"found": found}
 
 

@@ -7,7 +7,6 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from math import prod
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 from PIL import Image
 
+from var_core.editing.edit import HALF
 from var_core.recipe import Recipe
 
 from . import html, served_files
@@ -57,10 +57,15 @@ class VisitorFiles:
 
     def mask(self, path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
         """Open a mask for a photo of (width, height), as `picture_reading.open_mask` does."""
+        levels, found = self.levels(path, size)
+        return levels > HALF, found
+
+    def levels(self, path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
+        """Open a mask for a photo of (width, height), as `picture_reading.open_levels` does."""
         with self._part() as place:
             found = self._ask("mask", path, place, size=size)["found"]
-            bits = np.unpackbits(np.fromfile(place, np.uint8), count=prod(size))
-        return bits.reshape(size[::-1]).astype(bool), tuple(found) if found else None
+            levels = np.fromfile(place, np.uint8)
+        return levels.reshape(size[::-1]), tuple(found) if found else None
 
     def recipe(self, path: Path | str) -> Recipe:
         """Return the recipe inside a picture, as `Recipe.read` does."""

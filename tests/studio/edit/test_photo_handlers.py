@@ -1,16 +1,18 @@
 """Photos and masks are opened, kept and saved; rectangles and boxes are typed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from support.edits import WORKSPACE, asked, at, drawn_on, painted, photo, results, sent, watched
+from support.edits import FORM, SPEC, WORKSPACE, asked, at, drawn_on, painted, photo, results, sent, watched
 
 from var_core.editing.canvas import Box
+from var_core.editing.edit_settings import FAINTEST
 from var_studio.edit import workspace as workspaces
-from var_studio.edit.form import EXTEND, INPAINT
+from var_studio.edit.form import EXTEND, INPAINT, edit_asked_for
 
 
 def test_a_result_becomes_the_photo_and_one_can_step_back(handlers, photos):
@@ -52,6 +54,37 @@ def test_masks_are_saved_and_loaded(photos):
     assert Path(file).name == "garden-mask.png"
     loaded, now = photos.load_mask(WORKSPACE, None, file)
     assert np.array_equal(workspaces.painted_on(now, sent(loaded)), painted())
+
+
+def soft_mask(folder: Path) -> tuple[np.ndarray, str]:
+    """Levels that rise from left to right, uint8 (40, 60), and their file."""
+    levels = np.tile(np.linspace(0, 255, 60).round().astype(np.uint8), (40, 1))
+    Image.fromarray(levels).save(folder / "soft.png")
+    return levels, str(folder / "soft.png")
+
+
+def test_greys_of_a_mask_are_cut_at_half_or_with_the_switch_say_how_much_shows(photos, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    levels, file = soft_mask(tmp_path)
+    _, now = photos.load_mask(WORKSPACE, None, file)
+    assert np.array_equal(now.mask, levels > 127) and "Soft mask" in told[0]
+    hard, soft = (replace(FORM, settings=replace(FORM.settings, soft=on)) for on in (False, True))
+    assert edit_asked_for(SPEC, now, now.mask, hard).levels is None
+    edit = edit_asked_for(SPEC, now, now.mask, soft)
+    assert np.array_equal(edit.mask, levels >= FAINTEST)
+    assert np.array_equal(edit.told_mask, np.where(levels >= FAINTEST, levels, 0))
+
+
+def test_what_is_painted_over_a_soft_mask_is_hard(photos, tmp_path):
+    levels, file = soft_mask(tmp_path)
+    _, now = photos.load_mask(WORKSPACE, None, file)
+    _, now = photos.add_rectangle(now, None, "0, 0, 9, 39")
+    soft = replace(FORM, settings=replace(FORM.settings, soft=True))
+    found = edit_asked_for(SPEC, now, now.mask, soft).told_mask
+    assert (found[:, :10] == 255).all() and np.array_equal(found[:, 20:], levels[:, 20:])
+    _, now = photos.load_mask(now, None, photos.save_mask(now, None))
+    assert now.soft is None  # a hard one took its place
 
 
 def test_four_numbers_paint_a_rectangle_or_choose_where_to_look(photos):

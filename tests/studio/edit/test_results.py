@@ -67,6 +67,21 @@ def test_all_results_and_the_mask_come_in_one_file(handlers):
         assert len(packed.namelist()) == 3
 
 
+@pytest.mark.parametrize(("kind", "form"), [("JPEG", ".jpg"), ("WebP", ".webp"), ("PNG", ".png")])
+def test_all_results_come_in_one_file_as_the_kind_that_is_chosen(handlers, kept, kind, form):
+    result = watched(handlers, asked(handlers)[0]).result
+    file = kept.everything(result, 0, kind)
+    with zipfile.ZipFile(file) as packed:
+        names = sorted(packed.namelist())
+        pictures = [Path(one).with_suffix(form).name for one in result.files]
+        assert names == sorted([*pictures, Path(result.mask_file).name])
+        with packed.open(next(name for name in names if "mask" not in name)) as one, Image.open(one) as picture:
+            assert picture.format == kind.upper()
+    written = Path(file).stat().st_mtime_ns
+    assert Path(kept.everything(result, 1, kind)).stat().st_mtime_ns == written  # once is enough
+    assert (file == result.bundle) == (kind == "PNG")
+
+
 @pytest.mark.slow
 def test_a_large_result_is_shown_smaller_and_saved_whole(handlers):
     large = workspaces.fresh_workspace("large", photo(2100, 2500))
