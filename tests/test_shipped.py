@@ -9,9 +9,13 @@ import pytest
 import torch
 
 from var_core.cli import parser
+from var_core.editing.canvas import dilated
+from var_core.editing.edit import Edit, run
+from var_core.editing.edit_settings import REPAINTING, usual_sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_core.files import CHECKPOINTS
+from var_core.files import ASSETS, CHECKPOINTS
+from var_core.picture_reading import open_mask, open_photo
 from var_core.weights import checkpoints, registry
 
 ROOT = Path(__file__).parent.parent
@@ -93,3 +97,16 @@ def test_the_pictures_in_the_readme_are_there():
     assert pictures
     for picture in pictures:
         assert (ROOT / picture).is_file()
+
+
+@pytest.mark.parametrize("name", ["dandelion.jpg", "hilltop.jpg"])
+def test_a_hole_is_filled_as_bright_as_its_surroundings_and_stays_so_when_fed_back(pipe, name):
+    path = ASSETS / "examples" / name
+    photo = open_photo(path)
+    mask, _ = open_mask(path.with_name(f"{path.stem}-mask.png"), photo.shape[1::-1])
+    around = photo[dilated(mask, min(mask.shape) // 40) & ~mask].mean()
+    sampling = usual_sampling(pipe.spec.default_sampling, with_class=False)
+    for seed in range(3):
+        asked = Edit(photo, mask, (pipe.spec.transformer.null_label,), (seed,), sampling, REPAINTING)
+        (photo,) = run(pipe, asked)
+        assert abs(photo[mask].mean() - around) < 12
