@@ -158,6 +158,16 @@ def test_a_malicious_picture_says_so(tmp_path, chunks):
         Recipe.read(tmp_path / "bad.png")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["tEXt", "iTXt"])
+def test_a_recipe_whose_text_another_program_wrote_anew_is_read(tmp_path, kind, packed):
+    info = PngInfo()
+    add = info.add_text if kind == "tEXt" else info.add_itxt
+    add(CHUNK, RECIPE.to_json(), zip=packed)
+    Image.new("RGB", (4, 4)).save(tmp_path / "rewritten.png", pnginfo=info)
+    assert Recipe.read(tmp_path / "rewritten.png") == RECIPE
+
+
 def changed(**values) -> str:
     return json.dumps({**json.loads(RECIPE.to_json()), **values})
 

@@ -93,7 +93,7 @@ class Edit:
 
     @property
     def told_mask(self) -> np.ndarray:
-        """What was painted, as a recipe knows it: bool (H, W), or uint8 levels of a soft mask."""
+        """Mask as a recipe knows it: bool (H, W), or uint8 levels of a soft one."""
         if self.levels is None or not self.settings.soft:
             return self.painted
         return np.where(self.painted, self.levels[self.inner], 0).astype(np.uint8)

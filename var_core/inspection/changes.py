@@ -52,7 +52,7 @@ def resampled(trace: Trace, sampling: Sampling, pinned: Marks | None = None) -> 
 
 
 def with_kept(trace: Trace, request: Request, kept: Marks) -> Request:
-    """Another request, of one picture without a plan, that takes tokens `kept` from the trace.
+    """Return another request, of one picture without a plan, that takes tokens `kept` from the trace.
 
     ValueError if these are all, or stand for mixtures of codes.
     """

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from support import hub
+from torch.nn import Parameter
 
+from var_core.weights import checkpoints
 from var_core.weights.convert import convert
 from var_core.weights.foreign import TOKENIZER, TRANSFORMER, Weights, weights_in
 from var_core.weights.published import pair, recognise
@@ -127,6 +129,18 @@ def test_an_old_file_with_more_than_weights_says_what_it_is_and_how_to_save_it_a
 def test_options_that_lie_beside_weights_are_plain_values_and_no_reason_to_refuse(states, tmp_path):
     content = {"model": states[0], "args": argparse.Namespace(depth=16, name="run")}
     assert_holds(read(saved(content, tmp_path / "var.pth")).tensors, states[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_halves_and_parameters_convert(states, tmp_path, dtype):
+    var = {
+        name: Parameter(value.to(dtype)) if value.is_floating_point() else value for name, value in states[0].items()
+    }
+    files = saved(var, tmp_path / "var_half.pth"), saved(states[1], tmp_path / "vae.pth")
+    for _ in convert(*files, tmp_path / "half.safetensors", "half"):
+        pass
+    found = checkpoints.load(str(tmp_path / "half.safetensors")).var.state_dict()["head.weight"]
+    assert torch.equal(found, states[0]["head.weight"].to(dtype).float())
 
 
 def test_what_holds_no_such_network_is_refused_with_what_it_holds(tmp_path):
