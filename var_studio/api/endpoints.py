@@ -1,7 +1,7 @@
 """The endpoints as functions of plain values: requests in, files and plain values out."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from var_core.config import NO_CLASS, Sampling
 from var_core.editing.edit import stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Seed
 from var_core.inspection.recording import recorded
 from var_core.recipe import slug
 from var_core.settings import Declared, Setting, named, parsed, rows
@@ -281,7 +282,7 @@ def _of_run(run: Run) -> Status:
     return {**_status(run.progress.fraction, run.seconds, run.request.seeds), **scale}
 
 
-def _status(fraction: float, seconds: float, seeds: tuple[int, ...]) -> Status:
+def _status(fraction: float, seconds: float, seeds: Sequence[Seed]) -> Status:
     return {"done": False, "fraction": round(fraction, 3), "seconds": round(seconds, 2), "seeds": list(seeds)}
 
 

@@ -17,7 +17,7 @@ from ..shared.on_model import answered_in_turns
 from ..shared.visitor_files import VisitorFiles
 from .endpoints import TASKS, Endpoints
 
-NAMED_VALUES = {"type": "object", "additionalProperties": True}  # the schema of an object of names and values
+NAMED_VALUES: dict[str, Any] = {"type": "object", "additionalProperties": True}  # the schema of settings
 
 
 def endpoints(models: Models, files: VisitorFiles) -> None:

@@ -73,7 +73,6 @@ class Memory:
             return value in [choice for _, choice in widget.choices]
         if isinstance(widget, gr.Textbox):
             return isinstance(value, str) and len(value) <= MOST_LETTERS
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if isinstance(widget, gr.Slider):
-            return number and widget.minimum <= value <= widget.maximum
-        return number
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return False
+        return not isinstance(widget, gr.Slider) or widget.minimum <= value <= widget.maximum
