@@ -41,6 +41,8 @@ SLOW = (  # files whose tests train, measure, download from a hub on this machin
     "weights/test_downloaded.py",
     "weights/test_pretrained.py",
     "core/test_older_files.py",
+    "hosting/test_server.py",
+    "hostile/test_door.py",
     "learn/test_learn.py",
     "test_gpu_script.py",
     "test_imports.py",

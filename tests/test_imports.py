@@ -30,7 +30,7 @@ FLOORS = (
     *("var_core.device_memory", "var_core.nn", "var_core.weights", "var_core.engine", "var_core.editing"),
     *("var_core.recipe", "var_core.inspection", "var_core.findings", "var_core.training", "var_core.measuring"),
     *("var_core.cli", "var_studio.shared", "var_studio.create", "var_studio.edit", "var_studio.explore"),
-    *("var_studio.learn", "var_studio.api", "var_studio.page", "var_studio", "app"),
+    *("var_studio.learn", "var_studio.api", "var_studio.page", "var_studio.hosting", "var_studio", "app"),
 )
 GROUND = {"var_core", "var_core.__main__"}  # the version, which all may read; and what starts the command line
 TABS = {"var_studio.create", "var_studio.edit", "var_studio.explore", "var_studio.learn"}
@@ -101,7 +101,7 @@ def test_the_transformer_does_not_know_the_tokenizer():
 def defined(path: Path) -> set[str]:
     """All names that a file gives a meaning to by itself, at any depth."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    named = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    named = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
     return named | {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 

@@ -2,15 +2,18 @@
 
 import argparse
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NoReturn
 
 from var_core.files import where_models_go
 from var_core.settings import parse_switch, parsed, rows
 
+from .hosting.logs import FORMS, PLAIN
+from .hosting.origins import LOCAL
+from .hosting.serving import OWN_MACHINE
 from .shared.limits import HOME, PUBLIC, Limits
 
 FIRST_PORT = 7860
-LOCAL = ("127.0.0.1", "localhost", "::1")
 LIMITS = f"{Limits.PREFIX}LIMITS"  # several at once: NAME=VALUE,NAME=VALUE
 
 
@@ -41,8 +44,31 @@ def parser() -> Parser:
     flags.add_argument("--max-queue", action="append", dest="limit", type="queue={}".format, metavar="N", help=text)
     text = "let visitors download and load models, also when others than you can reach the app"
     flags.add_argument("--allow-models", action="store_true", help=text)
-    flags.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
+    _add_hosting(flags)
     return flags
+
+
+def _add_hosting(flags: Parser) -> None:
+    """Add the flags that say how the app is served."""
+    flags.add_argument("--auth", metavar="USER:PASSWORD", help="ask visitors for this name and password")
+    text = (
+        "ask for a name and a password of this file, which has lines NAME:HASH (docs/hosting.md says how to make them)"
+    )
+    flags.add_argument("--auth-file", type=Path, metavar="FILE", help=text)
+    text = "where a proxy serves the app: a path such as /studio, or the whole address"
+    flags.add_argument("--root-path", default="", metavar="PATH", help=text)
+    text = "addresses or networks of proxies whose word for a visitor's address is taken (default: this machine)"
+    flags.add_argument("--proxies", default=OWN_MACHINE, metavar="ADDRESSES", help=text)
+    flags.add_argument("--ssl-keyfile", metavar="FILE", help="serve with TLS: the private key, as PEM")
+    flags.add_argument("--ssl-certfile", metavar="FILE", help="serve with TLS: the certificate, as PEM")
+    text = "let language models use the endpoints as tools, at /gradio_api/mcp/ (needs the package mcp)"
+    flags.add_argument("--mcp", action="store_true", help=text)
+    text = "let other sites show the app in a frame (default: in a Hugging Face Space)"
+    flags.add_argument("--embed", action=argparse.BooleanOptionalAction, help=text)
+    text = "answer Prometheus at a port of this machine, or at ADDRESS:PORT: runs, queue, visitors, memory, refusals"
+    flags.add_argument("--metrics", metavar="PORT", help=text)
+    text = "plain: a line for what goes wrong; json: one for every run as well"
+    flags.add_argument("--log", choices=FORMS, default=PLAIN, metavar="FORM", help=text)
 
 
 def read(arguments: list[str], environment: Mapping[str, str]) -> argparse.Namespace:

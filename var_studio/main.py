@@ -1,12 +1,10 @@
 """VAR Studio, the app: parse the flags, load a model, build the page, serve it."""
 
-import contextlib
-import io
 import os
 import socket
 import sys
 import warnings
-from collections.abc import Callable
+from argparse import Namespace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,8 @@ from var_core.words import printable
 
 from . import flags as options_of
 from .flags import FIRST_PORT
+from .hosting.accounts import Accounts
+from .hosting.serving import Hosting, own_cache
 from .shared.limits import HOME, Limits, foot
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from var_core.engine.pipeline import Pipeline
 
+    from .shared.models import Models
     from .shared.pace import Pace
 
 PORTS = 100
@@ -31,23 +32,39 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the app until it is interrupted; the exit status, 2 when something is wrong with what was asked."""
     try:
         flags = options_of.read(sys.argv[1:] if arguments is None else arguments, os.environ)
-        login = credentials(flags.auth)
         host = flags.host.strip("[]")  # of an IPv6 address in an address
-        port = free_port(host, flags.port)
+        hosting = hosting_of(flags, host, free_port(host, flags.port))
         public = options_of.is_public(flags, host)
         limits = options_of.limits(flags, public)
         options = LoadOptions(flags.device, flags.dtype, flags.compile)
-        pipe = load(flags.model, options, flags.threads)
-        from .shared.pace import Pace  # here, not above: wrong flags and --help are answered at once
-
-        pace = Pace()
-        choose = flags.allow_models or not public
-        page = build(pipe, options, choose, limits=limits, public=public, pace=pace)
-        serve(page, host, port, login, flags.share, limits, partial(pace.begin, pipe))
+        with own_cache():
+            pipe = load(flags.model, options, flags.threads)
+            run(pipe, options, flags.allow_models or not public, limits, public, hosting)
     except ValueError as error:
         sys.stderr.write(printable(str(error)) + "\n")
         return 2
     return 0
+
+
+def hosting_of(flags: Namespace, host: str, port: int) -> Hosting:
+    """Return how the flags say that the app is served; ValueError if that cannot be done."""
+    login = credentials(flags.auth)
+    if login and flags.auth_file:
+        raise ValueError("--auth and --auth-file are two ways to say who may log in: give one.")
+    return Hosting(
+        host,
+        port,
+        Accounts.of(*login) if login else Accounts.read(flags.auth_file) if flags.auth_file else None,
+        flags.root_path,
+        flags.ssl_keyfile,
+        flags.ssl_certfile,
+        flags.proxies,
+        "SPACE_ID" in os.environ if flags.embed is None else flags.embed,
+        flags.share,
+        flags.metrics,
+        flags.log,
+        flags.mcp,
+    )
 
 
 def credentials(text: str | None) -> tuple[str, str] | None:
@@ -95,7 +112,14 @@ def build(
     public: bool = False,
     pace: "Pace | None" = None,
 ) -> "gr.Blocks":
-    """The page for a model: a header, the tabs, and, if visitors may `choose`, the menu that loads another model.
+    """The page for a model by itself."""
+    from .shared.models import Models
+
+    return page_of(Models(pipe, options, limits=limits, pace=pace), choose, public)
+
+
+def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr.Blocks":
+    """The page: a header, the tabs, and, if visitors may `choose`, the menu that loads another model.
 
     A `public` one says its limits at the foot.
     """
@@ -108,14 +132,14 @@ def build(
     from .learn import tab as learn
     from .page.last_pictures import LastPictures
     from .page.memory import Memory
-    from .shared import guarded_events, models, models_menu
+    from .shared import guarded_events, models_menu
     from .shared.events import Trigger
     from .shared.visitor_files import VisitorFiles
 
-    running, files = models.Models(pipe, options, limits=limits, pace=pace), VisitorFiles(limits)
-    kept = 60 * limits.idle_minutes
+    files = VisitorFiles(running.limits)
+    kept = 60 * running.limits.idle_minutes
     with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(min(kept, 3600), kept)) as page:
-        header = gr.HTML(models_menu.header_line(pipe), elem_id="header")
+        header = gr.HTML(models_menu.header_line(running.pipe), elem_id="header")
         menu = models_menu.menu(running) if choose else None
         with gr.Tabs() as tabs:
             with gr.Tab("Create", id="create"):
@@ -132,7 +156,7 @@ def build(
                 _heading("Learn how it works")
                 learned = learn.tab(running, files, lessons, explored)
         if public:
-            gr.HTML(foot(limits), elem_id="limits")
+            gr.HTML(foot(running.limits), elem_id="limits")
         endpoints(running, files)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         memory, last = Memory(running, page), LastPictures(running)
@@ -153,44 +177,17 @@ def _heading(text: str) -> None:
     gr.HTML(f"<h2>{text}</h2>", apply_default_css=False, elem_classes="unseen")
 
 
-def serve(
-    page: "gr.Blocks",
-    host: str,
-    port: int,
-    login: tuple[str, str] | None,
-    share: bool,
-    limits: Limits = HOME,
-    begun: Callable[[], object] = lambda: None,
-) -> None:
-    """Serve the page until interrupted; `begun` is called once it is there."""
+def run(pipe: "Pipeline", options: LoadOptions, choose: bool, limits: Limits, public: bool, hosting: Hosting) -> None:
+    """Serve the page for a model until interrupted; ValueError if a port cannot be had."""
+    from .hosting.server import serve
     from .page import theme
+    from .shared.models import Models
+    from .shared.pace import Pace
 
     guard()
-    with contextlib.redirect_stdout(io.StringIO()):  # Gradio explains a failed link in a paragraph; we do below
-        page.launch(
-            server_name=f"[{host}]" if ":" in host else host,
-            server_port=port,
-            auth=login,
-            share=share,
-            prevent_thread_lock=True,
-            quiet=True,
-            ssr_mode=False,
-            run_history=False,
-            footer_links=[],
-            allowed_paths=[],
-            max_file_size="200mb",
-            state_session_capacity=limits.visitors,
-            **theme.dress(),
-        )
-    sys.stdout.write(f"VAR Studio is at {page.local_url}\n")
-    if share:
-        public = (
-            f"Public link: {page.share_url}" if page.share_url else "No public link could be made; it runs here only."
-        )
-        sys.stdout.write(f"{public}\n")
-    sys.stdout.flush()
-    begun()
-    page.block_thread()
+    pace = Pace()
+    running = Models(pipe, options, limits=limits, pace=pace)
+    serve(page_of(running, choose, public), running, hosting, theme.dress(), partial(pace.begin, pipe))
 
 
 def guard() -> None:

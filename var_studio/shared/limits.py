@@ -37,7 +37,7 @@ class Limits:
     request_kb: int = declared(
         4000, Setting("Kilobytes a request", "kilobytes of a request that is no file", low=16, high=100_000)
     )
-    text: int = declared(20_000, Setting("Characters", "characters of one text", low=100, high=1_000_000))
+    text: int = declared(40_000, Setting("Characters", "characters of one text", low=100, high=1_000_000))
     opening_seconds: int = declared(
         20, Setting("Seconds to open", "seconds that opening one file may take", low=1, high=600)
     )
@@ -92,7 +92,7 @@ PUBLIC = Limits(
     uploads=120,
     upload_mb=500,
     request_kb=1000,
-    text=4000,
+    text=40_000,  # a line that is drawn around something has 2000 points
     opening_seconds=5,
     opening_mb=1000,
     visitors=200,

@@ -72,6 +72,11 @@ class Models:
         return loaded
 
     @property
+    def is_loaded(self) -> bool:
+        """Say whether a model is there at this moment: False while another one takes its place."""
+        return self._loaded is not None
+
+    @property
     def pipe(self) -> Pipeline:
         return self._now().pipe
 

@@ -8,6 +8,7 @@ import { onPinch, placeOf, stop, viewOf } from "./zoom.js";
 const TOOLS = { b: "Brush", l: "Lasso", s: "Similar colour" }; // by their keys; the words are those of the row
 const LEAST_STEP = 3; // pixels between points of a line
 const MOST_POINTS = 2000; // the server takes a few more
+const DIGITS = 5; // of their places, which are sent as text: a tenth of a pixel of a large photo
 const OWN_TOOLS = "#canvas .toolbar-wrap button, #canvas [aria-label='Pan']"; // of the editor
 const CLICK = 8; // pixels that a hand may move within a click
 
@@ -47,6 +48,8 @@ const draw = (made) => {
 };
 
 let sent = 0; // shapes; the box tells only of a text that is new
+
+const rounded = (part) => Number(part.toFixed(DIGITS));
 
 const send = (tool, points, takes) => {
   sent += 1;
@@ -101,7 +104,7 @@ const end = (event) => {
   if (tool === TOOLS.l && points.length > 2) {
     send(
       tool,
-      thinned(points, MOST_POINTS).map((place) => place.map((part) => clamp(part, 0, 1))),
+      thinned(points, MOST_POINTS).map((place) => place.map((part) => rounded(clamp(part, 0, 1)))),
       takes,
     );
   } else if (tool === TOOLS.s && isInside(first) && !isFar(placeOf(made, event), inPixels(made, first), CLICK)) {
