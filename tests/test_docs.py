@@ -10,6 +10,7 @@ from var_core.cli import parser
 from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings
 from var_core.settings import rows
+from var_studio.shared import limits
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -124,3 +125,7 @@ def test_every_setting_has_a_row_on_the_page_of_its_tab(page, settings):
     page_text = text_of(ROOT / "docs" / f"{page}.md")
     for row in rows(settings):
         assert f"| **{row.label}** |" in page_text
+
+
+def test_the_table_of_limits_is_that_of_the_code():
+    assert limits.table() in text_of(ROOT / "docs" / "commands.md")

@@ -133,7 +133,7 @@ def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr
     from .page.last_pictures import LastPictures
     from .page.memory import Memory
     from .shared import guarded_events, models_menu
-    from .shared.events import Trigger
+    from .shared.events import AT_ONCE, Trigger
     from .shared.visitor_files import VisitorFiles
 
     files = VisitorFiles(running.limits)
@@ -156,7 +156,8 @@ def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr
                 _heading("Learn how it works")
                 learned = learn.tab(running, files, lessons, explored)
         if public:
-            gr.HTML(foot(running.limits), elem_id="limits")
+            told = gr.HTML(foot(running.limits), elem_id="limits")
+            page.load(lambda: foot(running.limits, *running.desk.turns.busy()), None, told, **AT_ONCE)
         endpoints(running, files)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         memory, last = Memory(running, page), LastPictures(running)

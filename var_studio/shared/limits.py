@@ -6,7 +6,7 @@ The options of the command line, environment variables and the page's footer are
 from dataclasses import dataclass
 from typing import ClassVar
 
-from var_core.settings import Setting, check, declared
+from var_core.settings import Setting, check, declared, rows
 from var_core.words import counted
 
 
@@ -68,8 +68,14 @@ class Limits:
         check(self)
 
 
-def foot(limits: Limits) -> str:
-    """Say on one line, as HTML, what a visitor meets first of some limits."""
+def table() -> str:
+    """Return all limits, at home and in public, as a table in Markdown."""
+    lines = [f"| `{row.name}` | {row.help} | {row.default} | {getattr(PUBLIC, row.name)} |" for row in rows(Limits)]
+    return "\n".join(("| limit | | at home | in public |", "|---|---|---|---|", *lines))
+
+
+def foot(limits: Limits, under_way: int = 0, waiting: int = 0) -> str:
+    """Say on one line, as HTML, what a visitor meets first of some limits, and how many runs there are."""
     each = (
         f"{counted(limits.pictures, 'picture')} a run",
         f"{counted(limits.variations, 'variation')} and {counted(limits.squares, 'square')} an edit",
@@ -77,7 +83,8 @@ def foot(limits: Limits) -> str:
         f"photos of {limits.megapixels} megapixels and {limits.file_mb} MB",
         f"work kept for {counted(limits.idle_minutes, 'minute')} of rest",
     )
-    return f"<p>For each visitor at most: {' · '.join(each)}.</p>"
+    busy = f"{counted(under_way, 'run')} under way, {waiting} waiting, when this page was opened"
+    return f"<p>For each visitor at most: {' · '.join(each)}. {busy}.</p>"
 
 
 HOME = Limits()

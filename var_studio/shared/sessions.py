@@ -47,7 +47,7 @@ class Sessions(StateHolder):
         address: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
     ):
-        """`files`: the folder in which visitors' files lie: each session's go with it.
+        """`files`: the folder in which visitors' files lie: they stay as long as an idle session may.
 
         `address` says where the request comes from that is being answered; see `visitor.household`.
         """
@@ -55,6 +55,7 @@ class Sessions(StateHolder):
         self.limits, self.address, self.files, self.clock = limits, address, files, clock
         self.capacity = limits.visitors
         self._used: dict[str, float] = {}
+        self._left: dict[str, float] = {}  # those that are gone, but for their files; with when they were used last
         self._addresses: dict[str, str] = {}
 
     def install(self, page: gr.Blocks) -> None:
@@ -82,12 +83,15 @@ class Sessions(StateHolder):
         return session
 
     def delete_all_expired_state(self) -> None:
-        """Drop the sessions that have been idle for too long; Gradio asks for it every second."""
+        """Drop the sessions that have been idle for too long, and all their files; Gradio asks for it every second."""
         now, most = self.clock(), 60.0 * self.limits.idle_minutes
         with self.lock:
             for name, session in list(self.session_data.items()):
                 if now - self._used[name] > (min(most, KEPT_CLOSED) if session.is_closed else most):
                     self._drop(name)
+            for name in [name for name, used in self._left.items() if now - used > most]:
+                del self._left[name]
+                served_files.remove(self.files, name)
 
     def _make_room(self, address: str) -> None:
         """Drop the session that has been idle for longest, if there are too many; refuse a new one if none is idle."""
@@ -108,6 +112,7 @@ class Sessions(StateHolder):
 
     def _drop(self, name: str) -> None:
         self.delete_state(name)
-        del self.session_data[name], self._used[name], self._addresses[name]
+        del self.session_data[name], self._addresses[name]
+        used = self._used.pop(name)
         if self.files:
-            served_files.remove(self.files, name)
+            self._left[name] = used
