@@ -76,6 +76,7 @@ class Sessions(StateHolder):
                 self._make_room(address)
                 self.session_data[session_id] = Session(self.blocks)
                 self._addresses[session_id] = address
+                self._left.pop(session_id, None)  # who comes back has the files
             self._used[session_id] = self.clock()
             self.session_data.move_to_end(session_id)
             session = self.session_data[session_id]
