@@ -88,17 +88,14 @@ def test_who_waits_is_told_how_many_are_before(house: House, monkeypatch: pytest
     first.over()
 
 
-def test_calls_past_the_queue_take_turns_too(house: House):
-    house.scales.most_inside = 0
+def test_calls_past_the_queue_are_not_answered(house: House):
     guests = [Guest(house, f"direct {number}") for number in range(5)]
     for number, guest in enumerate(guests):
         guest.prepare(seed=number)
-    house.scales.let(5)
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda guest: guest.call("watch"), guests))
-    assert {answer.status_code for answer in answers} <= {200, 404}
-    assert house.scales.most_inside <= 1
-    house.await_runs(0)  # a direct call is answered once, and nothing of it stays
+    assert {answer.status_code for answer in answers} == {404}
+    assert house.models.desk.turns.busy() == (0, 0)
 
 
 def test_a_run_ends_within_a_scale_when_its_page_is_closed(house: House):

@@ -4,18 +4,23 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
 from support import tiny
+from support.served import free_port, running
 
 from var_studio.create import tab as create
+from var_studio.hosting.figures import Figures
+from var_studio.hosting.server import Server, behind_door, configured
+from var_studio.hosting.serving import Hosting
+from var_studio.hosting.watching import watch
 from var_studio.shared import run as runs
 from var_studio.shared.limits import Limits
 from var_studio.shared.models import Models
-from var_studio.shared.sessions import Sessions
 from var_studio.shared.visitor_files import VisitorFiles
 
 SOON = 20.0  # seconds within which anything that is awaited must have come
@@ -66,16 +71,11 @@ class House:
         self.scales, self.models = scales, Models(tiny.pipeline(), limits=limits)
         with gr.Blocks() as self.page:
             create.tab(self.models, VisitorFiles(limits))
-        listening = [(self.models.desk.listeners.around, (), {})]
-        self.sessions = Sessions(limits, address=self.models.desk.listeners.address)
-        self.page.launch(
-            server_name="127.0.0.1",
-            quiet=True,
-            prevent_thread_lock=True,
-            ssr_mode=False,
-            app_kwargs={"middleware": listening},
-        )
-        self.sessions.install(self.page)
+        placed, figures = Hosting(port=free_port()), Figures()
+        watch(self.page, figures)
+        self.door = behind_door(self.page, self.models, placed, {}, figures)
+        self.sessions, self.address = self.page.state_holder, placed.address
+        self.server = partial(Server, configured(self.door, placed, limits))
 
     def number(self, name: str) -> int:
         """Return the number of the first event whose handler has a name."""
@@ -96,7 +96,7 @@ class Guest:
 
     def __init__(self, house: House, name: str):
         self.house, self.name = house, name
-        self.client = httpx.Client(base_url=f"{house.page.local_url}gradio_api", timeout=SOON)
+        self.client = httpx.Client(base_url=f"{house.address}gradio_api", timeout=SOON)
 
     def body(self, event: str, **values: object) -> dict[str, object]:
         """Return what is sent to begin an event: values by label, else as the page shows them first."""
@@ -165,10 +165,10 @@ def served(limits: Limits) -> Iterator[House]:
     """Serve the tab while a test module runs."""
     scales, patch = Scales(), pytest.MonkeyPatch()
     patch.setattr(runs, "after_each_scale", scales.after_each_scale(runs.after_each_scale))
-    house = House(limits, scales)
     try:
-        yield house
+        house = House(limits, scales)
+        with running(house.server):
+            yield house
+            scales.let(10_000)
     finally:
-        scales.let(10_000)
-        house.page.close(verbose=False)
         patch.undo()
