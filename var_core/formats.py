@@ -33,8 +33,9 @@ ADDED_EDIT_SETTINGS = {"shown": False}
 # What was added to format 3: every edit was the only one drawn.
 LATER_EDIT_SETTINGS = {"candidates": 1}
 ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
-# What was added to format 4: masks were cut at half of their levels.
+# What was added to format 4: masks were cut at half of their levels, and all scales of a picture drawn with one seed.
 LAST_EDIT_SETTINGS = {"soft": False}
+ADDED_SEEDS: dict[str, Any] = {"later": ()}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}

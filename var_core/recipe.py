@@ -17,9 +17,11 @@ from .editing.canvas import Box
 from .editing.edit import Edit, onward
 from .editing.edit_settings import EditSettings
 from .engine.pipeline import Pipeline
-from .engine.request import Request, seed_at
+from .engine.request import Request, Seed
+from .engine.seeds import SeedParts, from_parts, parts_of
 from .formats import (
     ADDED_EDIT_SETTINGS,
+    ADDED_SEEDS,
     FORMAT,
     FORMAT_KEY,
     LAST_EDIT_SETTINGS,
@@ -79,22 +81,21 @@ class Recipe:
     sampling: Sampling
     version: str = __version__
     edited: EditOrigin | None = None  # None: made from nothing
+    later: SeedParts = ()  # (scale, seed): finer scales that go on with other seeds than the first
 
     @classmethod
     def of(cls, pipe: Pipeline, request: Request, index: int) -> "Recipe":
-        """The recipe of the picture at `index` of a request without a plan; ValueError if its scales' seeds differ."""
-        label, (seed, *others) = (
-            request.labels[index],
-            {seed_at(request.seeds[index], k) for k in range(len(pipe.schedule))},
-        )
-        if others:
-            raise ValueError("The scales of this picture were drawn with different seeds: a recipe can hold only one.")
-        return cls(pipe.spec.name, pipe.digest, label, pipe.spec.class_name(label), seed, request.sampling)
+        """The recipe of the picture at `index` of a request without a plan."""
+        label, ((_, seed), *later) = request.labels[index], parts_of(request.seeds[index])
+        name = pipe.spec.class_name(label)
+        return cls(pipe.spec.name, pipe.digest, label, name, seed, request.sampling, later=tuple(later))
 
     @classmethod
     def of_edit(cls, pipe: Pipeline, edit: Edit, index: int) -> "Recipe":
         """The recipe of the photo at `index` of an edit's results."""
         plain = cls.of(pipe, Request(edit.labels, edit.seeds, edit.sampling), index)
+        if plain.later:
+            raise ValueError("The scales of this edit were drawn with different seeds: its recipe can hold only one.")
         shown, soft = edit.settings.shown and pipe.masked is not None, edit.settings.soft and edit.levels is not None
         settings = replace(edit.settings, shown=shown, soft=soft)
         origin = EditOrigin.of(replace(edit, settings=settings))
@@ -104,14 +105,22 @@ class Recipe:
     def stem(self) -> str:
         """A name for the picture's file that every file system takes."""
         name = slug(self.class_name, f"class-{self.label}")
-        return f"{name}-{'edit-' if self.edited else ''}seed-{self.seed}"
+        then = f"-then-{self.later[-1][1]}" if self.later else ""
+        return f"{name}-{'edit-' if self.edited else ''}seed-{self.seed}{then}"
 
     def request(self, pipe: Pipeline) -> Request:
         """The request that repeats the picture; ValueError if another model made it, or it is an edit."""
         self.check(pipe)
         if self.edited:
             raise ValueError("This picture is an edit of a photo: repeat it where photos are edited, with that photo.")
-        return Request((self.label,), (self.seed,), self.sampling)
+        return Request((self.label,), (self.full_seed(pipe),), self.sampling)
+
+    def full_seed(self, pipe: Pipeline) -> Seed:
+        """The seed of all scales, or one for each; ValueError if the model has not the scales that it names."""
+        try:
+            return from_parts(((0, self.seed), *self.later), len(pipe.schedule))
+        except ValueError as error:
+            raise ValueError(f"The recipe in this picture is damaged ({error}), so it cannot be made again.") from error
 
     def edit(self, pipe: Pipeline, photo: np.ndarray, levels: np.ndarray) -> Edit:
         """The edit that repeats the picture, of a photo uint8 (H, W, 3) and a mask's levels, uint8 (H, W) or bool.
@@ -227,4 +236,4 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         told["edited"] = {**told["edited"], "settings": {**LAST_EDIT_SETTINGS, **told["edited"]["settings"]}}
     if told.get("edited"):  # nothing told which masked path drew an edit before there were several
         told["edited"] = {"masked": "", **told["edited"]}
-    return {"edited": None, **told}
+    return {"edited": None, **ADDED_SEEDS, **told}

@@ -1,6 +1,8 @@
 """The Create tab as its user meets it."""
 
+import io
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +43,7 @@ def run(page, count: int) -> None:
 
 
 def finished(page, count: int) -> None:
-    page.get_by_text(re.compile(rf"^{count} pictures? in ")).wait_for()
+    page.locator("#bar").get_by_text(re.compile(rf"^{count} pictures? in ")).wait_for()
     page.locator("#run").wait_for()
 
 
@@ -91,7 +93,7 @@ def test_a_downloaded_picture_brings_back_its_settings_and_its_pixels(page, tmp_
     assert np.array_equal(pixels(download(page, "#download")), pixels(first))
 
 
-def test_same_again_and_the_large_view_give_the_same_file(page, tmp_path: Path):
+def test_use_these_settings_and_the_large_view_give_the_same_file(page, tmp_path: Path):
     set_number(page, "pictures", 3)
     run(page, 3)
     page.locator("#gallery .thumbnail-lg").nth(1).click()
@@ -100,18 +102,19 @@ def test_same_again_and_the_large_view_give_the_same_file(page, tmp_path: Path):
     seed = recipe(seen, tmp_path).seed
     page.get_by_text(f"seed {seed}").wait_for()
     assert download(page, "#download") == seen
-    page.click("#again")
-    finished(page, 1)
-    assert controls(page)["seed"] == str(seed)
+    page.click("#use_settings")
+    until(page, lambda: controls(page)["seed"] == str(seed))
+    assert controls(page)["pictures"] == 3 and controls(page)["lock"]
+    run(page, 3)
     assert np.array_equal(pixels(download(page, "#download")), pixels(seen))
 
 
 def test_stop_keeps_what_is_there(page):
     set_number(page, "pictures", 16)
     page.keyboard.press("Control+Enter")
-    page.get_by_text(re.compile(f"^scale [2345] of {SCALES}")).first.wait_for()
+    page.locator("#bar").get_by_text(re.compile(f"^scale [2345] of {SCALES}")).first.wait_for()
     page.click("#stop")
-    page.get_by_text(re.compile(f"^stopped after scale [2-8] of {SCALES}")).wait_for()
+    page.locator("#bar").get_by_text(re.compile(f"^stopped after scale [2-8] of {SCALES}")).wait_for()
     page.locator("#run").wait_for()
     assert page.locator("#gallery .thumbnail-lg img").count() == 16
     made = page.locator("#strip figure").count()
@@ -171,3 +174,80 @@ def test_on_a_phone_run_is_in_reach_and_nothing_sticks_out(visit: Callable):
     box = page.locator("#run").bounding_box()
     assert 0 <= box["y"] <= 844 - box["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_more_like_this_draws_pictures_that_share_the_coarse_scales_and_leaves_the_settings(page, tmp_path: Path):
+    run(page, 1)
+    first = recipe(download(page, "#download"), tmp_path)
+    before = controls(page)
+    page.click("#alike")
+    finished(page, 4)
+    page.locator("#gallery .thumbnail-lg").nth(2).click()
+    page.get_by_text(re.compile("^Picture 3 of 4: ")).wait_for()
+    made = recipe(download(page, "#download"), tmp_path)
+    (scale, other), *more = made.later
+    assert (made.seed, made.class_name, more) == (first.seed, first.class_name, []) and 0 < scale < SCALES
+    page.get_by_text(f"seed {first.seed}, {other} from scale {scale + 1}").first.wait_for()
+    assert controls(page) == before
+    page.click("#use_settings")
+    until(page, lambda: controls(page)["seed"] == f"{first.seed}, {other} from scale {scale + 1}")
+
+
+def test_the_buttons_say_which_picture_they_act_on_and_it_has_a_line_around_it(page):
+    set_number(page, "pictures", 2)
+    run(page, 2)
+    page.get_by_text(re.compile(r"^Picture 1 of 2: .*, seed \d+$")).wait_for()
+    styles = "them => them.map((one) => getComputedStyle(one).outlineStyle)"
+    assert page.locator("#gallery .thumbnail-lg").evaluate_all(styles) == ["solid", "none"]
+
+
+def test_larger_and_packed_downloads(page, tmp_path: Path):
+    set_number(page, "pictures", 2)
+    run(page, 2)
+    side = pixels(download(page, "#download")).shape[0]
+    assert page.inner_text("#large") == f"Download {4 * side} px (resized)"
+    large = download(page, "#large")
+    assert pixels(large).shape[0] == 4 * side and recipe(large, tmp_path)
+    with zipfile.ZipFile(io.BytesIO(download(page, "#everything"))) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".png")]
+        assert len(names) == 2 and all(recipe(archive.read(name), tmp_path) for name in names)
+
+
+def test_what_fits_best_is_taken_by_enter_and_tab_closes_the_list(page):
+    for typed, taken in (("f", "Forest"), ("sea", "Sea"), ("r", "Rose")):  # Sunflower stands before Forest
+        page.click("#class input")
+        page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+        page.wait_for_function("name => document.querySelector('#class input').value === name", arg=taken)
+    page.click("#class input")
+    assert page.get_by_role("option").count() == 8
+    page.keyboard.type("s")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(300)
+    assert page.get_by_role("option").count() == 0
+    assert page.evaluate("document.activeElement !== document.body")
+
+
+def test_several_classes_are_drawn_in_one_run_with_their_names(page):
+    set_number(page, "pictures", 2)
+    page.click("#also input")
+    page.keyboard.type("rose")
+    page.keyboard.press("Enter")
+    page.locator("#also .token").get_by_text("Rose").wait_for()
+    page.keyboard.press("Escape")
+    run(page, 4)
+    words = page.locator("#gallery .thumbnail-lg .caption-label").all_inner_texts()
+    assert [text.split(",")[0] for text in words] == ["Sunflower", "Sunflower", "Rose", "Rose"]
+    page.get_by_text("All 4:").wait_for()
+
+
+def test_a_grid_over_two_settings_comes_as_one_picture_with_labels(page):
+    unfold(page, "comparing", "grid_run")
+    page.fill("#grid_x_values input, #grid_x_values textarea", "1, 4")
+    page.fill("#grid_y_values input, #grid_y_values textarea", "0.5, 1")
+    page.click("#grid_run")
+    finished(page, 4)
+    words = page.locator("#gallery .thumbnail-lg .caption-label").all_inner_texts()
+    assert words[0] == "guidance 1, temperature 0.5" and words[3] == "guidance 4, temperature 1"
+    sheet = pixels(download(page, "#sheet"))
+    assert sheet.shape[1] > 2 * 128 and (sheet == 255).mean() > 0.1

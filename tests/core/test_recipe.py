@@ -70,10 +70,45 @@ def test_a_jpeg_and_a_webp_carry_the_recipe_too(tmp_path, kind, suffix):
     assert Recipe.read(tmp_path / f"made.{suffix}") == recipe
 
 
-def test_a_recipe_of_scales_with_one_seed_names_it_and_of_different_seeds_is_refused():
+def test_a_recipe_of_scales_with_one_seed_names_it_and_of_different_seeds_each_with_its_first_scale():
     assert Recipe.of(pipeline(), Request((1,), ((7, 7, 7, 7),)), 0) == Recipe.of(pipeline(), Request((1,), (7,)), 0)
-    with pytest.raises(ValueError, match="drawn with different seeds: a recipe can hold only one"):
-        Recipe.of(pipeline(), Request((1,), ((7, 7, 7, 8),)), 0)
+    mixed = Request((1,), ((7, 7, 9, 8),))
+    recipe = Recipe.of(pipeline(), mixed, 0)
+    assert (recipe.seed, recipe.later, recipe.stem) == (7, ((2, 9), (3, 8)), "rose-seed-7-then-8")
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert recipe.request(pipeline()) == mixed
+
+
+def test_a_picture_whose_finer_scales_have_another_seed_is_made_again_pixel_for_pixel(tmp_path):
+    picture = pipeline().run(Request((1, 1), ((7, 7, 9, 9), 3))).images[0]
+    Recipe.of(pipeline(), Request((1,), ((7, 7, 9, 9),)), 0).save(picture, tmp_path / "like.png")
+    found = Recipe.read(tmp_path / "like.png").request(pipeline())
+    assert pipeline().run(found).images[0].tobytes() == picture.tobytes()
+    assert picture.tobytes() != pipeline().run(Request((1,), (7,))).images[0].tobytes()
+
+
+@pytest.mark.parametrize("later", [[[4, 1]], [[0, 1]], [[2, 1], [2, 3]], [[3, 1], [1, 3]]])
+def test_a_recipe_of_scales_that_are_not_there_is_refused(later):
+    with pytest.raises(ValueError, match=r"damaged .*seeds from scales"):
+        Recipe.from_json(changed(later=later)).request(pipeline())
+
+
+@pytest.mark.parametrize("later", [3, [1], [[1]], [[1, 2.5]], [["1", 2]], None])
+def test_a_recipe_of_which_the_later_seeds_are_none_says_that_it_is_damaged(later):
+    with pytest.raises(ValueError, match="The recipe in this picture is damaged"):
+        Recipe.from_json(changed(later=later))
+
+
+def test_a_recipe_from_before_there_were_later_seeds_has_none():
+    told = json.loads(changed(format=4))
+    del told["later"]
+    assert Recipe.from_json(json.dumps(told)) == RECIPE
+
+
+def test_an_edit_whose_scales_have_different_seeds_gets_no_recipe():
+    edit = Edit(np.zeros((20, 20, 3), np.uint8), np.ones((20, 20), bool), (1,), ((5, 5, 5, 6),))
+    with pytest.raises(ValueError, match="its recipe can hold only one"):
+        Recipe.of_edit(pipeline(), edit, 0)
 
 
 @pytest.mark.parametrize(

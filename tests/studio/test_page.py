@@ -8,7 +8,8 @@ from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.request import Request
 from var_core.settings import Setting, named, rows
-from var_studio.create import tab as create
+from var_studio.create import layout
+from var_studio.create.handlers import Asked
 from var_studio.edit import layout as edit_layout
 from var_studio.explore import layout as explore_layout
 from var_studio.explore import tab as explore_tab
@@ -17,7 +18,7 @@ from var_studio.shared import controls, models_menu
 
 
 def test_every_setting_is_wired_into_a_run_by_its_name(page: gr.Blocks):
-    labels = ["Keep this seed", "Class", "Pictures", "Seed", "Guidance", "Guidance ramp"]
+    labels = ["Keep this seed", "Class", "And also", "Pictures", "Seed", "Guidance", "Guidance ramp"]
     labels += [
         "Temperature",
         "Cooling",
@@ -30,11 +31,11 @@ def test_every_setting_is_wired_into_a_run_by_its_name(page: gr.Blocks):
     wired = [fn for fn in page.fns.values() if fn.name == "prepare"]
     assert wired and all(sorted(widget.label for widget in fn.inputs) == sorted(labels) for fn in wired)
     wanted = Sampling(2.5, 0.7, 0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1, reused_scales=2)
-    values = {"class": "Sea", "pictures": 3, "seed": "41", "lock": True, **named(wanted)}
+    values = {"class": "Sea", "pictures": 3, "seed": "41", "lock": True, "also": ["Lotus"], **named(wanted)}
     for fn in wired:
         update = fn.fn({widget: values[widget.elem_id] for widget in fn.inputs})
-        (asked,) = (value for value in update.values() if isinstance(value, create.Asked))
-        assert asked.request == Request((6, 6, 6), (41, 42, 43), wanted)
+        (asked,) = (value for value in update.values() if isinstance(value, Asked))
+        assert asked.request == Request((6, 6, 6, 0, 0, 0), (41, 42, 43) * 2, wanted)
 
 
 def test_every_button_does_something(page: gr.Blocks):
@@ -47,7 +48,7 @@ def test_every_button_does_something(page: gr.Blocks):
 @pytest.mark.parametrize(
     ("widgets", "update"),
     [
-        (create.RunStage, create.StageUpdate),
+        (layout.RunStage, layout.StageUpdate),
         (edit_layout.Sheet, edit_layout.SheetUpdate),
         (explore_layout.View, explore_layout.ViewUpdate),
         (learn.Live, learn.LiveUpdate),

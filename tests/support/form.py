@@ -3,7 +3,7 @@
 from support import tiny
 
 from var_core.engine.request import Request
-from var_studio.create import tab as create
+from var_studio.create.handlers import Asked
 from var_studio.shared import controls
 
 SPEC = tiny.SPEC
@@ -20,6 +20,6 @@ def read(**changes: object) -> Request:
     return controls.read(SPEC, *asking(**changes))
 
 
-def asked(request: Request) -> create.Asked:
+def asked(request: Request) -> Asked:
     """A request to the tiny model."""
-    return create.Asked(request, tiny.pipeline().digest)
+    return Asked(request, tiny.pipeline().digest)

@@ -5,7 +5,7 @@ import argparse
 from .. import __version__
 from ..engine.pipeline import use_threads
 from ..files import where_models_go
-from . import bench, edits, evaluate, experiments, models, pictures, runs, train
+from . import bench, edits, evaluate, experiments, grids, models, pictures, runs, train
 from .shared import complain, divided
 
 
@@ -31,6 +31,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m var_core", description=about, epilog=where_models_go())
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for kind in (pictures, edits, models, train, runs, experiments, evaluate, bench):
+    for kind in (pictures, grids, edits, models, train, runs, experiments, evaluate, bench):
         kind.add_commands(commands)
     return top

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ..config import METRICS, Sampling
 from ..engine.request import Request
+from ..engine.seeds import counted_on, read_seed
 from ..files import replacing
 from ..images import grid
 from ..picture_files import PNG, kind_of
@@ -48,14 +49,16 @@ FILM_FILES = {"gif": (".gif",), "mp4": (".mp4",), "sheet": (".png", ".jpg", ".we
 
 
 def generate(options: argparse.Namespace) -> None:
-    """Pictures of one class, seeds counting up from --seed, each a PNG with its recipe."""
+    """Pictures of a class or several, seeds counting up from --seed, each a PNG with its recipe."""
     pipe = loaded(options)
-    label = pipe.spec.label(options.class_name)
+    labels = dict.fromkeys(map(pipe.spec.label, options.class_names))
+    first = read_seed(options.seed, len(pipe.schedule))
     sampling = sampling_of(options, pipe.spec.default_sampling)
-    check_count(options)
+    check_count(options, len(labels))
     if options.scales:
         pipe.spec.need_scales("--scales")
-    for seed in tqdm(range(options.seed, options.seed + options.count), unit="picture", disable=None):
+    asked = [(label, counted_on(first, number)) for label in labels for number in range(options.count)]
+    for label, seed in tqdm(asked, unit="picture", disable=None):
         request = Request((label,), (seed,), sampling)
         recipe, result = Recipe.of(pipe, request, 0), pipe.run(request)
         wanted = picture_file(options.out, recipe.stem)
@@ -64,7 +67,7 @@ def generate(options: argparse.Namespace) -> None:
             frames, made = [pipe.decode(step.f_hat)[0] for step in result.steps], io.BytesIO()
             grid(frames, columns=len(frames)).save(made, format="PNG")
             write_new(wanted.with_stem(f"{wanted.stem}-scales"), made.getvalue())
-    say(f"{counted(options.count, 'picture')} in {options.out}")
+    say(f"{counted(len(asked), 'picture')} in {options.out}")
 
 
 def sample(options: argparse.Namespace) -> None:
@@ -189,9 +192,11 @@ def add_commands(commands: "Commands") -> None:
 
 def _picture_commands(commands: "Commands") -> None:
     made = command(commands, "generate", generate)
-    made.add_argument("--class", dest="class_name", required=True, help="name or number of the class, or 'no class'")
-    made.add_argument("--seed", type=int, default=0, help="seed of the first picture")
-    made.add_argument("--count", type=int, default=1, help="number of pictures")
+    text = "name or number of the class, or 'no class'; give it again for more classes"
+    made.add_argument("--class", dest="class_names", action="append", required=True, metavar="CLASS", help=text)
+    text = "seed of the first picture; '5, 9 from scale 4' draws finer scales with another one, as More like this does"
+    made.add_argument("--seed", default="0", help=text)
+    made.add_argument("--count", type=int, default=1, help="number of pictures of each class")
     made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
     made.add_argument("--scales", action="store_true", help="also a strip of each picture at every scale")
     made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")

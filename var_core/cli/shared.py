@@ -183,12 +183,12 @@ def picture_file(out: Path, name: str, suffix: str = ".png") -> Path:
     return path
 
 
-def check_count(options: argparse.Namespace) -> None:
-    """ValueError unless --count pictures can be made, and have room in --out."""
-    if not 1 <= options.count <= MOST_PICTURES:
-        raise ValueError(f"count {options.count} is out of range: choose 1 to {MOST_PICTURES}.")
-    if options.count > 1 and names_picture(options.out):
-        raise ValueError(f"--out {options.out} is a single file: name a folder for {options.count} pictures.")
+def check_count(options: argparse.Namespace, times: int = 1) -> None:
+    """ValueError unless --count pictures can be made, so many times, and have room in --out."""
+    if not 1 <= options.count <= MOST_PICTURES // times:
+        raise ValueError(f"count {options.count} is out of range: choose 1 to {MOST_PICTURES // times}.")
+    if options.count * times > 1 and names_picture(options.out):
+        raise ValueError(f"--out {options.out} is a single file: name a folder for {options.count * times} pictures.")
 
 
 def loaded(options: argparse.Namespace, otherwise: str = "") -> Pipeline:

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor
 
+from .lettering import font_of, write_line
 from .trace import Trace
 
 GAIN = 2  # of what a scale added; more would clip the coarse scales, less would hide the fine ones
@@ -184,8 +184,8 @@ def contact_sheet(trace: Trace) -> Image.Image:
     sheet = Image.new("RGB", size, "white")
     _write_header(sheet, trace)
     for scale, side in enumerate(trace.schedule.sides):
-        _write(sheet, (_left(scale, cell), top - 58), f"scale {scale + 1}", _font(20, bold=True), INK, cell)
-        _write(sheet, (_left(scale, cell), top - 32), _size(side), _font(16), QUIET, cell)
+        write_line(sheet, (_left(scale, cell), top - 58), f"scale {scale + 1}", font_of(20, bold=True), INK, cell)
+        write_line(sheet, (_left(scale, cell), top - 32), _size(side), font_of(16), QUIET, cell)
     for row, height in zip(rows, heights, strict=True):
         _draw_row(sheet, row, top, cell, scales)
         top += height
@@ -240,15 +240,15 @@ def _rows(trace: Trace, cell: int) -> list[_Row]:
 
 def _draw_row(sheet: Image.Image, row: _Row, top: int, cell: int, scales: int) -> None:
     """Title, words and colour bar at the left, and a picture for each scale."""
-    _write(sheet, (MARGIN, top), row.title, _font(20, bold=True), INK, TITLES)
+    write_line(sheet, (MARGIN, top), row.title, font_of(20, bold=True), INK, TITLES)
     for line, text in enumerate(row.words):
-        _write(sheet, (MARGIN, top + 32 + 22 * line), text, _font(15), QUIET, TITLES)
+        write_line(sheet, (MARGIN, top + 32 + 22 * line), text, font_of(15), QUIET, TITLES)
     if row.ticks:
         _write_bar(sheet, top + 44 + 22 * len(row.words), row.ticks)
     for scale in range(scales):
         sheet.paste(row.draw(scale), (_left(scale, cell), top))
         if row.caption:
-            _write(sheet, (_left(scale, cell), top + cell + 4), row.caption(scale), _font(15), QUIET, cell)
+            write_line(sheet, (_left(scale, cell), top + cell + 4), row.caption(scale), font_of(15), QUIET, cell)
 
 
 def _write_bar(sheet: Image.Image, top: int, ticks: tuple[str, ...]) -> None:
@@ -258,8 +258,8 @@ def _write_bar(sheet: Image.Image, top: int, ticks: tuple[str, ...]) -> None:
     sheet.paste(Image.fromarray(np.ascontiguousarray(colours)), (MARGIN, top))
     for index, text in enumerate(ticks):
         fraction = index / (len(ticks) - 1)
-        left = MARGIN + fraction * (width - _font(14).getlength(text))
-        _write(sheet, (left, top + height + 3), text, _font(14), QUIET, width)
+        left = MARGIN + fraction * (width - font_of(14).getlength(text))
+        write_line(sheet, (left, top + height + 3), text, font_of(14), QUIET, width)
 
 
 def _write_header(sheet: Image.Image, trace: Trace) -> None:
@@ -269,8 +269,8 @@ def _write_header(sheet: Image.Image, trace: Trace) -> None:
     seed = f"seed{'s' * (len(different) > 1)} {', '.join(map(str, different))}"
     source = {"drawn": seed, "edited": f"edited, {seed}", "opened": "a picture given"}
     parts = [source[about.origin], f"model {about.model}", *about.sampling.describe()]
-    _write(sheet, (MARGIN, MARGIN - 10), about.class_name, _font(36, bold=True), INK, width)
-    _write(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts), _font(18), QUIET, width)
+    write_line(sheet, (MARGIN, MARGIN - 10), about.class_name, font_of(36, bold=True), INK, width)
+    write_line(sheet, (MARGIN, MARGIN + 40), "  ·  ".join(parts), font_of(18), QUIET, width)
 
 
 def _size(side: int) -> str:
@@ -283,26 +283,3 @@ def _left(scale: int, cell: int) -> int:
 
 def _fitted(picture: Image.Image, side: int) -> Image.Image:
     return picture.resize((side, side), Image.Resampling.LANCZOS)
-
-
-def _write(
-    sheet: Image.Image,
-    corner: tuple[float, float],
-    text: str,
-    font: ImageFont.FreeTypeFont,
-    colour: str,
-    width: int,
-) -> None:
-    """Text at a left top corner, cut off with an ellipsis where it would be wider than `width` pixels."""
-    shown = " ".join(text.split())  # a line break cannot be measured
-    while len(shown) > 1 and font.getlength(shown) > width:
-        shown = shown[:-2].rstrip() + "…"
-    ImageDraw.Draw(sheet).text(corner, shown, colour, font)
-
-
-@cache
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    import matplotlib  # for its font, which has letters of most languages; slow to import, and seldom needed
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)

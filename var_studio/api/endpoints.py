@@ -66,7 +66,7 @@ class Endpoints:
         pipe = self.pipe
         with in_words():
             given = {**named(self.running.default_sampling), **known(Sampling, sampling)}
-            request = controls.read(pipe.spec, class_name, count, seed, given, self.running.limits.pictures)
+            request = controls.read(pipe.spec, class_name, count, seed, given, most=self.running.limits.pictures)
         for run in runs.after_each_scale(pipe, request):
             yield _of_run(run), runs.pictures(pipe, run)
         done = runs.finish(pipe, run, fresh_folder(self.cache))

@@ -140,7 +140,9 @@ class RunHandlers:
         with in_words():
             return sheet.one_of(result, event.index)
 
-    def send_back(self, result: EditResult, index: int) -> tuple[gr.Tabs, str, int, str, Mapping[str, Value], bool]:
+    def send_back(
+        self, result: EditResult, index: int
+    ) -> tuple[gr.Tabs, str, int, str, Mapping[str, Value], list[str], bool]:
         """The way to the Create tab, with the class, seed and draw of a result in its controls."""
         with in_words():
             self.models.require(result.digest)

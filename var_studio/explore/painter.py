@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
+from var_core.engine.seeds import seed_text
 from var_core.inspection.recording import decoded, examine, timed
 from var_core.inspection.trace import Marks, Trace
 
@@ -77,7 +78,7 @@ class Painter:
         if is_live(self.pipe, session.seen):
             update = update._replace(class_name=about.class_name)
             if not session.seen.keep.any():  # else the seed alone does not make it again
-                update = update._replace(seed=str(about.seed))
+                update = update._replace(seed=seed_text(about.scale_seeds))
         if about.origin != "opened":  # what was not drawn says nothing of how to draw
             update = update.with_sampling(about.sampling)
         return update.with_buttons(running=False)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from var_core.config import NO_CLASS, SCALES, Sampling
 from var_core.engine.request import Request
+from var_core.engine.seeds import seed_text
 from var_core.inspection.changes import given_request, with_kept
 from var_core.inspection.trace import Trace
 from var_core.settings import Value, named
@@ -114,7 +115,7 @@ class Sources(Painter):
                 raise ValueError("This picture has not all its scales: run it to the end, then look inside.")
         asked = runs.alone(run, chosen)
         name = self.pipe.spec.class_name(asked.labels[0])
-        origin = Origin(f"{name}, seed {asked.seeds[0]}", name)
+        origin = Origin(f"{name}, seed {seed_text(asked.seeds[0])}", name)
         yield from self._entered(self._paint(_afresh(session), asked, origin, "drawn"))
 
     def from_edit(self, edited: DrawnEdit | None, index: int, session: ExploreSession) -> Iterator[ViewUpdate]:

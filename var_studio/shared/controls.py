@@ -1,13 +1,16 @@
 """Read a `Request` from the controls, and say what they should show for one. Pure functions."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from var_core.config import ModelSpec, Sampling
 from var_core.engine.request import Request
+from var_core.engine.seeds import counted_on, read_seed, seed_text
+from var_core.schedule import Schedule
 from var_core.settings import Value, named, parse_int, parsed, rows
+from var_core.words import comma_separated, from_commas
 
 from .limits import HOME
 
@@ -22,16 +25,18 @@ class FormValues:
 
     class_name: str
     count: int
-    seed: str  # text: a browser's numbers end at 2^53
+    seed: str  # text: a browser's numbers end at 2^53, and finer scales may have another one
     sampling: Mapping[str, Value]  # by name
+    also: tuple[str, ...] = ()  # more classes
 
-    def all(self) -> tuple[str, int, str, Mapping[str, Value]]:
+    def all(self) -> tuple[str, int, str, Mapping[str, Value], list[str]]:
         """Return the values in the order in which `read` takes them."""
-        return self.class_name, self.count, self.seed, self.sampling
+        return self.class_name, self.count, self.seed, self.sampling, list(self.also)
 
     def by_name(self) -> dict[str, Value]:
-        """Return the values by their `NAMES` in a link."""
-        return {"class": self.class_name, "count": self.count, "seed": self.seed, **self.sampling}
+        """Return the values by their `NAMES` in a link, and more classes as `also` where there are any."""
+        more = {"also": comma_separated(self.also)} if self.also else {}
+        return {"class": self.class_name, "count": self.count, "seed": self.seed, **self.sampling, **more}
 
 
 def read(
@@ -40,24 +45,35 @@ def read(
     count: object,
     seed: object,
     sampling: Mapping[str, object],
+    also: Iterable[str] | None = None,
     most: int = MOST_PICTURES,
 ) -> Request:
     """Return the request that control values ask for, those of the `sampling` by name.
 
-    Picture i has the seed + i, of at `most` so many. Values may be text. Anything unusable raises ValueError that says
-    which control, and what it takes.
+    So many pictures of the class and of each that is asked for `also`, at `most` so many in all. Picture i of a class
+    has the seed + i. Values may be text. Anything unusable raises ValueError that says which control, and what it
+    takes.
     """
-    label = spec.label(complete(spec, str(class_name or "")))
-    pictures, first = parse_int("pictures", count), parse_int("seed", seed)
+    names = (str(class_name or ""), *map(str, also or ()))
+    labels = tuple(dict.fromkeys(spec.label(complete(spec, name)) for name in names))
+    pictures, first = parse_int("pictures", count), read_seed(seed, len(Schedule.of(spec.tokenizer)))
     if not 1 <= pictures <= most:
         raise ValueError(f"pictures {pictures} is out of range: choose 1 to {most}.")
-    return Request((label,) * pictures, tuple(range(first, first + pictures)), parsed(Sampling(), sampling))
+    if pictures * len(labels) > most:
+        raise ValueError(
+            f"{pictures} pictures of each of {len(labels)} classes are {pictures * len(labels)}, of at most {most} in "
+            "all: choose fewer pictures, or fewer classes."
+        )
+    seeds = tuple(counted_on(first, number) for number in range(pictures))
+    each = tuple(label for label in labels for _ in seeds)
+    return Request(each, seeds * len(labels), parsed(Sampling(), sampling))
 
 
 def show(spec: ModelSpec, request: Request) -> FormValues:
     """Return the control values that ask for a request: the inverse of `read`."""
-    name = spec.class_name(request.labels[0])
-    return FormValues(name, len(request.labels), str(request.seeds[0]), named(request.sampling))
+    name, *also = (spec.class_name(label) for label in dict.fromkeys(request.labels))
+    count = request.labels.count(request.labels[0])
+    return FormValues(name, count, seed_text(request.seeds[0]), named(request.sampling), tuple(also))
 
 
 def defaults(spec: ModelSpec) -> FormValues:
@@ -69,7 +85,8 @@ def defaults(spec: ModelSpec) -> FormValues:
 def from_link(spec: ModelSpec, query: Mapping[str, str], most: int = MOST_PICTURES) -> Request:
     """Return the request of a link's query; what it leaves out is at its default. ValueError as in `read`."""
     asked = {**defaults(spec).by_name(), **query}
-    return read(spec, asked["class"], asked["count"], asked["seed"], asked, most)
+    also = from_commas(str(asked.get("also", "")))
+    return read(spec, asked["class"], asked["count"], asked["seed"], asked, also, most)
 
 
 def link(spec: ModelSpec, request: Request) -> str:

@@ -13,7 +13,7 @@ from . import controls
 
 
 def buttons(pipe: Pipeline, request: Request) -> str:
-    """Buttons that copy how the picture of a request is made again; see `static/scripts/page/copying.js`."""
+    """Buttons that copy how the pictures of a request are made again; see `static/scripts/page/copying.js`."""
     offered = (
         ("link", "Copy link", controls.link(pipe.spec, request)),
         ("text", "Copy command", command(pipe, request)),
@@ -26,17 +26,19 @@ def buttons(pipe: Pipeline, request: Request) -> str:
 
 
 def command(pipe: Pipeline, request: Request) -> str:
-    """Return the command line that makes a picture again; settings at the model's default are left out."""
+    """Return the command line that makes pictures again; settings at the model's default are left out."""
+    asked = controls.show(pipe.spec, request)
     words = ["python", "-m", "var_core", "generate", "--model", _called(pipe)]
     words += [word for name, value in _loading(pipe) for word in (f"--{name}", value)]
-    words += ["--class", pipe.spec.class_name(request.labels[0]), "--seed", str(request.seeds[0])]
+    words += [word for name in (asked.class_name, *asked.also) for word in ("--class", name)]
+    words += ["--seed", asked.seed, *(["--count", str(asked.count)] if asked.count > 1 else [])]
     for row, value in _changed(pipe, request):
         words += _option(row, value)
     return shlex.join(words)
 
 
 def python(pipe: Pipeline, request: Request) -> str:
-    """Return lines of Python that make the picture of a request again."""
+    """Return lines of Python that make the pictures of a request again."""
     changes = "".join(f", {row.name}={value!r}" for row, value in _changed(pipe, request))
     sampling = f"replace(pipe.spec.default_sampling{changes})" if changes else "pipe.spec.default_sampling"
     imports = ["from dataclasses import replace", ""] if changes else []
@@ -44,6 +46,21 @@ def python(pipe: Pipeline, request: Request) -> str:
     if loading:
         imports.append("from var_core.config import LoadOptions")
     what = f"{_called(pipe)!r}, LoadOptions({loading})" if loading else repr(_called(pipe))
+    names = [pipe.spec.class_name(label) for label in dict.fromkeys(request.labels)]
+    if len(request.labels) == 1:
+        asking = [
+            f"label = pipe.spec.label({names[0]!r})",
+            f"request = Request((label,), ({request.seeds[0]},), {sampling})",
+            'pipe.run(request).images[0].save("picture.png")',
+        ]
+    else:
+        count = len(request.labels) // len(names)
+        asking = [
+            f"labels = [pipe.spec.label(name) for name in {names!r} for _ in range({count})]",
+            f"request = Request(tuple(labels), {request.seeds[:count]} * {len(names)}, {sampling})",
+            "for number, picture in enumerate(pipe.run(request).images, 1):",
+            '    picture.save(f"picture-{number}.png")',
+        ]
     return "\n".join(
         [
             *imports,
@@ -51,9 +68,7 @@ def python(pipe: Pipeline, request: Request) -> str:
             "from var_core.engine.request import Request",
             "",
             f"pipe = Pipeline.load({what})",
-            f"label = pipe.spec.label({pipe.spec.class_name(request.labels[0])!r})",
-            f"request = Request((label,), ({request.seeds[0]},), {sampling})",
-            'pipe.run(request).images[0].save("picture.png")',
+            *asking,
             "",
         ]
     )

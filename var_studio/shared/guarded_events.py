@@ -57,7 +57,10 @@ def check(widgets: Sequence[Any], values: Sequence[object]) -> None:
         raise refusal(STRANGE)
     for widget, value in zip(widgets, values, strict=False):
         allowed = TYPES.get(type(widget))
-        if allowed and not (isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))):
+        if getattr(widget, "multiselect", False):
+            if not (value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value))):
+                raise refusal(STRANGE)
+        elif allowed and not (isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))):
             raise refusal(STRANGE)
 
 

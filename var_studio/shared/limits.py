@@ -18,6 +18,7 @@ class Limits:
 
     # Runs
     pictures: int = declared(16, Setting("Pictures a run", "pictures of one run in Create", low=1, high=16))
+    cells: int = declared(64, Setting("Pictures a grid", "pictures of one grid over two settings", low=1, high=400))
     variations: int = declared(8, Setting("Variations an edit", "variations of one edit", low=1, high=8))
     squares: int = declared(1000, Setting("Squares an edit", "squares that one edit may draw", low=1, high=1000))
     waiting: int = declared(
@@ -90,6 +91,7 @@ def foot(limits: Limits, under_way: int = 0, waiting: int = 0) -> str:
 HOME = Limits()
 PUBLIC = Limits(
     pictures=8,
+    cells=16,
     variations=4,
     squares=24,
     waiting=3,

@@ -11,8 +11,10 @@ from PIL import Image
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.progress import Progress
 from var_core.engine.request import Request
+from var_core.engine.seeds import seed_text
+from var_core.inspection.sweep import Sweep
 from var_core.picture_reading import open_photo
-from var_core.recipe import Recipe
+from var_core.recipe import Recipe, slug
 from var_core.words import counted
 
 from . import copying, html
@@ -25,7 +27,8 @@ LIVE_PIXELS = 3 * 128 * 128
 class Run:
     """A request to the model of a digest, and how far it has come, in `seconds`.
 
-    `files`, of the pictures that have begun, once it is over.
+    `files`, of the pictures that have begun, once it is over. Of a `sweep` the request has the labels and the seeds
+    of all cells, and of their settings only the first ones.
     """
 
     request: Request
@@ -33,6 +36,8 @@ class Run:
     progress: Progress
     seconds: float
     files: tuple[str, ...] = ()
+    sweep: Sweep | None = None
+    sheet: str = ""  # file of all pictures of the sweep on one
 
     def complete(self, index: int) -> bool:
         """Say whether a picture that has begun has all its scales."""
@@ -65,6 +70,15 @@ def after_each_scale(pipe: Pipeline, request: Request) -> Iterator[Run]:
         yield Run(request, pipe.digest, progress, time.perf_counter() - started)
 
 
+def over_a_grid(pipe: Pipeline, sweep: Sweep) -> Iterator[Run]:
+    """Make the pictures of all cells of a sweep; yield the run after each scale of each part."""
+    started, cells = time.perf_counter(), sweep.cells
+    labels, seeds = (tuple(getattr(cell, name)[0] for cell in cells) for name in ("labels", "seeds"))
+    whole = Request(labels, seeds, cells[0].sampling)
+    for progress in sweep.stream(pipe):
+        yield Run(whole, pipe.digest, progress, time.perf_counter() - started, sweep=sweep)
+
+
 def decodes_live(pipe: Pipeline, count: int = 1) -> bool:
     """Say whether so many pictures are decoded after every scale; of larger ones a cheap preview is shown instead.
 
@@ -89,28 +103,43 @@ def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
     files = [folder / f"{_stem(pipe, run, index)}.png" for index in range(len(images))]
     for index, (image, file) in enumerate(zip(images, files, strict=True)):
         if run.complete(index):
-            Recipe.of(pipe, run.request, index).save(image, file)
+            Recipe.of(pipe, alone(run, index), 0).save(image, file)
         else:  # a recipe would promise pixels that only the whole picture has
             image.save(file)
+    sheet = folder / "grid.png" if run.sweep else None
+    if run.sweep and sheet:
+        run.sweep.sheet(images).save(sheet)
     seconds = run.seconds + time.perf_counter() - started
-    return replace(run, files=tuple(map(str, files)), seconds=seconds)
+    return replace(run, files=tuple(map(str, files)), seconds=seconds, sheet=str(sheet or ""))
 
 
 def _stem(pipe: Pipeline, run: Run, index: int) -> str:
     part = "" if run.complete(index) else f"-scale-{len(run.progress.of(index))}-of-{run.progress.scales}"
-    return Recipe.of(pipe, run.request, index).stem + part
+    stem = Recipe.of(pipe, alone(run, index), 0).stem
+    if run.sweep:  # of which all pictures may have one class and one seed
+        stem = f"{index + 1:02d}-{slug(run.sweep.words_of(index), 'cell')}-{stem}"
+    return stem + part
 
 
 def alone(run: Run, index: int) -> Request:
     """The request that repeats one picture of a run."""
+    if run.sweep:
+        return run.sweep.cells[index]
     return Request((run.request.labels[index],), (run.request.seeds[index],), run.request.sampling)
+
+
+def named(pipe: Pipeline, run: Run, index: int) -> str:
+    """Say which picture of a run one is: its class and seed, and what it has of its own in a sweep."""
+    request = alone(run, index)
+    words = f"{pipe.spec.class_name(request.labels[0])}, seed {seed_text(request.seeds[0])}"
+    return f"{words} ({run.sweep.words_of(index)})" if run.sweep else words
 
 
 def progress(run: Run) -> str:
     """The bar of a run under way."""
     progress, tokens = run.progress, run.progress.last.side**2
     return html.bar(
-        f"{scale(progress)}, {counted(tokens, 'token')} · {run.seconds:.1f} s{parted(progress)}", progress.fraction
+        f"{scale(progress)}, {counted(tokens, 'token')} · {run.seconds:.1f} s{_parted(run)}", progress.fraction
     )
 
 
@@ -118,8 +147,8 @@ def summary(run: Run) -> str:
     """The bar of a run that is over."""
     progress = run.progress
     if progress.complete:
-        return html.bar(f"{counted(len(run.files), 'picture')} in {run.seconds:.1f} s{parted(progress)}", 1.0)
-    return html.bar(f"stopped after {scale(progress)} · {run.seconds:.1f} s{parted(progress)}", progress.fraction)
+        return html.bar(f"{counted(len(run.files), 'picture')} in {run.seconds:.1f} s{_parted(run)}", 1.0)
+    return html.bar(f"stopped after {scale(progress)} · {run.seconds:.1f} s{_parted(run)}", progress.fraction)
 
 
 def scale(progress: Progress) -> str:
@@ -139,6 +168,10 @@ def parted(progress: Progress) -> str:
     return f" · {counted(progress.at_once, 'picture')} at a time: memory is short"
 
 
+def _parted(run: Run) -> str:
+    return "" if run.sweep else parted(run.progress)  # cells are parted because their settings differ
+
+
 def strip(pipe: Pipeline, run: Run, index: int) -> str:
     """One picture of a finished run at every scale, side by side, under a line that says what it is.
 
@@ -152,6 +185,8 @@ def strip(pipe: Pipeline, run: Run, index: int) -> str:
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
     frames = "".join(map(html.frame, shown, captions))
     request = alone(run, index)
-    title = f"{escape(pipe.spec.class_name(request.labels[0]))} <span>seed {request.seeds[0]}</span>"
+    title = f"{escape(pipe.spec.class_name(request.labels[0]))} <span>seed {seed_text(request.seeds[0])}</span>"
     offered = f'<p class="copies">{copying.buttons(pipe, request)}</p>'
+    if len(run.request.labels) > 1 and run.sweep is None:
+        offered += f'<p class="copies">All {len(run.request.labels)}: {copying.buttons(pipe, run.request)}</p>'
     return f'<section class="strip"><h2>{title}</h2>{offered}<div class="frames">{frames}</div></section>'

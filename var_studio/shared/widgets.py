@@ -12,6 +12,7 @@ from . import controls
 from .events import AT_ONCE, Trigger, wire
 
 Knob = gr.Checkbox | gr.Dropdown | gr.Number | gr.Slider
+MOST_CHOICES = 100_000  # shown in a list: else those past the hundredth are found by typing alone
 SettingWidgets = dict[str, Knob]  # of a table of settings, by name
 
 
@@ -79,7 +80,16 @@ def seed_widgets(info: str, prefix: str = "") -> SeedWidgets:
 
 def subject(choices: list[tuple[str, str]], value: str, info: str, name: str) -> gr.Dropdown:
     """A class; what is typed stays as it is, so that a misspelt one is answered with the nearest ones."""
-    return gr.Dropdown(choices, value=value, allow_custom_value=True, label="Class", info=info, elem_id=name)
+    return gr.Dropdown(
+        choices,
+        value=value,
+        allow_custom_value=True,
+        num_choices_shown=MOST_CHOICES,
+        label="Class",
+        info=info,
+        elem_id=name,
+        elem_classes="class-search",  # see `static/scripts/page/class_search.js`
+    )
 
 
 def actions(prefix: str = "") -> Actions:

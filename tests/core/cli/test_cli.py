@@ -53,6 +53,34 @@ def test_a_picture_of_another_version_of_the_model_is_made_anew_with_its_setting
         assert first.tobytes() == again.tobytes()
 
 
+def test_generate_draws_several_classes_and_seeds_that_go_on_with_another(model, tmp_path, capsys):
+    asked = ("generate", "--model", model, "--class", "lotus", "--class", "sea", "--seed", "7, 9 from scale 3")
+    assert run(*asked, "--count", 2, "--out", tmp_path) == 0
+    assert "4 pictures in" in capsys.readouterr().out
+    names = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert names == [f"{name}-seed-7-then-{seed}.png" for name in ("lotus", "sea") for seed in (10, 9)]
+    assert run("replay", tmp_path / names[2], "--model", model) == 0
+    with Image.open(tmp_path / names[2]) as first, Image.open(tmp_path / "sea-seed-7-then-10-again.png") as second:
+        assert first.tobytes() == second.tobytes()
+    assert "count 501 is out of range: choose 1 to 500" in fails(capsys, *asked, "--count", 501, "--out", tmp_path)
+    assert "write a whole number" in fails(capsys, *asked[:-1], "7, 9", "--out", tmp_path)
+
+
+def test_a_grid_is_one_picture_with_labels_and_files_that_are_made_again(model, tmp_path, capsys):
+    asked = ("grid", "--model", model, "--class", "rose", "--out", tmp_path)
+    assert run(*asked, "--x", "guidance=0,2", "--y", "seed=4,5", "--top-k", 9) == 0
+    assert "4 pictures in" in capsys.readouterr().out and (tmp_path / "grid.png").is_file()
+    made = tmp_path / "002-guidance-2-seed-4-rose-seed-4.png"
+    recipe = Recipe.read(made)
+    assert (recipe.seed, recipe.sampling.guidance, recipe.sampling.top_k) == (4, 2, 9)
+    assert run("replay", made, "--model", model) == 0
+    with Image.open(made) as first, Image.open(made.with_stem(f"{made.stem}-again")) as second:
+        assert first.tobytes() == second.tobytes()
+    assert "as in guidance=1,2,4" in fails(capsys, *asked, "--x", "guidance")
+    assert "cannot be turned" in fails(capsys, *asked, "--x", "colour=1")
+    assert "is a single file: name a folder" in fails(capsys, *asked, "--x", "seed=1", "--out", tmp_path / "a.png")
+
+
 def test_out_is_a_folder_or_a_file_that_ends_in_png(model, tmp_path, capsys):
     photo, mask = painted_photo(tmp_path)
     made, edited, again = (tmp_path / "new" / f"{name}.png" for name in ("made", "edited", "again"))

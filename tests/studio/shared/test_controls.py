@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import pytest
 from support import tiny
@@ -157,3 +158,24 @@ def test_a_model_without_class_names_has_controls_too():
 def test_a_link_that_says_a_setting_out_of_range_is_answered_in_words(row: Setting):
     with pytest.raises(ValueError, match=f"{row.name} .* is out of range: choose {row.low} to {row.high}"):
         controls.from_link(SPEC, {row.name: str(row.kind(row.high + row.step))})
+
+
+def test_several_classes_get_the_same_seeds_and_travel_in_links():
+    asked = controls.read(SPEC, "Sea", 2, "5", {}, ["lotus", "Sea"])
+    assert asked == Request((6, 6, 0, 0), (5, 6) * 2)
+    assert controls.show(SPEC, asked).also == ("Lotus",)
+    assert controls.read(SPEC, *controls.show(SPEC, asked).all()) == asked
+    query = dict(parse_qsl(controls.link(SPEC, asked).removeprefix("?")))
+    assert query["also"] == "Lotus" and controls.from_link(SPEC, query) == asked
+
+
+def test_more_pictures_in_all_than_a_run_may_have_are_answered():
+    with pytest.raises(ValueError, match="6 pictures of each of 3 classes are 18, of at most 16 in all"):
+        controls.read(SPEC, "Sea", 6, "5", {}, ["lotus", "rose"])
+
+
+def test_a_seed_whose_finer_scales_go_on_with_another_travels_in_links():
+    asked = controls.read(SPEC, "Sea", 2, "5, 9 from scale 3", {})
+    assert asked.seeds == ((5, 5, 9, 9), (5, 5, 10, 10))
+    query = dict(parse_qsl(controls.link(SPEC, asked).removeprefix("?")))
+    assert controls.from_link(SPEC, query) == asked

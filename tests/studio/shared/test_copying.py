@@ -47,6 +47,20 @@ def test_the_lines_of_python_make_the_same_picture(pipe, tmp_path, monkeypatch, 
     assert np.array_equal(np.asarray(Image.open("picture.png")), np.asarray(pipe.run(request_).images[0]))
 
 
+SEVERAL = Request((1, 1, 0, 0), ((7, 7, 9, 9), (7, 7, 10, 10)) * 2, SPEC.default_sampling)
+
+
+def test_the_command_and_the_lines_of_python_make_several_pictures(pipe, tmp_path, monkeypatch):
+    wanted = [np.asarray(image) for image in pipe.run(SEVERAL).images]
+    monkeypatch.chdir(tmp_path)
+    assert run(*shlex.split(copying.command(pipe, SEVERAL))[3:], "--out", tmp_path / "made") == 0
+    names = [f"{name}-seed-7-then-{seed}.png" for name in ("rose", "lotus") for seed in (9, 10)]
+    exec(compile(copying.python(pipe, SEVERAL), "copied", "exec"), {})
+    for number, (name, image) in enumerate(zip(names, wanted, strict=True), 1):
+        for file in (tmp_path / "made" / name, tmp_path / f"picture-{number}.png"):
+            assert np.abs(np.asarray(Image.open(file)).astype(int) - image).max() <= 1
+
+
 def test_how_the_model_was_loaded_is_told_only_where_it_changes_pictures(pipe):
     changed = pipe.options.dtype == "int8"
     assert ("--device cpu --dtype int8" in copying.command(pipe, USUAL)) == changed

@@ -106,3 +106,21 @@ def test_a_run_that_fails_in_its_middle_is_told_too(caplog):
     with pytest.raises(gr.Error) as caught:
         asyncio.run(twice())
     assert caught.value.message in (BROKEN, TOO_EARLY) and "\x1b" not in caplog.text
+
+
+def with_several(handler) -> gr.Blocks:
+    with gr.Blocks() as made:
+        several = gr.Dropdown(["a", "b"], value=[], multiselect=True)
+        gr.Button().click(handler, several, gr.Textbox())
+    guard(made)
+    return made
+
+
+@pytest.mark.parametrize("value", [[], ["a"], ["b", "a"], None])
+def test_a_list_of_which_several_may_be_chosen_sends_a_list(value):
+    assert answered(with_several(str), (value,)) == [str(value)]
+
+
+@pytest.mark.parametrize("value", ["a", 1, [1], [["a"]], {"a": 1}, ["c"]])
+def test_what_such_a_list_does_not_send_is_refused(value):
+    assert told(with_several(lambda _: pytest.fail("called")), (value,))

@@ -9,6 +9,7 @@ import "./page/shortcuts.js";
 import "./page/shortcut_list.js";
 import "./page/dropped_files.js";
 import "./page/copying.js";
+import "./page/class_search.js";
 import { opened } from "./page/opening.js";
 import "./edit/canvas.js";
 import "./edit/zoom.js";

@@ -20,7 +20,7 @@ const selectText = (event) =>
 const showPictures = (event) => {
   const behavior = scrollBehavior();
   const narrow = innerWidth < NARROW;
-  if (narrow && event.target.closest("#run, #again, #explore_run")) scrollTo({ top: 0, behavior });
+  if (narrow && event.target.closest("#run, #alike, #grid_run, #explore_run")) scrollTo({ top: 0, behavior });
   if (!event.target.closest("#edit_run")) return;
   const bar = document.querySelector("#edit_bar");
   if (narrow || bar.getBoundingClientRect().bottom > innerHeight / 2) bar.scrollIntoView({ behavior });
