@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*/README.md"), *ROOT.glob("checkpoints/*.md")]
 )
+LIBRARY = ROOT / "docs" / "library.md"
 MAP = ROOT / "docs" / "architecture.md"
 FOLDERS = ("var_core", "var_studio", "tests", "docs", "tools", "assets", "checkpoints")
 LARGEST_PICTURE = 250_000  # bytes
@@ -23,6 +24,11 @@ LARGEST_PICTURE = 250_000  # bytes
 
 def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
+
+
+def python_of(page: Path) -> list[str]:
+    """Its blocks of Python."""
+    return re.findall(r"^```python\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)
 
 
 def prose_of(page: Path) -> str:
@@ -98,12 +104,30 @@ def test_commands_in_the_docs_are_commands(page):
 def test_the_python_in_the_docs_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = 0
-    for page in sorted({*ROOT.glob("docs/*.md")} - {ROOT / "docs" / "api.md"}):  # whose examples need a server
-        for block in re.findall(r"^```python\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE):
+    apart = {ROOT / "docs" / "api.md", LIBRARY}  # whose examples need a server, or have a test each
+    for page in sorted({*ROOT.glob("docs/*.md")} - apart):
+        for block in python_of(page):
             exec(compile(block, page.name, "exec"), {"print": lambda *_: None})
             ran += 1
     assert ran
     assert (tmp_path / "lotus.safetensors").is_file()
+
+
+@pytest.mark.usefixtures("bundled")
+@pytest.mark.parametrize(
+    "block", python_of(LIBRARY), ids=[f"example {n}" for n in range(1, len(python_of(LIBRARY)) + 1)]
+)
+def test_each_example_of_the_library_runs_by_itself(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, LIBRARY.name, "exec"), {"print": lambda *_: None})
+
+
+@pytest.mark.parametrize(
+    "name", ["Load", "Generate", "Edit", "Extend", "Encode", "Trace", "Classify", "Folders and repositories"]
+)
+def test_the_library_page_has_an_example_of_everything(name):
+    sections = text_of(LIBRARY).split("\n## ")[1:]
+    assert any(section.startswith(name) and "```python" in section for section in sections)
 
 
 def test_every_screenshot_is_shown_and_small():

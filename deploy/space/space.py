@@ -1,0 +1,74 @@
+"""VAR Studio as a Hugging Face Space: on its own CPU or GPU, or, for drawing, on the GPU that ZeroGPU lends."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+
+if "SPACES_ZERO_GPU" in os.environ:
+    import spaces  # before torch
+
+import torch
+
+from var_core.config import LoadOptions
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.progress import Progress
+from var_core.engine.request import Request
+from var_studio import main as studio
+from var_studio.page import theme
+from var_studio.shared.limits import PUBLIC
+
+LENT_SECONDS = 60  # for which one run may have the GPU
+
+
+class Lent(Pipeline):
+    """A pipeline on the CPU whose requests are drawn by `draw`, somewhere else; all else it does here."""
+
+    draw: Callable[[Request], Iterator[Progress]]
+
+    def stream(self, request: Request, free: int | None = None) -> Iterator[Progress]:  # noqa: ARG002
+        """Make the request's pictures, step by step, as `Pipeline.stream` does."""
+        request.check(self.spec)
+        return self.draw(request)
+
+
+def on_cpu(progress: Progress) -> Progress:
+    """Return the same progress with its tensors where any process can read them."""
+    parts = tuple(
+        tuple(replace(step, **{name: getattr(step, name).cpu() for name in tensors(step)}) for step in part)
+        for part in progress.parts
+    )
+    return replace(progress, parts=parts)
+
+
+def tensors(step: object) -> list[str]:
+    """Name the fields of a step that hold tensors."""
+    return [field.name for field in fields(step) if torch.is_tensor(getattr(step, field.name))]
+
+
+def lent(device: str, borrow: Callable) -> Lent:
+    """Load the model twice: on the CPU for the app, and on a device for the function that `borrow` decorates."""
+    drawing = Pipeline.load(options=LoadOptions(device=device))
+
+    @borrow
+    def draw(request: Request) -> Iterator[Progress]:
+        for progress in drawing.stream(request):
+            yield on_cpu(progress)
+
+    pipe = Lent.load(options=LoadOptions(device="cpu"))
+    pipe.draw = draw
+    return pipe
+
+
+def main() -> int:
+    """Serve the app at the port of Spaces; with ZeroGPU by Gradio's own server, on whose start `spaces` waits."""
+    if "SPACES_ZERO_GPU" not in os.environ:
+        return studio.main(["--host", "0.0.0.0", "--port", "7860", "--public"])
+    page = studio.build(lent("cuda", spaces.GPU(duration=LENT_SECONDS)), choose=False, limits=PUBLIC, public=True)
+    studio.guard()
+    page.launch(server_name="0.0.0.0", server_port=7860, max_file_size=f"{PUBLIC.file_mb}mb", **theme.dress())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
