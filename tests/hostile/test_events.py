@@ -28,6 +28,7 @@ def told(page: gr.Blocks, state: SessionState, number: int, values: list[object]
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["nothing", "null", *range(len(WRONG))])
 def test_no_event_fails_without_a_word(own_page, given):
     refused, state = 0, SessionState(own_page)

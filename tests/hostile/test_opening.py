@@ -102,7 +102,7 @@ def test_a_layer_many_times_over_is_refused_before_it_is_opened(visitor, tmp_pat
 def test_a_canvas_of_another_kind_is_not_opened(visitor, tmp_path, kind):
     Image.new("RGBA", (32, 32)).save(tmp_path / "canvas", kind)
     sent = visitor.upload(tmp_path / "canvas")
-    answer = visitor.call("change_mask", None, {"background": sent, "layers": [], "composite": None}, 8)
+    answer = visitor.call("undo_mask", None, {"background": sent, "layers": [], "composite": None})
     assert "not a picture that can be read" in answer["error"]
 
 

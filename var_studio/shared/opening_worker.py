@@ -8,6 +8,7 @@ import base64
 import contextlib
 import errno
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -28,13 +29,14 @@ Answer = dict[str, Any]
 
 
 def main() -> None:
-    """Answer questions until there are no more; the arguments are megabytes of memory and megapixels."""
-    memory, megapixels = map(int, sys.argv[1:])
+    """Answer questions until there are no more; the arguments are megabytes of memory, megapixels and seconds."""
+    memory, megapixels, seconds = map(int, sys.argv[1:])
     _limit(memory)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a decoder prints is no answer
     _tell(answers, {})  # ready
     for line in sys.stdin:
+        _allow(seconds)
         _tell(answers, _answer(json.loads(line), megapixels, memory))
 
 
@@ -46,6 +48,16 @@ def _limit(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.nice(5)
+
+
+def _allow(seconds: int) -> None:
+    """Let this process compute for so long from now on, where the system can; then it ends."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # not on Windows
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used.ru_utime + used.ru_stime) + seconds, most))
 
 
 def _tell(answers: Any, answer: Answer) -> None:
