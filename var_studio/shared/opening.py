@@ -24,6 +24,13 @@ MOST_OF_ONE = 3  # the same of one visitor
 # A process may compute for so many seconds; where others keep it from that, it has several times as long to do so.
 BUSY_MACHINE = 3 if hasattr(signal, "SIGXCPU") else 1
 EXCEEDED = -int(getattr(signal, "SIGXCPU", 1000))  # what a process ends with that has computed for longer
+# One thread; and what is freed goes back to the system at once.
+SURROUNDINGS = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+}
 PATIENCE = 60.0  # seconds that a file waits for its turn, and a process may take to start
 BUSY = "Many files are being opened just now: try again in a moment."
 
@@ -71,7 +78,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the process, without waiting for it."""
-        surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        surroundings = {**os.environ, **SURROUNDINGS}
         surroundings["PYTHONPATH"] = os.pathsep.join(
             filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")))
         )
