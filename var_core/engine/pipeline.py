@@ -200,10 +200,17 @@ class Pipeline:
         parts = portions(len(request.labels), self.at_once(request, free))
         for rows in parts:
             steps: tuple[Step, ...] = ()
-            for step in self.steps(request.part(rows)):
-                steps = (*steps, replace(step, distribution=None))
+            for step in self.drawn(request.part(rows)):
+                steps = (*steps, step)
                 yield Progress((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
             begun = (*begun, steps)
+
+    def drawn(self, request: Request) -> Iterator[Step]:
+        """Make the request's pictures in one pass, as `steps` does; kept without their distributions, which are large.
+
+        The place where drawing can be done elsewhere.
+        """
+        return (replace(step, distribution=None) for step in self.steps(request))
 
     def run(self, request: Request, free: int | None = None) -> Result:
         """All steps of a request, and its pictures; see `stream`."""

@@ -1,0 +1,1 @@
+"""Pictures drawn by other processes and machines, with Ray Serve."""

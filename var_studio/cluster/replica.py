@@ -1,0 +1,136 @@
+"""A replica draws: it holds models, joins requests that can be drawn together, and sends back step after step."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from var_core.config import LoadOptions, Sampling
+from var_core.engine.pipeline import Pipeline, use_threads
+from var_core.engine.request import Request
+from var_core.engine.sampling import Step
+
+MODELS = 2  # that a replica holds at once
+WAIT = 0.01  # seconds for other requests to come along
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request to the model of a digest."""
+
+    request: Request
+    digest: str
+
+
+@dataclass(eq=False)
+class Job:
+    """What somebody waits for, until he has `gone`."""
+
+    pipe: Pipeline
+    request: Request
+    gone: bool = False
+
+
+@dataclass(eq=False)
+class Together:
+    """Jobs whose pictures are drawn in one pass, and the steps of that."""
+
+    jobs: list[Job]
+    steps: Iterator[Step] = field(init=False)
+
+    def __post_init__(self) -> None:
+        first, requests = self.jobs[0], [job.request for job in self.jobs]
+        labels = tuple(label for request in requests for label in request.labels)
+        seeds = tuple(seed for request in requests for seed in request.seeds)
+        joined = requests[0] if len(requests) == 1 else Request(labels, seeds, requests[0].sampling)
+        self.steps = first.pipe.steps(joined)
+
+    def next(self) -> Sequence[Step | None]:
+        """Draw the next scale; each job's part of it, or nothing where all is drawn, or nobody waits any more."""
+        step = None if all(job.gone for job in self.jobs) else next(self.steps, None)
+        if step is None:
+            return [None] * len(self.jobs)
+        counts = [len(job.request.labels) for job in self.jobs]
+        parts = (part.cpu().split(counts) for part in (step.tokens, step.keep, step.f_hat))
+        return [
+            replace(step, tokens=tokens.clone(), keep=keep.clone(), f_hat=f_hat.clone(), distribution=None)
+            for tokens, keep, f_hat in zip(*parts, strict=True)
+        ]
+
+
+def together(jobs: Sequence[Job]) -> list[Together]:
+    """Return jobs in groups that are drawn in one pass: of one model, drawn alike, from nothing, as memory allows."""
+    groups: list[list[Job]] = []
+    for job in jobs:
+        fitting = (group for group in groups if _fits(group, job))
+        group = next(fitting, None)
+        if group is None:
+            groups.append([job])
+        else:
+            group.append(job)
+    return [Together(group) for group in groups]
+
+
+def _fits(group: Sequence[Job], job: Job) -> bool:
+    first, request = group[0], job.request
+    if first.pipe is not job.pipe or first.request.plan is not None or request.plan is not None:
+        return False
+    if first.request.sampling != request.sampling:
+        return False
+    labels = [label for one in (*group, job) for label in one.request.labels]
+    joined = Request(tuple(labels), (0,) * len(labels), Sampling(guidance=request.sampling.guidance))
+    return job.pipe.at_once(joined) == len(labels)
+
+
+def application(
+    options: LoadOptions,
+    folder: Path | None,
+    threads: int,
+    scaling: dict[str, Any] | int,
+    most_together: int = 8,
+    actor: dict[str, Any] | None = None,
+) -> Any:
+    """Return the application for `serve.run`: replicas in so many processes, or as many as `scaling` says."""
+    from ray import serve
+
+    class Replica:
+        """Models that draw, in a process of their own."""
+
+        def __init__(self) -> None:
+            use_threads(threads)
+
+        @serve.multiplexed(max_num_models_per_replica=MODELS)
+        async def model(self, name: str) -> Pipeline:
+            """Load a model, or give the one that is loaded."""
+            return await asyncio.to_thread(Pipeline.load, name, options, folder)
+
+        async def stream(self, asked: Asked) -> AsyncIterator[Step]:
+            """Draw a request, scale by scale."""
+            pipe = await self.model(serve.get_multiplexed_model_id())
+            if pipe.digest != asked.digest:
+                raise ValueError(f"A worker has another {pipe.spec.name} ({pipe.digest}): give all the same file.")
+            job = Job(pipe, asked.request)
+            try:
+                async for step in self.drawn(job):
+                    if step is None:
+                        return
+                    yield step
+            finally:
+                job.gone = True
+
+        @serve.batch(max_batch_size=most_together, batch_wait_timeout_s=WAIT)
+        async def drawn(self, jobs: list[Job]) -> AsyncIterator[list[Step | None]]:
+            """Draw several jobs at once; each gets nothing once it is done."""
+            groups = together(jobs)
+            while True:
+                found: dict[Job, Step | None] = {}
+                for group in groups:
+                    found |= dict(zip(group.jobs, await asyncio.to_thread(group.next), strict=True))
+                yield [found[job] for job in jobs]
+                if not any(found.values()):
+                    return
+
+    wanted: dict[str, Any] = {"num_replicas": scaling} if isinstance(scaling, int) else {"autoscaling_config": scaling}
+    deployed = serve.deployment(max_ongoing_requests=2 * most_together, ray_actor_options=actor or {}, **wanted)
+    return deployed(Replica).bind()
