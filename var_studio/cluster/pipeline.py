@@ -1,7 +1,9 @@
 """A pipeline whose pictures are drawn by replicas; all else it does itself."""
 
+import queue
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from var_core.weights.checkpoints import LoadedModel
 from .replica import Asked, application
 
 NAME = "var-studio"  # of the application in the cluster
-PATIENCE = 60.0  # seconds that a run waits for a replica when the one that drew it is gone
+PATIENCE = 120.0  # seconds that a run waits for its next scale, or for a replica when the one that drew it is gone
 PAUSE = 0.5
 GONE = "Nobody is there to draw: all workers are gone. Try again in a moment; they are started anew by themselves."
 
@@ -70,11 +72,13 @@ class Cluster:
         while True:
             answers = self.handle.options(stream=True, multiplexed_model_id=name).stream.remote(asked)
             try:
-                for number, step in enumerate(answers):
+                for number, step in enumerate(_arriving(answers, self.patience)):
                     if number >= done:
                         done, since = done + 1, time.monotonic()
                         yield step
                 return
+            except ValueError:
+                raise
             except Exception as error:
                 _refused(error)
                 if time.monotonic() - since > self.patience:
@@ -82,6 +86,34 @@ class Cluster:
                 time.sleep(PAUSE)
             finally:
                 answers.cancel()
+
+
+def _arriving(answers: Iterable[Step], patience: float) -> Iterator[Step]:
+    """Yield answers as they arrive; ValueError if one takes longer than `patience` seconds.
+
+    They are waited for in a thread, since nobody can be told to wait less for them.
+    """
+    arrived: queue.SimpleQueue[Step | Exception | None] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            for step in answers:
+                arrived.put(step)
+            arrived.put(None)
+        except Exception as error:  # handed over to whoever waits
+            arrived.put(error)
+
+    threading.Thread(target=wait, daemon=True, name="answers of a replica").start()
+    while True:
+        try:
+            found = arrived.get(timeout=patience)
+        except queue.Empty as error:
+            raise ValueError(GONE) from error
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            return
+        yield found
 
 
 def _refused(error: Exception) -> None:

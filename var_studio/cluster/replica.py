@@ -1,6 +1,7 @@
 """A replica draws: it holds models, joins requests that can be drawn together, and sends back step after step."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,6 +100,11 @@ def application(
 
         def __init__(self) -> None:
             use_threads(threads)
+            self.busy = self.scales = 0
+
+        async def told(self) -> dict[str, int]:
+            """Tell which process this is, how many runs it draws, and how many scales it has drawn in all."""
+            return {"process": os.getpid(), "busy": self.busy, "scales": self.scales}
 
         @serve.multiplexed(max_num_models_per_replica=MODELS)
         async def model(self, name: str) -> Pipeline:
@@ -111,12 +117,14 @@ def application(
             if pipe.digest != asked.digest:
                 raise ValueError(f"A worker has another {pipe.spec.name} ({pipe.digest}): give all the same file.")
             job = Job(pipe, asked.request)
+            self.busy += 1
             try:
                 async for step in self.drawn(job):
                     if step is None:
                         return
                     yield step
             finally:
+                self.busy -= 1
                 job.gone = True
 
         @serve.batch(max_batch_size=most_together, batch_wait_timeout_s=WAIT)
@@ -126,7 +134,9 @@ def application(
             while True:
                 found: dict[Job, Step | None] = {}
                 for group in groups:
-                    found |= dict(zip(group.jobs, await asyncio.to_thread(group.next), strict=True))
+                    steps = await asyncio.to_thread(group.next)
+                    self.scales += any(steps)
+                    found |= dict(zip(group.jobs, steps, strict=True))
                 yield [found[job] for job in jobs]
                 if not any(found.values()):
                     return
