@@ -40,6 +40,11 @@ package: $(VENV)/.test
 audit: $(VENV)/.test
 	$(BIN)/pip-audit --progress-spinner off --timeout 5
 
+# Replicas drawn with Ray, which is large and so not among what all tests need.
+cluster: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/studio/cluster
+
 # About eight minutes; writes runs/gpu/gpu.json and gpu.md.
 gpu: $(VENV)/.test
 	$(BIN)/python tools/gpu.py $(ARGS)

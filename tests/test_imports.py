@@ -30,7 +30,8 @@ FLOORS = (
     *("var_core.device_memory", "var_core.nn", "var_core.weights", "var_core.engine", "var_core.editing"),
     *("var_core.recipe", "var_core.inspection", "var_core.findings", "var_core.training", "var_core.measuring"),
     *("var_core.cli", "var_studio.shared", "var_studio.create", "var_studio.edit", "var_studio.explore"),
-    *("var_studio.learn", "var_studio.api", "var_studio.page", "var_studio.hosting", "var_studio", "app"),
+    *("var_studio.learn", "var_studio.api", "var_studio.cluster", "var_studio.page", "var_studio.hosting"),
+    *("var_studio", "app"),
 )
 GROUND = {"var_core", "var_core.__main__"}  # the version, which all may read; and what starts the command line
 TABS = {"var_studio.create", "var_studio.edit", "var_studio.explore", "var_studio.learn"}

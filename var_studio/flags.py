@@ -36,6 +36,12 @@ def parser() -> Parser:
     flags.add_argument("--compile", action="store_true", help="fuse the transformer with torch.compile: for a GPU")
     flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")
     flags.add_argument("--threads", type=int, help="CPU threads to use (default: all cores)")
+    text = "who draws: here, this process; ray, replicas in a cluster, for many visitors"
+    flags.add_argument("--backend", choices=("here", "ray"), default="here", help=text)
+    text = "with --backend ray: how many replicas, or the fewest and the most, by how many wait"
+    flags.add_argument("--replicas", type=replicas, default=(1, 1), metavar="N or N-M", help=text)
+    text = "with --backend ray: the cluster, such as ray://HOST:10001 (default: the one that runs here, or a new one)"
+    flags.add_argument("--ray-address", metavar="ADDRESS", help=text)
     flags.add_argument("--share", action="store_true", help="also make a public link")
     text = "be careful with strangers: narrower limits, no other models (default: with --share, or a --host for others)"
     flags.add_argument("--public", action=argparse.BooleanOptionalAction, help=text)
@@ -75,6 +81,14 @@ def read(arguments: list[str], environment: Mapping[str, str]) -> argparse.Names
     """Read flags, and environment variables for those that are not given; ValueError if one cannot be used."""
     flags = parser()
     return flags.parse_args([*_from(environment, flags), *arguments])
+
+
+def replicas(text: str) -> tuple[int, int]:
+    """Read how many replicas there may be, "2" or "1-8"; an error of the flag if there can be none such."""
+    least, _, most = text.partition("-")
+    if not (least.isdecimal() and (most or least).isdecimal() and 1 <= int(least) <= int(most or least)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of replicas: give one of 1 or more, or two as in 1-8")
+    return int(least), int(most or least)
 
 
 def is_public(flags: argparse.Namespace, host: str) -> bool:

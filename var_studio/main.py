@@ -5,6 +5,7 @@ import socket
 import sys
 import warnings
 from argparse import Namespace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         limits = options_of.limits(flags, public)
         options = LoadOptions(flags.device, flags.dtype, flags.compile)
         with own_cache():
-            pipe = load(flags.model, options, flags.threads)
+            replicas = flags.replicas if flags.backend == "ray" else None
+            pipe = load(flags.model, options, flags.threads, replicas, flags.ray_address)
             run(pipe, options, flags.allow_models or not public, limits, public, hosting)
     except ValueError as error:
         sys.stderr.write(printable(str(error)) + "\n")
@@ -92,16 +94,30 @@ def free_port(host: str, wanted: int | None) -> int:
     raise ValueError(f"Cannot serve on {host}, {where} ({reason}): choose another --host or --port.")
 
 
-def load(model: str | None, options: LoadOptions = AUTO, threads: int | None = None) -> "Pipeline":
-    """Load the model; ValueError if it, the device, the type or the number of threads cannot be had."""
-    from var_core.engine.pipeline import Pipeline, use_threads
+def load(
+    model: str | None,
+    options: LoadOptions = AUTO,
+    threads: int | None = None,
+    replicas: tuple[int, int] | None = None,
+    address: str | None = None,
+) -> "Pipeline":
+    """Load the model; ValueError if it, the device, the type or the number of threads cannot be had.
+
+    With `replicas`, the fewest and the most, these draw, in the cluster at an `address`.
+    """
+    from var_core.engine.pipeline import Pipeline, pick_device, use_threads
     from var_core.weights import checkpoints  # here, not above: wrong flags and --help are answered at once
 
     if threads is not None:
         use_threads(threads)
     name = model or checkpoints.DEFAULT
     checkpoints.read_spec(checkpoints.find(name)).need_scales("the app")
-    return Pipeline.load(name, options)
+    if replicas is None:
+        return Pipeline.load(name, options)
+    from .cluster.pipeline import Cluster
+
+    device = pick_device(options.device)
+    return Cluster.start(replicas, replace(options, device=device), None, address, threads or 1).load(name, options)
 
 
 def build(

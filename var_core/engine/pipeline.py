@@ -1,6 +1,6 @@
 """Holds a loaded model, and does what one asks of it. The only place where pictures, devices and networks meet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -100,6 +100,16 @@ class Pipeline:
         if self.path is None:
             raise ValueError(f"{self.spec.name} was made in memory: write it with checkpoints.save, and load it first.")
         return self.path
+
+    @property
+    def lanes(self) -> int:
+        """How many runs it draws at the same time as fast as one."""
+        return 1
+
+    @property
+    def loader(self) -> Callable[[str, LoadOptions, Path | None], "Pipeline"]:
+        """Return what loads another model as this one was loaded. It does not hold on to this one."""
+        return type(self).load
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:

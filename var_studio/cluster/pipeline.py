@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class Cluster:
     """Replicas, to which requests are sent through a `handle` of Ray Serve."""
 
     handle: Any
+    most: int = 1  # of the replicas
     patience: float = PATIENCE
 
     @classmethod
@@ -55,7 +56,7 @@ class Cluster:
         scaling = {"min_replicas": least, "max_replicas": most, "target_ongoing_requests": 2}
         gpus = {"num_gpus": 1} if options.device == "cuda" else {"num_cpus": threads}
         made = application(options, folder, threads, least if least == most else scaling, actor=gpus)
-        return cls(serve.run(made, name=NAME, route_prefix=None, logging_config={"log_level": "ERROR"}))
+        return cls(serve.run(made, name=NAME, route_prefix=None, logging_config={"log_level": "ERROR"}), most)
 
     def load(self, name: str, options: LoadOptions = AUTO, folder: Path | None = None) -> "ClusterPipeline":
         """Load a model here, whose pictures the replicas draw; ValueError as `Pipeline.load`."""
@@ -135,6 +136,16 @@ class ClusterPipeline(Pipeline):
     def __init__(self, loaded: LoadedModel, options: LoadOptions):
         super().__init__(loaded, options)
         self.called = str(loaded.path or loaded.spec.name)
+
+    @property
+    def lanes(self) -> int:
+        """How many runs it draws at the same time as fast as one: as many as there may be replicas."""
+        return self.cluster.most
+
+    @property
+    def loader(self) -> Callable[[str, LoadOptions, Path | None], Pipeline]:
+        """Return what loads another model whose pictures the same replicas draw."""
+        return self.cluster.load
 
     def drawn(self, request: Request) -> Iterator[Step]:
         """Draw a request in one pass, elsewhere; here where another model finishes it."""

@@ -52,7 +52,8 @@ class Models:
         """
         self.options, self.folder, self.limits = options, folder, limits
         self.pace = pace or Pace()
-        self.desk = Desk(Turns(limits), Listeners())
+        self.desk = Desk(Turns(limits, models=pipe.lanes), Listeners())
+        self._load = pipe.loader
         self._loaded: ModelInUse | None = ModelInUse.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 
@@ -143,7 +144,7 @@ class Models:
     def _tried(self, name: str) -> Exception | None:
         """Load and take a model; what went wrong, without what it had loaded."""
         try:
-            self._set(ModelInUse.of(Pipeline.load(name, self.options, self.folder)))
+            self._set(ModelInUse.of(self._load(name, self.options, self.folder)))
         except Exception as error:  # a CPU and each kind of GPU tell in their own way that memory is short
             return error.with_traceback(None)
         return None

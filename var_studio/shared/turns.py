@@ -101,11 +101,17 @@ class Job:
 class Turns:
     """Who has the model, and who waits for it; of all visitors, used from many threads."""
 
-    def __init__(self, limits: Limits = HOME, places: int = PLACES, clock: Callable[[], float] = time.perf_counter):
-        self.limits, self.places, self.clock = limits, places, clock
+    def __init__(
+        self,
+        limits: Limits = HOME,
+        places: int = PLACES,
+        clock: Callable[[], float] = time.perf_counter,
+        models: int = 1,
+    ):
+        """`models` is how many draw at the same time: 1, or as many as there are replicas, with as many more places."""
+        self.limits, self.places, self.clock, self.models = limits, places + models - 1, clock, models
         self._jobs: list[Job] = []  # in the order in which they came
-        self._holder: Job | None = None
-        self._since = 0.0
+        self._holders: dict[Job, float] = {}  # who has a turn, and since when
         self._now = 0  # counts what happens: stamps are of this
         self._addresses: dict[str, int] = {}  # when each had a turn last, or came
         self._means: dict[str, float] = {}  # seconds with the model, by kind
@@ -139,12 +145,11 @@ class Turns:
         """End a turn; nothing happens if the job has none."""
         with self._lock:
             job.wants = False
-            if self._holder is job:
-                job.seconds += self.clock() - self._since
+            if job in self._holders:
+                job.seconds += self.clock() - self._holders.pop(job)
                 self._now += 1
                 job.stamp = self._addresses[job.visitor.address] = self._now
                 job.turn.clear()
-                self._holder = None
                 self._pass_on()
 
     def leave(self, job: Job, finished: bool = True) -> None:
@@ -191,21 +196,22 @@ class Turns:
         return not job.stopped, self._addresses[job.visitor.address], job.stamp
 
     def _pass_on(self) -> None:
-        """Give the model to whoever is next, if nobody has it."""
-        if self._holder is None:
+        """Give a model that nobody has to whoever is next."""
+        while len(self._holders) < self.models:
             following = min(self._candidates(), key=self._order, default=None)
-            if following:
-                self._holder, self._since, following.begun = following, self.clock(), True
-                following.turn.set()
+            if following is None:
+                return
+            self._holders[following], following.begun = self.clock(), True
+            following.turn.set()
 
     def _candidates(self) -> list[Job]:
         """List the jobs that want a turn and may have it now."""
         begun = [job for job in self._jobs if job.begun]
         if any(job.wish.alone for job in begun):
-            return [job for job in begun if job.wants]
+            return [job for job in begun if job.wants and job not in self._holders]
         running, under_way = {job.visitor for job in begun}, [job for job in begun if not job.wish.brief]
         by_address = Counter(job.visitor.address for job in under_way if job.visitor.address)
-        found = [job for job in begun if job.wants]
+        found = [job for job in begun if job.wants and job not in self._holders]
         for job in self._jobs:
             if job.begun or job.visitor in running:
                 continue
