@@ -319,3 +319,15 @@ def test_times_are_told_as_nearly_as_they_are_known():
     assert [rounded(seconds) for seconds in (0.2, 11.4, 12.6, 58, 99, 130)] == [
         *("1 s", "11 s", "15 s", "60 s", "100 s", "2 min"),
     ]
+
+
+def test_with_two_replicas_two_runs_have_a_turn_at_once():
+    turns = Turns(places=2, models=2)
+    jobs = [turns.enter(one, Wish()) for one in visitors(4)]
+    for job in jobs:
+        turns.ask(job)
+    assert [job.turn.is_set() for job in jobs] == [True, True, False, False]
+    turns.give_back(jobs[0])
+    assert [job.turn.is_set() for job in jobs] == [False, True, True, False]
+    turns.leave(jobs[1])
+    assert jobs[3].turn.is_set() and turns.busy() == (3, 0)
