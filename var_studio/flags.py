@@ -37,9 +37,9 @@ def parser() -> Parser:
     flags.add_argument("--model", help="name or path of a model (default: the one that comes with the app)")
     flags.add_argument("--threads", type=int, help="CPU threads to use (default: all cores)")
     text = "who draws: here, this process; ray, replicas in a cluster, for many visitors"
-    flags.add_argument("--backend", choices=("here", "ray"), default="here", help=text)
+    flags.add_argument("--backend", choices=("here", "ray"), default="here", metavar="NAME", help=text)
     text = "with --backend ray: how many replicas, or the fewest and the most, by how many wait"
-    flags.add_argument("--replicas", type=replicas, default=(1, 1), metavar="N or N-M", help=text)
+    flags.add_argument("--replicas", type=replicas, default=(1, 1), metavar="COUNT", help=text)
     text = "with --backend ray: the cluster, such as ray://HOST:10001 (default: the one that runs here, or a new one)"
     flags.add_argument("--ray-address", metavar="ADDRESS", help=text)
     flags.add_argument("--share", action="store_true", help="also make a public link")
