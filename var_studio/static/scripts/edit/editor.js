@@ -1,8 +1,9 @@
 // Gradio's image editor, which is the Edit tab's canvas: it leaves itself on the window.
 
-const FRAMES = 24; // a second
+import { paced } from "./pace.js";
 
 let editor;
+let rest = () => {}; // ends the pace of the editor before
 const listeners = [];
 
 export const editorNow = () => editor;
@@ -33,10 +34,11 @@ Object.defineProperty(window, "editor", {
   get: () => editor,
   set: (made) => {
     editor = made;
+    rest();
     if (!made) return;
     made.ready.then(() => {
       sizeByPhoto(made);
-      made.app.ticker.maxFPS = FRAMES; // it draws all the time, also what does not change
+      rest = paced(made.app.ticker);
     });
     for (const listener of listeners) tell(listener, made);
   },
