@@ -178,9 +178,10 @@ def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         memory, last = Memory(running, page), LastPictures(running)
         memory.wire(gr.Button("Forget my settings", visible="hidden", elem_id="forget"))
+        last.wire(page, back, made)
 
         def visit(trigger: Trigger) -> None:
-            made.visit(memory.after(last.wire(trigger, back, made)))
+            made.visit(memory.after(trigger))
 
         models_menu.wire_menu(running, page, menu, header, renewals, visit)
     guarded_events.guard(page)

@@ -6,7 +6,7 @@ from threading import Lock
 
 import gradio as gr
 
-from ..shared.events import AT_ONCE, Trigger, refusal
+from ..shared.events import AT_ONCE, refusal
 from ..shared.handover import CreateHandover
 from ..shared.models import Models
 from ..shared.run import Run
@@ -52,9 +52,9 @@ class LastPictures:
             raise refusal(GONE)
         return run
 
-    def wire(self, opened: Trigger, button: gr.Button, made: CreateHandover) -> Trigger:
-        """Keep what is made on a page, and offer it to the same browser on a page `opened` later; what follows that."""
+    def wire(self, page: gr.Blocks, button: gr.Button, made: CreateHandover) -> None:
+        """Keep what is made on a page, and offer it to the same browser when it opens the page again."""
         token = gr.BrowserState(None, storage_key=KEY, secret=SECRET)
         made.run.change(self.keep, [made.run, token], [token, button], **AT_ONCE)
         made.shows(button.click, self.back, token)
-        return opened(self.offer, token, button, **AT_ONCE).then
+        page.load(self.offer, token, button, **AT_ONCE)
