@@ -1,30 +1,30 @@
 // What the browser remembers of the settings, and how it forgets them.
 import { dropAll } from "../shared/storage.js";
-import { isOpened } from "./opening.js";
 import { setTheme } from "./theme.js";
 
-let forgetting = false;
+let touched = false; // by the visitor: what a link or the page's own beginning says is not to be remembered
+let forgotten = false;
 
 const model = () => document.querySelector("#header [data-model]")?.dataset.model;
 
-// What to keep now that the settings of these names have these values; before the page's own have arrived, what is kept.
+// What to keep now that the settings of these names have these values.
 export const remember = (kept, names, values) => {
-  if (!isOpened()) return kept;
-  if (forgetting) return null;
+  if (!touched) return forgotten ? null : kept;
   return { model: model(), values: Object.fromEntries(names.map((name, index) => [name, values[index]])) };
 };
 
-// Forget all, and remember again only what the visitor changes after this.
+// Forget all, and remember again only after the visitor's next act.
 export const forget = () => {
-  forgetting = true;
+  touched = false;
+  forgotten = true;
   dropAll();
   document.documentElement.classList.add("newcomer");
   setTheme("system");
 };
 
-const go = () => {
-  forgetting = false;
+const touch = () => {
+  touched = true;
 };
 
-document.addEventListener("pointerdown", go, true);
-document.addEventListener("keydown", go, true);
+document.addEventListener("pointerdown", touch, true);
+document.addEventListener("keydown", touch, true);

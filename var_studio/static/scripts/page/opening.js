@@ -10,8 +10,6 @@ const hold = (event) => {
   held = button;
 };
 
-export const isOpened = () => !opening;
-
 // Called once the settings have arrived, or were refused.
 export const opened = () => {
   opening = false;
