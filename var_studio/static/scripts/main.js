@@ -2,6 +2,7 @@
 import "./page/theme.js";
 import "./page/announcing.js";
 import "./page/leaving.js";
+import "./page/names.js";
 import "./page/tab_keys.js";
 import "./page/tabs_tour.js";
 import { forget, remember } from "./page/memory.js";
