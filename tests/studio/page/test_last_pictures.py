@@ -8,14 +8,12 @@ import pytest
 from support import tiny
 
 from var_core.engine.request import Request
-from var_studio.create.tab import CreateHandlers
+from var_studio.create.handlers import RunHandlers
 from var_studio.page import last_pictures
 from var_studio.page.last_pictures import LastPictures
 from var_studio.shared import run as runs
-from var_studio.shared.limits import HOME
 from var_studio.shared.models import Models
 from var_studio.shared.run import Run
-from var_studio.shared.visitor_files import VisitorFiles
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +59,9 @@ def test_what_runs_took_is_told_in_the_menu_of_models(last: LastPictures, run: R
 
 
 def test_a_run_is_shown_again_with_its_files_and_refused_once_they_are_gone(run: Run, tmp_path: Path):
-    handlers = CreateHandlers(Models(tiny.pipeline()), str(tmp_path), VisitorFiles(HOME))
+    handlers = RunHandlers(Models(tiny.pipeline()), str(tmp_path))
     shown = handlers.show_again(run)
-    assert shown.run is run and shown.download == run.files[0] and "2 pictures in" in shown.bar
+    assert shown.run is run and shown.chosen == 0 and "2 pictures in" in shown.bar
     with pytest.raises(gr.Error, match="Another model"):
         handlers.show_again(replace(run, digest="another"))
     with pytest.raises(gr.Error):
