@@ -1,4 +1,4 @@
-"""What the page shows before anything was drawn: a picture that comes with the app, and how it grew."""
+"""Show a picture that comes with the app, and how it grew, before anything was drawn."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""How long a picture takes on this machine: as measured, or reckoned from a model's operations before it is loaded."""
+"""Tell how long a picture takes on this machine: as measured, or reckoned from a model's operations before it is loaded."""
 
 import statistics
 import threading
@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
 
 
 class Pace:
-    """How long pictures take here, by the names of models, for all visitors; filled while the app runs."""
+    """Knows how long pictures take here, by the names of models, for all visitors; filled while the app runs."""
 
     def __init__(self) -> None:
         self._taken: dict[str, deque[float]] = {}  # seconds a picture

@@ -20,5 +20,8 @@ test("what fits alike stays in its order, and what does not fit is left out", ()
 });
 
 test("anything is ranked by its text", () => {
-  assert.deepEqual(ranked([{ name: "xa" }, { name: "ax" }], "a", (one) => one.name), [{ name: "ax" }, { name: "xa" }]);
+  assert.deepEqual(
+    ranked([{ name: "xa" }, { name: "ax" }], "a", (one) => one.name),
+    [{ name: "ax" }, { name: "xa" }],
+  );
 });

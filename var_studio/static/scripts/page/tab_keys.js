@@ -1,4 +1,5 @@
 // Keys that go from tab to tab, and from choice to choice.
+import { focusCameByKeys } from "../shared/elements.js";
 import { besideInRow } from "../shared/rows.js";
 
 const TABS = ["create", "edit", "explore", "learn"];
@@ -25,6 +26,7 @@ const rowOf = (target) => {
 
 const alongRow = (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (event.target.role === "tab" && !focusCameByKeys()) return; // who clicked a tab means what it shows
   const other = besideInRow(rowOf(event.target), event.target, event.key);
   if (!other) return;
   event.preventDefault();
