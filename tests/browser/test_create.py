@@ -100,7 +100,7 @@ def test_use_these_settings_and_the_large_view_give_the_same_file(page, tmp_path
     page.get_by_text(re.compile(r"^seed ")).wait_for()
     seen = download(page, "#gallery button[title=Download]")
     seed = recipe(seen, tmp_path).seed
-    page.get_by_text(f"seed {seed}").wait_for()
+    page.locator("#strip").get_by_text(f"seed {seed}").wait_for()
     assert download(page, "#download") == seen
     page.click("#use_settings")
     until(page, lambda: controls(page)["seed"] == str(seed))
@@ -223,9 +223,8 @@ def test_what_fits_best_is_taken_by_enter_and_tab_closes_the_list(page):
     assert page.get_by_role("option").count() == 8
     page.keyboard.type("s")
     page.keyboard.press("Tab")
-    page.wait_for_timeout(300)
-    assert page.get_by_role("option").count() == 0
-    assert page.evaluate("document.activeElement !== document.body")
+    until(page, lambda: page.get_by_role("option").count() == 0)
+    assert page.evaluate("document.activeElement.id") == "random_class"
 
 
 def test_several_classes_are_drawn_in_one_run_with_their_names(page):

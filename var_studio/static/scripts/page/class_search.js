@@ -56,18 +56,25 @@ const take = (event) => {
   event.stopPropagation();
 };
 
-// Without this, Tab goes to the list, which then closes under the cursor; and Gradio, which has not heard the last letter
-// yet, opens it again.
+// Without this, Tab goes to the list, which then closes under the cursor.
 const leave = (event) => {
   const box = event.target.closest?.("input[role=combobox]");
   if (!box) return;
   event.stopPropagation();
   const list = listOf(box);
   if (list) list.tabIndex = -1;
-  setTimeout(() => {
-    const open = box.getAttribute("aria-expanded") === "true" && box !== document.activeElement;
-    if (open) box.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
-  }, 2 * SETTLED);
+};
+
+// Gradio hears a letter late, and then opens the list again of a box that the cursor has left meanwhile.
+const closing = new MutationObserver((changes) => {
+  for (const { target: box } of changes)
+    if (box.getAttribute("aria-expanded") === "true" && box !== document.activeElement)
+      box.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+});
+
+const watch = (event) => {
+  const box = event.target.closest?.("input[role=combobox]");
+  if (box) closing.observe(box, { attributeFilter: ["aria-expanded"] });
 };
 
 const press = (event) => {
@@ -102,3 +109,4 @@ const forget = (event) => {
 document.addEventListener("input", typed, true);
 document.addEventListener("keydown", press, true);
 document.addEventListener("focusin", forget, true);
+document.addEventListener("focusin", watch, true);
