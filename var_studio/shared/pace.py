@@ -1,4 +1,4 @@
-"""Tell how long a picture takes on this machine: as measured, or reckoned from a model's operations before it is loaded."""
+"""Tell how long a picture takes on this machine: as measured, or reckoned from a model's operations before it loads."""
 
 import statistics
 import threading
