@@ -103,7 +103,7 @@ class Pipeline:
 
     @property
     def lanes(self) -> int:
-        """How many runs it draws at the same time as fast as one."""
+        """Return how many runs it draws at the same time as fast as one."""
         return 1
 
     @property

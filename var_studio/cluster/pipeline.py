@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from var_core.config import AUTO, LoadOptions
 from var_core.engine.pipeline import Pipeline
@@ -60,7 +60,7 @@ class Cluster:
 
     def load(self, name: str, options: LoadOptions = AUTO, folder: Path | None = None) -> "ClusterPipeline":
         """Load a model here, whose pictures the replicas draw; ValueError as `Pipeline.load`."""
-        found = ClusterPipeline.load(name, options, folder)
+        found = cast(ClusterPipeline, ClusterPipeline.load(name, options, folder))
         found.cluster = self
         return found
 
@@ -139,7 +139,7 @@ class ClusterPipeline(Pipeline):
 
     @property
     def lanes(self) -> int:
-        """How many runs it draws at the same time as fast as one: as many as there may be replicas."""
+        """Return how many runs it draws at the same time as fast as one: as many as there may be replicas."""
         return self.cluster.most
 
     @property

@@ -1,6 +1,7 @@
 """A replica draws: it holds models, joins requests that can be drawn together, and sends back step after step."""
 
 import asyncio
+import importlib
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ class Asked:
 
 @dataclass(eq=False)
 class Job:
-    """What somebody waits for, until he has `gone`."""
+    """A request that somebody waits for, until he has `gone`."""
 
     pipe: Pipeline
     request: Request
@@ -93,7 +94,7 @@ def application(
     actor: dict[str, Any] | None = None,
 ) -> Any:
     """Return the application for `serve.run`: replicas in so many processes, or as many as `scaling` says."""
-    from ray import serve
+    serve: Any = importlib.import_module("ray.serve")  # its types do not know methods of classes
 
     class Replica:
         """Models that draw, in a process of their own."""
