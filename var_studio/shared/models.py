@@ -1,12 +1,14 @@
 """The model that the app runs, for all its visitors."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from var_core.config import AUTO, LoadOptions, Sampling
 from var_core.editing.edit_settings import usual_sampling
 from var_core.engine.pipeline import Pipeline
+from var_core.engine.two_models import finished
 from var_core.inspection.atlas import Atlas
 from var_core.weights import checkpoints
 from var_core.weights.registry import MODELS
@@ -19,6 +21,7 @@ from .on_model import Desk
 from .pace import Estimate, Pace, name_of
 from .turns import Turns
 
+Loader = Callable[[str, LoadOptions, Path | None], Pipeline]
 PATIENCE = 60.0  # seconds that whoever needs the model waits for one that is being loaded
 
 
@@ -28,11 +31,12 @@ class ModelInUse(NamedTuple):
     pipe: Pipeline
     slot: CacheSlot
     atlas: Atlas | None
+    alone: Pipeline  # the same, without a second model that finishes what it begins
 
     @classmethod
     def of(cls, pipe: Pipeline) -> "ModelInUse":
         """Return a model with all that belongs to it; ValueError if its atlas is damaged."""
-        return cls(pipe, CacheSlot(), atlas_of(pipe))
+        return cls(pipe, CacheSlot(), atlas_of(pipe), pipe)
 
 
 class Models:
@@ -53,7 +57,6 @@ class Models:
         self.options, self.folder, self.limits = options, folder, limits
         self.pace = pace or Pace()
         self.desk = Desk(Turns(limits, models=pipe.lanes), Listeners())
-        self._load = pipe.loader
         self._loaded: ModelInUse | None = ModelInUse.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 
@@ -113,6 +116,28 @@ class Models:
         """Say whether a model's file is here."""
         return name in checkpoints.available(self.folder)
 
+    @property
+    def finishers(self) -> list[str]:
+        """List the models here that can finish what the loaded one begins: with its tokenizer and its classes."""
+        ours = self.pipe.spec
+        found = (name for name in checkpoints.available(self.folder) if name != self.name)
+        specs = {name: checkpoints.read_spec(checkpoints.find(name, self.folder)) for name in found}
+        return [
+            name
+            for name, spec in specs.items()
+            if spec.tokenizer == ours.tokenizer and spec.transformer.classes == ours.transformer.classes
+        ]
+
+    def finish_with(self, name: str, scale: int) -> None:
+        """Let another model draw the scales from `scale` (from 1) on; with no name the loaded one draws all again.
+
+        ValueError if it cannot: all stays as it is.
+        """
+        now = self._now()
+        second = now.alone.loader(name, self.options, self.folder) if name else None
+        pipe = finished(now.alone, second, scale - 1) if second else now.alone
+        self._set(now._replace(pipe=pipe, slot=CacheSlot()))
+
     def estimate(self, name: str) -> Estimate | None:
         """Estimate how long a picture takes with a model of the menu; None before anything was measured."""
         if name == self.name:
@@ -130,10 +155,10 @@ class Models:
         """Load another model in place of this one, which is freed first; ValueError: this one stays."""
         found = checkpoints.read_spec(checkpoints.find(name, self.folder))  # fails before anything is given up
         found.need_scales("the app")
-        before = str(self.pipe.path or self.pipe.spec.name)
+        before, load = str(self.pipe.path or self.pipe.spec.name), self.pipe.loader
         self._set(None)
-        failure = self._tried(name)
-        if failure and self._tried(before):
+        failure = self._tried(load, name)
+        if failure and self._tried(load, before):
             self._set(None, lost=True)
         if isinstance(failure, ValueError):
             raise failure
@@ -141,10 +166,10 @@ class Models:
             reason = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
             raise ValueError(f"{name} could not be loaded ({reason}): is it too large for this machine?") from failure
 
-    def _tried(self, name: str) -> Exception | None:
+    def _tried(self, load: Loader, name: str) -> Exception | None:
         """Load and take a model; what went wrong, without what it had loaded."""
         try:
-            self._set(ModelInUse.of(self._load(name, self.options, self.folder)))
+            self._set(ModelInUse.of(load(name, self.options, self.folder)))
         except Exception as error:  # a CPU and each kind of GPU tell in their own way that memory is short
             return error.with_traceback(None)
         return None

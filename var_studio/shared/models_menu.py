@@ -44,6 +44,10 @@ class Menu(NamedTuple):
     load: gr.Button
     get: gr.Button
     cancel: gr.Button
+    finisher: gr.Dropdown
+    scale: gr.Slider
+    use: gr.Button
+    pair: gr.Row  # of the last three
 
 
 class MenuUpdate(NamedTuple):
@@ -55,6 +59,10 @@ class MenuUpdate(NamedTuple):
     load: gr.Button | Unchanged = SKIP
     get: gr.Button | Unchanged = SKIP
     cancel: gr.Button | Unchanged = SKIP
+    finisher: gr.Dropdown | Unchanged = SKIP
+    scale: gr.Slider | Unchanged = SKIP
+    use: gr.Button | Unchanged = SKIP
+    pair: gr.Row | Unchanged = SKIP
 
 
 @dataclass(frozen=True)
@@ -97,13 +105,31 @@ class MenuHandlers:
         yield SKIP, *MenuUpdate(bar=html.bar(f"Loading {name} …"))
         with in_words():
             self.models.change(name)
-        yield header_line(self.models.pipe), *self.choose(name)._replace(bar=html.bar(f"{name} is loaded.", 1.0))
+        finisher, scale, pair = pair_of(self.models)
+        told = self.choose(name)._replace(bar=html.bar(f"{name} is loaded.", 1.0))
+        yield header_line(self.models.pipe), *told._replace(finisher=finisher, scale=scale, pair=pair)
+
+    def finish(self, name: str, scale: float) -> Iterator[tuple[object, ...]]:
+        """Let a second model finish what the loaded one begins; then its name in the page's header, and the menu."""
+        yield SKIP, *MenuUpdate(bar=html.bar(f"Loading {name} …" if name else "One moment …"))
+        with in_words():
+            self.models.finish_with(name, int(scale))
+        said = f"{name} finishes from scale {int(scale)} on." if name else f"{self.models.name} draws all scales."
+        yield header_line(self.models.pipe), *MenuUpdate(bar=html.bar(said, 1.0))
 
 
 def listed(models: Models) -> list[tuple[str, str]]:
     """The models to choose from, each with how long a picture takes, as far as that is known."""
     estimates = ((name, models.estimate(name)) for name in models.names)
     return [(f"{name} · {pace.short(found)}" if found else name, name) for name, found in estimates]
+
+
+def pair_of(models: Models) -> tuple[gr.Dropdown, gr.Slider, gr.Row]:
+    """Return the choice of a second model, the scale that it begins at, and whether there is any to choose."""
+    names, scales = models.finishers, len(models.pipe.schedule)
+    choices = [("No other model", ""), *((name, name) for name in names)]
+    scale = gr.Slider(2, scales, value=max(2, scales - 1), step=1)
+    return gr.Dropdown(choices, value=""), scale, gr.Row(visible=bool(names))
 
 
 def about(models: Models, name: str) -> str:
@@ -153,8 +179,22 @@ def menu(models: Models) -> Menu:
             get = gr.Button("Download", size="sm", visible=False, min_width=90, elem_id="model_get")
             cancel = gr.Button("Cancel", size="sm", variant="stop", visible=False, min_width=90, elem_id="model_cancel")
         told = gr.HTML(about(models, now), elem_id="model_about")
+        finisher, scale, use, pair = _pair(models)
         bar = gr.HTML(READY, elem_id="model_bar")
-    return Menu(name, told, bar, load, get, cancel)
+    return Menu(name, told, bar, load, get, cancel, finisher, scale, use, pair)
+
+
+def _pair(models: Models) -> tuple[gr.Dropdown, gr.Slider, gr.Button, gr.Row]:
+    """Lay out the choice of a second model that finishes what the loaded one begins."""
+    choice, bounds, shown = pair_of(models)
+    with gr.Row(elem_classes="tight", visible=shown.visible, elem_id="pair") as pair:
+        text = "A smaller model with the same tokenizer draws the last scales, which hold most tokens: faster."
+        finisher = gr.Dropdown(choice.choices, value="", label="Finish with", info=text, elem_id="finisher")
+        text = "The first scale that it draws."
+        ends = bounds.minimum, bounds.maximum, bounds.value
+        scale = gr.Slider(*ends, step=1, label="From scale", info=text, elem_id="finisher_scale")
+        use = gr.Button("Use", size="sm", min_width=90, elem_id="finisher_use")
+    return finisher, scale, use, pair
 
 
 def wire_menu(
@@ -178,19 +218,22 @@ def wire_menu(
     def renewed() -> list[object]:
         return [value for renewal in renewals for value in renewal.values()]
 
+    shown = [made.name, made.about, made.finisher, made.scale, made.pair]
+
     def opened() -> list[object]:
         names = gr.Dropdown(listed(models), value=models.name)  # with the files that have come since the page was made
-        menu = [names, about(models, models.name)]
+        menu = [names, about(models, models.name), *pair_of(models)]
         if models.pipe.digest == first:  # the page was made for it
             return [SKIP, *menu, *[SKIP for _ in widgets]]
         return [header_line(models.pipe), *menu, *renewed()]
 
-    visit(wire(page.load, opened, [], [header, made.name, made.about, *widgets], AT_ONCE).then)
-    wire(_wire_widgets(models, made, header).success, renewed, [], widgets, AT_ONCE)
+    visit(wire(page.load, opened, [], [header, *shown, *widgets], AT_ONCE).then)
+    for changed in _wire_widgets(models, made, header):
+        wire(changed.success, renewed, [], widgets, AT_ONCE)
 
 
-def _wire_widgets(models: Models, made: Menu, header: gr.HTML) -> gr.events.Dependency:
-    """Wire the menu's own widgets; returns the event that loads another model."""
+def _wire_widgets(models: Models, made: Menu, header: gr.HTML) -> list[gr.events.Dependency]:
+    """Wire the menu's own widgets; returns the events after which another model draws."""
     handlers, stop_flag = MenuHandlers(models), gr.State()
     made.name.change(handlers.choose, made.name, list(made), **AT_ONCE)
     begun = made.get.click(StopFlag, None, stop_flag, **AT_ONCE)
@@ -201,4 +244,14 @@ def _wire_widgets(models: Models, made: Menu, header: gr.HTML) -> gr.events.Depe
         models.desk, made.load.click, handlers.load, [made.name], [header, *made], made.bar, alone=True
     )
     loaded.failure(handlers.failed, made.name, list(made), **AT_ONCE)
-    return loaded
+    paired = wire_in_turns(
+        models.desk,
+        made.use.click,
+        handlers.finish,
+        [made.finisher, made.scale],
+        [header, *made],
+        made.bar,
+        alone=True,
+    )
+    paired.failure(handlers.failed, made.name, list(made), **AT_ONCE)
+    return [loaded, paired]

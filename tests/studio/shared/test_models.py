@@ -12,6 +12,7 @@ from support import tiny
 
 from var_core.config import ON_CPU, Sampling
 from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.inspection.atlas import path_for
 from var_core.weights import checkpoints
 from var_core.weights.convert import FileProgress
@@ -147,6 +148,29 @@ def test_what_is_here_can_be_loaded(handlers: MenuHandlers):
     assert "tiny" in header and MenuUpdate(*menu).bar == html.bar("second is loaded.", 1.0)
 
 
+def test_a_model_with_the_same_tokenizer_finishes_what_the_loaded_one_begins(models: Models, handlers: MenuHandlers):
+    tokenizer, preview, _ = tiny.networks()
+    checkpoints.save(models.folder / "small.safetensors", tiny.SPEC, tokenizer, preview, tiny.networks(5)[2])
+    assert models.finishers == ["second", "small"]
+    plain, request = models.pipe, Request((1,), (4,))
+    *_, (header, *menu) = handlers.finish("small", 3)
+    assert "--finish" in header and "small finishes from scale 3 on" in MenuUpdate(*menu).bar
+    both = [step.tokens for step in models.pipe.steps(request)]
+    ours = [step.tokens for step in plain.steps(request)]
+    assert all((one == other).all() for one, other in zip(both[:2], ours[:2], strict=True))
+    assert any((one != other).any() for one, other in zip(both[2:], ours[2:], strict=True))
+    assert models.pipe.digest != plain.digest
+    list(handlers.finish("", 3))
+    assert models.pipe is plain
+
+
+def test_a_model_of_another_tokenizer_finishes_nothing(models: Models, handlers: MenuHandlers):
+    before = models.pipe
+    with pytest.raises(gr.Error, match="choose a model with the same tokenizer"):
+        list(handlers.finish("second", 3))
+    assert models.pipe is before
+
+
 def test_a_download_tells_how_far_it_is_and_can_be_stopped(handlers: MenuHandlers, monkeypatch: pytest.MonkeyPatch):
     closed, stop_flag = [], StopFlag()
 
@@ -203,6 +227,5 @@ def test_the_page_has_a_menu_only_where_visitors_may_choose():
 def test_models_can_be_chosen_by_those_who_started_the_app(flags, choose, monkeypatch: pytest.MonkeyPatch):
     told = []
     monkeypatch.setattr(app, "load", lambda *_, **__: None)
-    monkeypatch.setattr(app, "build", lambda _pipe, _device, may, *_: told.append(may))
-    monkeypatch.setattr(app, "serve", lambda *_: None)
+    monkeypatch.setattr(app, "run", lambda _pipe, _device, may, *_: told.append(may))
     assert app.main(flags) == 0 and told == [choose]
