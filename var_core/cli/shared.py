@@ -295,7 +295,8 @@ def setting_options(
     group = made.add_argument_group(title)
     for row in rows(kind):
         bounds = f"{row.help.removesuffix('.')} ({row.bounds})" if row.bounds and not row.choices else row.help
-        text = bounds.removesuffix(".") + (f" (default: {usual[row.name]})" if usual else "")
+        told = usual[row.name] if usual else ""
+        text = bounds.removesuffix(".") + (f" (default: {told})" if told not in ("", "False") else "")
         if row.kind is bool:
             action = argparse.BooleanOptionalAction
             group.add_argument(row.flag, action=action, default=argparse.SUPPRESS, help=text)
