@@ -26,7 +26,7 @@ def test_joining_under_new_names_takes_nothing_from_those_at_work(house: House):
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 100
     assert "There are more visitors at once than this server keeps the work of" in answers[-1].text
     assert len(house.sessions.session_data) == 6
-    again = anna.ask("repeat")[-1]  # needs the run that the server keeps for her
+    again = anna.ask("use")[-1]  # needs the run that the server keeps for her
     assert again["success"] and "7" in again["output"]["data"]
 
 

@@ -56,7 +56,7 @@ def test_limits_are_read_from_the_environment_and_flags_win():
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("pictures", "--limit pictures is none: give NAME=VALUE, with one of: pictures, variations,"),
+        ("pictures", "--limit pictures is none: give NAME=VALUE, with one of: pictures, cells, variations,"),
         ("colour=3", "--limit colour=3 is none: give NAME=VALUE"),
         ("pictures=17", "pictures 17 is out of range: choose 1 to 16."),
         ("pictures=many", "pictures a run 'many' is not a number."),
