@@ -199,10 +199,12 @@ def run(pipe: "Pipeline", options: LoadOptions, choose: bool, limits: Limits, pu
     """Serve the page for a model until interrupted; ValueError if a port cannot be had."""
     from .hosting.server import serve
     from .page import theme
+    from .shared import heap
     from .shared.models import Models
     from .shared.pace import Pace
 
     guard()
+    heap.keep_small()
     pace = Pace()
     running = Models(pipe, options, limits=limits, pace=pace)
     serve(page_of(running, choose, public), running, hosting, theme.dress(), partial(pace.begin, pipe))

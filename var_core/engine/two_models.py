@@ -26,5 +26,7 @@ def finished(first: Pipeline, second: Pipeline, first_scale: int) -> Pipeline:
     both = copy(first)
     both.finish = Finish(second.var, first_scale)
     both.digest = f"{first.digest}+{second.digest}@{first_scale + 1}"
-    both.spec = replace(first.spec, name=f"{first.spec.name} --finish {second.spec.name} --from-scale {first_scale + 1}")
+    both.spec = replace(
+        first.spec, name=f"{first.spec.name} --finish {second.spec.name} --from-scale {first_scale + 1}"
+    )
     return both

@@ -1,0 +1,38 @@
+"""Memory that is free goes back to the system, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from var_studio.shared import heap
+
+ROOT = Path(__file__).resolve().parents[3]
+# Blocks too small to be mapped one by one, of which every hundredth stays: the rest cannot leave from the end alone.
+WORK = """
+import resource, sys, time
+from var_studio.shared import heap
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+ended = heap.keep_small(period=0.05)
+blocks = [bytearray(50_000) for _ in range(4000)]
+full = resident()
+blocks = blocks[::100]
+until = time.monotonic() + 30
+while resident() > full - 100_000_000 and time.monotonic() < until:
+    time.sleep(0.05)
+ended.set()
+print(full - resident())
+"""
+
+
+@pytest.mark.skipif(heap._library() is None, reason="there is no glibc here")
+def test_what_was_freed_among_what_stays_goes_back():
+    done = subprocess.run([sys.executable, "-c", WORK], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) >= 100_000_000
+
+
+def test_without_glibc_nothing_is_done(monkeypatch):
+    monkeypatch.setattr(heap, "_library", lambda: None)
+    assert heap.keep_small() is None
