@@ -153,3 +153,9 @@ def test_every_setting_has_a_row_on_the_page_of_its_tab(page, settings):
 
 def test_the_table_of_limits_is_that_of_the_code():
     assert limits.table() in text_of(ROOT / "docs" / "commands.md")
+
+
+def test_the_tests_that_the_page_on_reliability_names_are_there():
+    there = "".join(text_of(path) for path in (ROOT / "tests" / "hostile").glob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", text_of(ROOT / "docs" / "reliability.md"))
+    assert len(named) > 30 and not [name for name in named if f"def {name}(" not in there]
