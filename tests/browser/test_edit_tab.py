@@ -32,7 +32,7 @@ def run(page, count: int) -> None:
     page.click("#edit_run")
     page.locator("#edit_stop").wait_for()
     page.locator("#edit_run").wait_for()
-    page.get_by_text(re.compile(rf"^{count} variations? in ")).wait_for()
+    page.locator("#edit_bar").get_by_text(re.compile(rf"^{count} variations? in ")).wait_for()
 
 
 def stop_an_extension(page, pixels: int) -> None:
@@ -40,9 +40,9 @@ def stop_an_extension(page, pixels: int) -> None:
     page.get_by_text("Extend", exact=True).click()
     set_number(page, "extend_right", pixels)
     page.click("#edit_run")
-    page.get_by_text(re.compile("^pass 1 of ")).first.wait_for()
+    page.locator("#edit_bar").get_by_text(re.compile("^pass 1 of ")).first.wait_for()
     page.click("#edit_stop")
-    page.get_by_text("Stopped. The photo is as it was.").wait_for()
+    page.locator("#edit_bar").get_by_text("Stopped. The photo is as it was.").wait_for()
     page.locator("#edit_run").wait_for()
     page.get_by_text("Inpaint", exact=True).click()
 
@@ -284,7 +284,7 @@ def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: 
 
 def test_a_picture_goes_from_create_to_edit(page):
     page.click("#run")
-    page.get_by_text(re.compile(r"^1 picture in ")).wait_for()
+    page.locator("#bar").get_by_text(re.compile(r"^1 picture in ")).wait_for()
     page.click("#send")
     page.locator("#canvas canvas").first.wait_for()
     page.get_by_text("Extend", exact=True).click()
