@@ -1,5 +1,6 @@
-"""Texts that make a picture again, for a visitor to copy: a link, a command line, lines of Python. No widgets."""
+"""Texts that make a picture again, for a visitor to copy: a link, a command line, Python, calls of curl. No widgets."""
 
+import json
 import shlex
 from html import escape
 
@@ -11,6 +12,10 @@ from var_core.weights import checkpoints
 
 from . import controls
 
+ADDRESS = "ADDRESS"  # of the app, which the page knows and puts there
+EXACT = 2**53  # JSON's numbers are whole up to here
+EVENT = r"""sed 's/.*"event_id":"\([^"]*\)".*/\1/'"""
+
 
 def buttons(pipe: Pipeline, request: Request) -> str:
     """Buttons that copy how the pictures of a request are made again; see `static/scripts/page/copying.js`."""
@@ -18,10 +23,12 @@ def buttons(pipe: Pipeline, request: Request) -> str:
         ("link", "Copy link", controls.link(pipe.spec, request)),
         ("text", "Copy command", command(pipe, request)),
         ("text", "Copy Python", python(pipe, request)),
+        ("curl", "Copy curl", curl(pipe, request)),
     )
     return "".join(
         f'<button type="button" class="copy" data-copy-{kind}="{escape(what)}">{words}</button>'
         for kind, words, what in offered
+        if what
     )
 
 
@@ -71,6 +78,23 @@ def python(pipe: Pipeline, request: Request) -> str:
             *asking,
             "",
         ]
+    )
+
+
+def curl(pipe: Pipeline, request: Request) -> str:
+    """Return two calls of curl with which a running app makes the pictures of a request again; see docs/api.md.
+
+    Nothing for pictures of several classes, and for seeds that are no plain numbers: that endpoint takes none such.
+    """
+    asked = controls.show(pipe.spec, request)
+    if asked.also or not asked.seed.isdecimal() or int(asked.seed) >= EXACT:
+        return ""
+    changed = {row.name: value for row, value in _changed(pipe, request)}
+    data = json.dumps({"data": [asked.class_name, asked.count, int(asked.seed), changed]})
+    call = f"curl -s {ADDRESS}/gradio_api/call/generate"
+    return (
+        f'EVENT=$({call} -H "Content-Type: application/json" -d {shlex.quote(data)} | {EVENT})\n'
+        f"curl -sN {ADDRESS}/gradio_api/call/generate/$EVENT\n"
     )
 
 

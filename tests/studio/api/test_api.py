@@ -1,9 +1,11 @@
 """A real server answers programs: every example of the page about it runs, and nothing else can be called by name."""
 
+import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,7 +15,9 @@ from gradio_client import Client
 from PIL import Image
 from support import tiny
 
+from var_core.engine.request import Request
 from var_studio import main as app
+from var_studio.shared import copying
 
 DOCS = (Path(app.__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
 ENDPOINTS = ["generate", "edit", "extend", "encode", "trace", "classify", "classes", "models", "limits"]
@@ -50,6 +54,12 @@ def photos(tmp_path, monkeypatch) -> None:
     Image.fromarray(painted).save("mask.png")
 
 
+def shell(text: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of a shell, which must not fail."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return subprocess.run(["sh", "-ec", text], capture_output=True, text=True, timeout=60, env=environment, check=True)
+
+
 def test_the_page_has_an_example_of_every_endpoint_in_both_languages():
     for language in ("python", "sh"):
         found = {name for heading in blocks(language) for name in heading.split(", ")}
@@ -68,11 +78,19 @@ def test_the_python_examples_run(address, heading):
 @pytest.mark.usefixtures("photos")
 @pytest.mark.parametrize("heading", blocks("sh"))
 def test_the_examples_for_plain_http_run(address, heading):
-    text = blocks("sh")[heading].replace(USUAL, address)
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(["sh", "-ec", text], capture_output=True, text=True, timeout=60, env=environment)
-    assert done.returncode == 0 and "event: complete" in done.stdout, done
+    done = shell(blocks("sh")[heading].replace(USUAL, address))
+    assert "event: complete" in done.stdout
     assert "event: error" not in done.stdout
+
+
+def test_what_is_copied_for_curl_makes_the_same_picture(address, tmp_path):
+    pipe = tiny.pipeline()
+    request = Request((1, 1), (7, 8), replace(pipe.spec.default_sampling, guidance=1.5))
+    done = shell(copying.curl(pipe, request).replace(copying.ADDRESS, address))
+    (found,) = re.findall(r"event: complete\ndata: (.*)", done.stdout)
+    for shown, image in zip(json.loads(found)[1], pipe.run(request).images, strict=True):
+        (tmp_path / "made.png").write_bytes(httpx.get(shown["image"]["url"]).content)
+        assert (np.asarray(Image.open(tmp_path / "made.png")) == np.asarray(image)).all()
 
 
 def test_programs_see_the_endpoints_and_nothing_else(address):

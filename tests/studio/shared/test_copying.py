@@ -71,8 +71,10 @@ def test_settings_at_their_default_are_left_out(pipe):
     assert "--guidance" not in copying.command(pipe, USUAL) and "replace" not in copying.python(pipe, USUAL)
 
 
-def test_the_buttons_carry_link_command_and_python_as_text(pipe):
+def test_the_buttons_carry_link_command_python_and_curl_as_text(pipe):
     shown = copying.buttons(pipe, OTHER)
-    assert shown.count("<button") == 3
+    assert shown.count("<button") == 3  # 2^62 is no number of JSON
+    assert copying.buttons(pipe, USUAL).count("<button") == 4
+    assert copying.curl(pipe, SEVERAL) == ""
     assert f'data-copy-link="{controls.link(SPEC, OTHER)}"'.replace("&", "&amp;") in shown
     assert "data-copy-text=" in shown and "<img" not in shown

@@ -25,10 +25,12 @@ const copyText = async (text) => {
 };
 
 const copy = async (event) => {
-  const button = event.target.closest("[data-copy-link], [data-copy-text]");
+  const button = event.target.closest("[data-copy-link], [data-copy-text], [data-copy-curl]");
   if (!button || button.dataset.words) return;
-  const { copyLink, copyText: text } = button.dataset;
-  const copied = await copyText(copyLink ? new URL(copyLink, location.href.split(/[?#]/)[0]).href : text);
+  const { copyLink, copyText: text, copyCurl } = button.dataset;
+  const [here] = location.href.split(/[?#]/);
+  const called = copyCurl?.replaceAll("ADDRESS", here.replace(/\/$/, ""));
+  const copied = await copyText(copyLink ? new URL(copyLink, here).href : (called ?? text));
   button.dataset.words = button.textContent;
   button.textContent = copied ? "Copied" : "The browser does not allow it";
   setTimeout(() => {
