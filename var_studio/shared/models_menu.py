@@ -126,10 +126,13 @@ def listed(models: Models) -> list[tuple[str, str]]:
 
 def pair_of(models: Models) -> tuple[gr.Dropdown, gr.Slider, gr.Row]:
     """Return the choice of a second model, the scale that it begins at, and whether there is any to choose."""
-    names, scales = models.finishers, len(models.pipe.schedule)
-    choices = [("No other model", ""), *((name, name) for name in names)]
+    scales, choices = len(models.pipe.schedule), _finishers(models)
     scale = gr.Slider(2, scales, value=max(2, scales - 1), step=1)
-    return gr.Dropdown(choices, value=""), scale, gr.Row(visible=bool(names))
+    return gr.Dropdown(choices, value=""), scale, gr.Row(visible=len(choices) > 1)
+
+
+def _finishers(models: Models) -> list[tuple[str, str]]:
+    return [("No other model", ""), *((name, name) for name in models.finishers)]
 
 
 def about(models: Models, name: str) -> str:
@@ -186,10 +189,10 @@ def menu(models: Models) -> Menu:
 
 def _pair(models: Models) -> tuple[gr.Dropdown, gr.Slider, gr.Button, gr.Row]:
     """Lay out the choice of a second model that finishes what the loaded one begins."""
-    choice, bounds, shown = pair_of(models)
+    _, bounds, shown = pair_of(models)
     with gr.Row(elem_classes="tight", visible=shown.visible, elem_id="pair") as pair:
         text = "A smaller model with the same tokenizer draws the last scales, which hold most tokens: faster."
-        finisher = gr.Dropdown(choice.choices, value="", label="Finish with", info=text, elem_id="finisher")
+        finisher = gr.Dropdown(_finishers(models), value="", label="Finish with", info=text, elem_id="finisher")
         text = "The first scale that it draws."
         ends = bounds.minimum, bounds.maximum, bounds.value
         scale = gr.Slider(*ends, step=1, label="From scale", info=text, elem_id="finisher_scale")
