@@ -218,7 +218,7 @@ class Sampling:
         0,
         Setting(
             "Scales without guidance",
-            "So many last scales: faster, but less of the class.",
+            "The number of last scales that are drawn without guidance: faster, but less of the class.",
             0,
             1000,
             most_shown=10,
@@ -230,7 +230,7 @@ class Sampling:
         0,
         Setting(
             "Scales that reuse guidance",
-            "So many last scales take the guidance of the scale before them: faster, and nearly as good.",
+            "The number of last scales that take the guidance of the scale before: faster, and nearly as good.",
             0,
             1000,
             most_shown=10,

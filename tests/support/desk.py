@@ -36,7 +36,7 @@ def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
     page.locator("#canvas canvas").first.scroll_into_view_if_needed()
     page.mouse.move(*spot(page, *start))
     page.mouse.down()
-    page.mouse.move(*spot(page, *end), steps=6)
+    page.mouse.move(*spot(page, *end), steps=3)  # each costs a canvas that is drawn without a GPU most of a second
     page.mouse.up()
     page.wait_for_timeout(500)
 

@@ -175,9 +175,6 @@ def stage_column(models: Models) -> tuple[RunStage, PictureButtons]:
     with gr.Column(visible=False, elem_classes="after", elem_id="after") as after:
         marked = gr.HTML(elem_id="marked")
         with gr.Row(elem_classes="onward"):
-            alike = gr.Button("More like this", size="sm", variant="primary", elem_id="alike")
-            freedom = freedom_slider(models.pipe.spec)
-        with gr.Row(elem_classes="onward"):
             download = gr.DownloadButton("Download PNG", size="sm", elem_id="download")
             large = gr.DownloadButton(f"Download ×{downloads.TIMES}", size="sm", elem_id="large")  # noqa: RUF001
             everything = gr.DownloadButton("Download all", size="sm", elem_id="everything")
@@ -186,6 +183,9 @@ def stage_column(models: Models) -> tuple[RunStage, PictureButtons]:
             use = gr.Button("Use these settings", size="sm", elem_id="use_settings")
             send = gr.Button("Edit this", size="sm", elem_id="send")
             explore = gr.Button("Look inside", size="sm", elem_id="look_inside")
+        with gr.Row(elem_classes="onward"):
+            alike = gr.Button("More like this", size="sm", variant="primary", elem_id="alike")
+            freedom = freedom_slider(models.pipe.spec)
     strip = gr.HTML(growth, elem_id="strip")
     stage = RunStage(gallery, bar, strip, after, marked, download, large, everything, sheet, gr.State(), gr.State(0))
     return stage, PictureButtons(alike, freedom, use, send, explore)

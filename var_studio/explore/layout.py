@@ -88,7 +88,7 @@ def left_column(
     with gr.Group(elem_id="explore_subject"):
         info = "What to draw, or what your picture shows."
         class_name = widgets.subject(controls.choices(spec, None), str(name), info, "explore_class")
-        seeding = widgets.seed_widgets("Where chance starts.", "explore_")
+        seeding = widgets.seed_widgets("The same seed gives the same picture.", "explore_")
     run, stop = widgets.actions("explore_")
     picture = upload_button("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")
     gr.HTML("<p>Or look at one of these:</p>", apply_default_css=False, elem_classes="note")

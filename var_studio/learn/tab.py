@@ -242,7 +242,7 @@ def _track(spec: ModelSpec) -> tuple[Course, widgets.Actions, Track]:
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="ln_stop")
             inside = gr.Button("Look inside VAR's picture", visible=False, size="sm", elem_id="ln_winner")
         with gr.Column(min_width=200, elem_classes="ln-seed"), gr.Group():
-            seeding = widgets.seed_widgets("Where chance starts.", "ln_")
+            seeding = widgets.seed_widgets("The same seed gives the same picture.", "ln_")
     bar = gr.HTML(elem_id="ln_race_bar")
     view = gr.HTML(lessons.track(RUNNERS), elem_id="ln_track", apply_default_css=False)
     return Course(chosen, *seeding), widgets.Actions(run, stop), Track(bar, view, inside, gr.State(), gr.State())

@@ -64,7 +64,8 @@ def seeding(label: str, most: int, count: int, prefix: str = "") -> Seeding:
     with gr.Group():
         name = f"{prefix}{label.lower()}"
         many = gr.Slider(1, most, count, step=1, label=label, info="How many at once.", elem_id=name)
-        return Seeding(many, *seed_widgets("Where chance starts. Picture i takes seed + i.", prefix))
+        info = "The same seed gives the same picture; each next picture takes the next seed."
+        return Seeding(many, *seed_widgets(info, prefix))
 
 
 def seed_widgets(info: str, prefix: str = "") -> SeedWidgets:
