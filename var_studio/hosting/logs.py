@@ -90,7 +90,9 @@ def logged(form: str = PLAIN, to: TextIO | None = None) -> Iterator[None]:
     """Write the log to a stream, by default stderr, in place of all that would be printed there meanwhile."""
     handler = logging.StreamHandler(to or sys.stderr)
     handler.setFormatter(Lines(form))
-    root = logging.getLogger()
+    root, server = logging.getLogger(), logging.getLogger("uvicorn")
+    before = server.handlers[:], server.propagate  # another server in this process may have given it its own
+    server.handlers, server.propagate = [], True
     root.addHandler(handler)
     LOG.setLevel(logging.INFO if form == JSON else logging.WARNING)
     try:
@@ -98,4 +100,5 @@ def logged(form: str = PLAIN, to: TextIO | None = None) -> Iterator[None]:
             yield
     finally:
         root.removeHandler(handler)
+        server.handlers, server.propagate = before
         LOG.setLevel(logging.NOTSET)

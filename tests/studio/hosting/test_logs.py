@@ -77,6 +77,16 @@ def test_a_logged_error_is_one_line_too():
     assert "Exception in ASGI application: RuntimeError (" in line and "first" not in line
 
 
+def test_a_server_that_had_a_log_of_its_own_has_it_again_afterwards(monkeypatch):
+    server, told, own = logging.getLogger("uvicorn"), io.StringIO(), logging.NullHandler()
+    monkeypatch.setattr(server, "handlers", [own])
+    monkeypatch.setattr(server, "propagate", False)
+    with logged(PLAIN, told):
+        logging.getLogger("uvicorn.error").error("careful")
+    assert "careful" in told.getvalue()
+    assert server.handlers == [own] and not server.propagate
+
+
 def test_as_json_each_line_has_the_fields_of_what_happened():
     told = io.StringIO()
     with logged(JSON, told):
