@@ -186,18 +186,6 @@ def test_the_last_pictures_come_back_after_a_reload(page):
     page.locator("#bring_back").wait_for(state="hidden")
 
 
-def test_whoever_leaves_while_something_runs_is_asked(page):
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    set_number(page, "pictures", 16)
-    page.click("#run")
-    page.locator("#stop").wait_for()
-    page.evaluate("setTimeout(() => location.reload())")
-    until(page, lambda: asked == ["beforeunload"])
-    page.click("#stop")
-    page.locator("#run").wait_for()
-
-
 def test_keys_lead_to_the_tabs_and_along_rows(page):
     for number, name in ((3, "Explore"), (2, "Edit"), (1, "Create")):
         page.keyboard.press(f"Alt+{number}")

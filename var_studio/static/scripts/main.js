@@ -1,7 +1,6 @@
 // The page's scripts, all in one: what each tab needs, and what Gradio calls by name.
 import "./page/theme.js";
 import "./page/announcing.js";
-import "./page/leaving.js";
 import "./page/names.js";
 import "./page/tab_keys.js";
 import "./page/tabs_tour.js";
