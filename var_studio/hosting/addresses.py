@@ -1,11 +1,11 @@
 """Tell where a request comes from, also behind proxies; bound how much one address may have open at once."""
 
-import ipaddress
 from collections import Counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from ..shared.visitor import network_of, parsed_address
 from .refusals import Refused
 
 FORWARDED = (b"x-forwarded-", b"forwarded", b"x-real-ip")  # what proxies say of a request
@@ -14,15 +14,8 @@ FORWARDED = (b"x-forwarded-", b"forwarded", b"x-real-ip")  # what proxies say of
 def address(scope: Scope) -> str:
     """Return the address that a visitor is counted by: of IPv6 the network, which one household has as a whole."""
     client = scope.get("client")
-    try:
-        found = ipaddress.ip_address(client[0] if client else "")
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
+    found = parsed_address(client[0]) if client else None
+    return network_of(found) if found else "unknown"
 
 
 class Forwarded:

@@ -126,9 +126,15 @@ def listed(models: Models) -> list[tuple[str, str]]:
 
 def pair_of(models: Models) -> tuple[gr.Dropdown, gr.Slider, gr.Row]:
     """Return the choice of a second model, the scale that it begins at, and whether there is any to choose."""
-    scales, choices = len(models.pipe.schedule), _finishers(models)
-    scale = gr.Slider(2, scales, value=max(2, scales - 1), step=1)
-    return gr.Dropdown(choices, value=""), scale, gr.Row(visible=len(choices) > 1)
+    choices = _finishers(models)
+    low, high, usual = _ends(models)
+    return gr.Dropdown(choices, value=""), gr.Slider(low, high, value=usual), gr.Row(visible=len(choices) > 1)
+
+
+def _ends(models: Models) -> tuple[int, int, int]:
+    """Return the first and last scale that a second model may begin at, and the usual one."""
+    scales = len(models.pipe.schedule)
+    return 2, scales, max(2, scales - 1)
 
 
 def _finishers(models: Models) -> list[tuple[str, str]]:
@@ -189,13 +195,12 @@ def menu(models: Models) -> Menu:
 
 def _pair(models: Models) -> tuple[gr.Dropdown, gr.Slider, gr.Button, gr.Row]:
     """Lay out the choice of a second model that finishes what the loaded one begins."""
-    _, bounds, shown = pair_of(models)
-    with gr.Row(elem_classes="tight", visible=shown.visible, elem_id="pair") as pair:
+    choices = _finishers(models)
+    with gr.Row(elem_classes="tight", visible=len(choices) > 1, elem_id="pair") as pair:
         text = "A smaller model with the same tokenizer draws the last scales, which hold most tokens: faster."
-        finisher = gr.Dropdown(_finishers(models), value="", label="Finish with", info=text, elem_id="finisher")
+        finisher = gr.Dropdown(choices, value="", label="Finish with", info=text, elem_id="finisher")
         text = "The first scale that it draws."
-        ends = bounds.minimum, bounds.maximum, bounds.value
-        scale = gr.Slider(*ends, step=1, label="From scale", info=text, elem_id="finisher_scale")
+        scale = gr.Slider(*_ends(models), step=1, label="From scale", info=text, elem_id="finisher_scale")
         use = gr.Button("Use", size="sm", min_width=90, elem_id="finisher_use")
     return finisher, scale, use, pair
 

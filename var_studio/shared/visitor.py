@@ -22,16 +22,26 @@ def mark_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
 def household(host: str) -> str:
     """Return an address as visitors are counted by: of IPv6 the network of a home; "" for this machine, or a proxy."""
+    found = parsed_address(host)
+    return "" if found is None or found.is_loopback else network_of(found)
+
+
+def parsed_address(host: str) -> Address | None:
+    """Read an address, of IPv6 that of IPv4 if it only wraps one; None if it is none."""
     try:
         found = ipaddress.ip_address(host)
     except ValueError:
-        return ""
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found
-    if found.is_loopback:
-        return ""
+        return None
+    return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found
+
+
+def network_of(found: Address) -> str:
+    """Return an address of IPv4 as it is, one of IPv6 as the network that one household has as a whole."""
     return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio.components import Component
 from support import tiny
 
 from var_core.config import ON_CPU, Sampling
@@ -162,6 +163,17 @@ def test_a_model_with_the_same_tokenizer_finishes_what_the_loaded_one_begins(mod
     assert models.pipe.digest != plain.digest
     list(handlers.finish("", 3))
     assert models.pipe is plain
+
+
+def test_the_menu_has_no_widget_without_a_name():
+    page = app.build(tiny.pipeline())
+    (panel,) = (block for block in page.blocks.values() if block.elem_id == "models")
+    names, inside = [], list(panel.children)
+    while inside:
+        block = inside.pop()
+        inside += getattr(block, "children", [])
+        names += [block.elem_id] if isinstance(block, Component) else []
+    assert {"model", "finisher", "finisher_scale", "finisher_use"} <= set(names) and None not in names
 
 
 def test_a_model_of_another_tokenizer_finishes_nothing(models: Models, handlers: MenuHandlers):
