@@ -21,6 +21,7 @@ from ..schema import parse_json
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
 from ..weights import checkpoints
+from .enlarged import evaluate_enlarged
 from .features import cache_option, kept_features, reference_of, seen_pictures
 from .shared import (
     EVERYTHING,
@@ -52,6 +53,8 @@ def evaluate_model(options: argparse.Namespace) -> None:
     pipe = loaded(options)
     if options.photos:
         return evaluate_photos(options, pipe)
+    if options.detail:
+        return evaluate_enlarged(options, pipe, report_file(options))
     data = read_pictures(options, pipe.spec.tokenizer.image_side)
     if len(data.classes.names) != pipe.spec.transformer.classes:
         raise ValueError(
@@ -94,7 +97,9 @@ def check_edits(options: argparse.Namespace) -> None:
         raise ValueError("--masks and --rows choose among edits: add --edit, or leave them out.")
     if options.photos and not options.edit:
         raise ValueError("--photos is for edits: add --edit, or leave it out.")
-    if not (options.photos or options.data):
+    if options.against and not options.detail:
+        raise ValueError("--against is for pictures that are enlarged: add --detail, or leave it out.")
+    if not (options.photos or options.detail or options.data):
         raise ValueError("Name a data folder with --data, or for edits a folder of photos with --photos.")
     known = photo_benchmark.KINDS if options.photos else (*edit_benchmark.TASKS, *edit_benchmark.HALVES)
     try:
@@ -219,6 +224,10 @@ def add_commands(commands: Commands) -> None:
     instead.add_argument("--given", type=integers, default=(), help=text)
     text = "how often the model names the class of val pictures, as a classifier"
     instead.add_argument("--classify", action="store_true", help=text)
+    text = "how pictures look at full size, of a model that draws more pixels than it encodes: beside sharp pictures"
+    instead.add_argument("--detail", type=Path, metavar="DIR", help=text + " in this folder's train and val")
+    text = "with --detail: enlarge the pictures of this model of the same tokens beside it (default: its own, before)"
+    measured.add_argument("--against", metavar="MODEL", help=text)
     measured.add_argument("--rows", metavar="PATTERN", help="with --edit: only the methods whose name matches this")
     text = "with --edit: kinds of masks, with commas (default: the first six of: centre box, half, outer border, brush "
     text += "strokes, thin lines, class edit, top half, bottom half; of photos all of: "

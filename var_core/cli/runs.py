@@ -10,7 +10,7 @@ from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline
 from ..inspection.atlas import build, path_for
 from ..training.data import Classes
-from ..training.export import add_masked, export, load_tokenizer, load_transformer, spec_of
+from ..training.export import add_masked, export, load_tokenizer, load_transformer, replace_decoder, spec_of
 from ..weights import checkpoints
 from ..words import counted
 from .shared import (
@@ -55,6 +55,15 @@ def add_masked_path(options: argparse.Namespace) -> None:
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
+def replace_a_decoder(options: argparse.Namespace) -> None:
+    """Write a model's file again with a decoder that was trained for its tokens; all else stays."""
+    out = options.out or checkpoints.find(options.model)
+    checkpoints.refuse_shipped(out)
+    side = checkpoints.read_spec(checkpoints.find(options.model)).tokenizer.image_side
+    replace_decoder(options.model, options.decoder, read_pictures(options, side).train, out)
+    say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
+
+
 def make_atlas(options: argparse.Namespace) -> None:
     """Collect patches of what each code of a model adds to the val pictures of --data, in a file beside the model's."""
     out = path_for(checkpoints.find(options.model))
@@ -87,6 +96,13 @@ def add_commands(commands: Commands) -> None:
     added.add_argument("--model", required=True, help="name or path of a model")
     added.add_argument("--masked", type=Path, required=True, help="folder of a run of `train masked` for that model")
     added.add_argument("--out", type=Path, help="file to write (default: that of the model)")
+    changed = command(commands, "replace-decoder", replace_a_decoder)
+    data_options(changed, required=True, text="the data folder that the decoder was trained on")
+    changed.add_argument("--model", required=True, help="name or path of a model")
+    changed.add_argument(
+        "--decoder", type=Path, required=True, help="folder of a run of `train decoder` for that model"
+    )
+    changed.add_argument("--out", type=Path, help="file to write (default: that of the model)")
     shown = command(commands, "atlas", make_atlas)
     shown.add_argument("--model", required=True, help="name or path of a model")
     data_options(shown, required=True)

@@ -15,7 +15,7 @@ from ..weights.checkpoints import SUFFIX, load, load_strict, save
 from .aligned_task import AlignedTask
 from .data import Classes, PictureSet
 from .masked_task import MaskedTask
-from .tokenizer_task import TokenizerTask, same_tokenizer
+from .tokenizer_task import TokenizerTask, same_in_file, same_tokenizer
 from .trainer import config_in, load_state
 from .transformer_task import TransformerTask
 
@@ -63,6 +63,21 @@ def add_masked(model: str, run: Path, out: Path) -> None:
     digest = loaded.digest if loaded.masked is None else None
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var, masked, digest)
+
+
+def replace_decoder(model: str, run: Path, pictures: PictureSet, out: Path) -> None:
+    """Write a model's file again with the decoder of a training run, and a preview fitted to some pictures.
+
+    Every token means what it did: the encoder, the codes and the transformers stay. ValueError if the run began with
+    another tokenizer.
+    """
+    loaded = load(model)
+    tokenizer = load_tokenizer(run).reordered(loaded.spec.transformer.order)
+    if not same_in_file(loaded.tokenizer, tokenizer):
+        raise ValueError(f"{run} has trained the decoder of another tokenizer than that of {model}.")
+    spec = replace(loaded.spec, tokenizer=tokenizer.config)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save(out, spec, tokenizer, fitted_preview(tokenizer, pictures), loaded.var, loaded.masked)
 
 
 @torch.inference_mode()

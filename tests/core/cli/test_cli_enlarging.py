@@ -1,10 +1,36 @@
 """The command that trains a decoder to enlarge, and what comes of it."""
 
+import json
+from dataclasses import replace
+
+import torch
 from PIL import Image
-from support import pictures
+from support import pictures, tiny
 from support.command import fails, run
 
 from var_core.training.trainer import load_state
+from var_core.weights.checkpoints import load
+
+
+def test_a_model_takes_another_decoder_and_keeps_its_tokens(data, tmp_path, tmp_path_factory, capsys):
+    transformer, names = replace(tiny.SPEC.transformer, classes=3), ("A", "B", "C")
+    spec = replace(
+        tiny.SPEC, transformer=transformer, class_names=names, class_groups=tiny.SPEC.class_groups[:3], showcase=""
+    )
+    model, decoder, out = tiny.write(tmp_path, spec=spec), tmp_path / "decoder", tmp_path / "new.safetensors"
+    training = ("train", "decoder", "--data", data, "--tokenizer", model, "--batch", 4, "--steps", 1, "--rate", 1)
+    assert run(*training, "--refine", 8, "--out", decoder) == 0
+    changing = ("replace-decoder", "--data", data, "--decoder", decoder, "--out", out)
+    assert run(*changing, "--model", model) == 0
+    before, after = load(str(model)), load(str(out))
+    assert after.spec.tokenizer.refine == 8 and after.spec.transformer == before.spec.transformer
+    assert after.digest != before.digest
+    images = torch.rand(2, 3, 32, 32) * 2 - 1
+    tokens = after.tokenizer.encode(images)
+    assert all(torch.equal(a, b) for a, b in zip(tokens, before.tokenizer.encode(images), strict=True))
+    assert not torch.equal(*(each.tokenizer.decode(each.tokenizer.features(images)) for each in (before, after)))
+    other = tiny.write(tmp_path_factory.mktemp("other"), seed=3, spec=spec)
+    assert "decoder of another tokenizer" in fails(capsys, *changing, "--model", other)
 
 
 def test_a_decoder_learns_to_enlarge_from_sharp_pictures(data, model, tmp_path, capsys):
@@ -30,6 +56,15 @@ def test_a_decoder_learns_to_enlarge_from_sharp_pictures(data, model, tmp_path, 
     made = tmp_path / "made.png"
     assert run("generate", "--model", tmp_path / "large.safetensors", "--class", "Stripes", "--out", made) == 0
     assert Image.open(made).size == (64, 64)
+    measured = ("evaluate", "--model", tmp_path / "large.safetensors", "--count", 3, "--out", tmp_path / "sharp.json")
+    assert run(*measured, "--detail", sharp) == 0
+    told = json.loads((tmp_path / "sharp.json").read_text())
+    assert [row["way"] for row in told["scores"]][::4] == ["the model", "the pictures themselves"]
+    assert told["scores"][0]["near"]["value"] > 0 and told["spectra"] == {}  # no folder is named as a group is
+    assert Image.open(tmp_path / "sharp-pairs.png").height == 64
+    assert len((tmp_path / "sharp-pairs.txt").read_text().splitlines()) == 4
+    assert "as many as it encodes" in fails(capsys, *measured[:2], model, *measured[3:], "--detail", sharp)
+    assert "add --detail" in fails(capsys, *measured, "--against", model, "--data", data)
     assert "train the tokenizer without it" in fails(
         capsys, "train", "tokenizer", *shared[:2], "--start", out, "--steps", 1, "--out", tmp_path / "no"
     )
