@@ -1,25 +1,23 @@
 """Holds a loaded model, and does what one asks of it. The only place where pictures, devices and networks meet."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ..config import AUTO, ON_CPU, LoadOptions, ModelSpec
+from ..config import AUTO, ON_CPU, LoadOptions
 from ..device_memory import fitting, free_memory, picture_bytes, portions
-from ..images import from_pil, to_pil, to_uint8
 from ..nn.layers import Block, compile_block
 from ..nn.linear import pack, to_int8
-from ..schedule import Schedule
 from ..weights import checkpoints, pretrained
 from ..weights.checkpoints import LoadedModel
 from . import sampling
 from .classifier import ClassShare, classify
+from .codec import Codec
 from .plan import Plan
 from .prefix_cache import PrefixCache
 from .progress import Progress
@@ -43,18 +41,13 @@ class Result:
         return [step.tokens for step in self.steps]
 
 
-class Pipeline:
+class Pipeline(Codec):
     """A model on a device, ready to use from several threads: a run keeps its state to itself."""
 
     def __init__(self, loaded: LoadedModel, options: LoadOptions = ON_CPU):
-        self.spec: ModelSpec = loaded.spec
+        super().__init__(loaded.spec, loaded.tokenizer, loaded.preview, torch.device(options.device))
         self.digest, self.masked_digest, self.path = loaded.digest, loaded.masked_digest, loaded.path
-        self.device, self.options = torch.device(options.device), options
-        self.tokenizer = loaded.tokenizer.to(self.device)
-        for name, part in self.tokenizer.named_children():
-            if name != "encoder":  # see `features`
-                part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.preview_map = loaded.preview.to(self.device)
+        self.options = options
         self.var = loaded.var.to(self.device)
         self.masked = loaded.masked.to(self.device) if loaded.masked is not None else None
         transformers = [self.var] + ([self.masked] if self.masked is not None else [])
@@ -68,7 +61,6 @@ class Pipeline:
                     compile_block(block)
             elif self.device.type == "cpu":
                 pack(transformer)
-        self.schedule = Schedule.of(self.spec.tokenizer)
         self.finish: Finish | None = None
 
     @classmethod
@@ -110,45 +102,6 @@ class Pipeline:
     def loader(self) -> Callable[[str, LoadOptions, Path | None], "Pipeline"]:
         """Return what loads another model as this one was loaded. It does not hold on to this one."""
         return type(self).load
-
-    @torch.inference_mode()
-    def encode(self, image: Image.Image) -> list[Tensor]:
-        """A square picture, resized to S -> its pyramid, K maps (1, L_k)."""
-        return self.pyramids(from_pil([image], self.spec.tokenizer.image_side))
-
-    @torch.inference_mode()
-    def pyramids(self, images: Tensor) -> list[Tensor]:
-        """Pictures (B, 3, S, S) in [-1, 1] -> K maps (B, L_k)."""
-        return self.tokenizer.quantizer.tokens(self.features(images))
-
-    @torch.inference_mode()
-    def features(self, images: Tensor) -> Tensor:
-        """Pictures (B, 3, S, S) in [-1, 1] -> f (B, C, s_K, s_K), where the model is.
-
-        Of a large model the encoder is but mapped from its file until it is needed here, and then laid out for speed.
-        """
-        # no work but the first time
-        self.tokenizer.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return self.tokenizer.features(images.to(self.device))
-
-    def decode(self, f_hat: Tensor) -> list[Image.Image]:
-        """f_hat (B, C, s_K, s_K) -> B pictures of side D, that of what is drawn."""
-        return [Image.fromarray(picture) for picture in self.pixels(f_hat)]
-
-    @torch.inference_mode()
-    def pixels(self, f_hat: Tensor) -> np.ndarray:
-        """Decode to uint8 (B, D, D, 3), D the drawn side; one at a time, so that none depends on its neighbours."""
-        return np.stack([to_uint8(self.tokenizer.decode(one[None]))[0].numpy() for one in f_hat])
-
-    @torch.inference_mode()
-    def summed(self, tokens: Sequence[Tensor]) -> Tensor:
-        """f_hat (B, C, s_K, s_K) of a whole pyramid, K maps (B, L_k)."""
-        return self.tokenizer.quantizer.features([t.to(self.device) for t in tokens])
-
-    @torch.inference_mode()
-    def preview(self, f_hat: Tensor) -> list[Image.Image]:
-        """f_hat (B, C, s_K, s_K) -> B small pictures, at a hundredth of `decode`'s cost."""
-        return to_pil(self.preview_map(f_hat))
 
     @torch.inference_mode()
     def classify(self, image: Image.Image, coverage: Tensor | None = None) -> list[ClassShare]:

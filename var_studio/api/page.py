@@ -15,7 +15,8 @@ from ..shared.guarded_widgets import takes_uploads
 from ..shared.models import Models
 from ..shared.on_model import answered_in_turns
 from ..shared.visitor_files import VisitorFiles
-from .endpoints import TASKS, Endpoints
+from .edits import TASKS, EditEndpoints
+from .endpoints import Endpoints
 
 NAMED_VALUES: dict[str, Any] = {"type": "object", "additionalProperties": True}  # the schema of settings
 
@@ -26,6 +27,7 @@ def endpoints(models: Models, files: VisitorFiles) -> None:
         shown = gr.Gallery(label="pictures", format="png")
         Path(shown.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
         made = Endpoints(models, shown.GRADIO_CACHE, files)
+        edits = EditEndpoints(models, shown.GRADIO_CACHE, files)
         status, told, listed = gr.JSON(label="status"), gr.JSON(label="told"), gr.JSON(label="list")
         picture, file = gr.Image(label="picture", format="png"), gr.File(label="trace")
         usual = controls.defaults(models.pipe.spec)
@@ -39,8 +41,8 @@ def endpoints(models: Models, files: VisitorFiles) -> None:
         many = [optional, count, seed, settings, sampling]
         in_turns = partial(answered_in_turns, models.desk, told=made.waiting)
         _endpoint("generate", in_turns(made.generate), [name, count, seed, sampling], run, ON_MODEL)
-        _endpoint("edit", in_turns(made.edit), [photo, mask, task, *many], run, ON_MODEL)
-        _endpoint("extend", in_turns(made.extend), [photo, *sides, *many], run, ON_MODEL)
+        _endpoint("edit", in_turns(edits.edit), [photo, mask, task, *many], run, ON_MODEL)
+        _endpoint("extend", in_turns(edits.extend), [photo, *sides, *many], run, ON_MODEL)
         _endpoint("encode", in_turns(made.encode), [photo], [told, picture], ON_MODEL)
         _endpoint("trace", in_turns(made.trace), [name, seed, sampling], [file, picture], ON_MODEL)
         _endpoint("classify", in_turns(made.classify), [photo], [listed], ON_MODEL)

@@ -7,11 +7,8 @@ from dataclasses import replace
 import gradio as gr
 
 from var_core.config import Sampling
-from var_core.engine.request import Request
 from var_core.inspection import alternatives, changes
-from var_core.inspection.trace import Trace
 from var_core.settings import parsed
-from var_core.words import counted
 
 from ..shared import controls, html
 from ..shared.events import SKIP, Unchanged, halt, in_words
@@ -20,11 +17,12 @@ from ..shared.served_files import fresh_folder
 from . import messages, trace_files
 from .layout import SAME, ViewUpdate
 from .messages import PageMessage, TokenQuestion
-from .painter import SOON, Painter, _kept, _kind_of_origin
+from .mix_acts import MixActs
+from .painter import SOON, _kept, _kind_of_origin
 from .session import ExploreSession, changeable_trace, is_live
 
 
-class PageActs(Painter):
+class PageActs(MixActs):
     """Handlers of the page's own view, of the knobs and of the buttons that save."""
 
     def turn(self, session: ExploreSession, knobs: Mapping[str, object]) -> Iterator[ViewUpdate]:
@@ -128,45 +126,6 @@ class PageActs(Painter):
         if _kept(asked):
             raise ValueError("All tokens from there on are locked, or a photo's: unlock a scale to draw it anew.")
         yield from self._branch(session, asked, f"from scale {scale + 1}, seed {seed}")
-
-    def _mix(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
-        """The coarse scales of this picture with the fine ones of another, or of another class, at every cut."""
-        trace = changeable_trace(self.pipe, session)
-        fine: Trace | int
-        if message.get("node") is not None:
-            branch = session.named(message["node"])
-            name, fine = branch.title, Trace.load(branch.file)
-        else:
-            label = self.pipe.spec.label(controls.complete(self.pipe.spec, str(message.get("class") or "")))
-            name, fine = self.pipe.spec.class_name(label), label
-        requests = alternatives.mixture_requests(self.pipe, trace, fine, session.pinned)
-        coarse = ["all", *(f"{counted(cut, 'scale')}, then" for cut in range(1, len(requests)))]
-        titles = (f"{kept} {name}" for kept in coarse)
-        after = replace(session, mixed=tuple(zip(titles, requests, strict=True)))
-        session.stop_flag.clear()
-        whole: PageMessage | None = None
-        for batch in alternatives.mixtures(self.pipe, requests):
-            if session.stop_flag.is_set():
-                break
-            words = html.bar(f"mixing with {name}", batch.fraction)
-            told = messages.mix_message(after, name, batch.pictures, batch.fraction < 1)
-            yield ViewUpdate(bar=words, session=after, channel=told).with_buttons(running=True)
-            whole = told if batch.fraction >= 1 else None
-        # Of two updates in one frame the page hears the second alone, even where that changes nothing: told again.
-        yield ViewUpdate(bar=READY, channel=whole).with_buttons(running=False) if whole else self.failed()
-
-    def _take(self, session: ExploreSession, message: Mapping[str, object]) -> Iterator[ViewUpdate]:
-        """One of the mixed pictures becomes the one that is looked at."""
-        cut = messages.message_int(message, "cut")
-        if not 0 <= cut < len(session.mixed):
-            raise ValueError("That mix is no longer here: mix again.")
-        title, asked = session.mixed[cut]
-        changeable_trace(self.pipe, session)
-        yield from self._branch(session, asked, title)
-
-    def _branch(self, session: ExploreSession, asked: Request, title: str) -> Iterator[ViewUpdate]:
-        """A picture that grows out of the one that is looked at."""
-        yield from self._paint(session, asked, session.origin_of_branch(title), _kind_of_origin(session.seen, asked))
 
     def stop(self, session: ExploreSession) -> str:
         """End the run under way."""

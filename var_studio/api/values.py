@@ -1,0 +1,34 @@
+"""What the endpoints take and tell: settings by name, how far a run is, tables of settings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from var_core.engine.request import Seed
+from var_core.settings import Declared, Setting, rows
+
+Status = dict[str, Any]  # how far a run is
+Pictures = list[Any]  # pictures under way, then the paths of their files
+
+
+def known(kind: type[Declared], values: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return settings by name; ValueError if that is no table of names, or a name is of none."""
+    if values is not None and not isinstance(values, dict):
+        raise ValueError(f"settings {str(values)[:40]!r}: give an object of names and values.")
+    names = [row.name for row in rows(kind)]
+    if unknown := [str(name) for name in values or () if name not in names]:
+        raise ValueError(f"There is no setting {unknown[0][:40]!r}: choose from {', '.join(names)}.")
+    return values or {}
+
+
+def status_of(fraction: float, seconds: float, seeds: Sequence[Seed]) -> Status:
+    """Say how far a run is, and which seeds it draws."""
+    return {"done": False, "fraction": round(fraction, 3), "seconds": round(seconds, 2), "seeds": list(seeds)}
+
+
+def table_of(kind: type[Declared]) -> list[dict[str, Any]]:
+    """Return the table of a dataclass of settings, a plain value each."""
+
+    def plain(row: Setting) -> dict[str, Any]:
+        return {"name": row.name, "default": row.default, "takes": row.bounds or "true or false", "is": row.help}
+
+    return [plain(row) for row in rows(kind)]
