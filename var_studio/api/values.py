@@ -1,4 +1,4 @@
-"""What the endpoints take and tell: settings by name, how far a run is, tables of settings."""
+"""Values that the endpoints take and tell: settings by name, how far a run is, tables of settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
