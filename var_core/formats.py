@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-FORMAT = 5  # raised whenever what a file holds is renamed, or more of it
+FORMAT = 6  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 
 # What sizes in a file may be, before it is asked whether they go together; the largest published model has 36 blocks.
@@ -36,6 +36,8 @@ ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
 # What was added to format 4: masks were cut at half of their levels, and all scales of a picture drawn with one seed.
 LAST_EDIT_SETTINGS = {"soft": False}
 ADDED_SEEDS: dict[str, Any] = {"later": ()}
+# What was added to format 5: what was drawn did not lean towards what had been there.
+ADDED_LIKENESS = {"likeness": 0.0}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}

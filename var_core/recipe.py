@@ -21,6 +21,7 @@ from .engine.request import Request, Seed
 from .engine.seeds import SeedParts, from_parts, parts_of
 from .formats import (
     ADDED_EDIT_SETTINGS,
+    ADDED_LIKENESS,
     ADDED_SEEDS,
     FORMAT,
     FORMAT_KEY,
@@ -234,6 +235,8 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
         told["edited"] = {**told["edited"], "settings": settings}
     if version < 5 and told.get("edited"):
         told["edited"] = {**told["edited"], "settings": {**LAST_EDIT_SETTINGS, **told["edited"]["settings"]}}
+    if version < 6 and told.get("edited"):
+        told["edited"] = {**told["edited"], "settings": {**ADDED_LIKENESS, **told["edited"]["settings"]}}
     if told.get("edited"):  # nothing told which masked path drew an edit before there were several
         told["edited"] = {"masked": "", **told["edited"]}
     return {"edited": None, **ADDED_SEEDS, **told}

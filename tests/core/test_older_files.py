@@ -99,6 +99,13 @@ def test_an_edit_of_the_fourth_version_is_made_again_with_its_mask_cut_at_half(o
     assert_alike(found, pixels("edit_version_4.png"))
 
 
+def test_an_edit_of_the_fifth_version_is_made_again_without_a_likeness(older):
+    recipe = Recipe.read(DATA / "edit_version_5.png")
+    assert recipe.edited.settings == EditSettings(dilate=1, feather=3, shown=False, candidates=3, likeness=0)
+    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    assert_alike(found, pixels("edit_version_5.png"))
+
+
 def test_a_training_of_the_first_version_goes_on_as_it_would_have(folder: Dataset, tmp_path: Path):
     shutil.copy(DATA / "state_version_1.pt", tmp_path / "state.pt")
     assert load_state(tmp_path, "transformer")["step"] == 2

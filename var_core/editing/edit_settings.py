@@ -6,7 +6,7 @@ from ..config import Sampling
 from ..settings import Setting, check, declared
 from .canvas import FILLS
 
-MOST_CONTEXT, MOST_HARMONISED, MOST_CANDIDATES = 10, 32, 16
+MOST_CONTEXT, MOST_HARMONISED, MOST_CANDIDATES, MOST_LIKENESS = 10, 32, 16, 12
 FAINTEST = 16  # levels of 255: what is darker in a soft mask is noise of its file, and not painted
 
 
@@ -59,6 +59,17 @@ class EditSettings:
     soft: bool = declared(
         False,
         Setting("Soft mask", "Greys in the file of a mask say how much of the result shows there. Off: cut at half."),
+    )
+
+    likeness: float = declared(
+        0.0,
+        Setting(
+            "Keep its shape",
+            "What is drawn leans towards what was there, at the coarse scales most. 0: it is not looked at.",
+            0,
+            MOST_LIKENESS,
+            0.5,
+        ),
     )
 
     def __post_init__(self) -> None:

@@ -58,6 +58,13 @@ class Work:
         return matched(picture.astype(np.float32), seen.astype(np.float32), self.hole)
 
 
+def whole_views(canvases: tuple[np.ndarray, ...], box: Box, side: int) -> np.ndarray:
+    """Return squares of photos as they are, also where they are painted, uint8 (B, S, S, 3)."""
+    nothing = np.zeros(canvases[0].shape[:2], bool)
+    seen = [view(canvas, nothing, box, side) for canvas in canvases]
+    return np.stack([filled_view(pixels, hole.mask, "spread") for pixels, hole in seen])  # what lies beyond the photo
+
+
 def prepare(
     pipe: Pipeline,
     canvases: tuple[np.ndarray, ...],
@@ -83,6 +90,8 @@ def prepare(
         settings.first_free_scale,
         settings.follow,
         settings.shown,
+        torch.from_numpy(whole_views(different, box, side)) if settings.likeness else None,
+        settings.likeness,
     )
     if len(different) < count:
         views, plan = np.repeat(views, count, 0), Plan.joined([plan] * count)

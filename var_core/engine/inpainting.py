@@ -1,5 +1,7 @@
 """The plan that repaints a part of pictures."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -17,14 +19,20 @@ def inpainting(
     first_free_scale: int,
     follow: bool,
     shown: bool = False,
+    source: Tensor | None = None,
+    likeness: float = 0.0,
 ) -> Plan:
     """Return the plan that repaints what `coverage` (S, S) says of pictures uint8 (B, S, S, 3); see `Plan.inpaint`.
 
     Each is encoded alone, so that none depends on its neighbours. With `shown` the masked path draws, if the model has
-    one.
+    one. With a `likeness` above 0 what is drawn leans towards `source`, the pictures as they were; see `Plan`.
     """
-    f = torch.cat([pipe.features(to_float(one[None])) for one in pictures])
-    return Plan.inpaint(
+
+    def features(each: Tensor) -> Tensor:
+        return torch.cat([pipe.features(to_float(one[None])) for one in each])
+
+    f = features(pictures)
+    plan = Plan.inpaint(
         pipe.tokenizer.quantizer.tokens(f),
         coverage.to(pipe.device),
         pipe.schedule,
@@ -33,3 +41,4 @@ def inpainting(
         target=f if follow else None,
         shown=shown and pipe.masked is not None,
     )
+    return replace(plan, source=features(source), likeness=likeness) if source is not None and likeness else plan

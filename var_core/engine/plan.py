@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -13,6 +13,9 @@ from ..schedule import Schedule, averaging
 
 if TYPE_CHECKING:
     from ..nn.quantizer import Quantizer
+
+
+UNLEANT = 3  # last scales, which hold texture: there nothing leans towards a source
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
@@ -32,12 +35,18 @@ class Plan:
 
     With `shown`, a model with a masked path draws seeing the given tokens of the scale that it draws, and where those
     of the last scale are given the picture that all `tokens` make; see `MaskedVAR`.
+
+    With a `source`, features f (B, C, s_K, s_K) of what was there, free tokens lean towards it: at each scale the codes
+    that would bring the run nearest to it gain `likeness` in their logits, less at finer scales and nothing at the last
+    three (logit nudging, arXiv 2604.14591).
     """
 
     tokens: Sequence[Tensor]  # held as tuples
     keep: Sequence[Tensor]
     target: Tensor | None = None
     shown: bool = False
+    source: Tensor | None = None
+    likeness: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", tuple(self.tokens))
@@ -67,13 +76,17 @@ class Plan:
 
     def to(self, device: torch.device) -> Plan:
         """Return the plan on a device."""
-        target = None if self.target is None else moved(self.target, device)
-        return Plan([moved(t, device) for t in self.tokens], [moved(k, device) for k in self.keep], target, self.shown)
+        return self._mapped(lambda each: moved(each, device))
 
     def part(self, rows: slice | list[int]) -> Plan:
         """Return the plan of some of its pictures, in this order."""
-        target = None if self.target is None else self.target[rows]
-        return Plan([t[rows] for t in self.tokens], [k[rows] for k in self.keep], target, self.shown)
+        return self._mapped(lambda each: each[rows])
+
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> Plan:
+        """Return the plan with all of its tensors changed."""
+        target, source = (None if f is None else change(f) for f in (self.target, self.source))
+        tokens, keep = (tuple(change(each) for each in maps) for maps in (self.tokens, self.keep))
+        return replace(self, tokens=tokens, keep=keep, target=target, source=source)
 
     def given(self, quantizer: Quantizer, f_hat: Tensor, scale: int) -> Tensor:
         """Tokens (B, L_k) to use at a scale where `keep` says so; f_hat (B, C, s_K, s_K) of the coarser scales."""
@@ -81,17 +94,30 @@ class Plan:
             return self.tokens[scale]
         return quantizer.nearest(quantizer.pool(self.target - f_hat, scale), scale)
 
+    def leant(self, logits: Tensor, quantizer: Quantizer, f_hat: Tensor, scale: int, positions: Tensor) -> Tensor:
+        """Logits (B, n, V) at `positions` (n,) of a scale, which lean towards the source if there is one."""
+        scales = len(self.tokens)
+        push = self.likeness * max(0.0, 1 - scale / max(1, scales - UNLEANT))
+        if self.source is None or not push:
+            return logits
+        nearest = quantizer.nearest(quantizer.pool(self.source - f_hat, scale), scale)[:, positions]
+        return logits.scatter_add(-1, nearest[..., None], torch.full_like(logits[..., :1], push))
+
     @classmethod
     def joined(cls, plans: Sequence[Plan]) -> Plan:
-        """Plans of one schedule as one batch, in order; all must have a target, or none, and be shown, or none."""
-        targets = [plan.target for plan in plans if plan.target is not None]
-        if len(targets) not in (0, len(plans)):
-            raise ValueError(f"{len(targets)} of {len(plans)} plans have a target: join those with and those without.")
+        """Plans of one schedule as one batch, in order.
+
+        All must have a target, or none, and a source, or none; be shown, or none; and lean equally.
+        """
+        target = _joined("target", [plan.target for plan in plans])
+        source = _joined("source", [plan.source for plan in plans])
         if len({plan.shown for plan in plans}) > 1:
             raise ValueError("Some of the plans are shown and some are not: join those that are alike.")
+        if len({plan.likeness for plan in plans}) > 1:
+            raise ValueError("The plans lean differently towards their sources: join those that are alike.")
         tokens = [torch.cat(maps) for maps in zip(*(plan.tokens for plan in plans), strict=True)]
         keep = [torch.cat(maps) for maps in zip(*(plan.keep for plan in plans), strict=True)]
-        return cls(tokens, keep, torch.cat(targets) if targets else None, plans[0].shown)
+        return cls(tokens, keep, target, plans[0].shown, source, plans[0].likeness)
 
     @classmethod
     def free(cls, schedule: Schedule, batch: int) -> Plan:
@@ -163,7 +189,16 @@ class Plan:
         _check(scale, positions, self.tokens)
         tokens, keep = self.tokens[scale].clone(), self.keep[scale].clone()
         tokens[:, positions], keep[:, positions] = values, True
-        return Plan(_with(self.tokens, scale, tokens), _with(self.keep, scale, keep), shown=self.shown)
+        maps, kept = _with(self.tokens, scale, tokens), _with(self.keep, scale, keep)
+        return replace(self, tokens=maps, keep=kept, target=None)
+
+
+def _joined(name: str, features: Sequence[Tensor | None]) -> Tensor | None:
+    """Join features of plans; ValueError if some have them and some have none."""
+    found = [f for f in features if f is not None]
+    if len(found) not in (0, len(features)):
+        raise ValueError(f"{len(found)} of {len(features)} plans have a {name}: join those with and those without.")
+    return torch.cat(found) if found else None
 
 
 def _check(scale: int, positions: Tensor, tokens: Sequence[Tensor]) -> None:

@@ -77,7 +77,7 @@ class DrawnSquare:
             free,
             stage.turn,
             stage.seeds,
-            replace(stage.work.plan, tokens=tokens, target=None),
+            replace(stage.work.plan, tokens=tokens, target=None, source=None),
         )
 
     def of(self, order: Sequence[int]) -> "DrawnSquare":
@@ -137,9 +137,11 @@ class DrawnEdit:
     def last_request(self, index: int) -> Request:
         """Return the request whose tokens are those of the last square of a result.
 
-        Tokens that the masked path has drawn are given, since next-scale prediction would draw others.
+        Tokens that the masked path has drawn, or that leant towards the photo, are given, since next-scale prediction
+        would draw others.
         """
         square, request, one = self.squares[-1], self.requests[index], slice(index, index + 1)
         tokens, keep = ([level[one].cpu() for level in levels] for levels in (square.plan.tokens, square.plan.keep))
-        plan = Plan.resume(tokens, len(tokens)) if square.plan.shown else Plan(tokens, keep)
+        given = square.plan.shown or square.plan.likeness > 0
+        plan = Plan.resume(tokens, len(tokens)) if given else Plan(tokens, keep)
         return replace(request, seeds=(square.seeds[index],), plan=plan)

@@ -1,10 +1,13 @@
 """Plans: values that say which tokens are given."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from support.tiny import SIDES, networks
 
 from var_core.engine.plan import Plan
+from var_core.nn.tokenizer import Tokenizer
 from var_core.schedule import Schedule
 
 SCHEDULE = Schedule(SIDES)
@@ -151,3 +154,34 @@ def test_a_plan_with_a_target_quantizes_what_is_left_of_it():
     assert torch.equal(fixed.given(quantizer, f_hat, 2), pyramid()[2])
     assert plan.to(torch.device("meta")).target.is_meta
     assert plan.replace(0, torch.tensor([0]), torch.tensor([5])).target is None
+
+
+def leaning(likeness: float) -> tuple[Tokenizer, Plan, torch.Tensor]:
+    """A tokenizer, a free plan that leans towards a picture, and that picture's features."""
+    tokenizer = networks()[0]
+    f = torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(4))
+    return tokenizer, replace(Plan.free(SCHEDULE, 2), source=f, likeness=likeness), f
+
+
+def test_a_plan_leans_towards_the_codes_that_bring_it_nearest_to_its_source():
+    tokenizer, plan, f = leaning(3.0)
+    quantizer, logits = tokenizer.quantizer, torch.zeros(2, 1, 64)
+    f_hat = quantizer.empty(2)
+    found = plan.leant(logits, quantizer, f_hat, 0, torch.tensor([0]))
+    assert found.argmax(-1).flatten().tolist() == quantizer.tokens(f)[0].flatten().tolist()
+    assert found.max() == 3 and (found > 0).sum() == 2
+    assert plan.leant(logits, quantizer, f_hat, 1, torch.tensor([0])) is logits  # the last three scales do not
+    assert torch.equal(replace(plan, source=None).leant(logits, quantizer, f_hat, 0, torch.tensor([0])), logits)
+
+
+def test_what_a_plan_leans_towards_goes_with_its_pictures():
+    _, plan, f = leaning(2.0)
+    second = plan.part([1])
+    assert torch.equal(second.source, f[1:]) and second.likeness == 2
+    both = Plan.joined([plan.part([0]), second])
+    assert torch.equal(both.source, f) and both.likeness == 2
+    assert plan.to(torch.device("meta")).source.is_meta
+    with pytest.raises(ValueError, match="1 of 2 plans have a source"):
+        Plan.joined([second, replace(second, source=None)])
+    with pytest.raises(ValueError, match="lean differently"):
+        Plan.joined([second, replace(second, likeness=1.0)])
