@@ -207,6 +207,8 @@ def methods(pipe: Pipeline, sampling: Sampling, filling: Sampling, train: Pictur
         "authors' notebook, filled first": without_leak(notebook(pipe, sampling)),
         "ours": ours(pipe, usual, sampling),
         "ours, as for a change": ours(pipe, CHANGING, sampling),
+        "ours, as for a change, its shape kept a little": ours(pipe, replace(CHANGING, likeness=2), sampling),
+        "ours, as for a change, its shape kept more": ours(pipe, replace(CHANGING, likeness=4), sampling),
         "ours, no class": ours_without_class(pipe, usual, filling),
         PLAIN: ours_without_class(pipe, replace(usual, shown=False, candidates=1), sampling),
         "ours, smooth": ours(pipe, usual, replace(sampling, smooth=True)),
