@@ -138,7 +138,8 @@ def edit_asked_for(
     if form.task == CHANGE and label == null:
         raise ValueError("Choose a class: what should it become?")
     seeds = tuple(range(seed, seed + count))
-    levels = workspace.soft.under(mask) if workspace.soft and form.settings.soft else mask.astype(np.uint8) * 255
+    told = workspace.told(mask) if form.settings.soft else mask
+    levels = told.astype(np.uint8) * 255 if told.dtype == bool else told
     plain = Edit.with_levels(workspace.photo, levels, (label,) * count, seeds, form.sampling, form.settings)
     if form.task == EXTEND:
         return onward(plain, *form.extend)

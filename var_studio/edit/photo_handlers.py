@@ -61,7 +61,8 @@ class PhotoHandlers:
         """Invert, clear, grow or shrink what is painted."""
         with in_words():
             here = needed(now)
-            return self._masked(here, canvas, mask_tools.changed_mask(workspaces.painted_on(here, canvas), act, pixels))
+            mask = mask_tools.changed_mask(workspaces.painted_on(here, canvas), act, pixels)
+            return self._masked(replace(here, soft=None) if act == "clear" else here, canvas, mask)
 
     def _masked(self, now: Workspace, canvas: Canvas | None, mask: np.ndarray) -> MaskUpdate:
         """The canvas and the workspace with another mask."""
@@ -124,7 +125,8 @@ class PhotoHandlers:
         """The mask as a file."""
         with in_words():
             here = needed(now)
-            return outcomes.write_mask(here.name, workspaces.painted_on(here, canvas), fresh_folder(self.cache))
+            mask = here.told(workspaces.painted_on(here, canvas))
+            return outcomes.write_mask(here.name, mask, fresh_folder(self.cache))
 
     def take(self, now: Workspace | None, canvas: Canvas | None, result: EditResult, index: int) -> PhotoUpdate:
         """Go on from a result: it becomes the photo."""

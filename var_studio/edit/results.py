@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from var_core.editing.edit import Edit, EditStage
+from var_core.editing.edit import HALF, Edit, EditStage
 from var_core.editing.photo_file import NO_EXTRAS, Extras
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
@@ -27,7 +27,7 @@ from ..shared.palette import MARK_ALPHA, MARK_RGB
 from ..shared.served_files import fresh_folder
 from . import form as forms
 from .form import EXTEND, INPAINT, EditForm
-from .workspace import Canvas, PackedMask, Workspace, laid_out, past
+from .workspace import Canvas, PackedLevels, PackedMask, Workspace, laid_out, past
 
 MOST_SQUARES_SHOWN = 8
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
@@ -42,6 +42,7 @@ class EditJob:
     edit: Edit
     task: str = INPAINT  # as the form calls it
     extras: Extras = NO_EXTRAS  # what else the photo's file holds
+    soft: PackedLevels | None = None  # of the mask, if it has soft edges, whether or not the edit is soft
 
     def form(self, pipe: Pipeline) -> EditForm:
         """Return the form that asks for it."""
@@ -60,12 +61,13 @@ class EditResult(DrawnEdit):
     words: str  # the same, for people
     photo: str  # its `pixel_hash`
     painted: PackedMask  # both before the photo was extended
+    soft: PackedLevels | None  # of that mask, as in the job
     before_file: str  # what the page shows of the photo, smaller if it is large, and of the results
     shown_files: tuple[str, ...]
     files: tuple[str, ...]
     mask_file: str
     bundle: str  # all of these files in one
-    pixels: int  # of the photo and the results, as the page shows them
+    pixels: int  # of the photo and the results, as the page shows them, with what a soft mask takes
     seconds: float
     small: str  # the first result, as an address that holds it
     favourite: bool = False
@@ -150,6 +152,7 @@ def write(
     requests = tuple(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
+    told = edit.told_mask
     form, shown = job.form(pipe), [job.extras.shown(photo, LARGEST_PREVIEW) for photo in photos]
     before = job.extras.shown(edit.photo, LARGEST_PREVIEW)
     return EditResult(
@@ -160,20 +163,21 @@ def write(
         form=form,
         words=forms.described(form, pipe.spec.default_sampling),
         photo=first.edited.photo,
-        painted=PackedMask.pack(edit.painted),
+        painted=PackedMask.pack(told if told.dtype == bool else told > HALF),
+        soft=job.soft,
         before_file=_page_file(before, folder / "before.png"),
         shown_files=tuple(_page_file(picture, folder / f"shown-{n}.png") for n, picture in enumerate(shown)),
         files=tuple(files),
         mask_file=mask_file,
         bundle=str(bundle),
-        pixels=sum(math.prod(picture.size) for picture in (before, *shown)),
+        pixels=sum(math.prod(picture.size) for picture in (before, *shown)) + (job.soft.nbytes if job.soft else 0),
         seconds=seconds,
         small=html.small_uri(shown[0]),
     )
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
-    """The mask as a black and white PNG; its path."""
+    """The mask as a black and white PNG, or with the greys, uint8, of a soft one; its path."""
     path = folder / f"{name}-mask.png"
     Image.fromarray(mask).save(path)
     return str(path)
@@ -253,5 +257,7 @@ def _figures(title: str, words: str, frames: Sequence[str]) -> str:
 
 def used_as_input(workspace: Workspace | None, canvas: Canvas | None, result: EditResult, photo: Photo) -> Workspace:
     """The workspace with a result's `photo` on it, and the mask it was made with, unless it was extended."""
-    mask = None if any(result.form.extend) else result.painted.unpack()
-    return laid_out(result.name, photo, mask, past(workspace, canvas))
+    everything = past(workspace, canvas)
+    if any(result.form.extend):
+        return laid_out(result.name, photo, None, everything)
+    return laid_out(result.name, photo, result.painted.unpack(), everything, soft=result.soft)

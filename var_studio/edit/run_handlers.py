@@ -88,7 +88,7 @@ class RunHandlers:
             pipe = self.pipe
             edit = forms.edit_asked_for(pipe.spec, now, mask, form, self.models.limits.variations)
             assert now is not None, "an edit has a photo"
-            job = EditJob(now.name, pipe.digest, edit, task, now.extras)
+            job = EditJob(now.name, pipe.digest, edit, task, now.extras, now.soft)
             forms.check_squares(pipe, job.edit, self.models.limits.squares)
         if forms.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")

@@ -1,7 +1,7 @@
 """Handlers of the strip of all edits of a visit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gradio as gr
@@ -92,6 +92,6 @@ class StripHandlers:
         if now is None or pixel_hash(now.photo) != result.photo:
             gr.Info("The settings are back. The mask is not: it was painted on another photo than that on the canvas.")
             return *values, SKIP, SKIP
-        after = workspaces.with_mask(now, canvas, result.painted.unpack())
+        after = workspaces.with_mask(replace(now, soft=result.soft), canvas, result.painted.unpack())
         gr.Info("Settings and mask are back.")
         return *values, workspaces.on_canvas(after), after

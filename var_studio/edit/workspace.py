@@ -81,6 +81,11 @@ class PackedLevels:
         """Pack levels, uint8 (H, W)."""
         return cls(zlib.compress(levels.tobytes(), 1), levels.shape)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that these take."""
+        return len(self.packed)
+
     def under(self, mask: np.ndarray) -> np.ndarray:
         """Return the levels, uint8 (H, W), for a mask, bool (H, W): where it was changed it is black or white."""
         levels = np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(self.shape)
@@ -96,11 +101,17 @@ class Found(NamedTuple):
 
 
 class PastPhoto(NamedTuple):
-    """A photo that lay on the workspace before, with its mask."""
+    """A photo that lay on the workspace before, with its mask, and the levels of a soft one."""
 
     name: str
     opened: Photo
     mask: PackedMask
+    soft: PackedLevels | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that this takes besides the mask."""
+        return self.opened.nbytes + (self.soft.nbytes if self.soft else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +157,10 @@ class Workspace:
         """Return the photo as the page shows it, at most so many pixels a side."""
         return self.opened.shown(most)
 
+    def told(self, mask: np.ndarray) -> np.ndarray:
+        """Return a mask, bool (H, W), as a file holds it: with the levels, uint8 (H, W), of a soft one."""
+        return mask if self.soft is None else self.soft.under(mask)
+
     def masked(self, mask: np.ndarray) -> "Workspace":
         """Return this with another mask, bool (H, W), and nothing to step back to but what there was."""
         return replace(self, laid=PackedMask.pack(mask))
@@ -168,13 +183,17 @@ def laid_out(
     mask: np.ndarray | None = None,
     past: tuple[PastPhoto, ...] = (),
     most: int | None = None,
+    soft: PackedLevels | None = None,
 ) -> Workspace:
-    """A workspace with a photo; of the `past` ones as many stay as have at most so many bytes together."""
+    """A workspace with a photo; of the `past` ones as many stay as have at most so many bytes together.
+
+    `soft`: the levels of the mask, if it has soft edges.
+    """
     past = past[-MOST_PAST:]
     room = MOST_PAST_BYTES if most is None else min(most - opened.nbytes, MOST_PAST_BYTES)
-    kept = latest(past, [photo.opened.nbytes for photo in past], room)
+    kept = latest(past, [photo.nbytes for photo in past], room)
     painted = np.zeros(opened.size[::-1], bool) if mask is None else mask
-    return Workspace(name, opened, PackedMask.pack(painted), past=kept)
+    return Workspace(name, opened, PackedMask.pack(painted), past=kept, soft=soft)
 
 
 def needed(now: Workspace | None) -> Workspace:
@@ -279,7 +298,7 @@ def stepped_back(workspace: Workspace, canvas: Canvas | None, index: int) -> Wor
     earlier = workspace.past[index]
     everything = past(workspace, canvas)
     others = (*everything[:index], *everything[index + 1 :])
-    return laid_out(earlier.name, earlier.opened, earlier.mask.unpack(), others)
+    return laid_out(earlier.name, earlier.opened, earlier.mask.unpack(), others, soft=earlier.soft)
 
 
 def past(workspace: Workspace | None, canvas: Canvas | None) -> tuple[PastPhoto, ...]:
@@ -287,7 +306,7 @@ def past(workspace: Workspace | None, canvas: Canvas | None) -> tuple[PastPhoto,
     if workspace is None:
         return ()
     painted = PackedMask.pack(painted_on(workspace, canvas))
-    return (*workspace.past, PastPhoto(workspace.name, workspace.opened, painted))
+    return (*workspace.past, PastPhoto(workspace.name, workspace.opened, painted, workspace.soft))
 
 
 def thumbnails(workspace: Workspace | None) -> list[Image.Image]:

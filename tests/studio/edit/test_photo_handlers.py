@@ -7,12 +7,30 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from support.edits import FORM, SPEC, WORKSPACE, asked, at, drawn_on, painted, photo, results, sent, watched
+from support.edits import (
+    FORM,
+    NUMBERS,
+    SAMPLING,
+    SETTINGS,
+    SPEC,
+    WORKSPACE,
+    asked,
+    at,
+    drawn_on,
+    painted,
+    photo,
+    results,
+    sent,
+    watched,
+)
 
 from var_core.editing.canvas import Box
 from var_core.editing.edit_settings import FAINTEST
 from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import EXTEND, INPAINT, edit_asked_for
+from var_studio.edit.layout import Choice
+
+CHOICE = dict(zip(Choice._fields, (INPAINT, "", "no class", *NUMBERS), strict=True))
 
 
 def test_a_result_becomes_the_photo_and_one_can_step_back(handlers, photos):
@@ -83,8 +101,43 @@ def test_what_is_painted_over_a_soft_mask_is_hard(photos, tmp_path):
     soft = replace(FORM, settings=replace(FORM.settings, soft=True))
     found = edit_asked_for(SPEC, now, now.mask, soft).told_mask
     assert (found[:, :10] == 255).all() and np.array_equal(found[:, 20:], levels[:, 20:])
-    _, now = photos.load_mask(now, None, photos.save_mask(now, None))
-    assert now.soft is None  # a hard one took its place
+    _, now = photos.change_mask("clear", now, None, 0)
+    _, now = photos.add_rectangle(now, None, "0, 0, 9, 39")
+    found = edit_asked_for(SPEC, now, now.mask, soft).told_mask
+    assert (found[:, :10] == 255).all() and not found[:, 10:].any()  # nothing faint is left of the soft one
+
+
+def soft_workspace(photos, folder: Path) -> tuple[np.ndarray, workspaces.Workspace]:
+    """The levels of a soft mask, and the workspace with it and a hard stroke."""
+    _, file = soft_mask(folder)
+    _, now = photos.load_mask(WORKSPACE, None, file)
+    _, now = photos.add_rectangle(now, None, "0, 0, 9, 39")
+    return now.told(now.mask), now
+
+
+def test_a_soft_mask_is_saved_with_its_greys_and_a_hard_one_takes_its_place(photos, tmp_path):
+    levels, now = soft_workspace(photos, tmp_path)
+    file = photos.save_mask(now, None)
+    assert np.array_equal(np.asarray(Image.open(file)), levels) and len(np.unique(levels)) > 40
+    _, again = photos.load_mask(WORKSPACE, None, file)
+    assert np.array_equal(again.told(again.mask), levels)
+    hard = photos.save_mask(WORKSPACE, drawn_on(WORKSPACE, painted()))
+    _, again = photos.load_mask(again, None, hard)
+    assert again.soft is None
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_soft_mask_goes_on_with_its_greys_when_a_result_is_the_next_photo(handlers, photos, kept, tmp_path, on):
+    levels, now = soft_workspace(photos, tmp_path)
+    settings = {**SETTINGS, "soft": on}
+    canvas = drawn_on(now, now.mask)
+    last = watched(handlers, handlers.ready(now, canvas, True, CHOICE, settings, SAMPLING, 1, "5")[0])
+    _, after, *_ = photos.take(now, canvas, last.result, 0)
+    assert np.array_equal(after.told(after.mask), levels)
+    _, before, *_ = photos.step_back(after, None, at(0))
+    assert np.array_equal(before.told(before.mask), levels)
+    *_, again = kept.use_settings(last.result, WORKSPACE, None)
+    assert np.array_equal(again.told(again.mask), levels)
 
 
 def test_four_numbers_paint_a_rectangle_or_choose_where_to_look(photos):
