@@ -17,10 +17,16 @@ torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for eac
 
 
 SLOW = (  # files whose tests train, measure, download from a hub on this machine, or run whole programs
+    "cli/test_bench.py",
     "cli/test_cli.py",
     "cli/test_cli_enlarging.py",
     "cli/test_cli_trace.py",
     "cli/test_edits.py",
+    "cli/test_evaluate.py",
+    "cli/test_experiments.py",
+    "cli/test_grids.py",
+    "cli/test_pictures.py",
+    "cli/test_train.py",
     "engine/test_orders.py",
     "measuring/test_ablation.py",
     "measuring/test_compare.py",

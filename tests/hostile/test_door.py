@@ -194,7 +194,7 @@ def test_a_field_of_a_form_is_bounded(visitor: Visitor):
 
 @pytest.mark.parametrize("index", ["20000000", "16", "-1", "1e9"])
 def test_a_layer_of_the_editor_has_a_sane_number(visitor: Visitor, index: str):
-    config = visitor.config()
+    config = visitor.config
     canvas = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "canvas")
     form = {"type": "layer", "index": index, "id": "ab", "fn_name": "accept_blobs"}
     form |= {"component_id": str(canvas), "session_hash": visitor.session}

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -114,17 +115,19 @@ class Visitor:
     def __exit__(self, *failure: object) -> None:
         self.http.close()
 
+    @cached_property
     def config(self) -> dict[str, Any]:
+        """What the page is made of."""
         return self.http.get("config").raise_for_status().json()
 
     def event(self, name: str) -> dict[str, Any]:
         """The first event whose handler has a name."""
-        return next(event for event in self.config()["dependencies"] if event["api_name"] == name)
+        return next(event for event in self.config["dependencies"] if event["api_name"] == name)
 
     def join(self, name: str, **changed: object) -> httpx.Response:
         """Ask for an event with all widgets as they are on a fresh page, but for those that are changed."""
         event = self.event(name)
-        shown = {part["id"]: part["props"] for part in self.config()["components"]}
+        shown = {part["id"]: part["props"] for part in self.config["components"]}
         data = [changed.get(shown[key].get("elem_id"), shown[key].get("value")) for key in event["inputs"]]
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session, "trigger_id": None}
         return self.http.post("gradio_api/queue/join", json=body)

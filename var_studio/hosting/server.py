@@ -20,6 +20,7 @@ from ..shared.models import Models
 from ..shared.sessions import Sessions
 from .addresses import Forwarded, OpenRequests
 from .bodies import Bodies
+from .caching import Caching
 from .connections import KEPT, PatientProtocol
 from .figures import Figures
 from .health import Health
@@ -75,6 +76,7 @@ def behind_door(
     app = OwnPages(app, hosting.root, hosting.is_local)
     app = OpenRequests(app, limits.connections)
     app = Answering(app, figures.refused)
+    app = Caching(app)
     app = Protecting(app, hosting.embed)
     app = Health(app, lambda: running.is_loaded)
     return Forwarded(app, hosting.proxies)

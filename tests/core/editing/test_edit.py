@@ -1,19 +1,19 @@
 """Editing: what is painted changes, by what lies around it; nothing else does."""
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from support.masks import MASKS, painted, photo
 from support.tiny import SPEC, pipeline
 
 from var_core.config import Sampling
 from var_core.device_memory import picture_bytes
 from var_core.editing import edit as edit_module
-from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated, extended
-from var_core.editing.edit import MOST_SQUARES, Edit, cut_to, onward, run, squares, stages
-from var_core.editing.edit_settings import FAINTEST, EditSettings
+from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated
+from var_core.editing.edit import MOST_SQUARES, Edit, run, squares, stages
+from var_core.editing.edit_settings import EditSettings
 from var_core.editing.square import second_pass
 from var_core.engine.inpainting import inpainting
 from var_core.engine.request import Request
@@ -26,31 +26,6 @@ WAYS = [
     EditSettings(match=False, fill="telea", first_free_scale=2, min_coverage=0.0),
     EditSettings(harmonise=4),
 ]
-
-
-@cache
-def photo(height: int = 40, width: int = 56, seed: int = 0) -> np.ndarray:
-    smooth = np.random.default_rng(seed).normal(size=(height, width, 3)).cumsum(0).cumsum(1)
-    levels = (smooth - smooth.min()) / np.ptp(smooth) * 255
-    return levels.astype(np.uint8)
-
-
-def painted(height: int, width: int, *spans: tuple[slice, slice]) -> np.ndarray:
-    mask = np.zeros((height, width), bool)
-    for span in spans:
-        mask[span] = True
-    return mask
-
-
-MASKS = {
-    "box": painted(40, 56, (slice(10, 22), slice(20, 35))),
-    "one pixel": painted(40, 56, (slice(7, 8), slice(50, 51))),
-    "on the border": painted(40, 56, (slice(0, 9), slice(0, 56))),
-    "islands": painted(40, 56, *[(slice(y, y + 3), slice(x, x + 4)) for y in (0, 18, 37) for x in (1, 25, 52)]),
-    "line": painted(40, 56, (slice(20, 21), slice(3, 50))),
-    "all but a corner": ~painted(40, 56, (slice(0, 5), slice(0, 5))),
-    "everything": painted(40, 56, (slice(None), slice(None))),
-}
 
 
 @pytest.mark.parametrize("settings", WAYS)
@@ -155,47 +130,6 @@ def test_where_memory_is_short_variations_come_in_parts_and_are_the_same(monkeyp
         assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
-@pytest.mark.parametrize("sides", [(4, 4, 4, 4), (70, 0, 0, 0), (0, 0, 3, 0)])
-@pytest.mark.parametrize("growth", [0, 3])
-def test_extending_never_sees_what_is_painted_and_redraws_all_of_it(sides, growth):
-    mask = MASKS["islands"]
-    other = photo().copy()
-    other[mask] = 255 - other[mask]
-    settings = EditSettings(dilate=growth)
-    edits = [onward(Edit(pixels, mask, (1,), (3,), settings=settings), *sides) for pixels in (photo(), other)]
-    first, second = (run(pipeline(), edit)[0] for edit in edits)
-    assert np.array_equal(first, second)
-    reached = np.zeros(edits[0].mask.shape, bool)
-    for box in squares(pipeline(), edits[0], edits[0].hole_mask()):
-        reached[box.inside(reached.shape)] = True
-    assert reached[edits[0].hole_mask()].all()
-
-
-def test_shrinking_leaves_the_new_border_as_it_is_and_is_refused_where_nothing_remains():
-    edit = onward(Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(dilate=-4)), 0, 0, 9, 0)
-    assert edit.hole_mask()[:, 56:].all() and edit.hole_mask()[:, :56].sum() < MASKS["box"].sum()
-    with pytest.raises(ValueError, match="dilate -20 leaves nothing of the mask: shrink it by less"):
-        run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(dilate=-20)))
-
-
-def test_an_extension_of_too_many_squares_is_refused_with_the_remedy():
-    edit = onward(Edit(photo(), MASKS["box"], (1,), (3,)), 3000, 0, 0, 3000)
-    with pytest.raises(ValueError, match=rf"more than {MOST_SQUARES} squares\. Extend by less at once\.$"):
-        run(pipeline(), edit)
-    long = Edit(photo(10, 8000), np.zeros((10, 8000), bool), (1,), (3,))
-    with pytest.raises(ValueError, match=r"squares.* by less at once, or cut so long a photo into shorter pieces"):
-        run(pipeline(), onward(long, 0, 5, 0, 0))
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1)])
-@pytest.mark.parametrize("share", [0.01, 0.5, 1])
-def test_photos_of_ordinary_shape_can_be_extended_by_their_own_size_on_every_side(shape, share):
-    height, width = (40 * length for length in shape)
-    sides = [round(share * length) or 1 for length in (width, height) * 2]
-    edit = onward(Edit(photo(height, width), np.zeros((height, width), bool), (1,), (3,)), *sides)
-    assert len(squares(pipeline(), edit, edit.hole_mask())) < 0.85 * MOST_SQUARES
-
-
 def test_what_takes_too_large_a_square_is_refused_before_any_work():
     stroke = painted(30, MOST_SIDE + 100, (slice(10, 12), slice(None)))
     edit = Edit(np.zeros((*stroke.shape, 3), np.uint8), stroke, (1,), (3,))
@@ -243,17 +177,6 @@ def test_stages_come_scale_by_scale_and_only_the_last_holds_the_photos():
     assert found[-1].drawn.shape == (1, SIDE, SIDE, 3)
 
 
-@pytest.mark.parametrize("sides", [(4, 4, 4, 4), (70, 0, 0, 0), (0, 33, 10, 0)])
-def test_extending_paints_the_new_part_alone(sides):
-    canvas, mask = extended(photo(), *sides)
-    edit = Edit(canvas, mask, (NULL,), (1,), settings=EditSettings(feather=0), extend=sides)
-    found = [*stages(pipeline(), edit)]
-    (result,) = found[-1].photos
-    assert np.array_equal(result[~mask].reshape(40, 56, 3), photo())
-    assert found[-1].turn + 1 == found[-1].turns == len(squares(pipeline(), edit, edit.hole_mask()))
-    assert (result[mask].reshape(-1, 3).std(0) > 0).all()
-
-
 def test_a_second_pass_draws_anew_along_the_seam_alone():
     settings = EditSettings(harmonise=2, feather=0)
     found = [*stages(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))]
@@ -274,13 +197,6 @@ def test_only_a_pass_that_follows_is_prepared(monkeypatch):
     monkeypatch.setattr(edit_module, "second_pass", lambda *given: prepared.append(given) or second_pass(*given))
     run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(harmonise=2)))
     assert len(prepared) == 1
-
-
-def test_neighbouring_squares_draw_from_different_seeds():
-    canvas, mask = extended(np.full((SIDE, SIDE, 3), 128, np.uint8), 0, 0, SIDE, 0)
-    edit = Edit(canvas, mask, (1,), (1,), extend=(0, 0, SIDE, 0))
-    halves = [stage.drawn for stage in stages(pipeline(), edit) if stage.photos]
-    assert len(halves) == 2 and not np.array_equal(*halves)
 
 
 def test_a_box_of_one_s_own_is_worked_on_and_nothing_outside_it():
@@ -341,76 +257,3 @@ def test_guidance_and_smooth_reach_the_model():
         for sampling in (Sampling(), Sampling(guidance=8), Sampling(smooth=True))
     )
     assert not np.array_equal(plain, guided) and not np.array_equal(plain, smooth)
-
-
-@pytest.mark.parametrize("sides", [(0, 0, 70, 0), (30, 0, 60, 0), (0, 40, 0, 50)])
-@pytest.mark.parametrize("harmonise", [0, 2])
-def test_the_strips_that_are_done_make_an_edit_of_their_own(sides, harmonise):
-    edit = onward(Edit(photo(), MASKS["box"], (1, 2), (3, 4), settings=EditSettings(harmonise=harmonise)), *sides)
-    finished, parts = [stage for stage in stages(pipeline(), edit) if stage.done], []
-    boxes = squares(pipeline(), edit, edit.hole_mask())
-    assert [stage.done for stage in finished] == list(range(1, len(boxes) + 1))
-    for stage in finished:
-        if found := cut_to(edit, boxes, stage.photos, stage.done):
-            part, photos = found
-            parts.append(part)
-            for ours, theirs in zip(run(pipeline(), part), photos, strict=True):
-                assert np.array_equal(ours, theirs)
-            assert np.array_equal(part.photo[part.inner], edit.photo[edit.inner])
-    assert parts[0].extend == (0, 0, 0, 0) and parts[-1].extend == edit.extend
-    assert len({part.extend for part in parts}) == len(parts) > 2  # each has a strip more than the one before
-
-
-def test_a_photo_of_which_a_part_is_not_drawn_yet_is_no_edit():
-    edit = Edit(photo(), MASKS["box"], (1,), (3,))
-    assert cut_to(edit, squares(pipeline(), edit, edit.hole_mask()), (edit.photo,), 0) is None
-
-
-def soft_levels() -> np.ndarray:
-    """Levels of a mask that rise from left to right, uint8 (40, 56)."""
-    levels = np.zeros((40, 56), np.uint8)
-    levels[12:28, 16:40] = np.linspace(FAINTEST, 255, 24)
-    return levels
-
-
-def with_soft(settings: EditSettings, levels: np.ndarray | None = None) -> Edit:
-    given = soft_levels() if levels is None else levels
-    return Edit.with_levels(photo(), given, (1,), (5,), Sampling(), settings)
-
-
-def test_a_soft_mask_says_how_much_of_what_is_drawn_shows():
-    soft = replace(EditSettings(), soft=True, feather=0, detail=False)
-    mixed = with_soft(soft)
-    (found,), (whole,) = run(pipeline(), mixed), run(pipeline(), replace(mixed, levels=None))
-    share = soft_levels()[..., None] / 255
-    inside = (whole > 0) & (whole < 255)  # else more was drawn than a photo can show
-    assert np.where(inside, np.abs(photo() + share * (whole.astype(float) - photo()) - found), 0).max() <= 1
-    assert (found != photo()).any() and np.array_equal(found[~mixed.mask], photo()[~mixed.mask])
-
-
-def test_without_the_switch_levels_are_cut_at_half():
-    hard = with_soft(EditSettings())
-    assert hard.levels is None and np.array_equal(hard.mask, soft_levels() > 127)
-
-
-def test_a_soft_mask_of_black_and_white_is_a_hard_one_with_its_feather_and_growth():
-    levels = np.where(soft_levels() > 127, 255, 0).astype(np.uint8)
-    for settings in (EditSettings(dilate=2, feather=3), EditSettings(dilate=-2), EditSettings(harmonise=4)):
-        wanted = run(pipeline(), with_soft(settings, levels))[0]
-        assert np.array_equal(run(pipeline(), with_soft(replace(settings, soft=True), levels))[0], wanted)
-
-
-def test_noise_in_the_black_of_a_mask_s_file_paints_nothing():
-    assert not with_soft(EditSettings(soft=True), np.full((40, 56), FAINTEST - 1, np.uint8)).mask.any()
-
-
-def test_an_extension_of_a_soft_mask_is_drawn_whole_where_the_photo_is_new():
-    soft, plain = (with_soft(replace(EditSettings(), soft=on, feather=0)) for on in (True, False))
-    assert (onward(soft, 0, 0, 20, 0).softness()[:, 56:] == 255).all()
-    assert np.array_equal(onward(soft, 0, 0, 20, 0).softness()[:, :56], soft.told_mask)
-    assert onward(plain, 0, 0, 20, 0).softness() is None
-
-
-def test_levels_that_do_not_fit_the_mask_are_refused():
-    with pytest.raises(ValueError, match=r"levels uint8 \(3, 3\) for a mask of \(40, 56\)"):
-        replace(with_soft(EditSettings()), levels=np.zeros((3, 3), np.uint8))

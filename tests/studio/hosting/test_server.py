@@ -38,11 +38,12 @@ def behind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_through_a_proxy_the_page_and_what_it_loads_are_there(behind: tuple[str, str]):
     with Visitor(behind[0]) as visitor:
         page = visitor.http.get("").raise_for_status().text
-        assert visitor.config()["root"] == behind[1]
+        assert visitor.config["root"] == behind[1]
         scripts = re.findall(r'(?:src|href)="\.?/?(assets/[^"]+)"', page)
         assert scripts
         for path in scripts[:3]:
-            assert visitor.http.get(path).status_code == 200
+            answer = visitor.http.get(path)
+            assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
         assert visitor.http.get("theme.css").status_code == 200
         assert visitor.http.get("gradio_api/info").status_code == 200
 
