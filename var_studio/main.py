@@ -148,9 +148,11 @@ def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr
     from .learn import tab as learn
     from .page.last_pictures import LastPictures
     from .page.memory import Memory
+    from .page.visit_panel import visit_panel
     from .shared import guarded_events, models_menu
     from .shared.events import AT_ONCE, Trigger
     from .shared.visitor_files import VisitorFiles
+    from .shared.visits import Visits
 
     files = VisitorFiles(running.limits)
     kept = 60 * running.limits.idle_minutes
@@ -171,6 +173,7 @@ def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr
             with gr.Tab("Learn", id="learn") as lessons:
                 _heading("Learn how it works")
                 learned = learn.tab(running, files, lessons, explored)
+        visit_panel(Visits(running.limits), page, tabs, made, edited, explored)
         if public:
             told = gr.HTML(foot(running.limits), elem_id="limits")
             page.load(lambda: foot(running.limits, *running.desk.turns.busy()), None, told, **AT_ONCE)

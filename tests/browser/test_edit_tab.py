@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.desk import HEIGHT, WIDTH, shown, stroke
-from support.hands import SETTLE, download, pixels, set_number, unfold, upload
+from support.hands import SETTLE, download, looked_at, pixels, set_number, unfold, until, upload
 
 from var_core.editing.canvas import dilated
 from var_core.editing.edit_settings import EditSettings
@@ -218,12 +218,13 @@ def test_strokes_are_undone_and_redone_and_earlier_edits_come_back(desk):
     assert mask_of(page).sum() > grown.sum()
     stop_an_extension(page, 900)
     assert mask_of(page).sum() > grown.sum()  # the last results are there again
-    page.locator("[data-edit]").first.click()
-    page.locator('[data-edit="0"][aria-pressed="true"]').wait_for()
-    assert download(page, "#edit_download") == first
+    looked_at(page, -1)
+    page.click("#visit_see")
+    page.locator("#edit_bar").get_by_text(re.compile(r"^4 variations in ")).wait_for()
+    until(page, lambda: download(page, "#edit_download") == first)
 
 
-def test_edits_of_the_visit_come_back_with_settings_and_mask_and_are_starred_and_deleted(desk, tmp_path: Path):
+def test_edits_of_the_visit_come_back_with_settings_and_mask(desk, tmp_path: Path):
     page = desk
     set_number(page, "edit_variations", 1)
     stroke(page, (0.3, 0.5), (0.6, 0.5))
@@ -232,11 +233,9 @@ def test_edits_of_the_visit_come_back_with_settings_and_mask_and_are_starred_and
     stroke(page, (0.2, 0.8), (0.4, 0.8))
     page.get_by_text("Remove", exact=True).click()
     run(page, 1)
-    page.locator("[data-edit]").first.click()
-    page.locator('[data-edit="0"][aria-pressed="true"]').wait_for()
-    assert page.evaluate("document.activeElement.dataset.edit") == "0"  # one goes on with the keys
-    assert page.inner_text("#edits .done-words").startswith("Inpaint · no class · seed ")
-    page.click("#use_settings")
+    looked_at(page, -1)
+    assert page.inner_text("#visit_words").startswith("Edit: garden · Inpaint · no class · seed ")
+    page.click("#visit_use")
     page.get_by_text("Settings and mask are back.").wait_for()
     shown(page)
     run(page, 1)
@@ -246,14 +245,6 @@ def test_edits_of_the_visit_come_back_with_settings_and_mask_and_are_starred_and
     (tmp_path / "garden.jpg").write_bytes(download(page, "#edit_download"))
     assert np.abs(pixels((tmp_path / "garden.jpg").read_bytes()).astype(int) - pixels(first)).mean() < 8
     assert Recipe.read(tmp_path / "garden.jpg").edited is not None
-    page.click("#favourite")
-    page.locator("[data-edit] .star").wait_for()
-    page.click("#delete_edit")
-    page.get_by_text("take its star away before you delete it").wait_for()
-    page.locator("[data-edit]").first.click()
-    page.locator('[data-edit="0"][aria-pressed="true"]').wait_for()
-    page.click("#delete_edit")
-    page.wait_for_function("document.querySelectorAll('[data-edit]').length === 2")
 
 
 def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: Path):

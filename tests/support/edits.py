@@ -49,7 +49,7 @@ def sent(value: dict) -> dict:
 
 def watched(handlers: RunHandlers, job: EditJob) -> SheetUpdate:
     """The sheet at the end of a job that nobody stops."""
-    *_, last = handlers.watch(job, StopFlag(), None, ())
+    *_, last = handlers.watch(job, StopFlag(), None)
     return last
 
 

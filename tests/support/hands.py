@@ -83,3 +83,13 @@ def download(page, button: str) -> bytes:
 
 def pixels(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def looked_at(page, number: int) -> None:
+    """Open the visit's pictures, if need be, and click one: they are counted from the newest, from 0, or backwards."""
+    if page.locator(".visit-open").is_visible():
+        page.click(".visit-open")
+        page.locator('.visit-card [aria-pressed="true"]').wait_for()
+    page.locator(".visit-card > button").nth(number).click()
+    cards = "[...document.querySelectorAll('.visit-card > button')].map((card) => card.ariaPressed)"
+    page.wait_for_function(f"(number) => {cards}.at(number) === 'true'", arg=number)

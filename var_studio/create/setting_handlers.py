@@ -13,8 +13,10 @@ from var_core.settings import Value, named
 from ..shared import controls
 from ..shared import run as runs
 from ..shared.events import SKIP, Unchanged, in_words
+from ..shared.handover import DrawnPicture
 from ..shared.models import Models
 from ..shared.run import Run
+from ..shared.visit_pictures import VisitPicture
 from ..shared.visitor_files import VisitorFiles
 from .layout import freedom_slider, grouping
 
@@ -46,6 +48,15 @@ class SettingHandlers:
             self.models.require(run.digest)
         values = controls.show(self.pipe.spec, runs.alone(run, chosen))
         return values.class_name, SKIP, values.seed, values.sampling, [], True
+
+    def take(self, picture: VisitPicture | None) -> tuple[object, ...]:
+        """The way here, and the settings that make a picture of the visit again, if it was made here."""
+        if picture is None or not isinstance(made := picture.made, DrawnPicture):
+            return SKIP, SKIP, SKIP, SKIP, SKIP, SKIP, SKIP
+        with in_words():
+            self.models.require(picture.digest)
+        values = controls.show(self.pipe.spec, made.request)
+        return gr.Tabs(selected="create"), values.class_name, SKIP, values.seed, values.sampling, [], True
 
     def restore(self, path: str) -> tuple[str, int, str, Mapping[str, Value], list[str], bool, None]:
         """The settings in the recipe of a picture, with the seed locked."""

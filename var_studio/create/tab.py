@@ -8,13 +8,14 @@ import gradio as gr
 from gradio.components import Component
 
 from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, buttons, halt, wire
-from ..shared.handover import CreateHandover
+from ..shared.handover import CreateHandover, Giving
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.on_model import wire_in_turns
 from ..shared.run import Run
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions
+from .giving import pictures_of
 from .handlers import Begun, RunHandlers
 from .layout import (
     GridControls,
@@ -55,6 +56,8 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
         ),
         visit=partial(_visit, handlers, controls_and_lock),
         shows=partial(_shows, runs_of, stage),
+        gives=Giving(stage.run.change, [stage.run], lambda run: pictures_of(models.pipe, run)),
+        uses=partial(_uses, handlers, controls_and_lock),
     )
 
 
@@ -114,3 +117,10 @@ def _shows(
         return handlers.show_again(find(value))
 
     wire_in_turns(handlers.models.desk, trigger, shown, [given], list(stage), bar=stage.bar)
+
+
+def _uses(
+    handlers: SettingHandlers, locked: Sequence[Widgets], trigger: Trigger, tabs: gr.Tabs, shown: gr.State
+) -> None:
+    """Wire an event after which the controls say how the picture of a visit was made, if it was made here."""
+    wire(trigger, handlers.take, [shown], [tabs, *locked], AT_ONCE)

@@ -12,7 +12,7 @@ from var_core.editing.edit import Edit, onward, squares
 from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.picture_reading import check_size
-from var_core.settings import Declared, Value, named, parse_float, parse_int, rows
+from var_core.settings import Value, named, parse_float, parse_int
 
 from ..shared import controls, html
 from ..shared.limits import HOME
@@ -109,15 +109,9 @@ def described(form: EditForm, usual: Sampling) -> str:
     parts += [] if into or form.task == REMOVE else [form.class_name]
     parts += [f"seed {seed}" if count == 1 else f"seeds {seed} to {seed + count - 1}"]
     parts += [f"looking at {mask_tools.shown_box(form.box)}"] if form.box else []
-    parts += _other_than(USUAL[form.task], form.settings)
-    parts += _other_than(usual_sampling(usual, has_class), form.sampling)
+    parts += controls.other_than(USUAL[form.task], form.settings)
+    parts += controls.other_than(usual_sampling(usual, has_class), form.sampling)
     return " · ".join(parts)
-
-
-def _other_than(usual: Declared, settings: Declared) -> list[str]:
-    """Say the settings that are not as usual."""
-    was = named(usual)
-    return [row.says(value) for row in rows(type(settings)) if (value := getattr(settings, row.name)) != was[row.name]]
 
 
 def edit_asked_for(

@@ -13,7 +13,7 @@ from ..shared import controls, palette, widgets
 from ..shared.events import AT_ONCE, SKIP, Trigger, Unchanged
 from ..shared.examples import example_shelf
 from ..shared.guarded_widgets import image_editor, upload_button
-from ..shared.html import READY
+from ..shared.html import HOLD, READY
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions, Seeding, SettingWidgets
 from . import form as forms
@@ -21,7 +21,6 @@ from .form import EXTEND, INPAINT, PIXELS, REMOVE, TASKS, UNITS
 from .results import EditResult
 
 MARKING = (palette.MARK, palette.MARK_ALPHA)
-HOLD = '<button type="button" class="hold" aria-pressed="false" title="Or hold Space">Hold to compare</button>'
 BRUSH_SIZE = 24  # radius in pixels of the screen
 
 
@@ -66,7 +65,7 @@ class Masking(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """The widgets that show an edit's results, then the edit itself and the result chosen; and all edits so far."""
+    """The widgets that show an edit's results, then the edit itself and the result chosen."""
 
     bar: gr.HTML
     gallery: gr.Gallery
@@ -78,10 +77,6 @@ class Sheet(NamedTuple):
     inside: gr.HTML
     result: gr.State
     chosen: gr.State
-    strip: gr.HTML
-    kept: gr.Row
-    star: gr.Button
-    results: gr.State
 
 
 class SheetUpdate(NamedTuple):
@@ -97,10 +92,6 @@ class SheetUpdate(NamedTuple):
     inside: str | Unchanged = SKIP
     result: EditResult | Unchanged | None = SKIP
     chosen: int | Unchanged = SKIP
-    strip: str | Unchanged = SKIP
-    kept: gr.Row | Unchanged = SKIP
-    star: gr.Button | Unchanged = SKIP
-    results: tuple[EditResult, ...] | Unchanged = SKIP
 
 
 class Table(NamedTuple):
@@ -139,8 +130,6 @@ class ResultButtons(NamedTuple):
     send: gr.Button
     explore: gr.Button
     use: gr.Button
-    star: gr.Button
-    delete: gr.Button
 
 
 def left_column(
@@ -303,28 +292,17 @@ def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:
         mask = gr.DownloadButton("Download mask", size="sm", elem_id="edit_mask")
         everything = gr.Button("Download all", size="sm", elem_id="edit_everything")
         take = gr.Button("Use as input", size="sm", elem_id="take")
+        use = gr.Button("Use these settings", size="sm", elem_id="edit_use_settings")
         send = gr.Button("Create with these", size="sm", elem_id="send_back")
         explore = gr.Button("Look inside", size="sm", elem_id="edit_look_inside")
-    with gr.Column(visible=False, elem_id="comparing") as comparing:
+    with gr.Column(visible=False, elem_id="comparing", elem_classes="compared") as comparing:
         compare = gr.ImageSlider(label="Before and after", format="png", interactive=False, elem_id="compare")
         gr.HTML(HOLD, apply_default_css=False)
     file = gr.DownloadButton(visible="hidden", elem_id="edit_file")
     bundle = gr.DownloadButton(visible="hidden", elem_id="edit_bundle")
-    strip = gr.HTML(
-        js_on_load="editStrip.connect(element, (index) => trigger('select', {index, value: null}), watch);",
-        apply_default_css=False,
-        elem_id="edits",
-    )
-    with gr.Row(visible=False, elem_classes="after") as kept:
-        use = gr.Button("Use these settings", size="sm", elem_id="use_settings")
-        star = gr.Button("☆ Favourite", size="sm", elem_id="favourite")
-        delete = gr.Button("Delete", size="sm", elem_id="delete_edit")
     inside = gr.HTML(elem_id="inside")
-    states = (gr.State(), gr.State(0))
-    sheet = Sheet(
-        bar, gallery, after, mask, bundle, comparing, compare, inside, *states, strip, kept, star, gr.State(())
-    )
-    going_on = ResultButtons(download, kind, everything, file, take, send, explore, use, star, delete)
+    sheet = Sheet(bar, gallery, after, mask, bundle, comparing, compare, inside, gr.State(), gr.State(0))
+    going_on = ResultButtons(download, kind, everything, file, take, send, explore, use)
     return Table(canvas, gr.State(), past), sheet, going_on
 
 

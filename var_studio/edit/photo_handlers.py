@@ -14,6 +14,7 @@ from ..shared import run as runs
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.examples import examples, mask_file
 from ..shared.served_files import fresh_folder
+from ..shared.visit_pictures import VisitPicture
 from ..shared.visitor_files import VisitorFiles
 from . import mask_tools, shapes
 from . import results as outcomes
@@ -22,6 +23,9 @@ from .results import EditResult
 from .workspace import Canvas, Found, PackedLevels, ShownCanvas, Workspace, needed
 
 MaskUpdate = tuple[ShownCanvas, Workspace]  # new values of the canvas and of the workspace
+Received = tuple[
+    gr.Tabs | Unchanged, ShownCanvas | Unchanged, Workspace | Unchanged, gr.Gallery | Unchanged, str | Unchanged
+]
 PhotoUpdate = tuple[ShownCanvas, Workspace, gr.Gallery, str]  # of a `Table`, and of the box, which an old photo had
 
 
@@ -139,13 +143,16 @@ class PhotoHandlers:
         with in_words():
             return self.shown(workspaces.stepped_back(needed(now), canvas, event.index))
 
-    def receive(
-        self, run: runs.Run | None, chosen: int, old: Workspace | None, canvas: Canvas | None
-    ) -> tuple[
-        gr.Tabs | Unchanged, ShownCanvas | Unchanged, Workspace | Unchanged, gr.Gallery | Unchanged, str | Unchanged
-    ]:
+    def receive(self, run: runs.Run | None, chosen: int, old: Workspace | None, canvas: Canvas | None) -> Received:
         """A picture from the Create tab, and the way here."""
-        if run is None:
+        return self._received(run.files[chosen] if run else None, old, canvas)
+
+    def open_picture(self, picture: VisitPicture | None, old: Workspace | None, canvas: Canvas | None) -> Received:
+        """A picture of the visit, and the way here."""
+        return self._received(picture.file if picture else None, old, canvas)
+
+    def _received(self, file: str | None, old: Workspace | None, canvas: Canvas | None) -> Received:
+        if file is None:
             return SKIP, SKIP, SKIP, SKIP, SKIP
         with in_words():
-            return gr.Tabs(selected="edit"), *self.shown(self._laid_out(run.files[chosen], old, canvas))
+            return gr.Tabs(selected="edit"), *self.shown(self._laid_out(file, old, canvas))

@@ -1,6 +1,5 @@
 """The results of an edit: their files, and what the page shows of them. No widgets."""
 
-import math
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from .form import EXTEND, INPAINT, EditForm
 from .workspace import Canvas, PackedLevels, PackedMask, Workspace, laid_out, past
 
 MOST_SQUARES_SHOWN = 8
+GONE = "The pictures of this edit are no longer kept: run it again."
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
 
 
@@ -67,10 +67,17 @@ class EditResult(DrawnEdit):
     files: tuple[str, ...]
     mask_file: str
     bundle: str  # all of these files in one
-    pixels: int  # of the photo and the results, as the page shows them, with what a soft mask takes
     seconds: float
-    small: str  # the first result, as an address that holds it
-    favourite: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Return how many bytes of memory its masks take."""
+        return self.painted.nbytes + (self.soft.nbytes if self.soft else 0)
+
+    @property
+    def is_kept(self) -> bool:
+        """Say whether its files are still there."""
+        return Path(self.bundle).parent.is_dir()
 
     @property
     def before(self) -> Image.Image:
@@ -85,7 +92,7 @@ class EditResult(DrawnEdit):
 
 def _page_picture(file: str) -> Image.Image:
     if not Path(file).is_file():
-        raise ValueError("The pictures of this edit are no longer kept: run it again.")
+        raise ValueError(GONE)
     return Image.open(file)
 
 
@@ -170,9 +177,7 @@ def write(
         files=tuple(files),
         mask_file=mask_file,
         bundle=str(bundle),
-        pixels=sum(math.prod(picture.size) for picture in (before, *shown)) + (job.soft.nbytes if job.soft else 0),
         seconds=seconds,
-        small=html.small_uri(shown[0]),
     )
 
 

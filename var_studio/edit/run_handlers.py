@@ -23,7 +23,7 @@ from ..shared.models import Models
 from ..shared.run import StopFlag
 from ..shared.visitor_files import VisitorFiles
 from . import form as forms
-from . import mask_tools, sheet, strip
+from . import mask_tools, sheet
 from . import results as outcomes
 from . import workspace as workspaces
 from .form import CHANGE, EXTEND, INPAINT, EditForm, FormValues
@@ -64,7 +64,7 @@ class RunHandlers:
         sampling: Mapping[str, object],
         count: Value | None,
         seed: str,
-    ) -> tuple[EditJob, StopFlag, str, str, gr.Button, gr.Button, gr.Row, gr.Row, int]:
+    ) -> tuple[EditJob, StopFlag, str, str, gr.Button, gr.Button, gr.Row, int]:
         """Return before a run its edit and stop flag, the seed it takes, the buttons while it runs.
 
         Results that are shown can no longer be acted on.
@@ -92,12 +92,10 @@ class RunHandlers:
             forms.check_squares(pipe, job.edit, self.models.limits.squares)
         if forms.misses(job.edit):
             gr.Warning("The box does not hold all that is painted: only what lies inside it is repainted.")
-        actions, hidden = buttons(running=True), gr.Row(visible=False)
-        return job, StopFlag(), seed_used, html.bar("Waiting for the model …"), *actions, hidden, hidden, sheet.NONE
+        bar, hidden = html.bar("Waiting for the model …"), gr.Row(visible=False)
+        return job, StopFlag(), seed_used, bar, *buttons(running=True), hidden, sheet.NONE
 
-    def watch(
-        self, job: EditJob, stop_flag: StopFlag, last: EditResult | None, results: tuple[EditResult, ...]
-    ) -> Iterator[SheetUpdate]:
+    def watch(self, job: EditJob, stop_flag: StopFlag, last: EditResult | None) -> Iterator[SheetUpdate]:
         """Do an edit; the sheet after each scale, and at the end. The stop flag ends it within a scale.
 
         Squares that are done by then are kept. If none is, the results of the `last` edit come back, as they do after
@@ -124,13 +122,13 @@ class RunHandlers:
                 bar = outcomes.progress(stage, time.perf_counter() - started)
                 yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
             if stopped and not kept:
-                yield sheet.over(last, results)._replace(bar=html.bar("Stopped. The photo is as it was."))
+                yield sheet.over(last)._replace(bar=html.bar("Stopped. The photo is as it was."))
                 return
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
             whole = kept if stopped and kept else (job, photos, squares_done, misfit)
             drawn = outcomes.best_first(*whole)
             result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, self.cache)
-        over = sheet.over(result, strip.finished(results, result))
+        over = sheet.over(result)
         yield over._replace(bar=html.bar("Stopped: what was drawn by then is kept.", 1.0)) if stopped else over
 
     def choose(self, result: EditResult | None, chosen: int, event: gr.SelectData) -> SheetUpdate:

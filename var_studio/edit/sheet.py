@@ -7,7 +7,6 @@ from PIL import Image
 
 from ..shared.html import READY
 from . import results as outcomes
-from . import strip
 from .layout import SheetUpdate
 from .results import EditResult
 
@@ -24,26 +23,20 @@ def under_way(bar: str, pictures: Sequence[Image.Image]) -> SheetUpdate:
         comparing=gr.Column(visible=False),
         inside="",
         chosen=NONE,
-        kept=gr.Row(visible=False),
     )
 
 
-def over(result: EditResult | None, results: tuple[EditResult, ...]) -> SheetUpdate:
-    """The sheet that shows a finished edit of all those that there are; None: nothing is shown."""
-    if result is None:
-        nothing = under_way(READY, [])
-        return nothing._replace(result=None, chosen=0, strip=strip.as_html(results, None), results=results)
+def over(result: EditResult | None, index: int = 0) -> SheetUpdate:
+    """The sheet that shows a finished edit, and one of its results chosen; None, or files that are gone: nothing."""
+    if result is None or not result.is_kept:
+        return under_way(READY, [])._replace(result=None, chosen=0)
     pairs = zip(result.shown_files, result.requests, strict=True)
     shown = [(file, f"seed {request.seeds[0]}") for file, request in pairs]
-    return one_of(result, 0)._replace(
+    return one_of(result, index)._replace(
         bar=outcomes.summary(result),
         gallery=gr.Gallery(shown, columns=columns(len(shown)), selected_index=None),
         after=gr.Row(visible=True),
         result=result,
-        strip=strip.as_html(results, result),
-        kept=gr.Row(visible=True),
-        star=star(result),
-        results=results,
     )
 
 
@@ -57,11 +50,6 @@ def one_of(result: EditResult, index: int) -> SheetUpdate:
         inside=outcomes.inside(result, index),
         chosen=index,
     )
-
-
-def star(result: EditResult) -> gr.Button:
-    """The button that makes an edit a favourite, or no longer one."""
-    return gr.Button("★ Favourite" if result.favourite else "☆ Favourite")
 
 
 def columns(count: int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, buttons, halt, wire
-from ..shared.handover import CreateHandover, EditHandover
+from ..shared.handover import CreateHandover, EditHandover, Giving
 from ..shared.models import Models
 from ..shared.on_model import wire_in_turns
 from ..shared.visitor_files import VisitorFiles
@@ -14,11 +14,12 @@ from . import form as forms
 from . import layout, mask_tools
 from . import sheet as sheets
 from .asking_handlers import AskingHandlers
+from .giving import pictures_of
 from .layout import Choice, Controls, Masking, ResultButtons, Sheet, Table
 from .photo_handlers import PhotoHandlers
+from .result_handlers import ResultHandlers
 from .run_handlers import RunHandlers
 from .shaping import shaping_row, wire_shaping
-from .strip_handlers import StripHandlers
 
 
 def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandover) -> EditHandover:
@@ -47,8 +48,8 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
     # on input, not on change: what was restored stays
     wire(given.choice.task.input, forms.usual_settings, [given.choice.task, given.settings], [given.settings], AT_ONCE)
     _wire_runs(runs, table, given, sheet)
-    _wire_strip(StripHandlers(models), table, given, sheet, onward)
-    asked = _asked(given)
+    results, asked = ResultHandlers(models), _asked(given)
+    _wire_results(results, table, given, sheet, onward)
     wire(given.restore.upload, runs.restore, [given.restore], asked, AT_ONCE)
     here = [table.workspace, table.canvas]
     create.send.click(photos.receive, [create.run, create.chosen, *here], [tabs, *laid], **AT_ONCE)
@@ -60,7 +61,27 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
         given.guessing.answers,
         given.sampling,
     ]
-    return EditHandover(onward.explore, sheet.result, sheet.chosen, Renewal(asking.renew, renewed))
+    taken = [tabs, *asked, table.canvas, table.workspace]
+
+    def uses(trigger: Trigger, shown: gr.State) -> None:
+        wire(trigger, results.take, [shown, *here], taken, AT_ONCE)
+
+    def opens(trigger: Trigger, shown: gr.State) -> None:
+        wire(trigger, photos.open_picture, [shown, *here], [tabs, *laid], AT_ONCE)
+
+    def sees(trigger: Trigger, shown: gr.State) -> None:
+        wire(trigger, results.see, [shown, sheet.chosen], [tabs, *sheet], AT_ONCE)
+
+    return EditHandover(
+        explore=onward.explore,
+        result=sheet.result,
+        chosen=sheet.chosen,
+        renewal=Renewal(asking.renew, renewed),
+        gives=Giving(sheet.result.change, [sheet.result], pictures_of),
+        uses=uses,
+        opens=opens,
+        sees=sees,
+    )
 
 
 def _wire_photo(
@@ -79,23 +100,19 @@ def _asked(given: Controls) -> list[Widgets]:
     return [given.choice._asdict(), given.settings, given.sampling, *given.seeding]
 
 
-def _wire_strip(strip: StripHandlers, table: Table, given: Controls, sheet: Sheet, onward: ResultButtons) -> None:
-    """Wire all edits of the visit, and what can be done with the one that is shown."""
-    here, shown = [table.workspace, table.canvas], [sheet.result, sheet.chosen, sheet.results]
-    sheet.strip.select(strip.again, [sheet.results, sheet.chosen], list(sheet), **AT_ONCE)
-    onward.star.click(strip.favour, shown, list(sheet), **AT_ONCE)
-    onward.delete.click(strip.delete, shown, list(sheet), **AT_ONCE)
-    wanted = [*shown[:2], onward.kind]
+def _wire_results(results: ResultHandlers, table: Table, given: Controls, sheet: Sheet, onward: ResultButtons) -> None:
+    """Wire the files of the edit that is shown, and its settings."""
+    here, wanted = [table.workspace, table.canvas], [sheet.result, sheet.chosen, onward.kind]
     for asked, write, file, given_over in (
-        (onward.download, strip.file, onward.file, "#edit_file"),
-        (onward.everything, strip.everything, sheet.bundle, "#edit_bundle"),
+        (onward.download, results.file, onward.file, "#edit_file"),
+        (onward.everything, results.everything, sheet.bundle, "#edit_bundle"),
     ):
-        begun = asked.click(strip.writing, onward.kind, sheet.bar, **AT_ONCE)
+        begun = asked.click(results.writing, onward.kind, sheet.bar, **AT_ONCE)
         written = begun.then(write, wanted, file, **AT_ONCE)
-        written.then(strip.written, sheet.result, sheet.bar, **AT_ONCE)
+        written.then(results.written, sheet.result, sheet.bar, **AT_ONCE)
         written.success(None, None, None, js=f"() => document.querySelector('{given_over}').click()")
     taken: list[Widgets] = [*_asked(given), table.canvas, table.workspace]
-    wire(onward.use.click, strip.use_settings, [sheet.result, *here], taken, AT_ONCE)
+    wire(onward.use.click, results.use_settings, [sheet.result, *here], taken, AT_ONCE)
 
 
 def _wire_mask(photos: PhotoHandlers, table: Table, masking: Masking, box: gr.Textbox) -> None:
@@ -144,15 +161,14 @@ def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -
     seeding, actions = given.seeding, given.actions
     job, stop_flag = gr.State(), gr.State()
     settings: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, seeding.how_many, seeding.seed]
-    asked, results = [table.workspace, table.canvas, seeding.lock, *settings], [sheet.result, sheet.results]
-
-    begun: list[Widgets] = [job, stop_flag, seeding.seed, sheet.bar, *actions, sheet.after, sheet.kept, sheet.chosen]
+    asked = [table.workspace, table.canvas, seeding.lock, *settings]
+    begun: list[Widgets] = [job, stop_flag, seeding.seed, sheet.bar, *actions, sheet.after, sheet.chosen]
 
     def begin(trigger: Trigger) -> None:
         prepared = wire(trigger, runs.ready, asked, begun, AT_ONCE)
-        wanted = [job, stop_flag, *results]
+        wanted = [job, stop_flag, sheet.result]
         running = wire_in_turns(runs.models.desk, prepared.success, runs.watch, wanted, list(sheet), sheet.bar)
-        running.failure(sheets.over, results, list(sheet), **AT_ONCE)
+        running.failure(sheets.over, sheet.result, list(sheet), **AT_ONCE)
         running.then(lambda: (*buttons(running=False), None), None, [*actions, job], **AT_ONCE)  # which is large
 
     begin(actions.run.click)

@@ -31,13 +31,14 @@ class Source(NamedTuple):
 
 
 class Export(NamedTuple):
-    """The buttons that save the picture, and the hidden one that hands the file over."""
+    """The buttons that save the picture, the hidden one that hands the file over, and one that keeps it for later."""
 
     gif: gr.Button
     mp4: gr.Button
     sheet: gr.Button
     trace: gr.Button
     file: gr.DownloadButton
+    keep: gr.Button
 
 
 class View(NamedTuple):
@@ -113,7 +114,8 @@ def left_column(
 
 
 def _files() -> tuple[Export, gr.UploadButton]:
-    """Lay out what saves the picture, and what opens a trace."""
+    """Lay out what keeps and saves the picture, and what opens a trace."""
+    keep = gr.Button("Keep with your pictures", size="sm", elem_id="explore_keep")
     with gr.Row(elem_classes="tight"):
         gif, mp4, sheet = (
             gr.Button(text, size="sm", min_width=60, elem_id=f"explore_{name}")
@@ -122,4 +124,4 @@ def _files() -> tuple[Export, gr.UploadButton]:
     trace = gr.Button("Save the trace", size="sm", elem_id="explore_trace")
     file = upload_button("Open a trace", size="sm", file_types=[".safetensors"], elem_id="explore_file")
     ready = gr.DownloadButton(visible="hidden", elem_id="explore_ready")
-    return Export(gif, mp4, sheet, trace, ready), file
+    return Export(gif, mp4, sheet, trace, ready, keep), file

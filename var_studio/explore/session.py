@@ -54,6 +54,7 @@ class ExploreSession:
     """The pictures of a visitor, the one that is looked at, and what was mixed last.
 
     `stop_flag` is the visitor's own: it ends the run under way, and tells one visitor from another. So are `questions`.
+    `offered` is the class that was in its box when the tab was entered: nobody has chosen it since.
     """
 
     branches: tuple[Branch, ...] = ()
@@ -63,6 +64,7 @@ class ExploreSession:
     mixed: tuple[tuple[str, Request], ...] = ()
     stop_flag: StopFlag = field(default_factory=StopFlag)
     questions: OpenQuestions = field(default_factory=OpenQuestions)
+    offered: str = ""
 
     @property
     def branch(self) -> Branch:

@@ -17,8 +17,8 @@ from var_core.settings import Value, named
 
 from ..shared import controls, html
 from ..shared import run as runs
-from ..shared.events import in_words
-from ..shared.handover import DrawnEdit
+from ..shared.events import SKIP, in_words
+from ..shared.handover import DrawnEdit, DrawnPicture
 from ..shared.html import READY
 from ..shared.served_files import fresh_folder
 from . import messages, trace_files
@@ -33,10 +33,12 @@ LIKELY = 0.25  # share of a class among those tried, from which on a picture is 
 class Sources(Painter):
     """Handlers of the widgets that say what to look at, as functions of their values."""
 
-    def enter(self, session: ExploreSession) -> ViewUpdate:
-        """Show something to look at on the first visit."""
-        paths = trace_files.shipped()
-        return SAME if session.branches or not paths else self._shipped(session, 0)
+    def enter(self, session: ExploreSession, class_name: str) -> ViewUpdate:
+        """Show something to look at on the first visit; the controls go on saying what they did the last time."""
+        if session.branches or not trace_files.shipped():
+            return SAME
+        shown = self._shipped(replace(session, offered=class_name), 0)
+        return shown._replace(class_name=SKIP, seed=SKIP, sampling=SKIP)
 
     def draw(
         self, session: ExploreSession, class_name: str, seed: str, lock: bool, sampling: Mapping[str, object]
@@ -57,7 +59,7 @@ class Sources(Painter):
 
         Of the class that the user chose; where nobody has, of the one that it looks like.
         """
-        shown = {str(controls.defaults(self.pipe.spec).class_name)}
+        shown = {str(controls.defaults(self.pipe.spec).class_name), session.offered}
         shown |= {session.trace.about.class_name} if session.trace else set()
         yield from self._opened(session, path, None if class_name in shown else class_name)
 
@@ -109,14 +111,17 @@ class Sources(Painter):
         if run is None:
             yield SAME
             return
+        yield from self._drawn_again(DrawnPicture(runs.alone(run, chosen), run.complete(chosen)), run.digest, session)
+
+    def _drawn_again(self, made: DrawnPicture, digest: str, session: ExploreSession) -> Iterator[ViewUpdate]:
+        """A picture that the model of a digest has drawn elsewhere, and the way here."""
         with in_words():
-            self.models.require(run.digest)
-            if not run.complete(chosen):
+            self.models.require(digest)
+            if not made.complete:
                 raise ValueError("This picture has not all its scales: run it to the end, then look inside.")
-        asked = runs.alone(run, chosen)
-        name = self.pipe.spec.class_name(asked.labels[0])
-        origin = Origin(f"{name}, seed {seed_text(asked.seeds[0])}", name)
-        yield from self._entered(self._paint(_afresh(session), asked, origin, "drawn"))
+        name = self.pipe.spec.class_name(made.request.labels[0])
+        origin = Origin(f"{name}, seed {seed_text(made.request.seeds[0])}", name)
+        yield from self._entered(self._paint(_afresh(session), made.request, origin, "drawn"))
 
     def from_edit(self, edited: DrawnEdit | None, index: int, session: ExploreSession) -> Iterator[ViewUpdate]:
         """Show what the model drew in the last square of an edit, and the way here."""

@@ -7,20 +7,24 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, wire
-from ..shared.handover import CreateHandover, EditHandover, ExploreHandover
+from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, in_words, wire
+from ..shared.handover import CreateHandover, EditHandover, ExploreHandover, Giving
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.on_model import wire_in_turns
+from ..shared.served_files import fresh_folder
 from ..shared.static import FOLDER
+from ..shared.visit_pictures import VisitPicture
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Knob
 from . import messages, trace_files
+from .giving import picture_of
 from .layout import Export, Source, View, left_column
 from .page_acts import PageActs
 from .painter import Painter
 from .session import ExploreSession
 from .sources import Sources
+from .visit_sources import VisitSources
 
 
 def tab(
@@ -53,17 +57,32 @@ def tab(
     )
     Path(source.shelf.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     cache = source.shelf.GRADIO_CACHE
-    sources, acts = Sources(models, cache, files), PageActs(models, cache, files)
+    sources, acts = VisitSources(models, cache, files), PageActs(models, cache, files)
     _wire_sources(sources, acts, view, source, here)
     _wire_acts(acts, view, reset, export)
     _wire_ways(sources, view, create, edit)
-    ways = (partial(_wire_way, sources, view, act) for act in (sources.from_photo, sources.from_race))
-    return ExploreHandover(Renewal(sources.renew, [view.class_name, view.channel, sampling]), *ways)
+    ways = [partial(_wire_way, sources, view, act) for act in (sources.from_photo, sources.from_race)]
+
+    def keep(session: ExploreSession) -> list[VisitPicture]:
+        with in_words():
+            return [picture_of(models.pipe, session, fresh_folder(cache))]
+
+    def uses(trigger: Trigger, shown: gr.State) -> None:
+        wire(trigger, sources.take, [shown], [tabs, source.class_name, source.seed, source.lock, sampling], AT_ONCE)
+
+    return ExploreHandover(
+        renewal=Renewal(sources.renew, [view.class_name, view.channel, sampling]),
+        gives=Giving(export.keep.click, [view.session], keep),
+        uses=uses,
+        opens_picture=partial(_wire_way, sources, view, sources.from_visit),
+        opens_photo=ways[0],
+        opens_race=ways[1],
+    )
 
 
 def _wire_sources(sources: Sources, acts: PageActs, view: View, source: Source, here: gr.Tab) -> None:
     session = view.session
-    _begin(sources, view, here.select, sources.enter, [session])
+    _begin(sources, view, here.select, sources.enter, [session, source.class_name])
     asked: list[Widgets] = [session, source.class_name, source.seed, source.lock, view.sampling]
     _begin(sources, view, source.run.click, sources.draw, asked)
     _begin(sources, view, source.picture.upload, sources.picture, [session, source.picture, source.class_name])

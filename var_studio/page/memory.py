@@ -9,16 +9,24 @@ from gradio.components import Component
 
 from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings
-from var_core.settings import rows
+from var_core.settings import named, rows
 
+from ..edit.form import SIDES
 from ..shared import controls
 from ..shared.events import AT_ONCE, SKIP, Trigger, Unchanged
 from ..shared.models import Models
 
 # Fixed, or each start of the app would forget; what is kept is no secret of the app's.
 KEY, SECRET = "var-studio-settings", "var-studio"
-OF_LINKS = ("class", "pictures", "seed", "lock", *(row.name for row in rows(Sampling)))  # ids of widgets
-NAMES = (*OF_LINKS, "edit_variations", "edit_seed", "edit_lock", *(row.name for row in rows(EditSettings)))
+DRAWS = tuple(row.name for row in rows(Sampling))
+OF_LINKS = ("class", "pictures", "seed", "lock", *DRAWS)  # ids of widgets: in Create
+OF_EDIT = (
+    *("task", "into", "unit", *(f"extend_{side}" for side in SIDES), "edit_variations", "edit_seed", "edit_lock"),
+    *(*(row.name for row in rows(EditSettings)), *(f"edit_{name}" for name in DRAWS)),
+)
+OF_EXPLORE = ("explore_class", "explore_seed", "explore_lock", *(f"explore_{name}" for name in DRAWS))
+NAMES = (*OF_LINKS, *OF_EDIT, *OF_EXPLORE)
+CLASSES = ("class", "into", "explore_class")
 MOST_LETTERS = 100  # of a text that is taken from a browser
 
 
@@ -57,22 +65,24 @@ class Memory:
 
     def forgotten(self) -> list[object]:
         """Return what the page begins with."""
-        usual, sampling = controls.defaults(self.models.pipe.spec), self.models.default_sampling
-        values = {**self.usual, **{row.name: getattr(sampling, row.name) for row in rows(Sampling)}}
-        values["class"] = usual.class_name
+        name, sampling = controls.defaults(self.models.pipe.spec).class_name, named(self.models.default_sampling)
+        values = {**self.usual, "class": name, "explore_class": name}
+        for prefix, drawn in (("", sampling), ("edit_", named(self.models.filling_sampling)), ("explore_", sampling)):
+            values |= {f"{prefix}{setting}": value for setting, value in drawn.items()}
         return [None, *(values[name] for name in self.widgets)]
 
     def _fits(self, name: str, value: object) -> bool:
         """Say whether a value from a browser, which may be anything, is one of a widget's."""
         widget: Component = self.widgets[name]
-        if name == "class":
+        if name in CLASSES:
             return value in controls.classes(self.models.pipe.spec, None)
         if isinstance(widget, gr.Checkbox):
             return isinstance(value, bool)
-        if isinstance(widget, gr.Dropdown):
+        if isinstance(widget, (gr.Dropdown, gr.Radio)):
             return value in [choice for _, choice in widget.choices]
         if isinstance(widget, gr.Textbox):
             return isinstance(value, str) and len(value) <= MOST_LETTERS
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             return False
-        return not isinstance(widget, gr.Slider) or widget.minimum <= value <= widget.maximum
+        low, high = (getattr(widget, end) for end in ("minimum", "maximum"))
+        return (low is None or value >= low) and (high is None or value <= high)

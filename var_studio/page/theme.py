@@ -17,6 +17,7 @@ STYLES = (
     "explorer_panels.css",
     "learn.css",
     "welcome.css",
+    "visit.css",
 )
 
 

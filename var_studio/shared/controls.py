@@ -9,7 +9,7 @@ from var_core.config import ModelSpec, Sampling
 from var_core.engine.request import Request
 from var_core.engine.seeds import counted_on, read_seed, seed_text
 from var_core.schedule import Schedule
-from var_core.settings import Value, named, parse_int, parsed, rows
+from var_core.settings import Declared, Value, named, parse_int, parsed, rows
 from var_core.words import comma_separated, from_commas
 
 from .limits import HOME
@@ -92,6 +92,12 @@ def from_link(spec: ModelSpec, query: Mapping[str, str], most: int = MOST_PICTUR
 def link(spec: ModelSpec, request: Request) -> str:
     """Return the query of a link that brings these settings back."""
     return "?" + urlencode(show(spec, request).by_name())
+
+
+def other_than(usual: Declared, settings: Declared) -> list[str]:
+    """Say the settings that are not as usual."""
+    was = named(usual)
+    return [row.says(value) for row in rows(type(settings)) if (value := getattr(settings, row.name)) != was[row.name]]
 
 
 def roll() -> str:

@@ -16,13 +16,37 @@ from var_core.inspection.trace import Marks
 
 from .events import Renewal, Trigger, Widgets
 from .run import Run
+from .visit_pictures import VisitPicture
+
+
+class Giving(NamedTuple):
+    """An event after which a tab gives pictures to the visit: made of the values of these widgets."""
+
+    trigger: Trigger
+    inputs: Sequence[Component]
+    pictures: Callable[..., list[VisitPicture]]
+
+
+class DrawnPicture(NamedTuple):
+    """A picture of Create: the request that draws it again, and whether it has all its scales."""
+
+    request: Request
+    complete: bool
+
+
+class SavedTrace(NamedTuple):
+    """A picture of Explore: the file of its trace, and what it shows."""
+
+    file: str
+    title: str
 
 
 class CreateHandover(NamedTuple):
     """The buttons that lead to Edit and Explore with a run and the picture chosen in it; the controls of the request.
 
     `visit` wires an event after which the controls say what the page's address asks for; `shows` one after which the
-    stage shows the run that a function finds from the value of a widget.
+    stage shows the run that a function finds from the value of a widget; `uses` one after which the controls say how
+    the picture of a visit in a state was made, if it is of this tab.
     """
 
     send: gr.Button
@@ -33,21 +57,37 @@ class CreateHandover(NamedTuple):
     renewal: Renewal
     visit: Callable[[Trigger], None]
     shows: Callable[[Trigger, Callable[[object], Run], Component], None]
+    gives: Giving
+    uses: Callable[[Trigger, gr.Tabs, gr.State], None]
 
 
 class EditHandover(NamedTuple):
-    """The button that leads to Explore, the results, and the index of the one chosen."""
+    """The button that leads to Explore, the results, and the index of the one chosen; `uses` as that of Create.
+
+    `opens` wires an event after which the picture of a visit in a state lies on the canvas; `sees` one after which
+    all results of its edit are shown again, if it was made in this tab.
+    """
 
     explore: gr.Button
     result: gr.State
     chosen: gr.State
     renewal: Renewal
+    gives: Giving
+    uses: Callable[[Trigger, gr.State], None]
+    opens: Callable[[Trigger, gr.State], None]
+    sees: Callable[[Trigger, gr.State], None]
 
 
 class ExploreHandover(NamedTuple):
-    """Functions with which other tabs wire what opens a photo by its path in Explore, or the winner of a race."""
+    """Functions with which other tabs wire what opens a photo by its path in Explore, or the winner of a race.
+
+    The same for the picture of a visit in a state; `uses` as that of Create.
+    """
 
     renewal: Renewal
+    gives: Giving
+    uses: Callable[[Trigger, gr.State], None]
+    opens_picture: Callable[[Trigger, Sequence[Component]], None]
     opens_photo: Callable[[Trigger, Sequence[Component]], None]
     opens_race: Callable[[Trigger, Sequence[Component]], None]
 
@@ -91,7 +131,6 @@ class KeptSquare:
     """A square of a finished edit, whose pictures lie in a file."""
 
     file: str
-    pixels: int  # in it
     free: tuple[np.ndarray, ...]  # these as in `DrawnSquare`
     turn: int
     seeds: tuple[int, ...]
@@ -101,8 +140,7 @@ class KeptSquare:
     def of(cls, square: DrawnSquare, file: Path) -> "KeptSquare":
         """Write a square's pictures into a file, and return the rest."""
         np.savez(file, views=square.views, drawn=square.drawn)
-        pixels = (square.views.size + square.drawn.size) // 3
-        return cls(str(file), pixels, square.free, square.turn, square.seeds, square.plan)
+        return cls(str(file), square.free, square.turn, square.seeds, square.plan)
 
     @property
     def views(self) -> np.ndarray:
@@ -145,3 +183,10 @@ class DrawnEdit:
         given = square.plan.shown or square.plan.likeness > 0
         plan = Plan.resume(tokens, len(tokens)) if given else Plan(tokens, keep)
         return replace(request, seeds=(square.seeds[index],), plan=plan)
+
+
+class ChosenEdit(NamedTuple):
+    """A picture of Edit: an edit, and one of its results."""
+
+    result: DrawnEdit
+    number: int  # of the result, from 0

@@ -11,6 +11,7 @@ from .visitor import visitor_mark
 
 MOST_SMALL = 256  # pixels along a side of pictures in small places
 THUMBNAIL = 160  # the same of those in a shelf
+TINY = 96  # the same of those of a visit, of which all are sent at once
 SHOWN = "shown"  # whose picture it is, and what tells it from all others
 
 
@@ -23,6 +24,7 @@ def bar(text: str, fraction: float = 0.0) -> str:
 
 
 READY = bar("Ready")
+HOLD = '<button type="button" class="hold" aria-pressed="false" title="Or hold Space">Hold to compare</button>'
 
 
 def frame(image: Image.Image, caption: str) -> str:
@@ -38,10 +40,10 @@ def data_uri(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def small_uri(image: Image.Image) -> str:
+def small_uri(image: Image.Image, most: int = THUMBNAIL) -> str:
     """A small copy of a picture as an address that holds it: a WebP, since a page may show many of them."""
     buffer = io.BytesIO()
-    shrunk(image, THUMBNAIL).save(buffer, "WEBP", quality=80)
+    shrunk(image, most).save(buffer, "WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -54,6 +54,15 @@ class Limits:
     all_mb: int = declared(
         4000, Setting("Memory of all", "megabytes of memory kept for all visitors", low=64, high=1_000_000)
     )
+    kept_pictures: int = declared(
+        200, Setting("Pictures of a visit", "pictures of a visit that are kept", low=1, high=1000)
+    )
+    kept_mb: int = declared(
+        1000, Setting("Files of a visit", "megabytes kept of a visit's pictures", low=1, high=64_000)
+    )
+    all_kept_mb: int = declared(
+        4000, Setting("Files of all visits", "megabytes kept of all visits' pictures", low=1, high=1_000_000)
+    )
     idle_minutes: int = declared(
         24 * 60, Setting("Idle minutes", "minutes after which an idle visitor's work and files go", low=1, high=100_000)
     )
@@ -107,6 +116,9 @@ PUBLIC = Limits(
     visitors=200,
     visitor_mb=100,
     all_mb=1500,
+    kept_pictures=60,
+    kept_mb=100,
+    all_kept_mb=2000,
     idle_minutes=60,
     connections=32,
     passwords=5,

@@ -15,6 +15,7 @@ from .limits import Limits
 AT_WORK = 600.0  # seconds after a visitor's last event within which nobody takes their place
 CLOSED = 60.0  # the same once their page is closed: it may only have lost its connection
 KEPT_CLOSED = 3600.0  # seconds that the work of a closed page is kept, for one that is opened again
+LOOK_AGAIN = 60.0  # seconds until files that were held are looked at once more
 THREADS = 40  # for all that does not wait for the model: Gradio's own number
 SHARE = 4  # an address has at most one part in so many of the visitors whose work is kept
 
@@ -91,8 +92,10 @@ class Sessions(StateHolder):
                 if now - self._used[name] > (min(most, KEPT_CLOSED) if session.is_closed else most):
                     self._drop(name)
             for name in [name for name, used in self._left.items() if now - used > most]:
-                del self._left[name]
-                served_files.remove(self.files, name)
+                if served_files.remove(self.files, name, most):
+                    del self._left[name]
+                else:  # pictures of a visit that goes on: look again later
+                    self._left[name] = now - most + LOOK_AGAIN
 
     def _make_room(self, address: str) -> None:
         """Drop the session that has been idle for longest, if there are too many; refuse a new one if none is idle."""

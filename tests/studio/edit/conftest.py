@@ -8,8 +8,8 @@ from support.opened import FILES
 
 from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.edit.photo_handlers import PhotoHandlers
+from var_studio.edit.result_handlers import ResultHandlers
 from var_studio.edit.run_handlers import RunHandlers
-from var_studio.edit.strip_handlers import StripHandlers
 from var_studio.shared.models import Models
 
 
@@ -29,5 +29,5 @@ def photos(tmp_path: Path) -> PhotoHandlers:
 
 
 @pytest.fixture
-def kept() -> StripHandlers:
-    return StripHandlers(Models(tiny.pipeline()))
+def kept() -> ResultHandlers:
+    return ResultHandlers(Models(tiny.pipeline()))

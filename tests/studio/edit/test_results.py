@@ -42,7 +42,7 @@ def test_a_mask_survives_being_packed(shape):
 
 def test_while_an_edit_is_under_way_a_click_on_it_chooses_nothing(handlers):
     result = watched(handlers, asked(handlers)[0]).result
-    growing = next(handlers.watch(asked(handlers)[0], StopFlag(), result, (result,)))
+    growing = next(handlers.watch(asked(handlers)[0], StopFlag(), result))
     assert handlers.choose(result, growing.chosen, at(0)) == SheetUpdate()
 
 

@@ -27,7 +27,7 @@ from var_studio.shared.run import StopFlag
 
 def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(handlers):
     job = asked(handlers, CHANGE, "Rose")[0]
-    sheets = [*handlers.watch(job, StopFlag(), None, ())]
+    sheets = [*handlers.watch(job, StopFlag(), None)]
     told = [re.search(r"<span>(.*?)( ·|</span>)", sheet.bar)[1] for sheet in sheets[:-1]]
     assert told == [*(f"scale {k} of 4" for k in (1, 2, 3, 4)), "Writing the results …"]
     result = sheets[-1].result
@@ -39,10 +39,10 @@ def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(h
     assert np.array_equal(np.asarray(Image.open(result.mask_file)), painted())
 
 
-def stopped(handlers: RunHandlers, after: int, last: EditResult | None, so_far: tuple) -> SheetUpdate:
+def stopped(handlers: RunHandlers, after: int, last: EditResult | None) -> SheetUpdate:
     """The sheet of an edit that is stopped once so many sheets have come."""
     stop_flag, sheets = StopFlag(), []
-    for sheet in handlers.watch(asked(handlers)[0], stop_flag, last, so_far):
+    for sheet in handlers.watch(asked(handlers)[0], stop_flag, last):
         sheets.append(sheet)
         if len(sheets) == after:
             stop_flag.set()
@@ -51,24 +51,24 @@ def stopped(handlers: RunHandlers, after: int, last: EditResult | None, so_far: 
 
 def test_stop_ends_an_edit_within_a_scale_and_brings_the_last_results_back(handlers):
     sheets, stop_flag = [], StopFlag()
-    for sheet in handlers.watch(asked(handlers)[0], stop_flag, None, ()):
+    for sheet in handlers.watch(asked(handlers)[0], stop_flag, None):
         sheets.append(sheet)
         stop_flag.set()
     assert len(sheets) == 2 and "Stopped" in sheet.bar and sheet.result is None
     first = watched(handlers, asked(handlers)[0])
-    sheet = stopped(handlers, 1, first.result, first.results)
+    sheet = stopped(handlers, 1, first.result)
     assert "Stopped" in sheet.bar and sheet.result is first.result and sheet.bundle == first.bundle
     assert sheet.after.visible and sheet.chosen == 0
 
 
 def test_stop_once_all_is_drawn_throws_nothing_away(handlers):
-    sheet = stopped(handlers, 12, None, ())  # three candidates of four scales
+    sheet = stopped(handlers, 12, None)  # three candidates of four scales
     assert sheet.result is not None and len(results(sheet.result)) == 2
 
 
 def test_where_memory_is_short_variations_come_one_after_the_other_and_the_bar_says_so(handlers, monkeypatch):
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: 0)
-    *growing, writing, last = handlers.watch(asked(handlers)[0], StopFlag(), None, ())
+    *growing, writing, last = handlers.watch(asked(handlers)[0], StopFlag(), None)
     told = [re.search(r"<span>(.*?)</span>", sheet.bar)[1] for sheet in growing]
     assert re.fullmatch(
         r"candidate 1 of 3, picture 1 of 2, scale 1 of 4 · \d\.\d s · 1 picture at a time: memory is short", told[0]
@@ -111,7 +111,7 @@ def test_without_a_class_an_edit_dares_less_unless_it_was_told_otherwise(asking)
 def extended_until(handlers: RunHandlers, done: int) -> SheetUpdate:
     """The sheet of an extension to the right that is stopped once so many of its squares are done."""
     job, stop_flag, finished = asked(handlers, EXTEND, sides=("pixels", 0, 0, 90, 0))[0], StopFlag(), []
-    for sheet in handlers.watch(job, stop_flag, None, ()):
+    for sheet in handlers.watch(job, stop_flag, None):
         finished += ["pass" in sheet.bar and "scale 4 of 4" in sheet.bar]
         if sum(finished) == done:
             stop_flag.set()

@@ -141,9 +141,20 @@ def test_a_damaged_trace_file_is_answered(handlers: Sources, tmp_path: Path):
 
 
 def test_something_is_there_on_the_first_visit_and_nothing_changes_on_the_next(handlers: Sources):
-    view = handlers.enter(ExploreSession())
+    view = handlers.enter(ExploreSession(), "Sea")
     assert view.session.branches and view.channel["kind"] == "trace"
-    assert handlers.enter(view.session) == SAME
+    assert handlers.enter(view.session, "Sea") == SAME
+
+
+def test_what_the_controls_said_the_last_time_stays_when_the_tab_is_entered_and_is_nobody_s_choice(
+    handlers: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    view = handlers.enter(ExploreSession(), "Sea")
+    assert (view.class_name, view.seed, view.sampling) == (gr.skip(),) * 3
+    monkeypatch.setattr(type(PIPE), "classify", lambda *_: [ClassShare(4, 0.6, 3.0)])
+    monkeypatch.setattr(gr, "Info", lambda *_: None)
+    opened = final(handlers.picture(view.session, own_picture(tmp_path), "Sea"))
+    assert opened.session.trace.about.class_name == PIPE.spec.class_name(4)
 
 
 def test_all_traces_that_ship_open():

@@ -6,8 +6,8 @@ import gradio as gr
 import pytest
 from support import tiny
 
-from var_core.config import Sampling
-from var_core.settings import rows
+from var_core.editing.edit_settings import usual_sampling
+from var_core.settings import named
 from var_studio.page import memory
 from var_studio.page.memory import Memory
 from var_studio.shared.limits import HOME
@@ -19,13 +19,16 @@ from var_studio.shared.visitor_files import VisitorFiles
 def remembering() -> Memory:
     from var_studio.create import tab as create
     from var_studio.edit import tab as edit
+    from var_studio.explore import tab as explore
 
     models, files = Models(tiny.pipeline()), VisitorFiles(HOME)
     with gr.Blocks() as page, gr.Tabs() as tabs:
         with gr.Tab("Create"):
             made = create.tab(models, files)
         with gr.Tab("Edit"):
-            edit.tab(models, files, tabs, made)
+            edited = edit.tab(models, files, tabs, made)
+        with gr.Tab("Explore") as here:
+            explore.tab(models, files, tabs, here, made, edited)
         return Memory(models, page)
 
 
@@ -40,6 +43,13 @@ def recalled(remembering: Memory, values: dict[str, object], query: str = "", mo
 def test_settings_come_back(remembering: Memory):
     values = {"class": "Sea", "pictures": 3, "seed": "41", "lock": True, "guidance": 2.5, "edit_variations": 2}
     assert recalled(remembering, values) == values
+
+
+def test_settings_of_edit_and_explore_come_back(remembering: Memory):
+    edit = {"task": "Extend", "into": "Sea", "unit": "per cent", "extend_left": 4, "fill": "telea", "edit_guidance": 3}
+    explore = {"explore_class": "Rose", "explore_seed": "5, 9 from scale 2", "explore_lock": True, "explore_top_k": 7}
+    assert recalled(remembering, edit | explore) == edit | explore
+    assert recalled(remembering, edit | explore, "class=rose") == edit | explore
 
 
 def test_a_link_wins_over_what_is_remembered_of_its_tab(remembering: Memory):
@@ -65,6 +75,11 @@ def test_settings_of_another_model_are_left_out(remembering: Memory):
         ("lock", 1),
         ("guidance", -1),
         ("top_k", None),
+        ("task", "Nonsense"),
+        ("into", "no such class"),
+        ("unit", 3),
+        ("extend_left", -1),
+        ("explore_class", None),
     ],
 )
 def test_what_no_widget_could_say_is_left_out(remembering: Memory, name: str, value: object):
@@ -81,9 +96,9 @@ def test_forgotten_settings_are_those_of_a_fresh_page(remembering: Memory):
     kept, *values = remembering.forgotten()
     told = dict(zip(memory.NAMES, values, strict=True))
     assert kept is None and told == remembering.usual
-    assert {row.name: told[row.name] for row in rows(Sampling)} == {
-        row.name: getattr(tiny.SPEC.default_sampling, row.name) for row in rows(Sampling)
-    }
+    usual = tiny.SPEC.default_sampling
+    for prefix, sampling in (("", usual), ("edit_", usual_sampling(usual, False)), ("explore_", usual)):
+        assert {name: told[f"{prefix}{name}"] for name in named(sampling)} == named(sampling)
 
 
 def test_every_change_is_remembered_by_the_browser_alone(page: gr.Blocks):

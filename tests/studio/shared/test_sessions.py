@@ -1,5 +1,7 @@
 """Whose work is kept, and whose place a new visitor takes."""
 
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ from gradio.state_holder import SessionState
 
 from var_studio.shared import served_files, sessions, visitor
 from var_studio.shared.limits import HOME
-from var_studio.shared.sessions import AT_WORK, CLOSED, KEPT_CLOSED, Sessions
+from var_studio.shared.sessions import AT_WORK, CLOSED, KEPT_CLOSED, LOOK_AGAIN, Sessions
 
 
 class House:
@@ -103,6 +105,23 @@ def test_what_is_idle_for_too_long_goes_with_its_files(tmp_path, monkeypatch: py
     house.sessions.delete_all_expired_state()
     assert house.kept == {"ben"}
     assert {name for name, folder in folders.items() if folder.exists()} == {"ben"}
+
+
+def test_pictures_of_a_visit_that_goes_on_outlive_the_page_that_made_them(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    house = House(visitors=4, files=str(tmp_path))
+    house.come("anna")
+    asking = SimpleNamespace(session_hash="anna")
+    monkeypatch.setattr(visitor, "LocalContext", SimpleNamespace(request=SimpleNamespace(get=lambda _: asking)))
+    held, other = (served_files.fresh_folder(str(tmp_path)) for _ in range(2))
+    served_files.hold(held)
+    for house.now in (90 * 60 + 1, 90 * 60 + 2):
+        house.sessions.delete_all_expired_state()
+    assert held.exists() and not other.exists()
+    os.utime(held / served_files.HELD, (0, time.time() - 90 * 60 - 1))  # nobody has come back
+    house.now += LOOK_AGAIN
+    house.sessions.delete_all_expired_state()
+    house.sessions.delete_all_expired_state()
+    assert not held.exists()
 
 
 def test_states_are_each_visitor_s_own(house: House):

@@ -11,20 +11,20 @@ import "./page/dropped_files.js";
 import "./page/copying.js";
 import "./page/class_search.js";
 import { opened } from "./page/opening.js";
+import { visitPictures } from "./page/visit.js";
 import "./edit/canvas.js";
 import "./edit/zoom.js";
 import "./edit/hold.js";
 import "./edit/selecting.js";
 import { showMask } from "./edit/mask_look.js";
 import "./edit/rectangle.js";
-import { editStrip } from "./edit/strip.js";
 import { explorer } from "./explore/explorer.js";
 import "./explore/hands.js";
 import "./explore/tour.js";
 import "./learn/pyramid.js";
 
-globalThis.editStrip = editStrip; // the strip of edits connects it to the server
 globalThis.explorer = explorer; // the Explore tab's widget connects it to the server
 globalThis.showMask = showMask; // the Edit tab's widgets for the look of the mask call it
 globalThis.opened = opened; // what answers the page's address calls it
 globalThis.varStudioMemory = { forget, remember }; // what keeps the settings calls them
+globalThis.visitPictures = visitPictures; // the strip of the visit's pictures connects it to the server

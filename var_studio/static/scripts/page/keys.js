@@ -8,6 +8,7 @@ export const KEYS = {
     [["Tab"], "to the next control; a row of choices is one stop"],
     [["Ctrl+V"], "open the picture that was copied"],
     [["?"], "open or close this list"],
+    [["Esc"], "close Your pictures"],
   ],
   "Edit, on the canvas": [
     [["B"], "brush"],

@@ -1,4 +1,4 @@
-"""Handlers of the strip of all edits of a visit."""
+"""Handlers of finished edits: their files, and the settings that they were made with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,48 +12,38 @@ from var_core.settings import Value
 
 from ..shared import html
 from ..shared.events import SKIP, Unchanged, in_words
+from ..shared.handover import ChosenEdit
 from ..shared.models import Models
+from ..shared.visit_pictures import VisitPicture
 from . import form as forms
 from . import results as outcomes
-from . import sheet, strip
+from . import sheet
 from . import workspace as workspaces
 from .layout import SheetUpdate
 from .results import EditResult
 from .workspace import Canvas, ShownCanvas, Workspace
 
+# New values of a form, of the lock of its seed, of the canvas and of the workspace.
+TakenUp = tuple[
+    Mapping[str, Value] | Unchanged,
+    Mapping[str, Value] | Unchanged,
+    Mapping[str, Value] | Unchanged,
+    int | Unchanged,
+    str | Unchanged,
+    bool | Unchanged,
+    ShownCanvas | Unchanged,
+    Workspace | Unchanged,
+]
+
 
 @dataclass(frozen=True)
-class StripHandlers:
-    """Handlers of the strip of edits, as functions of the widgets' values.
+class ResultHandlers:
+    """Handlers of finished edits, as functions of the widgets' values.
 
-    They return new values in the order of the outputs. While an edit is under way they change nothing.
+    They return new values in the order of the outputs.
     """
 
     models: Models
-
-    def again(self, results: tuple[EditResult, ...], chosen: int, event: gr.SelectData) -> SheetUpdate:
-        """The results of an edit in the strip."""
-        if chosen == sheet.NONE or not 0 <= int(event.index) < len(results):
-            return SheetUpdate()
-        with in_words():
-            return sheet.over(results[int(event.index)], results)
-
-    def favour(self, result: EditResult | None, chosen: int, results: tuple[EditResult, ...]) -> SheetUpdate:
-        """Give an edit a star, or take it away."""
-        if result is None or chosen == sheet.NONE:
-            return SheetUpdate()
-        with in_words():
-            after, marked = strip.with_star(results, result)
-        shown = strip.as_html(after, marked)
-        return SheetUpdate(result=marked, strip=shown, star=sheet.star(marked), results=after)
-
-    def delete(self, result: EditResult | None, chosen: int, results: tuple[EditResult, ...]) -> SheetUpdate:
-        """Throw an edit away, and show the one beside it."""
-        if result is None or chosen == sheet.NONE:
-            return SheetUpdate()
-        with in_words():
-            after, beside = strip.without(results, result)
-            return sheet.over(beside, after)
 
     def writing(self, kind: str) -> str | Unchanged:
         """Say that a file is being written, which may take a while, unless it is there already."""
@@ -66,25 +56,16 @@ class StripHandlers:
     def file(self, result: EditResult, chosen: int, kind: str) -> str:
         """The file of a result as a kind of file that can be downloaded."""
         with in_words():
+            _check(result)
             return str(as_kind(Path(result.files[chosen]), kind))
 
     def everything(self, result: EditResult, _chosen: int, kind: str) -> str:
         """All results of an edit as a kind of file, and the mask, in one ZIP file."""
         with in_words():
+            _check(result)
             return outcomes.bundle_of(result, kind)
 
-    def use_settings(
-        self, result: EditResult, now: Workspace | None, canvas: Canvas | None
-    ) -> tuple[
-        Mapping[str, Value],
-        Mapping[str, Value],
-        Mapping[str, Value],
-        int,
-        str,
-        bool,
-        ShownCanvas | Unchanged,
-        Workspace | Unchanged,
-    ]:
+    def use_settings(self, result: EditResult, now: Workspace | None, canvas: Canvas | None) -> TakenUp:
         """Put what was asked for back into the form; the mask too, if its photo is the one on the canvas."""
         with in_words():
             self.models.require(result.digest)
@@ -95,3 +76,32 @@ class StripHandlers:
         after = workspaces.with_mask(replace(now, soft=result.soft), canvas, result.painted.unpack())
         gr.Info("Settings and mask are back.")
         return *values, workspaces.on_canvas(after), after
+
+    def take(self, picture: VisitPicture | None, now: Workspace | None, canvas: Canvas | None) -> tuple[object, ...]:
+        """The way here, and what was asked for when a picture of the visit was made, if it was made here."""
+        if (edit := _edit_of(picture)) is None:
+            return (SKIP,) * 9
+        return gr.Tabs(selected="edit"), *self.use_settings(edit[0], now, canvas)
+
+    def see(self, picture: VisitPicture | None, chosen: int) -> tuple[object, ...]:
+        """The way here, and all results of the edit that made a picture; nothing while an edit is under way."""
+        edit = _edit_of(picture)
+        if edit is None or chosen == sheet.NONE:
+            return (SKIP, *SheetUpdate())
+        result, index = edit
+        with in_words():
+            _check(result)
+            return gr.Tabs(selected="edit"), *sheet.over(result, index)
+
+
+def _edit_of(picture: VisitPicture | None) -> tuple[EditResult, int] | None:
+    """Return the edit that made a picture of the visit, and which of its results that is."""
+    if picture is None or not isinstance(made := picture.made, ChosenEdit):
+        return None
+    assert isinstance(made.result, EditResult), "edits are made here"
+    return made.result, made.number
+
+
+def _check(result: EditResult) -> None:
+    if not result.is_kept:
+        raise ValueError(outcomes.GONE)

@@ -1,5 +1,6 @@
-"""All edits of a visit: kept, shown again, taken up again, starred, and thrown away."""
+"""Finished edits: their files, seen again, and taken up again."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,100 +9,59 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import tiny
-from support.edits import FORM, SAMPLING, SETTINGS, SPEC, WORKSPACE, asked, at, drawn_on, painted, photo, sent, watched
+from support.edits import FORM, SAMPLING, SETTINGS, SPEC, WORKSPACE, asked, drawn_on, painted, photo, sent, watched
 
 from var_core import picture_files
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
 from var_core.editing.edit import run
 from var_core.editing.edit_settings import REMOVING, EditSettings
-from var_core.settings import named
 from var_studio.edit import form as forms
-from var_studio.edit import sheet, strip
+from var_studio.edit import sheet
 from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT, PIXELS, REMOVE
+from var_studio.edit.giving import pictures_of
 from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.results import EditResult
-from var_studio.shared.run import StopFlag
+from var_studio.shared.visit_pictures import VisitPicture
 
 
-def done(handlers, *names: str) -> tuple[EditResult, ...]:
-    """Edits that turn something into each of the classes, one after the other."""
-    results: tuple[EditResult, ...] = ()
-    for name in names:
-        *_, last = handlers.watch(asked(handlers, CHANGE, name)[0], StopFlag(), None, results)
-        results = last.results
-    return results
+def picture_of(result: EditResult, index: int = 0) -> VisitPicture:
+    return pictures_of(result)[index]
 
 
-def test_every_edit_is_in_the_strip_from_the_first_on_and_can_be_seen_again(handlers, kept):
-    first, second = results = done(handlers, "Rose", "Tulip")
-    shown = sheet.over(second, results)
-    assert shown.strip.count("<img") == 2 and "Change into Rose" in shown.strip and shown.kept.visible
-    again = kept.again(results, 0, at(0))
-    assert again.result is first and again.results == results
-    assert 'data-edit="0" aria-pressed="true"' in again.strip and 'data-edit="1" aria-pressed="false"' in again.strip
-    for index in (-1, 2):
-        assert kept.again(results, 0, at(index)) == SheetUpdate()
+def test_all_results_of_an_edit_are_seen_again_with_the_one_that_was_chosen(handlers, kept):
+    result = watched(handlers, asked(handlers, CHANGE, "Rose")[0]).result
+    tabs, *shown = kept.see(picture_of(result, 1), 0)
+    update = SheetUpdate(*shown)
+    assert tabs.selected == "edit" and update.result is result and update.chosen == 1
+    assert update.after.visible and len(update.gallery.value) == 2
+    assert kept.see(picture_of(result), sheet.NONE) == (gr.skip(), *SheetUpdate())  # an edit is under way
+    assert kept.see(None, 0) == (gr.skip(), *SheetUpdate())
 
 
-def test_edits_are_kept_as_far_as_their_number_and_memory_go_and_favourites_longer(handlers, monkeypatch):
-    (result,) = done(handlers, "Rose")
-    size = strip.pixels_of(result)
-    assert size == 3 * 40 * 60 + 2 * 2 * 32 * 32  # the photo, two results, and what the model saw and drew
-    monkeypatch.setattr(strip, "MOST_DONE", 3)
-    one, two, three, four = (replace(result, seconds=float(number)) for number in range(4))
-    assert strip.finished((one, two, three), four) == (two, three, four)
-    loved = replace(one, favourite=True)
-    assert strip.finished((loved, two, three), four) == (loved, three, four)
-    monkeypatch.setattr(strip, "MOST_DONE", 60)
-    monkeypatch.setattr(strip, "MOST_DONE_PIXELS", 3 * size - 1)
-    assert strip.finished((one, two, three), four) == (three, four)
-    assert strip.finished((loved, two, three), four) == (loved, four)
-    monkeypatch.setattr(strip, "MOST_DONE_PIXELS", 0)
-    assert strip.finished((one, two, three), four) == (four,)
+def test_an_edit_whose_files_are_gone_is_told_of(handlers, kept):
+    result = watched(handlers, asked(handlers)[0]).result
+    picture = picture_of(result)
+    shutil.rmtree(picture.folder)
+    assert pictures_of(result) == [] and sheet.over(result).result is None
+    for act in (
+        lambda: kept.see(picture, 0),
+        lambda: kept.file(result, 0, "PNG"),
+        lambda: kept.everything(result, 0, "PNG"),
+    ):
+        with pytest.raises(gr.Error, match="no longer kept: run it again"):
+            act()
 
 
-def test_a_star_is_given_and_taken_and_too_many_are_refused(handlers, kept, monkeypatch):
-    first, second = results = done(handlers, "Rose", "Tulip")
-    starred = kept.favour(first, 0, results)
-    assert starred.result.favourite and starred.results == (starred.result, second)
-    assert starred.star.value == "★ Favourite" and "Favourite: Change into Rose" in starred.strip
-    assert starred.gallery == gr.skip()  # the result that is chosen stays so
-    plain = kept.favour(starred.result, 0, starred.results)
-    assert not plain.result.favourite and plain.star.value == "☆ Favourite"
-    monkeypatch.setattr(strip, "MOST_DONE_PIXELS", 2 * strip.pixels_of(first) - 1)
-    with pytest.raises(gr.Error, match="no room for another favourite"):
-        kept.favour(second, 0, starred.results)
-
-
-def test_a_deleted_edit_is_gone_with_its_files_and_its_neighbour_is_shown(handlers, kept):
-    first, second, third = results = done(handlers, "Rose", "Tulip", "Sea")
-    after = kept.delete(second, 0, results)
-    assert after.results == (first, third) and after.result is third
-    assert not Path(second.files[0]).exists() and Path(first.files[0]).exists()
-    after = kept.delete(third, 0, after.results)
-    assert after.results == (first,) and after.result is first
-    after = kept.delete(first, 0, after.results)
-    assert after.results == () and after.result is None and after.strip == ""
-    assert not (after.after.visible or after.kept.visible or after.comparing.visible)
-
-
-def test_a_favourite_is_not_deleted(handlers, kept):
-    results = done(handlers, "Rose")
-    starred = kept.favour(results[0], 0, results)
-    with pytest.raises(gr.Error, match="take its star away before you delete it"):
-        kept.delete(starred.result, 0, starred.results)
-    assert Path(starred.result.files[0]).exists()
-
-
-def test_while_an_edit_is_under_way_the_others_stay_as_they_are(handlers, kept):
-    results = done(handlers, "Rose")
-    *_, after, row, chosen = asked(handlers)
-    assert chosen == sheet.NONE and not after.visible and not row.visible
-    assert kept.again(results, chosen, at(0)) == SheetUpdate()
-    assert kept.favour(results[0], chosen, results) == kept.delete(results[0], chosen, results) == SheetUpdate()
-    assert kept.favour(None, 0, ()) == kept.delete(None, 0, ()) == SheetUpdate()
+def test_a_picture_of_the_visit_leads_here_with_its_settings_if_it_was_made_here(handlers, kept):
+    result = watched(handlers, asked(handlers, CHANGE, "Rose")[0]).result
+    tabs, *values = kept.take(picture_of(result, 1), WORKSPACE, drawn_on(WORKSPACE, painted()))
+    assert tabs.selected == "edit" and len(values) == 8
+    assert (values[0]["task"], values[0]["class_name"], values[4], values[5]) == (CHANGE, "Rose", "5", True)
+    other = VisitPicture("create", "a.png", "a.png", "", result.digest, None)
+    for picture in (None, other):
+        assert kept.take(picture, WORKSPACE, None) == (gr.skip(),) * 9
 
 
 @pytest.mark.parametrize(
@@ -197,9 +157,3 @@ def test_an_edit_is_told_by_what_differs_from_the_defaults(changes, words):
     sampling = Sampling() if class_name != "no class" else Sampling(top_k=30)
     form = replace(FORM, **{"settings": usual, "sampling": sampling, **changes})
     assert forms.described(form, SPEC.default_sampling) == words
-
-
-def test_the_strip_says_of_the_chosen_edit_how_long_it_took(handlers):
-    (result,) = done(handlers, "Rose")
-    shown = strip.as_html((replace(result, seconds=3.21),), replace(result, seconds=3.21))
-    assert "· 3.2 s" in shown and named(result.form.sampling) == SAMPLING
