@@ -71,6 +71,11 @@ def fitting(each: int, free: int | None) -> int:
     return 10**9 if free is None else max(1, int(FILLED * free) // each)
 
 
+def is_shortage(error: Exception) -> bool:
+    """Say whether an error is that of somebody who was refused memory, on a CPU or a GPU."""
+    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
 def portions(count: int, most: int) -> list[slice]:
     """`count` pictures in as few parts of at most `most` as can be, and these of like sizes."""
     size = -(-count // -(-count // most))

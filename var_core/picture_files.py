@@ -42,7 +42,8 @@ def save(
 ) -> None:
     """Write a picture as a file of a kind that carries a text, its EXIF, its colour profile and its XMP.
 
-    ValueError if it is too large for the kind. A JPEG shows what is transparent over white.
+    A path holds it whole, or is as it was. ValueError if it is too large for the kind, or cannot be written. A JPEG
+    shows what is transparent over white.
     """
     check_kind(picture.size, kind)
     options: dict[str, Any] = {"icc_profile": icc or None}
@@ -58,7 +59,19 @@ def save(
     if kind == JPEG:
         picture, exif = _opaque(picture), exif if len(exif) <= MOST_EXIF else b""
         options["subsampling"] = 0  # colours as sharp as the rest
-    picture.save(file, format=kind.upper(), exif=exif, **options)
+    save_whole(picture, file, kind.upper(), exif=exif, **options)
+
+
+def save_whole(picture: Image.Image, file: Path | BinaryIO, kind: str = PNG, **options: Any) -> None:
+    """Write a picture as Pillow does, `kind` being its name for one; at a path all of it, or nothing.
+
+    Unwritten if that cannot be written.
+    """
+    if not isinstance(file, Path):
+        picture.save(file, format=kind, **options)
+        return
+    with replacing(file) as part:
+        picture.save(part, format=kind, **options)
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
@@ -97,7 +110,7 @@ def as_kind(file: Path, kind: str) -> Path:
         return file
     made = file.with_suffix(SUFFIXES_OF_KINDS[kind][0])
     if not made.exists():
-        with read(file) as picture, replacing(made) as part:
+        with read(file) as picture:
             exif, icc = (picture.info.get(name, b"") for name in ("exif", "icc_profile"))
-            save(picture, part, kind, text_in(picture) or "", exif, icc, picture.info.get(XMP_CHUNK, ""))
+            save(picture, made, kind, text_in(picture) or "", exif, icc, picture.info.get(XMP_CHUNK, ""))
     return made

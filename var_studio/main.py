@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .shared.pace import Pace
 
 PORTS = 100
+AT_THE_END = (24 * 3600, 10**10)  # seconds: Gradio goes by a clock that may jump; until then `Sessions` deletes files
+WAITING = 128  # connections that wait until the server takes them
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,14 +36,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         flags = options_of.read(sys.argv[1:] if arguments is None else arguments, os.environ)
         host = flags.host.strip("[]")  # of an IPv6 address in an address
-        hosting = hosting_of(flags, host, free_port(host, flags.port))
+        taken = take_port(host, flags.port)  # from here on nobody else can have it
+        hosting = hosting_of(flags, host, taken.getsockname()[1])
         public = options_of.is_public(flags, host)
         limits = options_of.limits(flags, public)
         options = LoadOptions(flags.device, flags.dtype, flags.compile)
-        with own_cache():
+        with taken, own_cache():
             replicas = flags.replicas if flags.backend == "ray" else None
             pipe = load(flags.model, options, flags.threads, replicas, flags.ray_address)
-            run(pipe, options, flags.allow_models or not public, limits, public, hosting)
+            run(pipe, options, flags.allow_models or not public, limits, public, hosting, taken)
     except ValueError as error:
         sys.stderr.write(printable(str(error)) + "\n")
         return 2
@@ -79,12 +82,15 @@ def credentials(text: str | None) -> tuple[str, str] | None:
     return user, password
 
 
-def free_port(host: str, wanted: int | None) -> int:
-    """The wanted port, or the first free one; ValueError if it cannot be had."""
+def take_port(host: str, wanted: int | None) -> socket.socket:
+    """Listen on the wanted port, or on the first free one; ValueError if it cannot be had.
+
+    Who comes before there is a server for it waits.
+    """
     for port in range(FIRST_PORT, FIRST_PORT + PORTS) if wanted is None else (wanted,):
         try:
-            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-                return port
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return socket.create_server((host, port), family=family, backlog=WAITING)
         except OverflowError as error:
             raise ValueError(f"Port {port} is out of range: choose 1 to 65535.") from error
         except OSError as error:
@@ -155,8 +161,7 @@ def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr
     from .shared.visits import Visits
 
     files = VisitorFiles(running.limits)
-    kept = 60 * running.limits.idle_minutes
-    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=(min(kept, 3600), kept)) as page:
+    with gr.Blocks(title="VAR Studio", analytics_enabled=False, delete_cache=AT_THE_END) as page:
         header = gr.HTML(models_menu.header_line(running.pipe), elem_id="header")
         menu = models_menu.menu(running) if choose else None
         with gr.Tabs() as tabs:
@@ -198,8 +203,16 @@ def _heading(text: str) -> None:
     gr.HTML(f"<h2>{text}</h2>", apply_default_css=False, elem_classes="unseen")
 
 
-def run(pipe: "Pipeline", options: LoadOptions, choose: bool, limits: Limits, public: bool, hosting: Hosting) -> None:
-    """Serve the page for a model until interrupted; ValueError if a port cannot be had."""
+def run(
+    pipe: "Pipeline",
+    options: LoadOptions,
+    choose: bool,
+    limits: Limits,
+    public: bool,
+    hosting: Hosting,
+    taken: socket.socket,
+) -> None:
+    """Serve the page for a model on a port that was `taken` until interrupted; ValueError if it cannot be served."""
     from .hosting.server import serve
     from .page import theme
     from .shared import heap
@@ -210,7 +223,7 @@ def run(pipe: "Pipeline", options: LoadOptions, choose: bool, limits: Limits, pu
     heap.keep_small()
     pace = Pace()
     running = Models(pipe, options, limits=limits, pace=pace)
-    serve(page_of(running, choose, public), running, hosting, theme.dress(), partial(pace.begin, pipe))
+    serve(page_of(running, choose, public), running, hosting, theme.dress(), partial(pace.begin, pipe), taken)
 
 
 def guard() -> None:

@@ -62,8 +62,9 @@ def test_an_address_of_ipv6_is_served_on():
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ValueError, match="Address already in use"):
-            app.free_port("::1", port)
-    assert app.free_port("::1", port) == port
+            app.take_port("::1", port)
+    with app.take_port("::1", port) as found:
+        assert found.getsockname()[1] == port
 
 
 @pytest.mark.slow
@@ -77,7 +78,9 @@ def test_a_visitor_s_file_is_bounded_wherever_it_is_opened(tmp_path: Path):
 
 
 def test_without_a_port_the_first_free_one_is_taken():
-    assert app.FIRST_PORT <= app.free_port("127.0.0.1", None) < app.FIRST_PORT + app.PORTS
+    with app.take_port("127.0.0.1", None) as found, app.take_port("127.0.0.1", None) as next_one:
+        first, second = (taken.getsockname()[1] for taken in (found, next_one))
+    assert app.FIRST_PORT <= first < second < app.FIRST_PORT + app.PORTS
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`python -m var_core ...`: make pictures and traces of them, get models, train, export, evaluate, measure."""
 
 import argparse
+import os
 
 from .. import __version__
 from ..engine.pipeline import use_threads
@@ -17,12 +18,19 @@ def main(arguments: list[str] | None = None) -> int:
             use_threads(options.threads)
         options.run(divided(options))
     except (ValueError, OSError) as error:
-        complain(f"error: {error}")
+        complain(f"error: {_told(error)}")
         return 2
     except KeyboardInterrupt:
         complain("stopped")
         return 130
     return 0
+
+
+def _told(error: ValueError | OSError) -> str:
+    """Say what was wrong: the system's errors without their numbers."""
+    if isinstance(error, ValueError) or not error.strerror or not error.filename:
+        return str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}."
 
 
 def parser() -> argparse.ArgumentParser:

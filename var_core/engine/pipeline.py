@@ -1,6 +1,7 @@
 """Holds a loaded model, and does what one asks of it. The only place where pictures, devices and networks meet."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -10,11 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..config import AUTO, ON_CPU, LoadOptions
-from ..device_memory import fitting, free_memory, picture_bytes, portions
+from ..device_memory import fitting, free_memory, is_shortage, picture_bytes, portions
 from ..nn.layers import Block, compile_block
 from ..nn.linear import pack, to_int8
 from ..weights import checkpoints, pretrained
 from ..weights.checkpoints import LoadedModel
+from ..words import counted
 from . import sampling
 from .classifier import ClassShare, classify
 from .codec import Codec
@@ -91,6 +93,8 @@ class Pipeline(Codec):
     def _file(self) -> Path:
         if self.path is None:
             raise ValueError(f"{self.spec.name} was made in memory: write it with checkpoints.save, and load it first.")
+        if not self.path.is_file() or checkpoints.file_digest(self.path) != self.digest:
+            raise ValueError(f"{self.path} is gone, or another model now than the one that is loaded: load it anew.")
         return self.path
 
     @property
@@ -163,9 +167,10 @@ class Pipeline(Codec):
         parts = portions(len(request.labels), self.at_once(request, free))
         for rows in parts:
             steps: tuple[Step, ...] = ()
-            for step in self.drawn(request.part(rows)):
-                steps = (*steps, step)
-                yield Progress((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
+            with _short_memory_in_words(self, part := request.part(rows)):
+                for step in self.drawn(part):
+                    steps = (*steps, step)
+                    yield Progress((*begun, steps), parts[-1].stop, parts[0].stop, len(self.schedule))
             begun = (*begun, steps)
 
     def drawn(self, request: Request) -> Iterator[Step]:
@@ -179,6 +184,20 @@ class Pipeline(Codec):
         """All steps of a request, and its pictures; see `stream`."""
         *_, done = self.stream(request, free)
         return Result(self.decode(done.f_hat), done.steps)
+
+
+@contextmanager
+def _short_memory_in_words(pipe: Pipeline, request: Request) -> Iterator[None]:
+    """Draw a request within; ValueError that says how many pictures fit now where memory is too short for it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        count, remedy = len(request.labels), "close other programs, or choose a smaller model."
+        if count > 1:
+            remedy = f"about {min(pipe.at_once(request), count // 2)} would fit now. Ask for so many, or {remedy}"
+        raise ValueError(f"Memory is too short for {counted(count, 'picture')} at once: {remedy}") from None
 
 
 def use_threads(count: int) -> None:

@@ -17,12 +17,16 @@ def log_of(run: Path) -> Path:
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
-    """Return the rows of a run's log, first to last; ValueError if there is none."""
+    """Return the rows of a run's log, first to last; ValueError if there is none.
+
+    A last one that a crash, or a full disk, has broken off is left out.
+    """
     path = log_of(run)
     if not path.is_file():
         raise ValueError(f"{run}: no {path.name} here; name the folder of a training run.")
     try:
-        rows = [parse_json(line, MOST_ROW) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        rows = [parse_json(line, MOST_ROW) for line in lines if line.endswith("\n")]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error}): remove the lines that are no rows of figures.") from error
     if not all(isinstance(row, dict) for row in rows):

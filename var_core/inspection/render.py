@@ -1,7 +1,7 @@
 """Pictures and films of a trace: token maps, what each scale added, heat maps, a contact sheet, GIF and MP4."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..files import replacing
+from ..picture_files import save_whole
 from .lettering import font_of, write_line
 from .trace import Trace
 
@@ -31,10 +33,20 @@ INK, QUIET = "#1c2024", "#646b73"
 
 def write(trace: Trace, kind: str, path: Path) -> None:
     """Write a film ("gif", "mp4") or a poster ("sheet"; the path's suffix says how it is packed) of a trace."""
-    writers = {"gif": write_gif, "mp4": write_mp4, "sheet": _write_sheet}
+    _exhaust(writing(trace, kind, path))
+
+
+def writing(trace: Trace, kind: str, path: Path) -> Iterator[float]:
+    """Do what `write` does; yield the share of it that is done after each frame. The file is there at the end."""
+    writers = {"gif": _writing_gif, "mp4": _writing_mp4, "sheet": _writing_sheet}
     if kind not in writers:
         raise ValueError(f"kind '{kind}': choose one of {', '.join(writers)}.")
-    writers[kind](trace, path)
+    return writers[kind](trace, path)
+
+
+def _exhaust(work: Iterator[float]) -> None:
+    for _ in work:
+        continue
 
 
 # ------------------------------------------------------------------------------------------------ maps
@@ -104,13 +116,19 @@ def write_gif(trace: Trace, path: Path, seconds_each: float = 0.6) -> None:
 
     `seconds_each` is 0.05 to 10; the last picture stays `HOLD` times as long. Neighbours that are equal share a frame.
     """
+    _exhaust(_writing_gif(trace, path, seconds_each))
+
+
+def _writing_gif(trace: Trace, path: Path, seconds_each: float = 0.6) -> Iterator[float]:
     _check_seconds(seconds_each)
-    frames = [
-        frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG) for frame in _frames(trace)
-    ]
+    whole, frames = _frames(trace), []
+    for frame in whole:
+        frames.append(frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG))
+        yield len(frames) / len(whole)
     hundredths = max(1, round(100 * seconds_each))
     durations = [10 * hundredths] * (len(frames) - 1) + [10 * hundredths * HOLD]  # milliseconds
-    frames[0].save(path, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, disposal=1)
+    film = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0, "disposal": 1}
+    save_whole(frames[0], Path(path), "GIF", **film)
 
 
 def write_mp4(trace: Trace, path: Path, seconds_each: float = 0.6) -> None:
@@ -119,25 +137,34 @@ def write_mp4(trace: Trace, path: Path, seconds_each: float = 0.6) -> None:
     The codec is the first of `CODECS` whose film can be read back: with OpenCV's wheels VP9, which current browsers
     play. ValueError if none can; no file is left then.
     """
+    _exhaust(_writing_mp4(trace, path, seconds_each))
+
+
+def _writing_mp4(trace: Trace, path: Path, seconds_each: float = 0.6) -> Iterator[float]:
     _check_seconds(seconds_each)
     repeats = round(FRAMES_A_SECOND * seconds_each)
     frames = [np.asarray(frame)[:, :, ::-1] for frame in _frames(trace)]  # OpenCV has blue first
     film = [frame for frame in frames[:-1] for _ in range(repeats)] + [frames[-1]] * (HOLD * repeats)
     with TemporaryDirectory() as folder:
         draft = Path(folder) / "film.mp4"
-        if not any(_encode(film, draft, codec) for codec in CODECS):
+        for codec in CODECS:
+            if (yield from _encode(film, draft, codec)):
+                break
+        else:
             raise ValueError("OpenCV can write no MP4 here: write a GIF, or install opencv-python-headless from PyPI.")
-        Path(path).write_bytes(draft.read_bytes())
+        with replacing(Path(path)) as part:
+            part.write_bytes(draft.read_bytes())
 
 
-def _encode(film: list[np.ndarray], path: Path, codec: str) -> bool:
-    """Write frames uint8 (H, W, 3) with a codec; whether all of them can be read again."""
+def _encode(film: list[np.ndarray], path: Path, codec: str) -> Generator[float, None, bool]:
+    """Write frames uint8 (H, W, 3) with a codec; return whether all of them can be read again."""
     height, width = film[0].shape[:2]
     writer = cv2.VideoWriter(
         str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), FRAMES_A_SECOND, (width, height)
     )
-    for frame in film if writer.isOpened() else ():
+    for number, frame in enumerate(film if writer.isOpened() else (), 1):
         writer.write(frame)
+        yield number / len(film)
     writer.release()
     if not path.is_file():
         return False
@@ -192,8 +219,9 @@ def contact_sheet(trace: Trace) -> Image.Image:
     return sheet
 
 
-def _write_sheet(trace: Trace, path: Path) -> None:
-    contact_sheet(trace).save(path)
+def _writing_sheet(trace: Trace, path: Path) -> Iterator[float]:
+    yield 0.0
+    save_whole(contact_sheet(trace), Path(path), Image.registered_extensions()[Path(path).suffix.lower()])
 
 
 @dataclass(frozen=True)

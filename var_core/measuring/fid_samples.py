@@ -16,7 +16,7 @@ from PIL import Image
 from ..config import Sampling
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
-from ..files import replacing
+from ..files import replacing, sweep
 from ..formats import FORMAT, FORMAT_KEY, sampling_of_format, split_format
 from ..schema import parse_json
 from ..words import counted
@@ -62,6 +62,7 @@ def claim(pipe: Pipeline, job: FidJob) -> None:
     More pictures of the same are no other job.
     """
     job.out.mkdir(parents=True, exist_ok=True)
+    sweep(job.out)
     asked = {"model": pipe.digest, "labels": list(job.labels), "seed": job.seed, "sampling": asdict(job.sampling)}
     note = job.out / NOTE
     if note.is_file():

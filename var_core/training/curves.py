@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ..files import replacing
 from ..findings.run_log import read_log
 
 # key in log.jsonl -> title and unit of its panel
@@ -44,5 +45,6 @@ def plot(run: Path) -> Path:
         axes.set(title=PANELS[key], xlabel="hours of training")
         axes.grid(alpha=0.3)
     path = run / "curves.png"
-    figure.savefig(path, dpi=110)
+    with replacing(path) as part:
+        figure.savefig(part, dpi=110, format="png")
     return path

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..files import replacing
 from ..findings.run_log import append_log, log_of, read_log, write_log
 from ..formats import ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format, tokenizer_of_format
+from ..picture_files import save_whole
 from ..schema import exact
 from .distributed import all_reduce_max, all_reduce_sum, differentiate, rank, world, wrap_ddp
 
@@ -268,7 +269,7 @@ class Trainer(Generic[Network]):
             return {}
         figures, sheet = self.task.report(self.ema)
         name = f"samples-{self.step:07d}.png"
-        sheet.save(self.out / name)
+        save_whole(sheet, self.out / name)
         return {**figures, "sheet": name}
 
     def log(self, row: dict[str, Any]) -> None:

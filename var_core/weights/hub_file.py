@@ -5,7 +5,6 @@ anew whenever it was stopped (a partial file now has a name of its own for every
 stopped while nothing arrives, and sends word of the surroundings along; so the bytes are fetched here.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from .. import __version__
+from ..files import FULL
 from .convert import TICK, FileProgress
 from .registry import place
 
@@ -285,7 +285,7 @@ def explained(error: Exception, repository: str, file: str, store: Path, by_hand
             text = f"There is no {where} on {_constants().ENDPOINT} (404). Get it elsewhere and: {by_hand}"
         case _Status(args=(status,)):
             text = f"The hub cannot send {where} at present ({status}): try again later. {AGAIN}"
-        case OSError(errno=errno.ENOSPC):
+        case OSError(errno=number) if number in FULL:
             text = f"The disk of {store} is full: make room, then download again. {AGAIN}"
         case OSError(errno=int()) if not isinstance(error, (ConnectionError, TimeoutError)):
             text = f"{store} cannot be written to ({error.strerror}): choose another folder."

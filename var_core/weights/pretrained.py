@@ -91,7 +91,8 @@ def save(model: Path, folder: Path, license: str | None = None) -> Path:
             with replacing(folder / FILE) as part:
                 shutil.copyfile(model, part)
         if not (folder / CARD).exists():
-            (folder / CARD).write_text(told, encoding="utf-8")
+            with replacing(folder / CARD) as part:
+                part.write_text(told, encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{folder} cannot be written to ({error.strerror}): choose another folder.") from error
     return folder

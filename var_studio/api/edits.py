@@ -22,6 +22,7 @@ from ..edit.results import EditJob
 from ..shared.events import in_words
 from ..shared.handover import DrawnSquare
 from ..shared.models import Models
+from ..shared.served_files import fresh_folder
 from ..shared.visitor_files import VisitorFiles
 from .values import Pictures, Status, known, status_of
 
@@ -148,6 +149,8 @@ class EditEndpoints:
                     outcomes.live(stage, outcomes.drawn_so_far(pipe, stage)),
                 )
             seconds = time.perf_counter() - started
-            result = outcomes.write(pipe, *outcomes.best_first(job, photos, squares, misfit), seconds, self.cache)
+            drawn = outcomes.best_first(job, photos, squares, misfit)
+            with fresh_folder(self.cache) as folder:
+                result = outcomes.write(pipe, *drawn, seconds, folder)
         seeds = tuple(request.seeds[0] for request in result.requests)
         yield {**status_of(1.0, result.seconds, seeds), "done": True}, list(result.files)

@@ -56,7 +56,8 @@ class Endpoints:
             request = controls.read(pipe.spec, class_name, count, seed, given, most=self.running.limits.pictures)
         for run in runs.after_each_scale(pipe, request):
             yield _of_run(run), runs.pictures(pipe, run)
-        done = runs.finish(pipe, run, fresh_folder(self.cache))
+        with in_words(), fresh_folder(self.cache) as folder:
+            done = runs.finish(pipe, run, folder)
         yield {**_of_run(done), "done": True}, list(done.files)
 
     def encode(self, photo: str) -> tuple[dict[str, Any], Image.Image]:
@@ -86,8 +87,9 @@ class Endpoints:
             request = controls.read(pipe.spec, class_name, 1, seed, given)
             found = recorded(pipe, request)
         name = slug(pipe.spec.class_name(request.labels[0]), "picture")
-        file = fresh_folder(self.cache) / f"{name}-seed-{request.seeds[0]}.safetensors"
-        found.save(file)
+        with in_words(), fresh_folder(self.cache) as folder:
+            file = folder / f"{name}-seed-{request.seeds[0]}.safetensors"
+            found.save(file)
         return str(file), Image.fromarray(found.pictures[-1].numpy())
 
     def classify(self, photo: str) -> list[dict[str, Any]]:

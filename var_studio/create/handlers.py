@@ -1,6 +1,6 @@
 """Handlers of the Create tab that make pictures and go on from them, as functions of the widgets' values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.engine.seeds import branched, counted_on
+from var_core.files import Unwritten
 from var_core.inspection.sweep import CLASS, Axis, Sweep
 from var_core.picture_reading import open_photo
 from var_core.settings import parse_int
@@ -152,23 +153,34 @@ class RunHandlers:
 
     def _over(self, run: Run) -> StageUpdate:
         """The stage of a run that has ended, by itself or by Stop."""
-        return self._finished(runs.finish(self.pipe, run, fresh_folder(self.cache)))
+        with in_words(), fresh_folder(self.cache) as folder:
+            done = runs.finish(self.pipe, run, folder)
+        return self._finished(done)
 
-    def show_again(self, run: Run) -> StageUpdate:
-        """Show a run that ended earlier, if its files are still there and its model is loaded."""
+    def show_again(self, found: object) -> Iterator[StageUpdate]:
+        """Show a run that ended earlier, if its files are still there and its model is loaded.
+
+        What was only asked for, and cut off, is made again from its seeds: the same pictures.
+        """
+        if isinstance(found, Asked):
+            yield from self.watch(found, StopFlag())
+            return
+        assert isinstance(found, Run), "nothing else is kept"
         with in_words():
-            self.models.require(run.digest)
-            return self._finished(run)
+            self.models.require(found.digest)
+            yield self._finished(found)
 
     def _finished(self, done: Run) -> StageUpdate:
         count, sheet = len(done.files), gr.DownloadButton(value=done.sheet or None, visible=bool(done.sheet))
         first = self._chosen(done, 0)
-        packed = downloads.packed(self.pipe, done)
+        packed = _if_there_is_room(lambda: downloads.packed(self.pipe, done))
         return first._replace(
             gallery=_gallery(self.pipe, done, done.files),
             bar=runs.summary(done),
             after=gr.Column(visible=True),
-            everything=gr.DownloadButton(f"Download all {count} (ZIP)", value=packed, visible=count > 1),
+            everything=gr.DownloadButton(
+                f"Download all {count} (ZIP)", value=packed, visible=count > 1 and packed is not None
+            ),
             sheet=sheet,
             run=done,
         )
@@ -179,13 +191,23 @@ class RunHandlers:
         picture = Image.fromarray(open_photo(file))
         where = f"Picture {index + 1} of {len(run.files)}" if len(run.files) > 1 else "This picture"
         words = f"{where}: {runs.named(self.pipe, run, index)}" if ours else where
+        large = _if_there_is_room(lambda: downloads.enlarged(file))
         return StageUpdate(
             strip=runs.strip(self.pipe, run, index) if ours else "",
             marked=_marked(words, index if len(run.files) > 1 else None),
             download=gr.DownloadButton(f"Download {picture.width} px", value=file),
-            large=gr.DownloadButton(_enlarged_words(picture.width), value=downloads.enlarged(file)),
+            large=gr.DownloadButton(_enlarged_words(picture.width), value=large, visible=large is not None),
             chosen=index,
         )
+
+
+def _if_there_is_room(write: Callable[[], str]) -> str | None:
+    """Return the file that something writes; None, and a word to the visitor, if there is no room for it."""
+    try:
+        return write()
+    except Unwritten as error:
+        gr.Warning(str(error))
+        return None
 
 
 def _begun(asked: Asked) -> Begun:

@@ -1,6 +1,6 @@
 """The Create tab: pick a class, press Run, watch the pictures sharpen scale by scale."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from ..shared.handover import CreateHandover, Giving
 from ..shared.html import READY
 from ..shared.models import Models
 from ..shared.on_model import wire_in_turns
-from ..shared.run import Run
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions
 from .giving import pictures_of
@@ -43,11 +42,12 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
     controls_and_lock: list[Widgets] = [*settings, helpers.lock]
     wire(onward.use.click, handlers.use, [stage.run, stage.chosen], controls_and_lock, AT_ONCE)
     runs_of = RunHandlers(models, stage.gallery.GRADIO_CACHE)
-    _wire_runs(runs_of, settings, helpers, grid, actions, stage, onward)
+    asked = _wire_runs(runs_of, settings, helpers, grid, actions, stage, onward)
     groups: list[Widgets] = [helpers.group, helpers.groups]
     return CreateHandover(
         send=onward.send,
         explore=onward.explore,
+        asked=asked,
         run=stage.run,
         chosen=stage.chosen,
         controls=controls_and_lock,
@@ -77,7 +77,8 @@ def _wire_runs(
     actions: Actions,
     stage: RunStage,
     onward: PictureButtons,
-) -> None:
+) -> gr.State:
+    """Wire what makes pictures; return the state that holds what was asked for last."""
     asked, stop_flag = gr.State(), gr.State()
     in_turns = partial(wire_in_turns, handlers.models.desk, bar=stage.bar)
 
@@ -102,6 +103,7 @@ def _wire_runs(
     begin(grid.draw.click, prepare_grid, [*axes, *seen, settings.sampling])
     actions.stop.click(halt, stop_flag, stage.bar, **AT_ONCE)
     in_turns(stage.gallery.select, handlers.choose, [stage.run], list(stage))
+    return asked
 
 
 def _visit(handlers: SettingHandlers, locked: Sequence[Widgets], trigger: Trigger) -> None:
@@ -111,10 +113,10 @@ def _visit(handlers: SettingHandlers, locked: Sequence[Widgets], trigger: Trigge
 
 
 def _shows(
-    handlers: RunHandlers, stage: RunStage, trigger: Trigger, find: Callable[[object], Run], given: Component
+    handlers: RunHandlers, stage: RunStage, trigger: Trigger, find: Callable[[object], object], given: Component
 ) -> None:
-    def shown(value: object) -> StageUpdate:
-        return handlers.show_again(find(value))
+    def shown(value: object) -> Iterator[StageUpdate]:
+        yield from handlers.show_again(find(value))
 
     wire_in_turns(handlers.models.desk, trigger, shown, [given], list(stage), bar=stage.bar)
 

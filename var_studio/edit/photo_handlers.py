@@ -47,7 +47,7 @@ class PhotoHandlers:
     def _laid_out(self, path: Path | str, old: Workspace | None, canvas: Canvas | None) -> Workspace:
         """A workspace with the photo of a file; what lay there before joins the past, as far as there is room."""
         opened, past = self.files.photo(path), workspaces.past(old, canvas)
-        return workspaces.laid_out(Path(path).stem, opened, None, past, self.files.visitor_bytes)
+        return workspaces.laid_out(Path(path).stem, opened, None, past, self.files.limits.visitor_bytes)
 
     def shown(self, now: Workspace) -> PhotoUpdate:
         """The values of the `Table` for a workspace, and that of the box, which belonged to another photo."""
@@ -130,7 +130,8 @@ class PhotoHandlers:
         with in_words():
             here = needed(now)
             mask = here.told(workspaces.painted_on(here, canvas))
-            return outcomes.write_mask(here.name, mask, fresh_folder(self.cache))
+            with fresh_folder(self.cache) as folder:
+                return outcomes.write_mask(here.name, mask, folder)
 
     def take(self, now: Workspace | None, canvas: Canvas | None, result: EditResult, index: int) -> PhotoUpdate:
         """Go on from a result: it becomes the photo."""

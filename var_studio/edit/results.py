@@ -14,7 +14,7 @@ from var_core.editing.photo_file import NO_EXTRAS, Extras
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.files import replacing
-from var_core.picture_files import PNG, as_kind
+from var_core.picture_files import PNG, as_kind, save_whole
 from var_core.recipe import Recipe
 from var_core.words import counted
 
@@ -23,7 +23,6 @@ from ..shared import run as runs
 from ..shared.handover import DrawnEdit, DrawnSquare, KeptSquare
 from ..shared.kept_photo import Photo
 from ..shared.palette import MARK_ALPHA, MARK_RGB
-from ..shared.served_files import fresh_folder
 from . import form as forms
 from .form import EXTEND, INPAINT, EditForm
 from .workspace import Canvas, PackedLevels, PackedMask, Workspace, laid_out, past
@@ -98,7 +97,7 @@ def _page_picture(file: str) -> Image.Image:
 
 def _page_file(picture: Image.Image, file: Path) -> str:
     """Write what the page shows of a picture; return where."""
-    picture.save(file, compress_level=1)
+    save_whole(picture, file, compress_level=1)
     return str(file)
 
 
@@ -143,10 +142,10 @@ def write(
     photos: tuple[np.ndarray, ...],
     squares: Sequence[DrawnSquare],
     seconds: float,
-    cache: str,
+    folder: Path,
 ) -> EditResult:
     """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
-    folder, edit = fresh_folder(cache), job.edit
+    edit = job.edit
     files, first = [], Recipe.of_edit(pipe, edit, 0)  # hashing a large photo takes a while: once is enough
     assert first.edited, "the recipe of an edit"
     for photo, label, seed in zip(photos, edit.labels, edit.seeds, strict=True):
@@ -184,7 +183,7 @@ def write(
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:
     """The mask as a black and white PNG, or with the greys, uint8, of a soft one; its path."""
     path = folder / f"{name}-mask.png"
-    Image.fromarray(mask).save(path)
+    save_whole(Image.fromarray(mask), path)
     return str(path)
 
 

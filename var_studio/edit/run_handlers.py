@@ -21,6 +21,7 @@ from ..shared.events import buttons, in_words
 from ..shared.handover import DrawnSquare
 from ..shared.models import Models
 from ..shared.run import StopFlag
+from ..shared.served_files import fresh_folder
 from ..shared.visitor_files import VisitorFiles
 from . import form as forms
 from . import mask_tools, sheet
@@ -127,7 +128,8 @@ class RunHandlers:
             yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
             whole = kept if stopped and kept else (job, photos, squares_done, misfit)
             drawn = outcomes.best_first(*whole)
-            result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, self.cache)
+            with fresh_folder(self.cache) as folder:
+                result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, folder)
         over = sheet.over(result)
         yield over._replace(bar=html.bar("Stopped: what was drawn by then is kept.", 1.0)) if stopped else over
 

@@ -131,11 +131,10 @@ class PageActs(MixActs):
         """End the run under way."""
         return halt(session.stop_flag)
 
-    def exported(self, kind: str, session: ExploreSession) -> tuple[str]:
-        """Return the picture as a file, for the one widget that takes it."""
-        return (self.export(kind, session),)
-
-    def export(self, kind: str, session: ExploreSession) -> str:
-        """The picture as a file."""
-        with in_words():
-            return trace_files.write(session, kind, fresh_folder(self.cache))
+    def exported(self, kind: str, session: ExploreSession) -> Iterator[tuple[str | Unchanged]]:
+        """Write the picture as a file, for the one widget that takes it; give way after each frame of a film."""
+        with in_words(), fresh_folder(self.cache) as folder:
+            path = trace_files.path_for(session, kind, folder)
+            for _ in trace_files.writing(session, kind, path):
+                yield (SKIP,)
+        yield (str(path),)

@@ -69,7 +69,12 @@ class Painter:
             words = "Drawn by the masked path, which sees its surroundings: the numbers are next-scale prediction's."
         elif _kept(asked) and (origin.turned or origin.parent is None):
             words = "All tokens are kept: the settings change only what the model thinks of them."
-        yield self._show(session.with_branch(origin, trace, fresh_folder(self.cache)), html.bar(words, 1.0))
+        yield self._show(self._grown(session, origin, trace), html.bar(words, 1.0))
+
+    def _grown(self, session: ExploreSession, origin: Origin, trace: Trace) -> ExploreSession:
+        """Return the session with one more picture, whose file is written."""
+        with in_words(), fresh_folder(self.cache) as folder:
+            return session.with_branch(origin, trace, folder, self.models.limits.visitor_bytes)
 
     def _show(self, session: ExploreSession, bar: str) -> ViewUpdate:
         """The view of the picture that is looked at; where they can, the controls say what made it."""

@@ -11,7 +11,7 @@ from var_core.inspection.trace import Marks, Trace, has_sizes_of
 from ..shared.run import StopFlag
 
 MOST_BRANCHES = 40
-MOST_BYTES = 2_000_000_000  # on disk, of all traces of a visitor together
+MOST_BYTES = 2_000_000_000  # on disk, of all traces of a visitor together, where nothing bounds them further
 NOTHING = "There is no picture yet: draw one, open one, or choose an example."
 
 
@@ -98,14 +98,19 @@ class ExploreSession:
         branch = self.named(number)
         return replace(self, current=branch.number, trace=Trace.load(branch.file))
 
-    def with_branch(self, origin: Origin, trace: Trace, folder: Path) -> "ExploreSession":
-        """Return the session with one more picture, which it looks at; write its trace into a folder."""
+    def with_branch(self, origin: Origin, trace: Trace, folder: Path, most_bytes: int = MOST_BYTES) -> "ExploreSession":
+        """Return the session with one more picture, which it looks at; write its trace into a folder.
+
+        The oldest pictures go whose traces would make all of them larger than `most_bytes`.
+        """
         number = 1 + max((branch.number for branch in self.branches), default=0)
         file = folder / f"{number}.safetensors"
         trace.save(file)
         branches = (*self.branches, Branch(**vars(origin), number=number, file=file))
         gone = [branch for branch in branches if branch.number == origin.instead]
-        return replace(self, branches=_without(branches, gone or _excess(branches)), current=number, trace=trace)
+        return replace(
+            self, branches=_without(branches, gone or _excess(branches, most_bytes)), current=number, trace=trace
+        )
 
     def origin_of_branch(self, title: str) -> Origin:
         """Return the origin of a picture that grows out of the one that is looked at."""
@@ -119,11 +124,11 @@ class ExploreSession:
         return replace(self.origin_of_branch(title), turned=True)
 
 
-def _excess(branches: Sequence[Branch]) -> list[Branch]:
+def _excess(branches: Sequence[Branch], most_bytes: int) -> list[Branch]:
     """The oldest branches, as many as have to go; the last one always stays."""
     sizes = [branch.file.stat().st_size if branch.file.is_file() else 0 for branch in branches]
     first = max(0, len(branches) - MOST_BRANCHES)
-    while first < len(branches) - 1 and sum(sizes[first:]) > MOST_BYTES:
+    while first < len(branches) - 1 and sum(sizes[first:]) > most_bytes:
         first += 1
     return list(branches[:first])
 

@@ -20,7 +20,6 @@ from ..shared import run as runs
 from ..shared.events import SKIP, in_words
 from ..shared.handover import DrawnEdit, DrawnPicture
 from ..shared.html import READY
-from ..shared.served_files import fresh_folder
 from . import messages, trace_files
 from .layout import SAME, ViewUpdate
 from .messages import PageMessage
@@ -104,7 +103,7 @@ class Sources(Painter):
     def _looked_at(self, session: ExploreSession, trace: Trace, title: str, name: str) -> ViewUpdate:
         """A trace that was not made just now."""
         origin = Origin(title, name, photo=trace.keep if trace.about.origin == "edited" else None)
-        return self._show(_afresh(session).with_branch(origin, trace, fresh_folder(self.cache)), READY)
+        return self._show(self._grown(_afresh(session), origin, trace), READY)
 
     def from_create(self, run: runs.Run | None, chosen: int, session: ExploreSession) -> Iterator[ViewUpdate]:
         """A picture of the Create tab, and the way here."""

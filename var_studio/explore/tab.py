@@ -64,8 +64,8 @@ def tab(
     ways = [partial(_wire_way, sources, view, act) for act in (sources.from_photo, sources.from_race)]
 
     def keep(session: ExploreSession) -> list[VisitPicture]:
-        with in_words():
-            return [picture_of(models.pipe, session, fresh_folder(cache))]
+        with in_words(), fresh_folder(cache) as folder:
+            return [picture_of(models.pipe, session, folder)]
 
     def uses(trigger: Trigger, shown: gr.State) -> None:
         wire(trigger, sources.take, [shown], [tabs, source.class_name, source.seed, source.lock, sampling], AT_ONCE)
@@ -100,7 +100,8 @@ def _wire_acts(acts: PageActs, view: View, reset: Trigger, export: Export) -> No
     asked = [view.session]
     for kind in trace_files.EXPORT_SUFFIXES:
         trigger = getattr(export, kind).click
-        saved = wire_in_turns(acts.models.desk, trigger, partial(acts.exported, kind), asked, [export.file], view.bar)
+        write, file = partial(acts.exported, kind), [export.file]
+        saved = wire_in_turns(acts.models.desk, trigger, write, asked, file, view.bar, small=True)
         saved.success(None, None, None, js="() => document.querySelector('#explore_ready').click()")
 
 

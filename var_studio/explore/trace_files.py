@@ -1,6 +1,6 @@
 """Traces that ship with the app, and the files that a picture on the Explore tab is saved as. No widgets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -21,15 +21,18 @@ def shipped() -> list[Path]:
     return sorted(TRACES.glob("*.safetensors"))
 
 
-def write(session: ExploreSession, kind: str, folder: Path) -> str:
-    """The picture that is looked at as a file of one of the kinds in `EXPORT_SUFFIXES`; its path."""
+def path_for(session: ExploreSession, kind: str, folder: Path) -> Path:
+    """Return the path in a folder for the picture that is looked at, as one of the kinds in `EXPORT_SUFFIXES`."""
     about = session.seen.about
-    path = folder / f"{slug(session.branch.name, 'picture')}-{about.origin}-seed-{about.seed}{EXPORT_SUFFIXES[kind]}"
+    return folder / f"{slug(session.branch.name, 'picture')}-{about.origin}-seed-{about.seed}{EXPORT_SUFFIXES[kind]}"
+
+
+def writing(session: ExploreSession, kind: str, path: Path) -> Iterator[float]:
+    """Write the picture that is looked at as a file of a kind, a frame of a film at a time; yield the share done."""
     if kind == "trace":
         session.seen.save(path)
     else:
-        render.write(session.seen, kind, path)
-    return str(path)
+        yield from render.writing(session.seen, kind, path)
 
 
 def thumbnails(paths: Sequence[Path]) -> list[Image.Image]:

@@ -3,12 +3,15 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from var_core.files import FULL
+
+from ..shared.guarded_events import NO_ROOM
 from ..shared.limits import Limits
 from .addresses import address
 from .budgets import MEGABYTE, Budgets
@@ -57,8 +60,21 @@ class Bodies:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand an upload on as it arrives, so that the page can show how far it is."""
+        failed = False
+
+        async def sending(message: Message) -> None:
+            nonlocal failed
+            failed = failed or (message["type"] == "http.response.start" and message["status"] >= 500)
+            if not failed:
+                await send(message)
+
         with self.broken.swept():
-            await reading(self.app, scope, self._form(scope, receive, MOST_FILES)[0], send)
+            try:
+                await reading(self.app, scope, self._form(scope, receive, MOST_FILES)[0], sending)
+            except OSError as error:
+                if not failed or error.errno not in FULL:
+                    raise
+                raise Refused(507, "room", NO_ROOM) from error
 
     async def _blob(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on a picture of the editor's once it is here as a whole: Gradio would keep it in memory at once."""
@@ -97,8 +113,9 @@ class Bodies:
 class BrokenUploads:
     """Removes what uploads that were broken off, or refused, leave behind in Gradio's folder."""
 
-    def __init__(self, folder: Path, patience: float):
-        self.folder, self.patience, self.under_way = folder, patience, 0
+    def __init__(self, folder: Path, patience: float, clock: Callable[[], float] = time.monotonic):
+        self.folder, self.patience, self.clock, self.under_way = folder, patience, clock, 0
+        self._seen: dict[Path, tuple[int, float]] = {}  # when each was written last, and since when that is known
 
     def swept(self) -> "BrokenUploads":
         return self
@@ -113,12 +130,15 @@ class BrokenUploads:
 
     def _left(self) -> Iterator[Path]:
         """Yield files that no upload writes to any more: those that are finished lie in folders."""
+        now, before, self._seen = self.clock(), self._seen, {}
         for path in self.folder.glob("tmp*"):
             try:
-                is_idle = time.time() - path.stat().st_mtime > 4 * self.patience
+                written = path.stat().st_mtime_ns
             except FileNotFoundError:  # finished at this moment
                 continue
-            if path.is_file() and (is_idle or not self.under_way):
+            known, since = before.get(path, (written, now))
+            self._seen[path] = written, since if known == written else now
+            if path.is_file() and (now - self._seen[path][1] > 4 * self.patience or not self.under_way):
                 yield path
 
 

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import io
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -123,10 +124,11 @@ def serve(
     hosting: Hosting,
     look: Mapping[str, Any],
     begun: Callable[[], object] = lambda: None,
+    taken: socket.socket | None = None,
 ) -> None:
     """Serve the page until interrupted; ValueError if a port cannot be had.
 
-    `begun` is called once the page is there.
+    `begun` is called once the page is there. `taken` listens on the port already; None: it is taken now.
     """
     figures = Figures()
     watch(page, figures)
@@ -139,7 +141,7 @@ def serve(
         figures.serve(hosting.metrics)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as by Ctrl-C, with what is left cleaned up
     with logged(hosting.log), contextlib.suppress(KeyboardInterrupt):
-        server.run()
+        server.run([taken] if taken else None)
 
 
 def _announce(page: gr.Blocks, hosting: Hosting, begun: Callable[[], object]) -> None:

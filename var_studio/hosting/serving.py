@@ -64,8 +64,11 @@ def own_cache() -> Iterator[None]:
     """Keep visitors' files in a folder that others on this machine cannot read, until the app ends.
 
     The page must be built within: Gradio asks once where they go. A folder that its variable names is used instead.
+    ValueError if nothing can be written there.
     """
-    if os.environ.get(CACHE):
+    named = os.environ.get(CACHE)
+    _find_room(named)
+    if named:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="var-studio-", ignore_cleanup_errors=True) as folder:
@@ -74,3 +77,21 @@ def own_cache() -> Iterator[None]:
             yield
         finally:
             del os.environ[CACHE]
+
+
+def _find_room(named: str | None) -> None:
+    """See to it that files can be written for a while; ValueError if not even in a folder that is named."""
+    try:
+        if named:
+            os.makedirs(named, exist_ok=True)
+            tempfile.TemporaryFile(dir=named).close()
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        if not named:
+            raise ValueError(
+                "No folder for files that are needed for a while can be written to, neither the system's nor this "
+                f"one: name one in {CACHE}."
+            ) from error
+        tempfile.tempdir = named
+    except OSError as error:
+        raise ValueError(f"{named} cannot be written to ({error.strerror}): name another folder in {CACHE}.") from error

@@ -10,6 +10,8 @@ from PIL import Image
 from var_core.config import Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.seeds import seed_text
+from var_core.files import replacing
+from var_core.picture_files import save_whole
 from var_core.picture_reading import open_photo
 from var_core.recipe import Recipe
 from var_core.settings import named
@@ -34,7 +36,7 @@ def enlarged(file: str) -> str:
         try:
             recipe = Recipe.read(source)
         except ValueError:  # it was stopped, and has none
-            large.save(made)
+            save_whole(large, made)
         else:
             recipe.save(large, made)
     return str(made)
@@ -44,7 +46,7 @@ def packed(pipe: Pipeline, run: Run) -> str:
     """Write a ZIP of all files of a run, with recipes inside them, and a table of how each was made; its path."""
     first = Path(run.files[0])
     made = first.with_name("grid.zip" if run.sweep else f"{len(run.files)}-pictures.zip")
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:  # PNG files do not shrink
+    with replacing(made) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG does not shrink
         for file in (*run.files, *([run.sheet] if run.sheet else [])):
             archive.write(file, Path(file).name)
         archive.writestr("pictures.csv", _table(pipe, run))

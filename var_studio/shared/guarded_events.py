@@ -11,11 +11,14 @@ import gradio as gr
 from gradio.blocks import BlockFunction
 from gradio.components import Component
 
+from var_core.files import FULL, Unwritten
+
 from .events import refusal
 
 LOG = logging.getLogger(__name__)
 STRANGE = "What was sent is not what this app understands: reload the page, and try again."
 BROKEN = "That did not work, for a reason that only whoever runs the app can see: reload the page, and try again."
+NO_ROOM = "There is no room left on this server for files: tell whoever runs the app."
 TOO_EARLY = "There is nothing here yet that this can be done with: run or open something first."
 OUT_OF_BOUNDS = re.compile(r"Value \S{1,40} is (greater|less) than \w+ value \S{1,40}\.?")  # a number box says so
 MOST_TOLD = 200  # characters of an error in the log
@@ -32,7 +35,7 @@ TYPES: dict[type[Component], tuple[type, ...]] = {
 
 def guard(page: gr.Blocks) -> None:
     """Guard all events of a page, before and after it is served."""
-    preprocess, call = page.preprocess_data, page.call_function
+    preprocess, call, postprocess = page.preprocess_data, page.call_function, page.postprocess_data
 
     async def preprocess_data(fn: BlockFunction, inputs: list[Any], *others: Any, **more: Any) -> Any:
         check(fn.inputs, inputs)
@@ -48,7 +51,13 @@ def guard(page: gr.Blocks) -> None:
         except Exception as error:
             raise _told(error, fn, TOO_EARLY if early else BROKEN) from error
 
-    vars(page).update(preprocess_data=preprocess_data, call_function=call_function)
+    async def postprocess_data(fn: BlockFunction, *others: Any, **more: Any) -> Any:
+        try:
+            return await postprocess(fn, *others, **more)
+        except Exception as error:
+            raise _told(error, fn, BROKEN) from error
+
+    vars(page).update(preprocess_data=preprocess_data, call_function=call_function, postprocess_data=postprocess_data)
 
 
 def check(widgets: Sequence[Any], values: Sequence[object]) -> None:
@@ -68,9 +77,21 @@ def _told(error: Exception, fn: BlockFunction, words: str) -> gr.Error:
     """Return what the visitor is told of an error; the log gets a line of it, unless it is meant for the visitor."""
     if isinstance(error, gr.Error) and not error.print_exception:
         return error
+    if isinstance(error, Unwritten):
+        return refusal(str(error))
     if isinstance(error, gr.Error) and OUT_OF_BOUNDS.fullmatch(error.message):
         return refusal(error.message)
+    words = NO_ROOM if _lacks_room(error) else words
     where = traceback.extract_tb(error.__traceback__)[-1]
     said = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()[:MOST_TOLD]
     LOG.error("%s: %s: %s (%s:%s)", fn.name, type(error).__name__, said, Path(where.filename).name, where.lineno)
     return refusal(words)
+
+
+def _lacks_room(error: BaseException | None) -> bool:
+    """Say whether an error, or what it comes of, is that there is no room for a file."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -12,10 +12,10 @@ from gradio.components import Component
 from var_core.editing.edit import EditStage
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request
+from var_core.files import replacing
 from var_core.inspection.trace import Marks
 
 from .events import Renewal, Trigger, Widgets
-from .run import Run
 from .visit_pictures import VisitPicture
 
 
@@ -44,19 +44,21 @@ class SavedTrace(NamedTuple):
 class CreateHandover(NamedTuple):
     """The buttons that lead to Edit and Explore with a run and the picture chosen in it; the controls of the request.
 
-    `visit` wires an event after which the controls say what the page's address asks for; `shows` one after which the
-    stage shows the run that a function finds from the value of a widget; `uses` one after which the controls say how
-    the picture of a visit in a state was made, if it is of this tab.
+    `asked` holds what was asked for last. `visit` wires an event after which the controls say what the page's address
+    asks for; `shows` one after which the stage shows the run, or makes what was asked for, that a function finds from
+    the value of a widget; `uses` one after which the controls say how the picture of a visit in a state was made, if it
+    is of this tab.
     """
 
     send: gr.Button
     explore: gr.Button
+    asked: gr.State
     run: gr.State
     chosen: gr.State
     controls: Sequence[Widgets]  # in the order in which `controls.read` takes their values, then the lock of the seed
     renewal: Renewal
     visit: Callable[[Trigger], None]
-    shows: Callable[[Trigger, Callable[[object], Run], Component], None]
+    shows: Callable[[Trigger, Callable[[object], object], Component], None]
     gives: Giving
     uses: Callable[[Trigger, gr.Tabs, gr.State], None]
 
@@ -139,7 +141,8 @@ class KeptSquare:
     @classmethod
     def of(cls, square: DrawnSquare, file: Path) -> "KeptSquare":
         """Write a square's pictures into a file, and return the rest."""
-        np.savez(file, views=square.views, drawn=square.drawn)
+        with replacing(file) as part, open(part, "wb") as written:
+            np.savez(written, views=square.views, drawn=square.drawn)
         return cls(str(file), square.free, square.turn, square.seeds, square.plan)
 
     @property

@@ -49,7 +49,10 @@ class Limits:
     # What is kept
     visitors: int = declared(100, Setting("Visitors", "visitors whose work is kept at once", low=1, high=100_000))
     visitor_mb: int = declared(
-        2000, Setting("Memory a visitor", "megabytes of memory kept for one visitor", low=16, high=64_000)
+        2000,
+        Setting(
+            "Memory a visitor", "megabytes kept for one visitor in each tab, besides what he is at", low=16, high=64_000
+        ),
     )
     all_mb: int = declared(
         4000, Setting("Memory of all", "megabytes of memory kept for all visitors", low=64, high=1_000_000)
@@ -76,6 +79,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         check(self)
+
+    @property
+    def visitor_bytes(self) -> int:
+        """Bytes that are kept for one visitor, at most, in each tab, besides what he is at."""
+        return self.visitor_mb * 10**6
 
 
 def table() -> str:

@@ -6,7 +6,6 @@ the answer: they lie in the file that the question names as its `target`.
 
 import base64
 import contextlib
-import errno
 import json
 import math
 import os
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.photo_file import open_photo_file
+from var_core.files import FULL
 from var_core.picture_files import recipe_text
 from var_core.picture_reading import Refused, check_size, open_image, open_levels, open_photo, read
 
@@ -77,7 +77,7 @@ def _answer(question: Mapping[str, Any], megapixels: int, memory: int) -> Answer
     except ValueError as error:
         return {"refused": too_much if isinstance(error.__cause__, MemoryError) else str(error)}
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             return {"refused": "This machine has no room left on its disk: tell whoever runs the app."}
         return {"broken": repr(error)}
     except Exception as error:  # nobody has foreseen it: the server's log gets it

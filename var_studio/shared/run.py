@@ -13,6 +13,7 @@ from var_core.engine.progress import Progress
 from var_core.engine.request import Request
 from var_core.engine.seeds import seed_text
 from var_core.inspection.sweep import Sweep
+from var_core.picture_files import save_whole
 from var_core.picture_reading import open_photo
 from var_core.recipe import Recipe, slug
 from var_core.words import counted
@@ -105,10 +106,10 @@ def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
         if run.complete(index):
             Recipe.of(pipe, alone(run, index), 0).save(image, file)
         else:  # a recipe would promise pixels that only the whole picture has
-            image.save(file)
+            save_whole(image, file)
     sheet = folder / "grid.png" if run.sweep else None
     if run.sweep and sheet:
-        run.sweep.sheet(images).save(sheet)
+        save_whole(run.sweep.sheet(images), sheet)
     seconds = run.seconds + time.perf_counter() - started
     return replace(run, files=tuple(map(str, files)), seconds=seconds, sheet=str(sheet or ""))
 

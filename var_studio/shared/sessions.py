@@ -11,6 +11,7 @@ from gradio.state_holder import SessionState, StateHolder
 
 from . import served_files
 from .limits import Limits
+from .served_files import NotedFiles
 
 AT_WORK = 600.0  # seconds after a visitor's last event within which nobody takes their place
 CLOSED = 60.0  # the same once their page is closed: it may only have lost its connection
@@ -58,12 +59,14 @@ class Sessions(StateHolder):
         self._used: dict[str, float] = {}
         self._left: dict[str, float] = {}  # those that are gone, but for their files; with when they were used last
         self._addresses: dict[str, str] = {}
+        self._noted: NotedFiles | None = None
 
     def install(self, page: gr.Blocks) -> None:
         """Hold the sessions of a page that its `app` serves, and let as many of its runs wait as the queue holds."""
         self.set_blocks(page)
         self.capacity = self.limits.visitors
         page.app.state_holder = self
+        self._noted = NotedFiles(page.temp_file_sets, self.clock)
         queue, page.max_threads = page._queue, THREADS + self.limits.queue
         if queue.active_jobs:  # it has begun
             queue.active_jobs += [None] * (page.max_threads - len(queue.active_jobs))
@@ -85,8 +88,10 @@ class Sessions(StateHolder):
         return session
 
     def delete_all_expired_state(self) -> None:
-        """Drop the sessions that have been idle for too long, and all their files; Gradio asks for it every second."""
+        """Drop the sessions that have been idle for too long, and all files of that age; asked for every second."""
         now, most = self.clock(), 60.0 * self.limits.idle_minutes
+        if self._noted:
+            self._noted.sweep(most)
         with self.lock:
             for name, session in list(self.session_data.items()):
                 if now - self._used[name] > (min(most, KEPT_CLOSED) if session.is_closed else most):

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.edit import HALF
+from var_core.picture_files import save_whole
 from var_core.recipe import Recipe
 
 from . import html, served_files
@@ -87,21 +88,14 @@ class VisitorFiles:
         Of each visitor the last ones stay. A picture that is `html.unique` says whose it is.
         """
         name = str(picture.info.get(html.SHOWN) or visitor_mark()).partition("-")[0]
-        folder = Path(cache) / f"{served_files.OURS}{name}"
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{uuid4().hex}.png"
-        picture.save(file, compress_level=1)
+        file = served_files.lasting_folder(cache, name) / f"{uuid4().hex}.png"
+        save_whole(picture, file, compress_level=1)
         with self._changing:
             files = self._served.setdefault(name, [])
             files.append(file)
             while len(files) > MOST_SERVED:
                 files.pop(0).unlink(missing_ok=True)
         return str(file)
-
-    @property
-    def visitor_bytes(self) -> int:
-        """Bytes that are kept for one visitor, at most, besides what he is at."""
-        return self.limits.visitor_mb * MEGABYTE
 
     @property
     def bytes_kept(self) -> int:

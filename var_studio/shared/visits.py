@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from var_core.files import replacing
 from var_core.words import counted
 
 from . import served_files
@@ -128,13 +129,14 @@ class Visits:
         if not wanted.keys() <= there.keys():
             raise ValueError(GONE)
         chosen, lines = [there[name] for name in wanted], []
-        made = served_files.fresh_folder(cache) / f"{counted(len(chosen), 'picture').replace(' ', '-')}.zip"
-        with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:  # PNG files do not shrink
-            for number, one in enumerate(chosen, 1):
-                inside = f"{number:02d}-{Path(one.file).name}"
-                archive.write(one.file, inside)
-                lines.append(f"{inside}: {one.words}\n")
-            archive.writestr("pictures.txt", "".join(lines))
+        with served_files.fresh_folder(cache) as folder:
+            made = folder / f"{counted(len(chosen), 'picture').replace(' ', '-')}.zip"
+            with replacing(made) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG: no smaller
+                for number, one in enumerate(chosen, 1):
+                    inside = f"{number:02d}-{Path(one.file).name}"
+                    archive.write(one.file, inside)
+                    lines.append(f"{inside}: {one.words}\n")
+                archive.writestr("pictures.txt", "".join(lines))
         with self._changing:
             visit = self._used(str(token), Visit())
             if visit.packed and visit.packed != made:

@@ -185,9 +185,7 @@ def test_a_picture_from_edit_with_candidates_is_the_one_that_was_taken(handlers:
     edit = replace(edited(True)[0], labels=(PIPE.spec.transformer.null_label,) * 2, seeds=(8, 9))
     edit = replace(edit, settings=replace(edit.settings, candidates=6, min_coverage=0.1, first_free_scale=0))
     squares = [DrawnSquare.from_stage(stage) for stage in stages(PIPE, edit) if stage.photos]
-    done = outcomes.write(
-        PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path)
-    )
+    done = outcomes.write(PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, tmp_path)
     trace = final(handlers.from_edit(done, 1, ExploreSession())).session.trace
     assert squares[-1].seeds[1] != edit.seeds[1] and trace.about.seed == squares[-1].seeds[1]
     assert torch.equal(trace.tokens.long(), torch.cat([part[1] for part in squares[-1].plan.tokens]))
@@ -197,9 +195,7 @@ def test_a_picture_from_edit_with_candidates_is_the_one_that_was_taken(handlers:
 def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Sources, tmp_path: Path, follow: bool):
     edit, finished = edited(follow)
     squares = [DrawnSquare.from_stage(stage) for stage in finished]
-    done = outcomes.write(
-        PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path)
-    )
+    done = outcomes.write(PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, tmp_path)
     view = final(handlers.from_edit(done, 1, ExploreSession()))
     trace = view.session.trace
     levels = trace.pictures[-1].numpy().astype(int) - squares[-1].drawn[1]
@@ -212,7 +208,7 @@ def test_what_the_masked_path_drew_is_looked_into_as_it_was_drawn(handlers: Sour
     edit, seeing = edited(True)[0], masked_pipeline()
     squares = [DrawnSquare.from_stage(stage) for stage in stages(seeing, edit) if stage.photos]
     done = outcomes.write(
-        seeing, outcomes.EditJob("photo", PIPE.digest, edit), run(seeing, edit), squares, 1.0, str(tmp_path)
+        seeing, outcomes.EditJob("photo", PIPE.digest, edit), run(seeing, edit), squares, 1.0, tmp_path
     )
     trace = final(handlers.from_edit(done, 1, ExploreSession())).session.trace
     assert torch.equal(trace.tokens.long(), torch.cat([part[1] for part in squares[-1].plan.tokens]))
@@ -227,9 +223,7 @@ def test_what_a_photo_has_given_stays_whatever_is_drawn_anew(
     monkeypatch.setattr(controls, "roll", lambda: "1")  # of a hundred seeds two draw the few free tokens as they were
     edit, finished = edited(True)
     squares = [DrawnSquare.from_stage(stage) for stage in finished]
-    done = outcomes.write(
-        PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, str(tmp_path)
-    )
+    done = outcomes.write(PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, tmp_path)
     view = final(handlers.from_edit(done, 0, ExploreSession()))
     here = view.session
     kept, before = here.trace.keep, here.trace.tokens
@@ -251,7 +245,7 @@ def test_a_photo_keeps_the_knobs_and_its_own_name(handlers: Sources, tmp_path: P
 def test_a_long_name_makes_no_file_that_cannot_be(handlers: Sources):
     here = drawn(handlers)
     long = replace(here.branch, name="ß/\\<b>" + "x" * 5000)
-    path = acts_of(handlers).export("trace", replace(here, branches=(long,)))
+    *_, (path,) = acts_of(handlers).exported("trace", replace(here, branches=(long,)))
     assert len(Path(path).name) < 120 and Path(path).is_file()
 
 

@@ -98,7 +98,9 @@ def test_a_set_stop_flag_stops_a_run_and_leaves_all_as_it_was(handlers: Sources,
 @pytest.mark.parametrize(("kind", "start"), [("gif", b"GIF8"), ("sheet", b"\x89PNG"), ("mp4", None), ("trace", None)])
 def test_every_kind_of_file_is_written(handlers: Sources, kind: str, start: bytes | None):
     here = drawn(handlers)
-    path = Path(acts_of(handlers).export(kind, here))
+    *steps, (name,) = acts_of(handlers).exported(kind, here)
+    path = Path(name)
+    assert len(steps) >= {"gif": 4, "mp4": 40}.get(kind, 0)  # a film gives way after each frame
     assert path.name == f"rose-drawn-seed-5{trace_files.EXPORT_SUFFIXES[kind]}"
     assert path.read_bytes().startswith(start or b"")
     if kind == "trace":
@@ -109,7 +111,15 @@ def test_every_kind_of_file_is_written(handlers: Sources, kind: str, start: byte
 
 def test_there_is_nothing_to_save_before_there_is_a_picture(handlers: Sources):
     with pytest.raises(gr.Error, match="no picture yet"):
-        acts_of(handlers).export("gif", ExploreSession())
+        next(acts_of(handlers).exported("gif", ExploreSession()))
+
+
+def test_an_export_that_is_left_leaves_no_file(handlers: Sources):
+    going = acts_of(handlers).exported("mp4", drawn(handlers))
+    before = set(Path(handlers.cache).iterdir())
+    next(going)
+    going.close()
+    assert set(Path(handlers.cache).iterdir()) <= before
 
 
 def test_two_visitors_who_draw_in_turns_do_not_mix(handlers: Sources):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.door import ask, echo, form, in_pieces, photo
 
-from var_studio.hosting.bodies import Bodies
+from var_studio.hosting.bodies import Bodies, BrokenUploads
 from var_studio.shared.limits import Limits
 
 LIMITS = Limits(file_mb=1, uploads=3, upload_mb=2, request_kb=16, text=1000)
@@ -107,10 +107,15 @@ def test_while_another_upload_is_under_way_only_what_is_long_idle_is_removed(tmp
     fresh, idle = tmp_path / "tmp1", tmp_path / "tmp2"
     fresh.touch()
     idle.touch()
-    os.utime(idle, (0, 0))
-    door = Bodies(echo, LIMITS, tmp_path)
-    with door.broken.swept():
-        with door.broken.swept():
+    broken = BrokenUploads(tmp_path, patience := 30.0, lambda: now)
+    now = 0.0
+    with broken.swept():
+        with broken.swept():
+            pass
+        assert fresh.exists() and idle.exists()  # whatever the system's clock says
+        now = 4 * patience + 1
+        os.utime(fresh, (1, 1))  # it is written to, by a clock that was set back
+        with broken.swept():
             pass
         assert fresh.exists() and not idle.exists()
     assert not fresh.exists()

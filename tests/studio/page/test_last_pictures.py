@@ -8,12 +8,12 @@ import pytest
 from support import tiny
 
 from var_core.engine.request import Request
-from var_studio.create.handlers import RunHandlers
+from var_studio.create.handlers import Asked, RunHandlers
 from var_studio.page import last_pictures
 from var_studio.page.last_pictures import LastPictures
 from var_studio.shared import run as runs
 from var_studio.shared.models import Models
-from var_studio.shared.run import Run
+from var_studio.shared.run import Run, StopFlag
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +60,27 @@ def test_what_runs_took_is_told_in_the_menu_of_models(last: LastPictures, run: R
 
 def test_a_run_is_shown_again_with_its_files_and_refused_once_they_are_gone(run: Run, tmp_path: Path):
     handlers = RunHandlers(Models(tiny.pipeline()), str(tmp_path))
-    shown = handlers.show_again(run)
+    (shown,) = handlers.show_again(run)
     assert shown.run is run and shown.chosen == 0 and "2 pictures in" in shown.bar
     with pytest.raises(gr.Error, match="Another model"):
-        handlers.show_again(replace(run, digest="another"))
+        next(handlers.show_again(replace(run, digest="another")))
     with pytest.raises(gr.Error):
-        handlers.show_again(replace(run, files=(str(tmp_path / "gone.png"), run.files[1])))
+        next(handlers.show_again(replace(run, files=(str(tmp_path / "gone.png"), run.files[1]))))
+
+
+def test_a_run_that_was_cut_off_comes_back_with_the_same_pictures(last: LastPictures, run: Run, tmp_path: Path):
+    handlers = RunHandlers(last.models, str(tmp_path))
+    asked = Asked(run.request, run.digest)
+    token = last.expect(asked, None)
+    cut_off = handlers.watch(asked, StopFlag())
+    next(cut_off)
+    cut_off.close()  # its visitor is gone
+    assert last.offer(token).visible
+    *_, shown = handlers.show_again(last.back(token))
+    for again, whole in zip(shown.run.files, run.files, strict=True):
+        assert Path(again).read_bytes() == Path(whole).read_bytes()
+    assert last.keep(shown.run, token)[0] == token and last.back(token) is shown.run
+    assert last.expect(None, token) == token and hash(asked)
 
 
 def test_gradio_can_tell_that_a_run_is_another(run: Run):

@@ -1,6 +1,5 @@
 """Whose work is kept, and whose place a new visitor takes."""
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -94,7 +93,8 @@ def test_what_is_idle_for_too_long_goes_with_its_files(tmp_path, monkeypatch: py
         monkeypatch.setattr(
             visitor, "LocalContext", SimpleNamespace(request=SimpleNamespace(get=lambda _, now=asking: now))
         )
-        folders[name] = served_files.fresh_folder(str(tmp_path))
+        with served_files.fresh_folder(str(tmp_path)) as folder:
+            folders[name] = folder
     house.sessions.session_data["cleo"].is_closed = True
     house.now = KEPT_CLOSED + 1
     house.come("ben")
@@ -112,12 +112,12 @@ def test_pictures_of_a_visit_that_goes_on_outlive_the_page_that_made_them(tmp_pa
     house.come("anna")
     asking = SimpleNamespace(session_hash="anna")
     monkeypatch.setattr(visitor, "LocalContext", SimpleNamespace(request=SimpleNamespace(get=lambda _: asking)))
-    held, other = (served_files.fresh_folder(str(tmp_path)) for _ in range(2))
-    served_files.hold(held)
+    with served_files.fresh_folder(str(tmp_path)) as held, served_files.fresh_folder(str(tmp_path)) as other:
+        served_files.hold(held)
     for house.now in (90 * 60 + 1, 90 * 60 + 2):
         house.sessions.delete_all_expired_state()
     assert held.exists() and not other.exists()
-    os.utime(held / served_files.HELD, (0, time.time() - 90 * 60 - 1))  # nobody has come back
+    (held / served_files.HELD).write_text(str(time.monotonic() - 90 * 60 - 1))  # nobody has come back
     house.now += LOOK_AGAIN
     house.sessions.delete_all_expired_state()
     house.sessions.delete_all_expired_state()
