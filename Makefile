@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 # One thread of torch a worker: the tensors are tiny, and more threads only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
-BROWSER := $(PYTEST) --dist worksteal
-# A test of Explore fails now and then, for a reason not found yet: what failed is tried once more, and both are shown.
-AGAIN := --last-failed --last-failed-no-failures none
+# Each worker begins with its half of the files, so that what the tests of a file share is made once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# Not compiled: of the packages' 180 MB of Python most is never imported; what is, is compiled and kept then.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo quick test browser package audit gpu lint-js clean
 
@@ -27,11 +28,11 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(MAKE) lint-js
 	$(PYTEST) -rs tests --ignore tests/browser
-	$(BROWSER) -rs tests/browser || $(BROWSER) $(AGAIN) tests/browser
+	$(PYTEST) -rs tests/browser
 
 # The browser tests, which must not skip.
 browser: $(VENV)/.test
-	VAR_STUDIO_BROWSER=1 $(BROWSER) tests/browser || VAR_STUDIO_BROWSER=1 $(BROWSER) $(AGAIN) tests/browser
+	VAR_STUDIO_BROWSER=1 $(PYTEST) tests/browser
 
 package: $(VENV)/.test
 	$(BIN)/python tools/check_package.py
@@ -42,7 +43,7 @@ audit: $(VENV)/.test
 
 # Replicas drawn with Ray, which is large and so not among what all tests need.
 cluster: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
+	$(PIP) -r requirements-ray.txt
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/studio/cluster
 
 # About eight minutes; writes runs/gpu/gpu.json and gpu.md.
@@ -63,11 +64,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.app: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PIP) -r requirements.txt
 	touch $@
 
 $(VENV)/.test: requirements-mcp.txt requirements-test.txt requirements-train.txt $(VENV)/.app
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-mcp.txt -r requirements-train.txt -r requirements-test.txt
+	$(PIP) -r requirements.txt -r requirements-mcp.txt -r requirements-train.txt -r requirements-test.txt
 	touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""The app in a real browser: one server and one Chromium for all tests, a fresh page for each."""
+"""The app in a real browser: one server and one window for all tests, a fresh page for each that remembers nothing."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.browser import ROOT, executable, write
-from support.desk import HEIGHT, WIDTH, zoom
+from support.desk import HEIGHT, WIDTH, at_rest, laying
 from support.hands import FLAGS, upload
 
 
@@ -25,6 +25,14 @@ def chromium() -> Iterator:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def window(chromium) -> Iterator:
+    """A window with a cache for all tests: what Gradio's page consists of is fetched and compiled once."""
+    context = chromium.new_context(accept_downloads=True)
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -48,16 +56,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def visit(chromium, address: str) -> Iterator[Callable]:
-    """Opens the app, by default at its plain address in a window of a laptop's size.
+def visit(window, address: str) -> Iterator[Callable]:
+    """Opens the app as somebody new, by default at its plain address in a window of a laptop's size.
 
     Afterwards: no error was logged, and nothing came from another host.
     """
-    contexts, troubles = [], []
+    troubles = []
 
     def visited(query: str = "", width: int = 1440, height: int = 900, opened: bool = True):
-        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True))
-        page = contexts[-1].new_page()
+        page = window.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        forget(page, address)
         page.on("console", lambda message: troubles.append(message.text) if _matters(message) else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", lambda sent: troubles.append(sent.url) if _leaves(sent.url, address) else None)
@@ -69,8 +78,9 @@ def visit(chromium, address: str) -> Iterator[Callable]:
         return page
 
     yield visited
-    for context in contexts:
-        context.close()
+    for page in window.pages:
+        page.close()
+    window.clear_permissions()
     assert [trouble for trouble in troubles if not _of_a_page_left(trouble, troubles)] == []
 
 
@@ -92,14 +102,17 @@ def photo(tmp_path: Path) -> Path:
 def desk(page, photo: Path):
     """The Edit tab with the photo on its canvas."""
     page.get_by_role("tab", name="Edit").click()
-    page.locator("#canvas canvas").first.wait_for()
-    page.wait_for_timeout(500)
-    empty = zoom(page)
-    upload(page, "open", photo)
-    while zoom(page) == empty:
-        page.wait_for_timeout(200)
-    page.wait_for_timeout(1000)  # it slides into its place
+    at_rest(page)
+    laying(page, lambda: upload(page, "open", photo))
     return page
+
+
+def forget(page, address: str) -> None:
+    """Take from the browser all that the app's pages have stored in it, but for the files that they consist of."""
+    session = page.context.new_cdp_session(page)
+    stored = {"origin": address.rstrip("/"), "storageTypes": "cookies,local_storage,indexeddb,cache_storage"}
+    session.send("Storage.clearDataForOrigin", stored)
+    session.detach()
 
 
 def _matters(message) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
-from support.desk import HEIGHT, WIDTH, fingers, saved_mask, shown, spot, zoom
+from support.desk import HEIGHT, WIDTH, fingers, laying, saved_mask, spot, zoom
 from support.hands import copy, drop, pixels, set_number, unfold, until
 
 from var_studio.shared import palette
@@ -90,8 +90,7 @@ def test_the_brush_keeps_its_size_a_changed_mask_the_view_and_a_changed_colour_t
     small = painted_as(page, lambda mask: (mask & ~large).any()) & ~large
     assert np.sqrt(large.sum() / small.sum()) == pytest.approx(zoom(page) / fit, rel=0.1)
     seen = (zoom(page), position(page))
-    page.click("#invert")
-    shown(page)
+    laying(page, lambda: page.click("#invert"))
     assert (zoom(page), position(page)) == seen
     inverted = saved_mask(page)
     assert inverted.sum() == WIDTH * HEIGHT - large.sum() - small.sum()
@@ -159,9 +158,8 @@ def two_halves(desk):
     """The Edit tab with a photo that is light at the left and dark at the right, and the mask's tools in sight."""
     page = desk
     unfold(page, "masking", "save_mask")
-    drop(page, "halves.png", halves(240, 160), "#canvas canvas")
+    laying(page, lambda: drop(page, "halves.png", halves(240, 160), "#canvas canvas"))
     opened(page, 240, 160)
-    shown(page)
     page.evaluate("scrollTo(0, 0)")
     return page
 
@@ -174,13 +172,13 @@ def test_a_lasso_paints_by_mouse_and_takes_away_by_finger(two_halves):
     page.mouse.down()
     for corner in corners[1:]:
         page.mouse.move(*spot(page, *corner), steps=2)
-    page.mouse.up()
+    laying(page, page.mouse.up)
     lasso = np.zeros((160, 240), bool)
     lasso[32:129, 24:97] = True
     painted_as(page, lambda mask: (mask ^ lasso).mean() < 0.02)
     page.check("#takes input")
-    shown(page)
-    fingers(page, [[spot(page, x, y)] for x, y in ((0.05, 0.1), (0.6, 0.1), (0.6, 0.5), (0.05, 0.5))])
+    around = [[spot(page, x, y)] for x, y in ((0.05, 0.1), (0.6, 0.1), (0.6, 0.5), (0.05, 0.5))]
+    laying(page, lambda: fingers(page, around))
     lasso[:80] = False
     painted_as(page, lambda mask: (mask ^ lasso).mean() < 0.02)
     page.get_by_label("Erase", exact=True).first.click()
@@ -191,15 +189,14 @@ def test_similar_colour_is_painted_taken_back_and_with_shift_taken_away(two_halv
     page = two_halves
     page.get_by_text("Similar colour", exact=True).click()
     place = spot(page, 0.8, 0.5)
-    page.mouse.click(*place)
+    laying(page, lambda: page.mouse.click(*place))
     painted = painted_as(page, lambda mask: mask[:, 121:].all())
     assert not painted[:, :118].any()
-    page.keyboard.press("Control+z")
+    laying(page, lambda: page.keyboard.press("Control+z"))
     painted_as(page, lambda mask: not mask.any())
-    page.keyboard.press("Control+y")
+    laying(page, lambda: page.keyboard.press("Control+y"))
     painted_as(page, lambda mask: np.array_equal(mask, painted))
-    shown(page)
     page.keyboard.down("Shift")
-    page.mouse.click(*place)
+    laying(page, lambda: page.mouse.click(*place))
     page.keyboard.up("Shift")
     painted_as(page, lambda mask: not mask[:, 121:].any())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.desk import HEIGHT, WIDTH, shown, stroke
+from support.desk import HEIGHT, WIDTH, at_rest, laying, saved_mask, stroke
 from support.hands import SETTLE, download, looked_at, pixels, set_number, unfold, until, upload
 
 from var_core.editing.canvas import dilated
@@ -106,12 +106,10 @@ def test_nothing_painted_is_said_and_a_class_edit_takes_its_class(desk, tmp_path
     unfold(page, "masking", "corners")
     page.fill("#corners input, #corners textarea", "100, 50, 180, 140")
     page.wait_for_timeout(SETTLE)
-    page.click("#add")
-    shown(page)
+    laying(page, lambda: page.click("#add"))
     run(page, 4)
     assert mask_of(page).sum() == 81 * 91
-    page.click("#invert")
-    shown(page)
+    laying(page, lambda: page.click("#invert"))
     run(page, 4)
     assert mask_of(page).sum() == WIDTH * HEIGHT - 81 * 91
     (tmp_path / "sunflower.png").write_bytes(download(page, "#edit_download"))
@@ -137,8 +135,7 @@ def test_a_rectangle_is_dragged_to_paint_it_or_to_look_there(desk, photo: Path):
     drag(page, (0.5, 0.25), (0.75, 0.75))
     left, top, right, bottom = (int(part) for part in page.input_value("#corners textarea, #corners input").split(","))
     assert (left, top) == pytest.approx((150, 50), abs=2) and (right, bottom) == pytest.approx((225, 150), abs=2)
-    page.click("#add")
-    shown(page)
+    laying(page, lambda: page.click("#add"))
     stroke(page, (0.1, 0.9), (0.2, 0.9))  # from now on the canvas tells what is painted
     drag(page, (0.4, 0.1), (0.7, 0.5))
     page.click("#look")
@@ -179,15 +176,13 @@ def test_a_large_photo_keeps_its_size_and_stop_its_mask(desk, tmp_path: Path):
     page = desk
     pixels_ = np.random.default_rng(1).integers(256, size=(900, 1400, 3), dtype=np.uint8)
     Image.fromarray(pixels_).save(tmp_path / "large.png")
-    upload(page, "open", tmp_path / "large.png")
+    laying(page, lambda: upload(page, "open", tmp_path / "large.png"))
     page.locator("#past img").wait_for()
-    shown(page)
     assert not page.locator("#canvas").get_by_label("Clear canvas").is_visible()  # the bin would take the photo too
     unfold(page, "masking", "corners")
     page.fill("#corners input, #corners textarea", "600, 300, 799, 499")
     page.wait_for_timeout(SETTLE)
-    page.click("#add")
-    shown(page)
+    laying(page, lambda: page.click("#add"))
     stop_an_extension(page, 2800)
     run(page, 4)
     mask, after = mask_of(page), pixels(download(page, "#edit_download"))
@@ -202,18 +197,22 @@ def test_strokes_are_undone_and_redone_and_earlier_edits_come_back(desk):
     page = desk
     stroke(page, (0.3, 0.5), (0.6, 0.5))
     unfold(page, "masking", "undo")
-    page.click("#grow")
-    page.click("#grow")  # at once, before the canvas shows what the first did
-    shown(page)
+    wanted = dilated(dilated(saved_mask(page), 8), 8)
+
+    def grow_twice() -> None:
+        page.click("#grow")
+        page.click("#grow")  # at once, before the canvas shows what the first did
+
+    laying(page, grow_twice)
+    until(page, lambda: np.array_equal(saved_mask(page), wanted))
     run(page, 4)
+    at_rest(page)
     grown, first = mask_of(page), download(page, "#edit_download")
     stroke(page, (0.2, 0.8), (0.4, 0.8))
-    page.click("#undo")
-    shown(page)
+    laying(page, lambda: page.click("#undo"))
     run(page, 4)
     assert np.array_equal(mask_of(page), grown)
-    page.click("#redo")
-    shown(page)
+    laying(page, lambda: page.click("#redo"))
     run(page, 4)
     assert mask_of(page).sum() > grown.sum()
     stop_an_extension(page, 900)
@@ -235,9 +234,12 @@ def test_edits_of_the_visit_come_back_with_settings_and_mask(desk, tmp_path: Pat
     run(page, 1)
     looked_at(page, -1)
     assert page.inner_text("#visit_words").startswith("Edit: garden · Inpaint · no class · seed ")
-    page.click("#visit_use")
-    page.get_by_text("Settings and mask are back.").wait_for()
-    shown(page)
+
+    def use_settings() -> None:
+        page.click("#visit_use")
+        page.get_by_text("Settings and mask are back.").wait_for()
+
+    laying(page, use_settings)
     run(page, 1)
     assert np.array_equal(mask_of(page), mask)
     assert np.array_equal(pixels(download(page, "#edit_download")), pixels(first))

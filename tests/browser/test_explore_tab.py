@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import TimeoutError
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from support.desk import at_rest, laying
 from support.hands import SETTLE, SIDES, download, upload
 
 SCALES = len(SIDES)
@@ -359,8 +360,8 @@ def test_a_picture_from_create_and_one_from_edit_are_looked_into(visit: Callable
     page.click("#look_inside")
     page.wait_for_function("explorer.view.trace?.origin === 'drawn' && explorer.view.trace.live")
     page.get_by_role("tab", name="Edit").click()
-    page.locator("#examples .thumbnail-item").first.click()
-    page.wait_for_timeout(1500)
+    at_rest(page)
+    laying(page, page.locator("#examples .thumbnail-item").first.click)
     page.click("#edit_run")
     page.locator("#edit_look_inside").wait_for()
     page.click("#edit_look_inside")

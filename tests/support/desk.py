@@ -1,6 +1,7 @@
 """The Edit tab's canvas in a browser, with a photo on it."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 from support.hands import download, pixels
@@ -15,6 +16,12 @@ PHOTO = """() => {
   return [...place, editor.width * local_scale, editor.height * local_scale];
 }"""
 
+# Whether the mask's layer is another one than before, with all that the server sent, and nothing moves any more.
+LAID = """(before) => {
+  const { active_layer_id, layers } = editor.layer_manager;
+  return active_layer_id !== before && layers.some(({ id }) => id === active_layer_id) && !editor.app.ticker.started;
+}"""
+
 
 def zoom(page) -> float:
     """How large the canvas shows the photo, in per cent."""
@@ -27,9 +34,16 @@ def spot(page, x: float, y: float) -> tuple[float, float]:
     return left + x * width, top + y * height
 
 
-def shown(page) -> None:
-    """Wait: the canvas takes its time to show a mask that it did not paint."""
-    page.wait_for_timeout(3500)
+def laying(page, act: Callable[[], object]) -> None:
+    """Do something that lays photo and mask anew on the canvas, and wait until it shows them and is at rest."""
+    before = page.evaluate("editor.layer_manager.active_layer_id")
+    act()
+    page.wait_for_function(LAID, arg=before)
+
+
+def at_rest(page) -> None:
+    """Wait until the canvas is there, and nothing on it moves any more."""
+    page.wait_for_function("window.editor?.ready.then(() => !editor.app.ticker.started)")
 
 
 def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
