@@ -22,3 +22,9 @@ test("the canvas draws fast while somebody is at it, slowly after a moment, and 
   assert.equal(ticker.maxFPS, idle);
   mock.timers.reset();
 });
+
+test("where frames take long the time between them is counted in full, so that drawing ends as soon as elsewhere", () => {
+  const ticker = { minFPS: 10 }; // as a ticker begins: it counts a tenth of a second at most
+  paced(ticker, new EventTarget())();
+  assert.ok(ticker.minFPS <= 1);
+});

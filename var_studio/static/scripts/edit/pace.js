@@ -1,7 +1,8 @@
-// How often the canvas draws: it draws all the time, also what does not change.
+// How often the canvas draws: from whatever happens on it until half a second later, also what does not change.
 
 const BUSY = 24; // frames a second while somebody is at it, and for a moment after
 const IDLE = 4;
+const SLOWEST = 1; // frames a second, below which the time between two of them is counted as shorter than it was
 const MOMENT = 2500; // milliseconds
 const SIGNS = ["pointerdown", "pointermove", "pointerup", "wheel", "touchmove", "keydown", "input", "resize"];
 
@@ -17,6 +18,7 @@ export const paced = (ticker, seen = window) => {
   };
   for (const sign of SIGNS) seen.addEventListener(sign, wake, { capture: true, passive: true });
   wake();
+  ticker.minFPS = SLOWEST; // else where frames take long, without a GPU, many are drawn until half a second is counted
   return () => {
     for (const sign of SIGNS) seen.removeEventListener(sign, wake, { capture: true });
     clearTimeout(ending);
