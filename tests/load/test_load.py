@@ -1,0 +1,93 @@
+"""The tool that loads a served app, with few visitors for a few seconds: nothing is mixed up, nothing fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import tiny
+
+from tools.load import __main__ as load
+from tools.load.acts import MIX, Visit
+from tools.load.crowd import Tally, checked, crowd
+from tools.load.loop import differ
+from tools.load.person import Person, Told
+from tools.load.server import Server, served
+from tools.load.signs import WRITING, edited, phases
+from var_core.config import ON_CPU
+from var_core.engine.pipeline import Pipeline
+
+SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def server(model: Path) -> Iterator[Server]:
+    with served(str(model)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def tally(server: Server, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Tally:
+    found = crowd(server, 3, SECONDS / 60, tmp_path_factory.mktemp("files"))
+    checked(found, Pipeline.load(str(model), ON_CPU))
+    return found
+
+
+def test_every_result_is_what_its_own_recipe_says_and_nothing_fails(tally: Tally):
+    assert not tally.errors and not tally.wrong
+    assert sum(len(one.files) for one in tally.made) >= 3
+
+
+def test_the_table_names_all_that_was_measured(tally: Tally):
+    rows = dict(tally.rows())
+    assert rows["errors"] == "none" and rows["results that are not what their recipes say"].startswith("0 of ")
+    assert {"throughput against a plain loop", "memory before, at most, and after, MB"} <= rows.keys()
+    assert tally.peak > 10 and tally.loop_seconds > 0
+
+
+def test_a_result_of_somebody_else_would_be_found(server: Server, model: Path, tmp_path: Path):
+    with Person(server.address) as person:
+        visit = Visit(person, tmp_path, seed=5)
+        first, second = visit.do("create"), visit.do("create")
+    found = Tally(made=[first])
+    checked(found, Pipeline.load(str(model), ON_CPU))
+    assert not found.wrong and found.loop_seconds > 0
+    pixels = [np.asarray(load_picture(one.files[0])) for one in (first, second)]
+    assert differ(*pixels) and not differ(pixels[0], pixels[0])
+
+
+def load_picture(file: Path) -> np.ndarray:
+    from var_core.picture_reading import open_photo
+
+    return open_photo(file)
+
+
+@pytest.mark.parametrize("act", MIX)
+def test_each_act_is_done_as_on_the_page(server: Server, tmp_path: Path, act: str):
+    with Person(server.address) as person:
+        made = Visit(person, tmp_path, seed=3).do(act)
+    assert not made.told.error and all(file.stat().st_size for file in made.files)
+    assert bool(made.files) == (act in ("create", "edit", "explore"))
+
+
+def test_what_a_run_tells_is_divided_into_drawing_and_writing(server: Server, tmp_path: Path):
+    with Person(server.address) as person:
+        told = edited(person, tmp_path, 400)
+    drawn, written = phases(told)
+    assert drawn > 0 and written > 0 and any(WRITING in words for words in told.words)
+    assert 0 < told.first_sign < told.seconds
+
+
+def test_memory_is_looked_at_once_in_so_many_runs(model: Path, capsys: pytest.CaptureFixture[str]):
+    load.main(["--model", str(model), "--alone", "--runs", "4", "--every", "2"])
+    told = capsys.readouterr().out
+    assert "MB after 2 runs" in told and "MB after 4 runs" in told and "| errors | none |" in told
+
+
+def test_a_wait_ends_when_something_is_drawn():
+    assert Told(1.0, began=3.0, ended=9.0).waited == 2 and Told(1.0, ended=9.0).waited == 8

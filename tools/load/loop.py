@@ -1,0 +1,69 @@
+"""The same runs in a plain loop, without a server: what each has made is made again from its own recipe, and timed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from var_core.editing.edit import run
+from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
+from var_core.inspection.recording import recorded
+from var_core.inspection.trace import Trace
+from var_core.picture_reading import open_levels, open_photo
+from var_core.recipe import Recipe
+from var_studio.shared import run as runs
+
+from .acts import Made
+
+NEAR = 2  # levels by which pixels may differ: sums of numbers in another order
+
+
+def again(pipe: Pipeline, made: Made, folder: Path) -> tuple[float, list[str]]:
+    """Make it again; return the seconds that it takes, and the files that are not what their recipes say."""
+    kinds: dict[str, Callable[[Pipeline, Made, Path], list[str]]] = {
+        "create": _created,
+        "edit": _edited,
+        "explore": _explored,
+    }
+    began = time.perf_counter()
+    wrong = kinds[made.act](pipe, made, folder)
+    return time.perf_counter() - began, wrong
+
+
+def _created(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
+    recipes = [Recipe.read(file) for file in made.files]
+    asked = [recipe.request(pipe) for recipe in recipes]
+    labels, seeds = (tuple(getattr(one, name)[0] for one in asked) for name in ("labels", "seeds"))
+    for going in runs.after_each_scale(pipe, Request(labels, seeds, asked[0].sampling)):
+        runs.pictures(pipe, going)
+    done = runs.finish(pipe, going, folder)
+    pairs = zip(made.files, done.files, strict=True)
+    return [str(file) for file, other in pairs if differ(open_photo(file), open_photo(other))]
+
+
+def _edited(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
+    assert made.photo and made.mask, "an edit has both"
+    (file,), photo = made.files, open_photo(made.photo)
+    levels, _ = open_levels(made.mask, photo.shape[1::-1])
+    edit = Recipe.read(file).edit(pipe, photo, levels)
+    drawn = run(pipe, replace(edit, labels=edit.labels * 2, seeds=(edit.seeds[0], edit.seeds[0] + 1)))
+    Image.fromarray(drawn[0]).save(folder / "edited.png")
+    return [str(file)] if differ(drawn[0], open_photo(file)) else []
+
+
+def _explored(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
+    (file,) = made.files
+    trace = Trace.load(file)
+    other = recorded(pipe, trace.request())
+    other.save(folder / "trace.safetensors")
+    same = other.tokens.equal(trace.tokens) and not differ(other.pictures.numpy(), trace.pictures.numpy())
+    return [] if same else [str(file)]
+
+
+def differ(one: np.ndarray, other: np.ndarray) -> bool:
+    """Say whether two pictures are not the same one."""
+    return one.shape != other.shape or bool((np.abs(one.astype(int) - other.astype(int)) > NEAR).any())
