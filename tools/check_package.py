@@ -110,7 +110,7 @@ def check_files(wheel: Path, sdist: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     need({top for top in tops if not top.endswith(".dist-info")} == PACKAGES, f"The wheel holds {sorted(tops)}.")
     shipped = [
-        *("assets/examples/*", "assets/imagenet/*", "assets/learn/*", "assets/traces/*"),
+        *("assets/examples/*", "assets/imagenet/*", "assets/learn/*", "assets/settings/*", "assets/traces/*"),
         f"checkpoints/{MODEL}.*",
     ]
     for path in itertools.chain.from_iterable(ROOT.glob(pattern) for pattern in shipped):

@@ -78,11 +78,17 @@ class Setting:
         self.check(found)
         return found
 
+    def told(self, value: Value) -> str:
+        """Return a value as text: "on", "off", a number or a word."""
+        if self.kind is bool:
+            return "on" if value else "off"
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
     def says(self, value: Value) -> str:
         """The setting in a few words, for example "top-k 100"."""
         if self.kind is bool and not self.short:
             return f"{'' if value else 'no '}{self.label.lower()}"
-        said = f"{value:g}" if isinstance(value, float) else str(value)
+        said = self.told(value)
         return (self.short or f"{self.label.lower()} {{}}").format(said, s="" if value == 1 else "s")
 
 

@@ -56,15 +56,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def visit(window, address: str) -> Iterator[Callable]:
+def visit(chromium, window, address: str) -> Iterator[Callable]:
     """Opens the app as somebody new, by default at its plain address in a window of a laptop's size.
 
     Afterwards: no error was logged, and nothing came from another host.
     """
-    troubles = []
+    troubles, phones = [], []
 
-    def visited(query: str = "", width: int = 1440, height: int = 900, opened: bool = True):
-        page = window.new_page()
+    def visited(query: str = "", width: int = 1440, height: int = 900, opened: bool = True, phone: bool = False):
+        if phone:  # touch belongs to a window
+            phones.append(chromium.new_context(accept_downloads=True, has_touch=True, is_mobile=True))
+        page = (phones[-1] if phone else window).new_page()
         page.set_viewport_size({"width": width, "height": height})
         forget(page, address)
         page.on("console", lambda message: troubles.append(message.text) if _matters(message) else None)
@@ -80,6 +82,8 @@ def visit(window, address: str) -> Iterator[Callable]:
     yield visited
     for page in window.pages:
         page.close()
+    for phone in phones:
+        phone.close()
     window.clear_permissions()
     assert [trouble for trouble in troubles if not _of_a_page_left(trouble, troubles)] == []
 

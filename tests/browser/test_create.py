@@ -250,3 +250,6 @@ def test_a_grid_over_two_settings_comes_as_one_picture_with_labels(page):
     assert words[0] == "guidance 1, temperature 0.5" and words[3] == "guidance 4, temperature 1"
     sheet = pixels(download(page, "#sheet"))
     assert sheet.shape[1] > 2 * 128 and (sheet == 255).mean() > 0.1
+    page.set_viewport_size({"width": 390, "height": 844})
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight).length"
+    assert page.locator("#gallery .thumbnail-lg .caption-label").evaluate_all(cut) == 0  # on a phone they are whole

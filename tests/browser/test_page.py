@@ -132,6 +132,30 @@ def test_the_theme_goes_round_and_is_remembered(page):
     until(page, lambda: not dark(page))
 
 
+def test_a_setting_shows_pictures_of_what_it_does_to_mouse_keys_and_finger(page):
+    unfold(page, "drawing", "guidance")
+    settings = page.locator("#drawing .pictured")
+    until(page, lambda: settings.count() == settings.locator(":scope > .help").count() > 0)
+    fetched = "performance.getEntriesByType('resource').filter(({name}) => name.includes('/settings/')).length"
+    assert page.evaluate(fetched) == 0
+    picture, mark = page.locator("#setting_help img"), page.locator("#guidance > .help")
+    mark.hover()
+    until(page, lambda: picture.evaluate("picture => picture.complete && picture.naturalWidth") > 300)
+    assert page.locator("#setting_help span").all_inner_texts() == ["0", "4", "20"]
+    assert page.evaluate(fetched) == 1
+    page.mouse.move(5, 5)
+    picture.wait_for(state="hidden")
+    page.focus("#top_k input")
+    page.keyboard.press("Tab")
+    assert page.locator("#setting_help").is_visible() and "Top-k" in picture.get_attribute("alt")
+    page.keyboard.press("Escape")
+    assert not page.locator("#setting_help").is_visible()
+    page.locator("#top_p > .help").click()
+    assert page.locator("#setting_help").is_visible()
+    page.mouse.click(5, 5)
+    assert not page.locator("#setting_help").is_visible()
+
+
 def said(page) -> tuple[str, str]:
     return page.input_value("#pictures input[type=number]"), page.input_value("#seed input, #seed textarea")
 

@@ -38,7 +38,7 @@ def test_the_scripts_compute_what_they_should():
 
 
 def test_the_joined_script_is_one_that_node_understands():
-    node("-e", f"new Function({json.dumps(scripts.script())})")
+    node("-e", "new Function(require('fs').readFileSync(0, 'utf8'))", text=scripts.script())
 
 
 def test_the_colours_of_heat_maps_are_those_of_films_and_posters():

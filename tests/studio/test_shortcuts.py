@@ -32,7 +32,7 @@ def test_every_key_that_a_script_waits_for_is_in_the_list():
     caps = {part for key in keys for part in re.split(r"\+(?=.)", key)}
     texts = [path.read_text(encoding="utf-8") for path in FOLDER.glob("scripts/**/*.js") if path.name != "keys.js"]
     waited_for = {key for text in texts for key in (*LITERAL.findall(text), *MOVERS.findall(text), *mapped(text))}
-    assert {"[", "z", " ", "Escape", "b", "l", "s"} <= waited_for  # the search finds them
+    assert {"[", "z", " ", "Escape", "b", "e", "l", "m", "s"} <= waited_for  # the search finds them
     assert {NAMES.get(key, key.upper()) for key in waited_for} <= caps
 
 

@@ -65,6 +65,7 @@ def saved_mask(page) -> np.ndarray:
 def fingers(page, moments: list[list[tuple[float, float]]]) -> None:
     """Put fingers on places of the window, a moment after another, and lift all of them."""
     session = page.context.new_cdp_session(page)
+    phone = page.evaluate("navigator.maxTouchPoints > 0")
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
     down = 0
     for moment in moments:
@@ -74,5 +75,5 @@ def fingers(page, moments: list[list[tuple[float, float]]]) -> None:
         down = len(points)
         page.wait_for_timeout(50)
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": phone})
     session.detach()

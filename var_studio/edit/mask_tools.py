@@ -10,6 +10,8 @@ from var_core.settings import parse_int
 from ..shared import html
 from .workspace import Workspace
 
+PICKER_NAME = "The photo, small. Arrow keys move a cross, Enter marks two corners of a rectangle."
+
 
 def with_rectangle(mask: np.ndarray, corners: Sequence[tuple[int, int]]) -> np.ndarray:
     """A mask with a rectangle between two opposite corners (x, y) painted too, both included."""
@@ -75,6 +77,7 @@ def picker(workspace: Workspace | None) -> str:
     small = workspace.shown(480)
     width, height = workspace.size
     return (
-        f'<div class="picker" data-width="{width}" data-height="{height}" title="Drag, or click two corners">'
-        f'<img src="{html.data_uri(small)}" alt="the photo, to drag a rectangle on" draggable="false"><i></i></div>'
+        f'<div class="picker" data-width="{width}" data-height="{height}" title="Drag, or click two corners" '
+        f'tabindex="0" role="application" aria-label="{PICKER_NAME}">'
+        f'<img src="{html.data_uri(small)}" alt="" draggable="false"><i></i><b></b></div>'
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from var_core.settings import parse_int
 
-BRUSH, LASSO, SIMILAR = TOOLS = ("Brush", "Lasso", "Similar colour")
+BRUSH, LASSO, SIMILAR, MOVE = TOOLS = ("Brush", "Lasso", "Similar colour", "Move")
 MOST_POINTS = 5000  # of a line
 LIMITS = {LASSO: (3, MOST_POINTS), SIMILAR: (1, 1)}  # of the number of points
 MOST_LETTERS = 100 * MOST_POINTS

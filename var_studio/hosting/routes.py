@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..shared import setting_pictures
 from .refusals import Refused
 
 API = "/gradio_api"
@@ -14,6 +15,7 @@ READ = re.compile(
         (
             r"/(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d{1,4})?|logout)?/?",
             r"/(assets|static|svelte)/[^\\]+",
+            rf"{setting_pictures.ADDRESS}/[a-z_]+\.webp",
             rf"{API}/(info|app_id|theme\.css|login_check|queue/data|upload_progress)/?",
             rf"{API}/heartbeat/{ID}",
             rf"{API}/file=.+",

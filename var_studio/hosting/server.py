@@ -14,8 +14,10 @@ from typing import Any
 import fastapi
 import gradio as gr
 import uvicorn
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from ..shared import setting_pictures
 from ..shared.limits import HOME, Limits
 from ..shared.models import Models
 from ..shared.sessions import Sessions
@@ -46,6 +48,7 @@ def behind_door(
     limits = running.limits
     page.api_open = False
     app: Any = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount(setting_pictures.ADDRESS, StaticFiles(directory=setting_pictures.FOLDER))
     gr.mount_gradio_app(
         app,
         page,

@@ -14,7 +14,7 @@ from pathlib import Path
 from var_core.inspection import render
 
 from ..explore import messages
-from ..shared import palette
+from ..shared import palette, setting_pictures
 from ..shared.static import FOLDER
 
 MAIN = "main.js"
@@ -32,6 +32,7 @@ def constants() -> dict[str, object]:
         "leastProbability": render.LEAST_PROBABILITY,
         "colours": palette.ON_MAPS,
         "markAlpha": palette.MARK_ALPHA,
+        "settingPictures": setting_pictures.told(),
     }
 
 

@@ -13,6 +13,7 @@ STYLES = (
     "controls.css",
     "create.css",
     "edit.css",
+    "canvas.css",
     "explorer.css",
     "explorer_panels.css",
     "learn.css",

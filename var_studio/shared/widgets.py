@@ -1,19 +1,28 @@
 """Widgets that several tabs have: the subject, the seed, Run and Stop, and the controls of the draw."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import gradio as gr
 
 from var_core.config import Sampling
 from var_core.settings import Declared, Setting, named, rows
 
-from . import controls
+from . import controls, setting_pictures
 from .events import AT_ONCE, Trigger, wire
 
 Knob = gr.Checkbox | gr.Dropdown | gr.Number | gr.Slider
 MOST_CHOICES = 100_000  # shown in a list: else those past the hundredth are found by typing alone
 SettingWidgets = dict[str, Knob]  # of a table of settings, by name
+
+
+class Told(TypedDict, total=False):
+    """What every widget of a setting says, and its id and class on the page."""
+
+    label: str
+    info: str
+    elem_id: str
+    elem_classes: str
 
 
 class Actions(NamedTuple):
@@ -48,15 +57,16 @@ def setting_widgets(settings: Declared, prefix: str = "", **most: float) -> Sett
 
 
 def _setting_widget(row: Setting, value: Any, prefix: str, most: float | None) -> Knob:
-    name = f"{prefix}{row.name}"
+    told: Told = {"label": row.label, "info": row.help, "elem_id": f"{prefix}{row.name}"}
+    if row.name in setting_pictures.VALUES:
+        told["elem_classes"] = setting_pictures.CLASS
     if row.kind is bool:
-        return gr.Checkbox(value, label=row.label, info=row.help, elem_id=name)
+        return gr.Checkbox(value, **told)
     if row.choices:
-        return gr.Dropdown(list(row.choices), value=value, label=row.label, info=row.help, elem_id=name)
+        return gr.Dropdown(list(row.choices), value=value, **told)
     if row.typed:  # without bounds: what lies beyond is refused with a sentence that says more than Gradio's
-        return gr.Number(value, label=row.label, info=row.help, elem_id=name)
-    end = most or row.most_shown or row.high
-    return gr.Slider(row.low, end, value, step=row.step, label=row.label, info=row.help, elem_id=name)
+        return gr.Number(value, **told)
+    return gr.Slider(row.low, most or row.most_shown or row.high, value, step=row.step, **told)
 
 
 def seeding(label: str, most: int, count: int, prefix: str = "") -> Seeding:

@@ -13,7 +13,10 @@ import {
   movedView,
   nextBrushSize,
   pinchedView,
+  placeBeside,
   rectangleBetween,
+  revealing,
+  shareOf,
   thinned,
   tipPosition,
   wheelFactor,
@@ -146,4 +149,26 @@ test("a long line is thinned evenly, and a short one stays as it is", () => {
   assert.deepEqual(thinned(line, 4), [0, 3, 6, 9]);
   assert.deepEqual(thinned(line, 10), line);
   assert.ok(isFar([0, 0], [3, 4], 4.9) && !isFar([0, 0], [3, 4], 5));
+});
+
+test("an arrow key leads to a place a step on, which stays on the photo", () => {
+  assert.deepEqual(placeBeside([0.5, 0.5], "ArrowLeft", 0.25), [0.25, 0.5]);
+  assert.deepEqual(placeBeside([0.5, 0.9], "ArrowDown", 0.25), [0.5, 1]);
+  assert.equal(placeBeside([0.5, 0.5], "Enter", 0.25), null);
+});
+
+test("a point is revealed with a margin around it, and what is seen stays", () => {
+  const frame = { width: 300, height: 200 };
+  assert.deepEqual(revealing([100, 100], frame), [0, 0]);
+  assert.deepEqual(revealing([-20, 190], frame), [50, -20]);
+  assert.deepEqual(revealing([10, 10], { width: 20, height: 20 }), [20, 20]); // smaller than its margins
+});
+
+test("a share counts each place once, however many lists have it", () => {
+  const lists = [
+    [1, 1, 0, 0],
+    [0, 1, 0, 0],
+  ];
+  assert.equal(shareOf(lists), 0.5);
+  assert.equal(shareOf([]), 0);
 });

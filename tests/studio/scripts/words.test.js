@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inUnits, percent, round } from "../../../var_studio/static/scripts/shared/words.js";
+import { inUnits, percent, placeInWords, round, settingOf } from "../../../var_studio/static/scripts/shared/words.js";
 
 test("numbers have three digits, and very small ones none", () => {
   assert.deepEqual([0, 1.23456, 123456, 0.01, 0.00049].map(round), ["0", "1.23", "123000", "0.01", "under 0.001"]);
@@ -21,4 +21,17 @@ test("values are told in the largest unit in which the largest has two digits", 
 
 test("small values are told in the smallest unit, and what is not known stays so", () => {
   assert.deepEqual(inUnits([0.001, null], [["ms", 1e-3]]), { unit: "ms", values: [1, null] });
+});
+
+test("a place is told in per cent, with a tenth where it has one", () => {
+  assert.equal(placeInWords([0.4, 0.6049]), "x 40 %, y 60.5 %");
+  assert.equal(placeInWords([0, 1]), "x 0 %, y 100 %");
+});
+
+test("a widget's id names its setting, also after a tab's name, and the longest name that fits", () => {
+  const names = ["shown", "p", "top_p"];
+  assert.deepEqual(
+    ["shown", "edit_shown", "explore_top_p", "p", "unshown"].map((id) => settingOf(id, names)),
+    ["shown", "shown", "top_p", "p", ""],
+  );
 });

@@ -20,6 +20,9 @@ const keepOnScreen = (made, name) => {
   });
 };
 
+// How far the tool that is chosen reaches, in pixels of the screen.
+export const brushRadius = (made) => sizes[made.tools.get("brush").current_tool === "erase" ? "eraser" : "brush"];
+
 export const resizeBrush = (larger) => {
   const brush = editorNow()?.tools.get("brush");
   brush?.set_brush_size(nextBrushSize(sizes.brush, larger));

@@ -1,6 +1,7 @@
 // The colour of the mask on the Edit tab's canvas. What is painted is white and covers all; it is shown with another
 // colour and lighter, so that both can change at any time, and what the server gets does not.
 import { colours, markAlpha } from "../shared/constants.js";
+import { shareOf } from "../shared/geometry.js";
 import { editorNow, withEachEditor } from "./editor.js";
 
 const WHITE = "#ffffff";
@@ -31,6 +32,20 @@ const readPlain = (made) => {
       dress(made, look);
     }
   };
+};
+
+const COARSE = 200; // pixels of the photo's longer side, when what is painted is measured
+const HALF = 127; // of the levels of an alpha channel
+
+// The share of the photo that is painted, from 0 to 1.
+export const paintedShare = (made) => {
+  const frame = Object.assign(made.app.screen.clone(), { x: 0, y: 0, width: made.width, height: made.height });
+  const resolution = Math.min(1, COARSE / Math.max(made.width, made.height));
+  const { extract } = made.app.renderer;
+  const layers = made.layer_manager.layers.map(
+    ({ container }) => extract.pixels({ target: container, resolution, frame }).pixels,
+  );
+  return shareOf(layers.map((pixels) => pixels.filter((_, index) => index % 4 === 3).map((alpha) => alpha > HALF)));
 };
 
 // Called with what the widgets say: a colour as CSS has it, and per cent.

@@ -1,22 +1,19 @@
 // Lasso and "similar colour" on the Edit tab's canvas: what is drawn goes to the server as places relative to the photo.
-import { isTyping, typeInto } from "../shared/elements.js";
+import { typeInto } from "../shared/elements.js";
 import { clamp, isFar, thinned } from "../shared/geometry.js";
 import { editorInSight, editorNow } from "./editor.js";
+import { chooseTool, TOOLS, takesAway, toolNow } from "./tools.js";
 // listens before this: a drag that moves the photo is no line
 import { onPinch, placeOf, stop, viewOf } from "./zoom.js";
 
-const TOOLS = { b: "Brush", l: "Lasso", s: "Similar colour" }; // by their keys; the words are those of the row
 const LEAST_STEP = 3; // pixels between points of a line
 const MOST_POINTS = 2000; // the server takes a few more
 const DIGITS = 5; // of their places, which are sent as text: a tenth of a pixel of a large photo
-const OWN_TOOLS = "#canvas .toolbar-wrap button, #canvas [aria-label='Pan']"; // of the editor
+const OWN_TOOLS = "#canvas .toolbar-wrap button"; // of the editor
+const DRAWN = [TOOLS.l, TOOLS.s]; // tools that tell the server a shape
 const CLICK = 8; // pixels that a hand may move within a click
 
 let drawn = null; // {id: the pointer's number, points: of the photo, from 0 to 1, takes}
-
-const toolNow = () => document.querySelector("#tool input:checked")?.value ?? TOOLS.b;
-
-const isTakingAway = (event) => event.shiftKey || document.querySelector("#takes input")?.checked === true;
 
 // A place of the window as one of the photo, from 0 to 1 within it.
 const onPhoto = (made, event) => {
@@ -27,7 +24,8 @@ const onPhoto = (made, event) => {
 
 const isInside = (place) => place.every((part) => part >= 0 && part <= 1);
 
-const inPixels = (made, [x, y]) => {
+// The inverse, but in the canvas.
+export const inPixels = (made, [x, y]) => {
   const view = viewOf(made);
   return [view.x + x * made.width * view.scale, view.y + y * made.height * view.scale];
 };
@@ -42,8 +40,9 @@ const outline = (made) => {
   return svg;
 };
 
-const draw = (made) => {
-  const points = drawn ? drawn.points.map((point) => inPixels(made, point).join(",")) : [];
+// Shows a closed line through places of the photo.
+export const showLine = (made, places) => {
+  const points = places.map((place) => inPixels(made, place).join(","));
   outline(made).firstChild.setAttribute("points", points.join(" "));
 };
 
@@ -51,15 +50,17 @@ let sent = 0; // shapes; the box tells only of a text that is new
 
 const rounded = (part) => Number(part.toFixed(DIGITS));
 
-const send = (tool, points, takes) => {
+// Has the server paint, or take away, what a shape holds.
+export const send = (tool, points, takes) => {
   sent += 1;
   const box = document.querySelector("#shape textarea, #shape input");
-  if (box) typeInto(box, JSON.stringify({ tool, points, takes, sent }));
+  const within = points.map((place) => place.map((part) => rounded(clamp(part, 0, 1))));
+  if (box) typeInto(box, JSON.stringify({ tool, points: within, takes, sent }));
 };
 
 const drop = () => {
   drawn = null;
-  if (editorNow()?.background_image) draw(editorNow());
+  if (editorNow()?.background_image) showLine(editorNow(), []);
 };
 
 // The editor's own cursor shows only with the editor's own tools.
@@ -71,11 +72,11 @@ const showCursor = (made, on) => {
 
 const begin = (event) => {
   const made = editorInSight();
-  if (!made || event.target !== made.app.canvas || toolNow() === TOOLS.b) return;
+  if (!made || event.target !== made.app.canvas || !DRAWN.includes(toolNow())) return;
   stop(event);
   if (event.button || drawn) return;
   document.activeElement?.blur(); // as a click does that nobody stops
-  drawn = { id: event.pointerId, points: [onPhoto(made, event)], takes: isTakingAway(event) };
+  drawn = { id: event.pointerId, points: [onPhoto(made, event)], takes: event.shiftKey || takesAway() };
   made.app.canvas.setPointerCapture(event.pointerId);
 };
 
@@ -90,7 +91,7 @@ const go = (event) => {
   const place = onPhoto(made, event);
   if (!isFar(inPixels(made, place), inPixels(made, drawn.points.at(-1)), LEAST_STEP)) return;
   drawn.points.push(place);
-  draw(made);
+  showLine(made, drawn.points);
 };
 
 const end = (event) => {
@@ -102,27 +103,16 @@ const end = (event) => {
   const tool = toolNow();
   const [first] = points;
   if (tool === TOOLS.l && points.length > 2) {
-    send(
-      tool,
-      thinned(points, MOST_POINTS).map((place) => place.map((part) => rounded(clamp(part, 0, 1)))),
-      takes,
-    );
+    send(tool, thinned(points, MOST_POINTS), takes);
   } else if (tool === TOOLS.s && isInside(first) && !isFar(placeOf(made, event), inPixels(made, first), CLICK)) {
     send(tool, [first], takes);
   }
 };
 
-const choose = (tool) => document.querySelector(`#tool input[value="${tool}"]`)?.click();
-
-const press = (event) => {
-  if (event.key === "Escape" && drawn) drop();
-  if (!editorInSight() || isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-  const tool = TOOLS[event.key.toLowerCase()];
-  if (tool) choose(tool);
-};
+const press = (event) => event.key === "Escape" && drawn && drop();
 
 // Who takes one of the editor's own tools wants to use it.
-const takeOwnTool = (event) => event.target.closest?.(OWN_TOOLS) && toolNow() !== TOOLS.b && choose(TOOLS.b);
+const takeOwnTool = (event) => event.target.closest?.(OWN_TOOLS) && toolNow() !== TOOLS.b && chooseTool(TOOLS.b);
 
 onPinch(drop);
 addEventListener("pointerdown", begin, true);

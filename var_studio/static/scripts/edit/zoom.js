@@ -1,9 +1,18 @@
 // Zoom and pan of the Edit tab's canvas: by wheel, fingers, keys, and by dragging.
 import { focusCameByKeys, isTyping } from "../shared/elements.js";
-import { boundedView, fitScale, movedView, pinchedView, wheelFactor, zoomedView } from "../shared/geometry.js";
+import {
+  boundedView,
+  fitScale,
+  movedView,
+  pinchedView,
+  revealing,
+  wheelFactor,
+  zoomedView,
+} from "../shared/geometry.js";
 import { dropStroke } from "./brush.js";
 import { editorInSight, withEachEditor } from "./editor.js";
 import { keepView } from "./kept_view.js";
+import { TOOLS, toolNow } from "./tools.js";
 
 const MOST = 10; // times the size of the canvas, as in the editor's own buttons
 const KEY_FACTOR = 1.25;
@@ -25,14 +34,15 @@ export const viewOf = (made) => {
   return { scale: local_scale, x: local_position.x, y: local_position.y };
 };
 
-const fitOf = (made) => fitScale(made, made.app.screen);
+export const fitOf = (made) => fitScale(made, made.app.screen);
 
 const isZoomed = (made) => viewOf(made).scale > 1.001 * fitOf(made);
 
 const show = (made, wanted) => {
   const { scale, x, y } = boundedView(wanted, made, made.app.screen);
   made.set_image_properties({ scale, position: { x, y } });
-  made.tools.get("zoom").min_zoom.set(scale <= 1.001 * fitOf(made)); // the hand in the toolbar is of use, or is not
+  made.tools.get("zoom").min_zoom.set(scale <= 1.001 * fitOf(made));
+  letScroll(made);
 };
 
 const zoomBy = (made, factor, point) => {
@@ -41,6 +51,12 @@ const zoomBy = (made, factor, point) => {
 };
 
 const fit = (made) => show(made, { scale: fitOf(made), x: 0, y: 0 });
+
+// Moves what is zoomed in, if need be, so that a place of the canvas is seen.
+export const reveal = (made, place) => {
+  const [across, down] = revealing(place, made.app.screen);
+  if (isZoomed(made) && (across || down)) show(made, movedView(viewOf(made), across, down));
+};
 
 const middle = (made) => [made.app.screen.width / 2, made.app.screen.height / 2];
 
@@ -86,16 +102,27 @@ const down = (event) => {
   if (!made || event.target !== made.app.canvas) return;
   if (event.pointerType === "touch") {
     fingers.set(event.pointerId, placeOf(made, event));
-    if (fingers.size < 2) return;
-    pinching = true;
-    dropStroke(made);
-    for (const listener of pinchListeners) listener();
-  } else if (event.button === 1 || (event.button === 0 && spaceHeld)) {
-    panning = { id: event.pointerId, at: placeOf(made, event) };
-    made.app.canvas.setPointerCapture(event.pointerId);
-    mark();
-  } else return;
+    if (fingers.size > 1) beginPinch(made);
+    else if (isMoving()) beginPan(made, event);
+    else return;
+  } else if (event.button === 1 || (event.button === 0 && (spaceHeld || isMoving()))) beginPan(made, event);
+  else return;
   stop(event);
+};
+
+const isMoving = () => toolNow() === TOOLS.m;
+
+const beginPinch = (made) => {
+  pinching = true;
+  panning = null;
+  dropStroke(made);
+  for (const listener of pinchListeners) listener();
+};
+
+const beginPan = (made, event) => {
+  panning = { id: event.pointerId, at: placeOf(made, event) };
+  made.app.canvas.setPointerCapture(event.pointerId);
+  mark();
 };
 
 const move = (event) => {
@@ -105,16 +132,19 @@ const move = (event) => {
   if (fingers.has(event.pointerId)) {
     const before = [...fingers.values()];
     fingers.set(event.pointerId, at);
-    if (!pinching) return;
+    if (!pinching) return panning ? pan(made, event, at) : undefined;
     const zoomed = isZoomed(made);
     const after = [...fingers.values()];
     if (before.length === 2) pinch(made, before, after);
     // with the whole photo in view two fingers scroll the page, since one paints
     if (!zoomed && before.length === 2) scrollBy(0, (before[0][1] + before[1][1] - after[0][1] - after[1][1]) / 2);
-  } else if (panning?.id === event.pointerId) {
-    show(made, movedView(viewOf(made), at[0] - panning.at[0], at[1] - panning.at[1]));
-    panning.at = at;
-  } else return;
+  } else return panning?.id === event.pointerId ? pan(made, event, at) : undefined;
+  stop(event);
+};
+
+const pan = (made, event, at) => {
+  show(made, movedView(viewOf(made), at[0] - panning.at[0], at[1] - panning.at[1]));
+  panning.at = at;
   stop(event);
 };
 
@@ -128,6 +158,14 @@ const up = (event) => {
 
 const mark = () => document.querySelector("#canvas")?.classList.toggle("panning", spaceHeld || panning !== null);
 
+// Who moves, and sees all of the photo, scrolls the page by a finger on it: the browser does that, if it is told before.
+const letScroll = (made) => {
+  const { style } = made.app.canvas;
+  const wanted = isMoving() && !isZoomed(made) ? "pan-x pan-y" : "none";
+  if (style.touchAction !== wanted) style.touchAction = wanted;
+  document.querySelector("#canvas")?.classList.toggle("moving", isMoving());
+};
+
 const holdSpace = (held) => {
   spaceHeld = held;
   mark();
@@ -135,7 +173,8 @@ const holdSpace = (held) => {
 
 // Space and arrows belong to a button or a list that was reached by keys, else to the canvas under the pointer.
 const isOurs = (made, event) =>
-  event.target === document.body || (made.app.canvas.matches(":hover") && !focusCameByKeys());
+  event.target === document.body ||
+  (!focusCameByKeys() && (made.app.canvas.matches(":hover") || event.target === made.app.canvas));
 
 const actOfKey = (made, event) => {
   const { key } = event;
@@ -160,9 +199,15 @@ const press = (event) => {
 
 withEachEditor((made) => {
   made.target_element.addEventListener("wheel", wheel, { capture: true, passive: false });
-  made.ready.then(() => keepView(made, { viewOf, isZoomed, show }));
+  made.ready.then(() => {
+    keepView(made, { viewOf, isZoomed, show });
+    made.app.ticker.add(() => made.background_image && letScroll(made));
+  });
 });
 
+addEventListener("change", (event) => {
+  if (editorInSight() && event.target.closest?.("#tool")) letScroll(editorInSight());
+});
 addEventListener("pointerdown", down, true);
 addEventListener("pointermove", move, true);
 addEventListener("pointerup", up, true);

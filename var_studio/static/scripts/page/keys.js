@@ -12,8 +12,10 @@ export const KEYS = {
   ],
   "Edit, on the canvas": [
     [["B"], "brush"],
+    [["E"], "eraser"],
     [["L"], "lasso"],
     [["S"], "similar colour"],
+    [["M"], "move: a drag, or one finger, moves the photo; if all of it is seen, a finger scrolls the page"],
     [["Shift+drag", "Shift+click"], "with these two: take away from what is painted"],
     [["Esc"], "drop the line that is being drawn"],
     [["[", "]"], "a smaller or a larger brush and eraser"],
@@ -25,6 +27,12 @@ export const KEYS = {
     [["Ctrl+wheel", "Alt+wheel"], "zoom at the pointer"],
     [["Space+drag", "middle button+drag"], "move the photo"],
     [["two fingers"], "zoom and move the photo; if all of it is seen, scroll the page"],
+  ],
+  "Edit, on the canvas or the small photo, reached by Tab": [
+    [["Arrows"], "move the cross; with Shift in larger steps"],
+    [["Space"], "paint or erase there; held down, along the arrows too"],
+    [["Enter"], "put the brush down, or lift it; mark a corner, or a colour; a lasso closes at the same place again"],
+    [["Esc"], "drop what was begun"],
   ],
   Explore: [
     [["←", "→"], "a scale back or on"],

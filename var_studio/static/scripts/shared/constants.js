@@ -7,3 +7,4 @@ export const grey = varStudio.grey; // where it added nothing
 export const leastProbability = varStudio.leastProbability; // the darkest colour of a map of probabilities
 export const colours = varStudio.colours; // of frames and maps, by their names in `shared/palette.py`
 export const markAlpha = varStudio.markAlpha; // how much of the photo the mask covers
+export const settingPictures = varStudio.settingPictures; // {label, values: those that are shown}, by the setting's name

@@ -17,12 +17,19 @@ export const cellUnder = (box, side, x, y) => {
   return row * side + column;
 };
 
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
 // The cell that an arrow key leads to, which stays on the map; the same one for other keys.
 export const cellBeside = (cell, side, key) => {
-  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  const [right, down] = steps[key] ?? [0, 0];
+  const [right, down] = ARROWS[key] ?? [0, 0];
   const column = clamp((cell % side) + right, 0, side - 1);
   return clamp(Math.floor(cell / side) + down, 0, side - 1) * side + column;
+};
+
+// The place [x, y], from 0 to 1, to which an arrow key leads by a step; null for other keys.
+export const placeBeside = ([x, y], key, step) => {
+  const arrow = ARROWS[key];
+  return arrow ? [clamp(x + arrow[0] * step, 0, 1), clamp(y + arrow[1] * step, 0, 1)] : null;
 };
 
 // A rectangle between two opposite corners [x, y]: [left, top, right, bottom].
@@ -39,6 +46,12 @@ export const inPixels = (rectangle, width, height) =>
     const length = end % 2 ? height : width;
     return Math.min(length - 1, Math.floor(part * length));
   });
+
+// The share of places at which any of several lists of flags, all of one length, has one.
+export const shareOf = (lists) => {
+  const held = lists[0]?.filter((_, index) => lists.some((flags) => flags[index])).length ?? 0;
+  return held / Math.max(1, lists[0]?.length ?? 0);
+};
 
 export const isFar = ([x0, y0], [x1, y1], distance) => Math.hypot(x1 - x0, y1 - y0) > distance;
 
@@ -85,6 +98,12 @@ export const pinchedView = (view, before, after, least, most) => {
   const zoomed = zoomedView(view, to.apart / from.apart, from.middle, least, most);
   return movedView(zoomed, to.middle[0] - from.middle[0], to.middle[1] - from.middle[1]);
 };
+
+// By how much what is shown moves so that a point [x, y] of the frame, and a margin around it, are seen.
+export const revealing = (point, frame) =>
+  [frame.width, frame.height].map(
+    (room, axis) => clamp(point[axis], MARGIN, Math.max(MARGIN, room - MARGIN)) - point[axis],
+  );
 
 // By how much a wheel that turns so many pixels zooms: a trackpad tells small steps, a mouse those of about 100.
 export const wheelFactor = (pixels) => Math.exp(-clamp(pixels, -200, 200) * (Math.abs(pixels) < 50 ? 0.01 : 0.0025));

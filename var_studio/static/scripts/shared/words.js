@@ -1,11 +1,22 @@
 // Numbers as people read them.
 
+// The setting that a widget's id names, which may begin with that of a tab.
+export const settingOf = (id, names) =>
+  names
+    .filter((name) => id === name || id.endsWith(`_${name}`))
+    .reduce((longest, name) => (name.length > longest.length ? name : longest), "");
+
 // Three digits; below 0.001 no digits.
 export const round = (value) =>
   value && Math.abs(value) < 0.001 ? "under 0.001" : Number(value.toPrecision(3)).toString();
 
 // A fraction in per cent.
 export const percent = (fraction) => `${fraction > 0 && fraction < 0.001 ? "under 0.1" : round(100 * fraction)} %`;
+
+const tenths = (fraction) => `${Number((100 * fraction).toFixed(1))} %`;
+
+// A place of a photo, from 0 to 1 across and down.
+export const placeInWords = ([x, y]) => `x ${tenths(x)}, y ${tenths(y)}`;
 
 export const sizeOf = (side) => `${side} × ${side}`;
 

@@ -1,0 +1,75 @@
+"""Every setting has small pictures of what it does, which ship with the app and are made by a tool."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import tiny
+from support.served import Visitor, served
+
+from var_core.config import Sampling
+from var_core.editing.edit_settings import EditSettings
+from var_core.settings import rows
+from var_studio.shared import setting_pictures
+
+ROOT = Path(__file__).resolve().parents[3]
+ROWS = [row for table in setting_pictures.TABLES for row in rows(table)]
+MOST_BYTES = 400_000  # of all together
+
+
+def tool():
+    """The module of the tool that makes the pictures."""
+    spec = importlib.util.spec_from_file_location("tools_setting_pictures", ROOT / "tools" / "setting_pictures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_each_setting_has_a_picture_of_each_value_that_it_names(row):
+    values = setting_pictures.VALUES[row.name]
+    assert len(set(values)) == len(values) == (2 if row.kind is bool else 3)
+    for value in values:
+        row.check(value)
+    side, gap = tool().SIDE, tool().GAP
+    with Image.open(setting_pictures.FOLDER / f"{row.name}.webp") as strip:
+        assert strip.size == (len(values) * (side + gap) - gap, side)
+        known = np.asarray(strip.convert("RGB"), np.int16)
+    first, *others = (known[:, place * (side + gap) :][:, :side] for place in range(len(values)))
+    assert first.std() > 10 and all((first != other).any() for other in others)
+
+
+def test_the_pictures_are_small_and_no_setting_is_told_twice():
+    files = list(setting_pictures.FOLDER.glob("*.webp"))
+    assert {path.stem for path in files} == {row.name for row in ROWS} and len(ROWS) == len(files)
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
+    assert setting_pictures.told()["top_k"] == {"label": "Top-k", "values": ["1", "30", "1000"]}
+
+
+def test_the_tool_draws_what_a_setting_changes_and_nothing_else():
+    made, pipe = tool(), tiny.pipeline()
+    strip = np.asarray(made.strip(pipe, Sampling, "temperature"))
+    assert strip.shape == (made.SIDE, 3 * made.SIDE + 2 * made.GAP, 4)
+    assert made.strip(pipe, EditSettings, "context").size == (3 * made.SIDE + 2 * made.GAP, made.SIDE)
+    with pytest.raises(SystemExit):
+        made.main(["nonsense"])
+
+
+def test_the_square_of_an_edit_lies_on_the_photo_around_its_mask():
+    made, mask = tool(), np.zeros((40, 60), bool)
+    mask[0:10, 50:60] = True
+    box = made.around(mask)
+    assert (box.left, box.top, box.side) == (45, 0, 15)
+    levels = made.faded(np.where(mask, 255, 0).astype(np.uint8))
+    assert levels[0, 50] == 255 and levels[0, 59] == 0 and not levels[~mask].any()
+
+
+def test_the_pictures_are_served_and_nothing_beside_them(tmp_path):
+    with served(tmp_path) as (address, _), Visitor(address) as visitor:
+        answer = visitor.http.get("settings/guidance.webp")
+        assert answer.status_code == 200 and answer.headers["content-type"] == "image/webp"
+        assert answer.content == (setting_pictures.FOLDER / "guidance.webp").read_bytes()
+        for other in ("settings/README.md", "settings/../learn/halves.jpg", "settings/%2e%2e/learn/halves.jpg"):
+            assert visitor.http.get(other).status_code == 404
