@@ -180,45 +180,6 @@ def test_settings_are_remembered_and_forgotten_and_a_link_wins(page, address: st
     assert said(page) == usual
 
 
-def choices(page) -> dict[str, object]:
-    """What Edit and Explore say, some of it."""
-    tab(page, "Edit")
-    found = {"task": page.input_value("#task input:checked"), "right": page.input_value("#extend_right input")}
-    found["variations"] = page.input_value("#edit_variations input[type=number]")
-    tab(page, "Explore")
-    page.wait_for_function("explorer.view.trace")
-    found |= {name: page.input_value(f"#explore_{name} input[type=number]") for name in ("guidance", "cooling")}
-    return found | {"class": page.input_value("#explore_class input"), "seed": page.input_value("#explore_seed input")}
-
-
-def test_settings_of_edit_and_explore_are_remembered_and_forgotten(page):
-    tab(page, "Edit")
-    page.get_by_text("Extend", exact=True).click()
-    set_number(page, "extend_right", 40)
-    set_number(page, "edit_variations", 2)
-    seen(page, "Explore")
-    set_number(page, "explore_guidance", 2.5)
-    page.wait_for_function("explorer.view.trace.facts.includes('guidance 2.5')")
-    page.click("#explore_class input")
-    page.keyboard.type("Lotus")
-    page.get_by_role("option", name="Lotus").click()
-    page.fill("#explore_seed input", "77")
-    page.keyboard.press("Tab")
-    page.wait_for_timeout(1000)
-    chosen = choices(page)
-    wanted = {"task": "Extend", "right": "40", "variations": "2", "guidance": "2.5", "class": "Lotus", "seed": "77"}
-    assert chosen == {"cooling": chosen["cooling"], **wanted}
-    page.reload()
-    page.wait_for_function("document.documentElement.classList.contains('opened')")
-    assert choices(page) == chosen
-    page.keyboard.press("?")
-    page.get_by_role("button", name="Forget my settings").click()
-    tab(page, "Edit")
-    until(page, lambda: page.input_value("#task input:checked") == "Inpaint")
-    tab(page, "Explore")
-    assert page.input_value("#explore_guidance input[type=number]") != "2.5"
-
-
 def test_the_last_pictures_come_back_after_a_reload(page):
     run(page)
     before = page.get_attribute("#strip figure:last-of-type img", "src")

@@ -3,11 +3,8 @@
 import io
 import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from support.axe import AXE, ours
 from support.hands import download, looked_at, pixels, set_number, unfold
 
 from var_core.recipe import Recipe
@@ -93,20 +90,3 @@ def test_two_are_compared_and_chosen_ones_downloaded_by_keys_alone(page):
     page.keyboard.press("Escape")
     assert not page.locator(".visit-cards").is_visible()
     assert page.evaluate("document.activeElement.className") == "visit-open"
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_of_ours_and_on_a_phone_all_of_it_is_in_reach(visit: Callable, theme: str):
-    page = visit(f"?__theme={theme}", width=390, height=844)
-    drawn(page, 2)
-    assert page.locator(".visit-open").bounding_box()["height"] >= 40
-    run, closed = (page.locator(each).bounding_box() for each in ("#run", ".visit-open"))
-    assert closed["y"] + closed["height"] <= run["y"]  # it hides no Run
-    looked_at(page, 0)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    small = """() => [...document.querySelectorAll("#visit :is(button, label)")].filter((one) => one.offsetParent)
-      .map((one) => [one.textContent, one.getBoundingClientRect()])
-      .filter(([, box]) => box.width < 40 || box.height < 40).map(([text]) => text)"""
-    assert [text for text in page.evaluate(small) if text] == []
-    page.evaluate(AXE)
-    assert ours(page) == []

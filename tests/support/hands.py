@@ -87,6 +87,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 def looked_at(page, number: int) -> None:
     """Open the visit's pictures, if need be, and click one: they are counted from the newest, from 0, or backwards."""
+    page.locator(".visit-card").first.wait_for(state="attached")
     if page.locator(".visit-open").is_visible():
         page.click(".visit-open")
         page.locator('.visit-card [aria-pressed="true"]').wait_for()
