@@ -50,6 +50,14 @@ def test_the_table_names_all_that_was_measured(tally: Tally):
     assert tally.peak > 10 and tally.loop_seconds > 0
 
 
+def test_files_are_counted_while_they_go(server: Server):
+    (server.folder / "studio-anna").mkdir()
+    (server.folder / "studio-anna" / "picture.png").touch()
+    before = server.files()
+    (server.folder / "studio-anna" / "picture.png").unlink()
+    assert server.files() == before - 1
+
+
 def test_a_result_of_somebody_else_would_be_found(server: Server, model: Path, tmp_path: Path):
     with Person(server.address) as person:
         visit = Visit(person, tmp_path, seed=5)
