@@ -1,4 +1,6 @@
-"""Make the pictures of the README, the bundled model's card and the Learn tab, with the models as they are.
+"""Make the pictures of the README, the bundled model's card and the Learn tab, and the traces of Explore.
+
+With the models as they are.
 
 python tools/pictures.py            (from the top folder, in the environment of `make test`)
 
@@ -6,7 +8,7 @@ Screenshots of the app are made by tools/screens.py.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +21,11 @@ sys.path.insert(0, str(ROOT))
 from var_core.editing.edit import Edit, onward, run  # noqa: E402
 from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling  # noqa: E402
 from var_core.engine.pipeline import Pipeline  # noqa: E402
+from var_core.engine.plan import Plan  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
 from var_core.images import grid  # noqa: E402
+from var_core.inspection.recording import recorded  # noqa: E402
+from var_core.inspection.trace import Trace  # noqa: E402
 from var_core.measuring.edit_benchmark import HALVES, mask_of  # noqa: E402
 from var_core.picture_reading import open_mask, open_photo  # noqa: E402
 from var_studio.learn.tab import RASTER  # noqa: E402
@@ -33,6 +38,7 @@ UNPICKED = ("dandelion.jpg", "hilltop.jpg", "launch.jpg", "meadow.jpg", "peaks.j
 SMALL = (198, 132)  # pixels of each of these
 HALVED = ("rose.png", "hilltop.jpg", "launch.jpg")
 GREY = 200
+TRACED = (("sunflower", 0), ("mountain", 3))  # classes and seeds of the traces that Explore begins with
 
 
 def samples(pipe: Pipeline, count: int = 32) -> Image.Image:
@@ -105,6 +111,16 @@ def halves(pipes: Sequence[Pipeline]) -> Image.Image:
     return grid([Image.fromarray(tile) for tile in tiles], columns=len(HALVES) * (1 + len(pipes)))
 
 
+def traces(pipe: Pipeline) -> Iterator[tuple[str, Trace]]:
+    """Yield the traces that Explore begins with, by the names of their files."""
+    usual = pipe.spec.default_sampling
+    for number, (name, seed) in enumerate(TRACED, 1):
+        yield f"{number}-{name}", recorded(pipe, Request((pipe.spec.label(name),), (seed,), usual))
+    plan = Plan.resume(pipe.encode(Image.open(ASSETS / "examples" / "rose.png").convert("RGB")), len(pipe.schedule))
+    photo = Request((pipe.spec.transformer.null_label,), (0,), usual, plan)
+    yield f"{len(TRACED) + 1}-rose", recorded(pipe, photo, origin="opened")
+
+
 def fitted(picture: Image.Image) -> Image.Image:
     """At the height of the sheet's rows."""
     return ImageOps.contain(picture, (10 * HEIGHT, HEIGHT), Image.Resampling.BICUBIC)
@@ -116,4 +132,6 @@ if __name__ == "__main__":
     scales(loaded).save(ASSETS / "scales.png")
     edits(loaded).save(ASSETS / "edits.jpg", quality=90)
     unpicked(loaded).save(ROOT / "docs" / "pictures" / "edits-unpicked.jpg", quality=74)
+    for stem, trace in traces(loaded):
+        trace.save(ASSETS / "traces" / f"{stem}.safetensors")
     halves((loaded, Pipeline.load(str(RASTER)))).save(ASSETS / "learn" / "halves.jpg", quality=90)
