@@ -1,4 +1,4 @@
-"""What visitors do: each act is done as on the page, and what it has made is kept with what is needed to check it."""
+"""Acts of visitors: each is done as on the page, and what it has made is kept with what is needed to check it."""
 
 import random
 from collections.abc import Callable
@@ -16,7 +16,7 @@ SIDE = 300  # pixels of photos
 
 @dataclass
 class Made:
-    """What an act has made, and how long that took."""
+    """Things that an act has made, and how long that took."""
 
     act: str
     told: Told

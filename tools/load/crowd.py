@@ -22,7 +22,7 @@ TICK = 2.0  # seconds between two looks at the server's memory
 
 @dataclass
 class Tally:
-    """What came of a crowd."""
+    """Outcome of a crowd."""
 
     made: list[Made] = field(default_factory=list)
     seconds: float = 0.0  # from the first act to the end of the last one

@@ -1,4 +1,4 @@
-"""How soon somebody who presses a button sees something, and how long the edit of a large photo takes."""
+"""Measures how soon somebody who presses a button sees something, and how long the edit of a large photo takes."""
 
 import time
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ SettingWidgets = dict[str, Knob]  # of a table of settings, by name
 
 
 class Told(TypedDict, total=False):
-    """What every widget of a setting says, and its id and class on the page."""
+    """Words that every widget of a setting says, and its id and class on the page."""
 
     label: str
     info: str

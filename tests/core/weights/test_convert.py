@@ -132,7 +132,9 @@ def test_closing_half_way_leaves_nothing(made, tmp_path):
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(made, tmp_path):
     out = tmp_path / "plain.safetensors"
     out.write_bytes(b"old")
-    (tmp_path / f".plain.safetensors.{os.getpid()}-{threading.get_ident()}.part").symlink_to("/dev/full")
+    bench = tmp_path / f".plain.safetensors.{os.getpid()}-{threading.get_ident()}.part"  # where it is written first
+    bench.mkdir()
+    (bench / out.name).symlink_to("/dev/full")
     with pytest.raises(ValueError, match=r"could not be written .*No space left.*make room"):
         list(convert(made / "var_plain.pth", made / "vae_plain.pth", out))
     assert out.read_bytes() == b"old" and list(tmp_path.iterdir()) == [out]
