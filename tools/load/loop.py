@@ -1,4 +1,4 @@
-"""Runs of a crowd in a plain loop, without a server: what each has made is made again from its own recipe, and timed."""
+"""Runs of a crowd in a plain loop, without a server: each result is made again from its own recipe, and timed."""
 
 import time
 from collections.abc import Callable

@@ -17,7 +17,7 @@ Message = dict[str, Any]
 
 @dataclass
 class Told:
-    """Times of an event, and what was told of it: when it was pressed, when first something of it was drawn, and its last word."""
+    """Times of an event: when it was pressed and when something of it was first drawn; and its last word."""
 
     pressed: float
     began: float = 0.0
