@@ -169,7 +169,6 @@ def test_a_reroll_keeps_coarser_scales_and_a_lock_its_own(page):
 
 
 def test_a_knob_acts_at_once(page):
-    changing(page, lambda: page.click("#explore_reset"))  # from what the picture on the shelf was drawn with
     before = page.evaluate(PRINTS, "tokens")
     box = page.locator("#explore_guidance input[type=number]")
     box.fill("0.5")
