@@ -89,20 +89,22 @@ class Visit:
             return Made("edit", told)
         result = self._file("edited.png")
         given = self.person.press("edit_download")
-        told.error = given.error
-        if not told.error:
-            result.write_bytes(self.person.file(given.values["edit_file"]))
+        self._save(told, given, "edit_file", result)
         return Made("edit", told, [result], opened.photo, mask)
 
     def explore(self) -> Made:
         """Draw a picture to look into, and save its trace."""
         told = self.person.press("explore_run")
         saved = self.person.press("explore_trace")
-        told.error = told.error or saved.error
         trace = self._file("trace.safetensors")
-        if not told.error:
-            trace.write_bytes(self.person.file(saved.values["explore_ready"]))
+        self._save(told, saved, "explore_ready", trace)
         return Made("explore", told, [trace])
+
+    def _save(self, told: Told, given: Told, name: str, file: Path) -> None:
+        """Download what an event has given to a widget; that there was nothing is an error of what was told before."""
+        told.error = told.error or given.error or ("" if name in given.values else f"nothing came to {name}")
+        if not told.error:
+            file.write_bytes(self.person.file(given.values[name]))
 
     def _want(self, pictures: int) -> None:
         """Turn the widgets of Create; the server rolls a seed."""
