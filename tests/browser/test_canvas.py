@@ -1,12 +1,11 @@
 """The Edit tab's canvas under mouse, keys and fingers."""
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
-from support.desk import HEIGHT, WIDTH, fingers, laying, saved_mask, spot, zoom
+from support.desk import HEIGHT, WIDTH, fingers, laying, painted_as, saved_mask, spot, zoom
 from support.hands import copy, drop, pixels, set_number, unfold, until
 
 from var_studio.shared import palette
@@ -23,17 +22,6 @@ def moved(page, act) -> bool:
     act()
     until(page, lambda: position(page) != before)
     return True
-
-
-def painted_as(page, holds: Callable[[np.ndarray], bool]) -> np.ndarray:
-    """What is painted, as soon as it is what is waited for."""
-    for _ in range(40):
-        mask = saved_mask(page)
-        if holds(mask):
-            break
-        page.wait_for_timeout(500)
-    assert holds(mask)
-    return mask
 
 
 def pan(page, button: str = "left") -> None:

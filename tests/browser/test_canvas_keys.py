@@ -1,10 +1,9 @@
 """The Edit tab's canvas without a mouse: painting by keys, and by the fingers of a phone."""
 
 import re
-from collections.abc import Callable
 
 import numpy as np
-from support.desk import at_rest, fingers, laying, saved_mask, spot, zoom
+from support.desk import at_rest, fingers, laying, painted_as, saved_mask, spot, zoom
 from support.hands import unfold, until
 
 ON_CANVAS = "document.activeElement === editor.app.canvas"
@@ -31,41 +30,30 @@ def heard(page, words: str) -> re.Match[str]:
     return re.search(words, page.inner_text("#announcer"))
 
 
-def painted(page, holds: Callable[[np.ndarray], bool]) -> np.ndarray:
-    """What is painted, as soon as it is what is waited for."""
-    for _ in range(40):
-        mask = saved_mask(page)
-        if holds(mask):
-            break
-        page.wait_for_timeout(500)
-    assert holds(mask)
-    return mask
-
-
 def test_keys_paint_as_a_mouse_does_and_erase_and_it_is_said_where(desk):
     page = desk
     unfold(page, "masking", "save_mask")
     page.evaluate("scrollTo(0, 0)")
     page.mouse.click(*spot(page, 0.5, 0.5))
-    by_mouse = painted(page, np.any)
+    by_mouse = painted_as(page, np.any)
     laying(page, lambda: page.click("#clear"))
     assert not saved_mask(page).any()
     reach(page)
     assert page.locator("#canvas .cross").is_visible()
     page.keyboard.press("Space")
     share = heard(page, r"x 50 %, y 50 %, painted (\d+) % of the photo")[1]
-    by_keys = painted(page, np.any)
+    by_keys = painted_as(page, np.any)
     assert (by_keys ^ by_mouse).sum() < 0.1 * by_mouse.sum()  # a mouse stands on whole pixels
     assert abs(int(share) - 100 * by_keys.mean()) < 1
 
     reach(page)
     press(page, "Enter", *["Shift+ArrowRight"] * 6, "Enter")  # a stroke to the right
     heard(page, "x 80 %, y 50 %")
-    stroke = painted(page, lambda mask: mask[100, 150:241].all())
+    stroke = painted_as(page, lambda mask: mask[100, 150:241].all())
     assert not stroke[:, 290:].any() and not (by_mouse & ~stroke).any()
     reach(page)
     press(page, "e", "Space")
-    less = painted(page, lambda mask: not mask[100, 240])
+    less = painted_as(page, lambda mask: not mask[100, 240])
     assert less.sum() < stroke.sum() and less[100, 150]
 
 
@@ -83,7 +71,7 @@ def test_keys_draw_a_lasso_and_a_rectangle_which_escape_drops(desk):
     wanted[:100] = wanted[141:] = False
     wanted[:, :150] = wanted[:, 211:] = False
     assert wanted.any()
-    painted(page, lambda mask: (mask ^ wanted).mean() < 0.01)
+    painted_as(page, lambda mask: (mask ^ wanted).mean() < 0.01)
 
     page.focus("#mask_pixels input")
     while page.evaluate("document.activeElement.className") != "picker":

@@ -77,3 +77,14 @@ def fingers(page, moments: list[list[tuple[float, float]]]) -> None:
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": phone})
     session.detach()
+
+
+def painted_as(page, holds: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """What is painted, as soon as it is what is waited for."""
+    for _ in range(40):
+        mask = saved_mask(page)
+        if holds(mask):
+            break
+        page.wait_for_timeout(500)
+    assert holds(mask)
+    return mask

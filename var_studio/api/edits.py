@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.edit import stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
-from var_core.engine.pipeline import Pipeline
 from var_core.settings import parsed
 
 from ..edit import form as forms
@@ -21,25 +20,14 @@ from ..edit.form import CHANGE, EXTEND, INPAINT, REMOVE, EditForm
 from ..edit.results import EditJob
 from ..shared.events import in_words
 from ..shared.handover import DrawnSquare
-from ..shared.models import Models
 from ..shared.served_files import fresh_folder
-from ..shared.visitor_files import VisitorFiles
-from .values import Pictures, Status, known, status_of
+from .values import Pictures, Served, Status, known, status_of
 
 TASKS = {"inpaint": INPAINT, "remove": REMOVE, "change": CHANGE}
 
 
-@dataclass(frozen=True)
-class EditEndpoints:
+class EditEndpoints(Served):
     """The endpoints that edit photos. Runs yield how far they are, with previews, and at last the files."""
-
-    running: Models
-    cache: str  # where Gradio serves files from
-    files: VisitorFiles
-
-    @property
-    def pipe(self) -> Pipeline:
-        return self.running.pipe
 
     def edit(
         self,

@@ -1,14 +1,12 @@
 """The endpoints as functions of plain values: requests in, files and plain values out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings
-from var_core.engine.pipeline import Pipeline
 from var_core.inspection.recording import recorded
 from var_core.recipe import slug
 from var_core.settings import named, rows
@@ -17,27 +15,16 @@ from ..shared import controls
 from ..shared import run as runs
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.limits import Limits
-from ..shared.models import Models
 from ..shared.run import Run
 from ..shared.served_files import fresh_folder
 from ..shared.turns import Ahead
-from ..shared.visitor_files import VisitorFiles
-from .values import Pictures, Status, known, status_of, table_of
+from .values import Pictures, Served, Status, known, status_of, table_of
 
 NAMED = 5  # classes that `classify` names
 
 
-@dataclass(frozen=True)
-class Endpoints:
+class Endpoints(Served):
     """The endpoints that programs may call, but for edits. A run yields how far it is, and last the files."""
-
-    running: Models
-    cache: str  # where Gradio serves files from
-    files: VisitorFiles
-
-    @property
-    def pipe(self) -> Pipeline:
-        return self.running.pipe
 
     def generate(
         self, class_name: str, count: int = 1, seed: int = 0, sampling: dict[str, Any] | None = None

@@ -1,13 +1,31 @@
 """Values that the endpoints take and tell: settings by name, how far a run is, tables of settings."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Seed
 from var_core.settings import Declared, Setting, rows
 
+from ..shared.models import Models
+from ..shared.visitor_files import VisitorFiles
+
 Status = dict[str, Any]  # how far a run is
 Pictures = list[Any]  # pictures under way, then the paths of their files
+
+
+@dataclass(frozen=True)
+class Served:
+    """Things that endpoints work with."""
+
+    running: Models
+    cache: str  # where Gradio serves files from
+    files: VisitorFiles
+
+    @property
+    def pipe(self) -> Pipeline:
+        return self.running.pipe
 
 
 def known(kind: type[Declared], values: Mapping[str, Any] | None) -> Mapping[str, Any]:
