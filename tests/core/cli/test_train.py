@@ -2,21 +2,16 @@
 
 import json
 import re
-import select
-import signal
-import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support import tiny
 from support.command import SMALL, fails, run
+from support.processes import started
 
 from var_core.training.trainer import load_state
 from var_core.weights import checkpoints
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_folder_with_classes_alone_is_trained_on_and_divided_as_asked(data, tmp_path, capsys):
@@ -151,15 +146,17 @@ def test_a_tokenizer_begins_with_the_weights_of_another_and_grows(data, model, t
     assert load_state(tmp_path / "maps", "tokenizer")["extra"]["config"]["residual_blocks"] == 2
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="ends programs as only POSIX can")
 def test_an_interrupted_training_saves_and_goes_on(data, tmp_path):
     words = ["train", "tokenizer", "--data", data, "--out", tmp_path / "run", "--minutes", 5, *SMALL.split()]
-    process = subprocess.Popen([sys.executable, "-m", "var_core", *map(str, words)], cwd=ROOT)
+    process = started(*words, said=tmp_path / "said")
     log = tmp_path / "run" / "log.jsonl"
     while not (log.is_file() and log.read_text()):
-        assert process.poll() is None
-        select.select([], [], [], 0.1)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+        assert process.is_alive()
+        process.join(0.1)
+    process.terminate()
+    process.join(60)
+    assert process.exitcode == 0
     steps = load_state(tmp_path / "run", "tokenizer")["step"]
     assert steps >= 20
     words[6:8] = ["--steps", 1]

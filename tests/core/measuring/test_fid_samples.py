@@ -1,11 +1,7 @@
 """Pictures by the thousand: the same whatever the number of processes, and gone on with after a stop."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import tiny
+from support.processes import two_started
 
 from var_core.cli import main
 from var_core.config import Sampling
@@ -20,7 +17,6 @@ from var_core.engine.request import Request
 from var_core.measuring.fid_samples import NOTE, FidJob, make_samples, pack
 
 PIPE = tiny.pipeline()
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def drained(job: FidJob, rank: int = 0, world: int = 1) -> int:
@@ -138,20 +134,21 @@ def test_where_memory_is_short_the_command_says_so_and_makes_all(tmp_path: Path,
     assert "Memory is short for 16 pictures at once: they are made in parts." in capsys.readouterr().out
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes where only Linux tells of them")
+@pytest.mark.skipif(sys.platform == "win32", reason="ends programs as only POSIX can")
 def test_two_processes_of_which_one_is_killed_end_with_the_same_pictures(tmp_path: Path):
-    model, out = tiny.write(tmp_path), tmp_path / "shared"
-    asked = ["sample", "--model", str(model), "--count", "60", "--batch", "1", "--out", str(out), "--device", "cpu"]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "var_core"]
-    quiet = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen([*torchrun, *asked], cwd=tmp_path, env=quiet, stderr=subprocess.DEVNULL)
-    while len(list(out.glob("*.png"))) < 5 and running.poll() is None:
-        time.sleep(0.01)
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-    os.kill(int(children[0]), signal.SIGKILL)
-    assert running.wait(timeout=60) != 0
+    model, out, said = tiny.write(tmp_path), tmp_path / "shared", tmp_path / "said"
+    asked = ["sample", "--model", str(model), "--count", "60", "--batch", "1", "--device", "cpu", "--out"]
+    both = two_started(*asked, out, said=said)
+    while len(list(out.glob("*.png"))) < 5 and both[0].is_alive():
+        both[0].join(0.01)
+    both[0].kill()
+    for one in both:
+        one.join(60)
     there = len(list(out.glob("*.png")))
-    subprocess.run([*torchrun, *asked], cwd=tmp_path, env=quiet, stderr=subprocess.DEVNULL, check=True, timeout=100)
-    assert 5 <= there < 60
-    assert main([*asked[:-4], "--out", str(tmp_path / "alone"), "--device", "cpu"]) == 0
+    assert [one.exitcode != 0 for one in both] == [True, True] and 5 <= there < 60
+    both = two_started(*asked, out, said=said)
+    for one in both:
+        one.join(100)
+    assert [one.exitcode for one in both] == [0, 0]
+    assert main([*asked, str(tmp_path / "alone")]) == 0
     assert pictures(out) == pictures(tmp_path / "alone")

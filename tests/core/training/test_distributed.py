@@ -1,8 +1,6 @@
 """Two processes train as one does: the same curve, the same weights in both, one that writes, one end for all."""
 
 import os
-import select
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +10,7 @@ import pytest
 import torch
 from support import tasks, tiny
 from support.command import SMALL, run
+from support.processes import START, two_started
 from support.tasks import ROUNDING, SMOOTH, assert_same, curve, last
 
 from var_core.training import distributed
@@ -99,7 +98,7 @@ def out(data, folder, tmp_path_factory):
         curve(make(folder), out / f"{name}-begun-alone", STEPS // 2)
     for name in ("moment", "stopped"):
         (out / name).mkdir()
-    torch.multiprocessing.spawn(work, (data, out), nprocs=2)
+    torch.multiprocessing.start_processes(work, (data, out), nprocs=2, start_method=START)
     return out
 
 
@@ -167,37 +166,31 @@ def test_a_process_alone_needs_no_others():
     distributed.wait()
 
 
-def launch(*words) -> subprocess.Popen:
-    """A command in two processes."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "var_core"]
-    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*torchrun, *map(str, words)], cwd=ROOT, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-
-
 def test_the_commands_work_in_two_processes_and_are_heard_once(data, model, tmp_path):
     out, shared = tmp_path / "var", ("--data", data, "--tokenizer", model, "--steps", 2, "--batch", 4)
     sizes = ("--depth", 2, "--width", 32, "--heads", 2, "--accumulate", 2, "--device", "cpu")
-    running = launch("train", "transformer", *shared, *sizes, "--out", out)
-    said, _ = running.communicate(timeout=100)
-    assert running.returncode == 0 and said.count("18 train and 9 val pictures") == 1
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "var_core"]
+    command = [*torchrun, *map(str, ("train", "transformer", *shared, *sizes, "--out", out))]
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 and done.stdout.count("18 train and 9 val pictures") == 1
     assert {path.name for path in out.iterdir()} == {"log.jsonl", "samples-0000002.png", "state.pt", "tokens.pt"}
     assert run("train", "transformer", *shared, "--resume", "--out", out) == 0
     assert load_state(out, "transformer")["step"] == 4
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes where only Linux tells of them")
+@pytest.mark.skipif(sys.platform == "win32", reason="ends programs as only POSIX can")
 def test_a_signal_to_one_process_saves_once_and_ends_both(data, tmp_path):
     out, words = tmp_path / "run", ("train", "tokenizer", "--data", data, *SMALL.split(), "--device", "cpu")
-    running = launch(*words, "--minutes", 5, "--out", out)
+    both = two_started(*words, "--minutes", 5, "--out", out, said=tmp_path / "said")
     while not (out / "log.jsonl").is_file():
-        assert running.poll() is None
-        select.select([], [], [], 0.1)
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-    os.kill(int(children[1]), signal.SIGTERM)
-    said, _ = running.communicate(timeout=60)
+        assert all(one.is_alive() for one in both)
+        both[0].join(0.1)
+    both[1].terminate()
+    for one in both:
+        one.join(60)
     steps = load_state(out, "tokenizer")["step"]
-    assert running.returncode == 0 and said.count(f"stopped and saved at step {steps}") == 1
+    assert [one.exitcode for one in both] == [0, 0]
+    assert (tmp_path / "said").read_text().count(f"stopped and saved at step {steps}") == 1
     assert run(*words, "--resume", "--steps", 1, "--out", out) == 0
     assert load_state(out, "tokenizer")["step"] == steps + 1

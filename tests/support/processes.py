@@ -1,0 +1,39 @@
+"""Commands in processes of their own: forks of this one where that can be, so that nothing is imported again."""
+
+import multiprocessing
+import os
+import socket
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import torch
+
+from var_core.cli import main
+
+# Where there is a GPU, a fork of a process that has trained cannot train.
+START = "fork" if sys.platform == "linux" and not torch.cuda.is_available() else "spawn"
+
+
+def started(*words: object, said: Path, **surroundings: str) -> BaseProcess:
+    """Start a command; what it says is added to a file."""
+    told = (list(map(str, words)), said, surroundings)
+    process = multiprocessing.get_context(START).Process(target=_carried_out, args=told)
+    process.start()
+    return process
+
+
+def _carried_out(words: list[str], said: Path, surroundings: dict[str, str]) -> None:
+    os.environ.update(surroundings)
+    torch.set_num_threads(1)
+    with open(said, "a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        sys.exit(main(words))
+
+
+def two_started(*words: object, said: Path) -> list[BaseProcess]:
+    """Start a command in two processes that find each other, as those that torchrun starts do."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [started(*words, said=said, RANK=rank, LOCAL_RANK=rank, **meeting) for rank in "01"]
