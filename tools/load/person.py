@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from gradio_client.utils import apply_diff
 
 PATIENCE = 900.0  # seconds
 Message = dict[str, Any]
@@ -128,10 +129,11 @@ class Person:
             yield (one for one in lines if one.get("event_id") == number)
 
     def _made(self, event: dict[str, Any], drawing: Callable[[], object]) -> Told:
-        told = Told(time.monotonic())
+        """Ask for an event, and listen until the server closes the stream: one that breaks off ends what comes next."""
+        told, data = Told(time.monotonic()), None
         with self._joined(event) as messages:
             for one in messages:
-                if one["msg"] not in ("process_generating", "process_completed"):
+                if told.ended or one["msg"] not in ("process_generating", "process_completed"):
                     continue
                 now, words = time.monotonic(), str(one["output"])
                 told.first_sign = told.first_sign or now - told.pressed
@@ -142,20 +144,29 @@ class Person:
                     drawing()
                 if one["msg"] == "process_completed":
                     told.ended = now
-                    self._take(event, one, told)
-                    return told
-        told.error, told.ended = "the stream ended before the event did", time.monotonic()
+                if one["success"]:
+                    data = whole(data, one)
+                    self._take(event, data, told)
+                else:
+                    told.error = str(one["output"].get("error") or "an error without words")
+        if not told.ended:
+            told.error, told.ended = "the stream ended before the event did", time.monotonic()
         return told
 
-    def _take(self, event: dict[str, Any], last: Message, told: Told) -> None:
+    def _take(self, event: dict[str, Any], data: list[Any], told: Told) -> None:
         """Take over the new values of widgets."""
-        if not last["success"]:
-            told.error = str(last["output"].get("error") or "an error without words")
-            return
-        for number, given in zip(event["outputs"], last["output"].get("data", ()), strict=False):
+        for number, given in zip(event["outputs"], data, strict=False):
             is_update = isinstance(given, dict) and given.get("__type__") == "update"
             if is_update and "value" not in given:
                 continue
             self.values[number] = given["value"] if is_update else given
             if self.page.names[number]:
                 told.values[self.page.names[number]] = self.values[number]
+
+
+def whole(before: list[Any] | None, message: Message) -> list[Any]:
+    """Return the values of a message: all but the first and the last say only what is new since the one before."""
+    data = message["output"].get("data", [])
+    if before is None or message["msg"] == "process_completed":
+        return list(data)
+    return [apply_diff(value, changes) for value, changes in zip(before, data, strict=True)]
