@@ -68,7 +68,7 @@ def sharp_pictures() -> Sharp:
         drawn = [np.asarray(pictures.picture(pictures.FOLDERS[label], rng, 64)) for label in labels]
         sets.append(PictureSet(torch.from_numpy(np.stack(drawn)), labels, ()))
     tokens = last(tokenise(tiny.networks()[0], made_smaller(sets[0], 32)))
-    return Sharp(*sets, tokens, torch.arange(9).repeat(3, 1))
+    return Sharp(*sets, tokens)
 
 
 def enlarging_task(

@@ -102,7 +102,7 @@ def train_decoder(options: argparse.Namespace) -> None:
     if options.detail is None:
         carry_out(DecoderTask(*given), options)
     else:
-        carry_out(EnlargingTask(*given, sharp=read_sharp(options, tokenizer, data, device)), options)
+        carry_out(EnlargingTask(*given, sharp=read_sharp(options, tokenizer, device)), options)
 
 
 def load_drawing_transformer(options: argparse.Namespace, tokenizer: Tokenizer, device: str) -> VAR:

@@ -19,8 +19,7 @@ from ..schedule import Schedule
 from ..training import distributed
 from ..training.crops import crop_tokens
 from ..training.data import Classes, Dataset, data_digest, split_pictures
-from ..training.features import ImageFeatures
-from ..training.sharp import Sharp, kindred, load_sharp, made_smaller
+from ..training.sharp import Sharp, load_sharp, made_smaller
 from ..training.tokenizer_task import TokenData, TokenSet, tokenise, tokenizer_hash
 from ..training.trainer import Budget, Network, Optimisation, Task, Trainer, load_state, read_whole, write_whole
 from ..words import counted
@@ -106,29 +105,26 @@ def read_crops(options: argparse.Namespace, tokenizer: Tokenizer, device: str, s
     return load_tokens(path)["tokens"]
 
 
-def read_sharp(options: argparse.Namespace, tokenizer: Tokenizer, data: Dataset, device: str) -> Sharp:
-    """Read the pictures of --detail; their tokens, and which are most like those of each class, are kept in --out."""
-    config, path, classes = tokenizer.config, options.out / "detail.pt", len(data.classes.names)
+def read_sharp(options: argparse.Namespace, tokenizer: Tokenizer, device: str) -> Sharp:
+    """Read the pictures of --detail; their tokens are kept in --out."""
+    config, path = tokenizer.config, options.out / "detail.pt"
     train, val = (
         drain(load_sharp(options.detail, split, config.drawn_side), f"reading sharp {split}")
         for split in ("train", "val")
     )
     skipped = len(train.unreadable) + len(val.unreadable)
     say(f"{counted(len(train), 'sharp train picture')} and {len(val)} for val, {skipped} skipped")
-    sources = (options.detail, options.data)
-    digests = distributed.broadcast(lambda: [data_digest(root, Classes.of(root)) for root in sources])
-    made_of = [tokenizer_hash(tokenizer), *digests, config.drawn_side]
+    digest = distributed.broadcast(lambda: data_digest(options.detail, Classes.of(options.detail)))
+    made_of = [tokenizer_hash(tokenizer), digest, config.drawn_side]
     if not distributed.broadcast(lambda: path.is_file() and load_tokens(path).get("made_of") == made_of):
         small = made_smaller(train, config.image_side)
         tokens = drain(tokenise(tokenizer, small, device), "tokenising").tokens
-        network = ImageFeatures().to(device)
-        rows = drain(kindred(network, data.train, small, classes, device), "comparing")
         path.parent.mkdir(parents=True, exist_ok=True)
         if distributed.rank() == 0:
-            write_whole({"made_of": made_of, "tokens": tokens, "kindred": rows}, path)
+            write_whole({"made_of": made_of, "tokens": tokens}, path)
         distributed.wait()
     kept = load_tokens(path)
-    return Sharp(train, val, TokenSet(kept["tokens"], train.labels), kept["kindred"])
+    return Sharp(train, val, TokenSet(kept["tokens"], train.labels))
 
 
 def load_tokens(path: Path) -> dict[str, Any]:

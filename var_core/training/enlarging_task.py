@@ -26,10 +26,11 @@ from .tokenizer_task import TokenSet, pixel_loss, psnr
 from .trainer import Optimisation, channels_last
 
 ROLES = 8  # a picture's role depends on its place in the batch, modulo this
-DETAIL = (1, 4, 6)  # places of sharp pictures, which are known at full size
+DETAIL = (1, 3, 4, 6)  # places of sharp pictures, which are known at full size
 PARTIAL = (0,)  # places of pictures of which only the first scales are decoded
 FEWEST = 3  # scales of these
 FAITHFUL = 2.0  # weight of how far enlarged pictures are, when averaged, from those before
+ANCHORED = 0.4  # weight of how far the data's own, enlarged, are from plain enlargements
 PART = 128  # pixels, the side of what is judged of enlarged pictures, at most
 REPORTED, SHOWN = 64, 2  # pictures of each set that a report measures; pictures that it shows of each 16
 
@@ -89,7 +90,8 @@ class EnlargingTask(DecoderTask):
     What a picture's role is depends on its place in the batch. Some are sharp pictures (`DETAIL`), encoded at the
     smaller side: what is decoded is compared with them. Of some only the first scales are decoded (`PARTIAL`): they
     shall be smooth, so no discriminator sees them. All others are the data's own. Their enlargements must average to
-    what they were before, and two more discriminators compare them with sharp pictures of the same kind.
+    what they were before, and stay near plain ones. Two more discriminators judge at full size, the sharp ones alone:
+    pulled without true pixels beside them, enlargements of what is drawn grow teeth along their edges.
     """
 
     maps: Critic
@@ -126,7 +128,6 @@ class EnlargingTask(DecoderTask):
             draw(rng, size)[micro_batch] for draw in (self.sharp_sampler.batch, self.sharp_sampler.mirrored)
         )
         region = self.region(rng)
-        alike = torch.from_numpy(rng.random(size)[micro_batch])
         firsts = rng.integers(FEWEST, max(FEWEST + 1, len(self.schedule)), size=size)[micro_batch]
         null = self.var.config.null_label if self.var else 0
         labels = torch.where(roles.sharp, null, self.train.labels[rows])
@@ -146,13 +147,11 @@ class EnlargingTask(DecoderTask):
         pixels = pixel_loss(small[~roles.sharp], images)
         loss, measured = self.judged(small[roles.own], images[roles.own[~roles.sharp]], shift)
         real = self.sharp_part(sharp_rows[roles.sharp], sharp_flips[roles.sharp], region)
-        kin = self.sharp.kindred[self.train.labels[rows[roles.own]]]  # (b, n)
-        picked = kin.gather(1, (alike[roles.own] * kin.shape[1]).long()[:, None])[:, 0]
-        others = self.sharp_part(picked, flips[roles.own], region)
         terms = self.fine_terms(small, made, real, roles, region)
-        fine, said = self.judged_fine(made, real, others, roles, shift)
+        fine, said = self.judged_fine(made[roles.sharp], real, shift)
         measured |= {"pixels": pixels.item(), **{name: term.item() for name, term in terms.items()}, **said}
-        return loss + pixels + terms["exact"] + FAITHFUL * terms["faithful"] + terms["smooth"] + fine, measured
+        plain = FAITHFUL * terms["faithful"] + ANCHORED * terms["anchored"] + terms["smooth"]
+        return loss + pixels + terms["exact"] + plain + fine, measured
 
     def fine_terms(self, small: Tensor, made: Tensor, real: Tensor, roles: Roles, region: Region) -> dict[str, Tensor]:
         """Return how far parts of enlarged pictures are from sharp ones, from those before, and from plain ones."""
@@ -163,25 +162,21 @@ class EnlargingTask(DecoderTask):
         return {
             "exact": exact,
             "faithful": (averaged(made, before.shape[-1]) - before)[~roles.sharp].abs().mean(),
+            "anchored": pixel_loss(made[roles.own], plain[roles.own]),
             "smooth": pixel_loss(made[roles.partial], plain[roles.partial]) if some else 0.0 * exact,
         }
 
-    def judged_fine(
-        self, made: Tensor, real: Tensor, others: Tensor, roles: Roles, shift: tuple[int, ...]
-    ) -> tuple[Tensor, dict[str, float]]:
+    def judged_fine(self, made: Tensor, real: Tensor, shift: tuple[int, ...]) -> tuple[Tensor, dict[str, float]]:
         """Return what the networks say of parts of enlarged pictures (b, 3, p, p): the loss, and its terms.
 
-        `real` are the sharp pictures that some of them show; `others` stand for what the data's own should look like.
+        `real` are the sharp pictures that they show.
         """
-        target = made.detach().clone()
-        target[roles.sharp], target[roles.own] = real, others
-        moved, wanted = (torch.roll(pictures[roles.full], shift, (2, 3)) for pictures in (made, target))
+        moved, wanted = (torch.roll(pictures, shift, (2, 3)) for pictures in (made, real))
         fooled = self.fine_patches.fooled([wanted], [moved])
         with torch.no_grad():
             real_maps = directions(self.features, wanted)
-        maps, known = directions(self.features, moved), roles.sharp[roles.full]
-        perceived = apart([seen[known] for seen in maps], [seen[known] for seen in real_maps])
-        fooled_maps = self.fine_maps.fooled(real_maps, maps)
+        maps = directions(self.features, moved)
+        perceived, fooled_maps = apart(maps, real_maps), self.fine_maps.fooled(real_maps, maps)
         measured = {
             "fine_fooled": fooled.item(),
             "fine_fooled_features": fooled_maps.item(),

@@ -7,34 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
-from ..images import averaged_pixels, to_float
+from ..images import averaged_pixels
 from ..picture_reading import flat
 from .data import Classes, PictureSet, listing, read_picture
-from .features import ImageFeatures
 from .tokenizer_task import TokenSet
 
 SMALLEST = 0.75  # of the side wanted: smaller pictures are left out
 LARGE = 1.25  # times the side wanted: larger pictures are made smaller, others are cut
-KINDRED = 200  # sharp pictures among which those are found that a class is compared with
-PROBED = 16  # pictures of a class that say which these are
-PART = 64  # pictures that are seen side by side
+PART = 64  # pictures that are averaged at once
 
 
 @dataclass(frozen=True)
 class Sharp:
-    """Pictures of the side that is drawn: to train with, with the tokens that they have when made smaller, and to test.
-
-    `kindred` are the rows of `train` most like the pictures of each class, int64 (classes, n).
-    """
+    """Pictures of the side that is drawn: some to train with, and the tokens of smaller copies; val."""
 
     train: PictureSet
     val: PictureSet
     tokens: TokenSet
-    kindred: Tensor
 
 
 def sharp_square(picture: Image.Image, side: int) -> np.ndarray | None:
@@ -86,23 +77,3 @@ def made_smaller(pictures: PictureSet, side: int) -> PictureSet:
     """Average pictures down to another side, of which theirs is a multiple."""
     parts = [averaged_pixels(part, side) for part in pictures.pixels.split(PART)]
     return PictureSet(torch.cat(parts), pictures.labels, pictures.unreadable)
-
-
-@torch.inference_mode()
-def kindred(
-    network: ImageFeatures, pictures: PictureSet, sharp: PictureSet, classes: int, device: str = "cpu"
-) -> Iterator[float | Tensor]:
-    """Find the rows of `sharp` most like the pictures of each class, int64 (classes, n), by a network's features.
-
-    A discriminator that compares a class with them has less to say about what is shown, and more about how. Both sets
-    are of one size. Yields the fraction done, and the rows last.
-    """
-    asked = [(pictures.labels == label).nonzero()[:PROBED, 0] for label in range(classes)]
-    batches = [pictures.pixels[rows] for rows in asked] + list(sharp.pixels.split(PART))
-    found = []
-    for done, pixels in enumerate(batches, 1):
-        found.append(network.pooled(to_float(pixels).to(device)).cpu())
-        yield done / len(batches)
-    means = F.normalize(torch.stack([seen.mean(0) for seen in found[:classes]]), dim=1)
-    theirs = F.normalize(torch.cat(found[classes:]), dim=1)
-    yield (means @ theirs.T).topk(min(KINDRED, len(theirs)), 1).indices.clone()

@@ -12,7 +12,7 @@ from support.tasks import SETTINGS, assert_same, enlarging_task, sharp_pictures,
 from var_core.images import averaged
 from var_core.nn.enlargement import enlarged
 from var_core.training.decoder_task import refined
-from var_core.training.enlarging_task import DETAIL, PARTIAL, ROLES, Roles, begun, decoded, enlarging_report
+from var_core.training.enlarging_task import ANCHORED, DETAIL, PARTIAL, ROLES, Roles, begun, decoded, enlarging_report
 from var_core.training.export import load_tokenizer
 from var_core.training.features import ImageFeatures
 from var_core.training.tokenizer_task import TokenizerSettings, TokenizerTask, tokenizer_hash
@@ -61,6 +61,18 @@ def test_what_is_drawn_averages_to_the_picture_before_it_is_enlarged(folder, tmp
     spoilt = faithful(task)
     trained(task, tmp_path, steps=40)
     assert spoilt > 0.4 and faithful(task) < 0.3 * spoilt
+
+
+def test_the_data_s_own_pictures_stay_near_plain_enlargements(folder, monkeypatch):
+    """Teeth of two pixels hardly show in the average, so that this term must see them."""
+    task = enlarging_task(folder, perceptual=0.0)
+    with torch.no_grad():
+        task.model.decoder.enlarge.conv_out.bias += torch.tensor([0.3, -0.3, 0.3, -0.3]).repeat(3)
+    loss, told = task.loss(0, slice(0, 8))
+    assert told["anchored"] > 0.2 and told["faithful"] < 0.1
+    monkeypatch.setattr("var_core.training.enlarging_task.ANCHORED", 0.0)
+    without = task.loss(0, slice(0, 8))[0]
+    assert loss.item() - without.item() == pytest.approx(ANCHORED * told["anchored"], rel=1e-3)
 
 
 @torch.no_grad()

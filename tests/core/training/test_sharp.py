@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support import pictures
 from support.tasks import last
 
 from var_core.training.data import PictureSet
-from var_core.training.features import ImageFeatures
-from var_core.training.sharp import kindred, load_sharp, made_smaller, sharp_square
+from var_core.training.sharp import load_sharp, made_smaller, sharp_square
 
 
 def noise(width: int, height: int) -> Image.Image:
@@ -55,13 +53,3 @@ def test_pictures_are_made_smaller_by_averaging():
         (),
     )
     assert made_smaller(sharp, 1).pixels.flatten().unique().tolist() == [128]
-
-
-def test_the_most_alike_come_first():
-    rng, labels = np.random.default_rng(1), torch.arange(3).repeat(4)
-    drawn = [np.asarray(pictures.picture(pictures.FOLDERS[label], rng)) for label in labels]
-    given = PictureSet(torch.from_numpy(np.stack(drawn)), labels, ())
-    *fractions, rows = kindred(ImageFeatures(), given, given, 3)
-    assert fractions == sorted(fractions) and fractions[-1] == 1 and rows.shape == (3, 12)
-    for label in range(3):
-        assert (labels[rows[label, :4]] == label).all()
