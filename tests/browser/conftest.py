@@ -1,4 +1,4 @@
-"""The app in a real browser: one server and one window for all tests, a fresh page for each that remembers nothing."""
+"""The app in a real browser: one server and one window for all tests, a fresh page for each that changes something."""
 
 import os
 import socket
@@ -14,6 +14,9 @@ from support.browser import ROOT, executable, write
 from support.desk import HEIGHT, WIDTH, at_rest, laying
 from support.hands import FLAGS, upload
 
+# Edges on a canvas are not smoothed, which takes long without a GPU, and which no test looks at.
+COARSE = "--webgl-antialiasing-mode=none"
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator:
@@ -22,7 +25,7 @@ def chromium() -> Iterator:
     from playwright.sync_api import sync_playwright  # here: where there is no browser there may be no driver either
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, COARSE])
         yield browser
         browser.close()
 
@@ -55,18 +58,19 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait()
 
 
-@pytest.fixture
-def visit(chromium, window, address: str) -> Iterator[Callable]:
-    """Opens the app as somebody new, by default at its plain address in a window of a laptop's size.
+class Visits:
+    """Pages of the app that are opened as by somebody new, and all that goes wrong on them."""
 
-    Afterwards: no error was logged, and nothing came from another host.
-    """
-    troubles, phones = [], []
+    def __init__(self, chromium, window, address: str):
+        self._chromium, self._window, self._address = chromium, window, address
+        self._there, self._phones, self._troubles = window.pages, [], []
 
-    def visited(query: str = "", width: int = 1440, height: int = 900, opened: bool = True, phone: bool = False):
+    def open(self, query: str = "", width: int = 1440, height: int = 900, opened: bool = True, phone: bool = False):
+        """Open the app, by default at its plain address in a window of a laptop's size."""
+        troubles, address = self._troubles, self._address
         if phone:  # touch belongs to a window
-            phones.append(chromium.new_context(accept_downloads=True, has_touch=True, is_mobile=True))
-        page = (phones[-1] if phone else window).new_page()
+            self._phones.append(self._chromium.new_context(accept_downloads=True, has_touch=True, is_mobile=True))
+        page = (self._phones[-1] if phone else self._window).new_page()
         page.set_viewport_size({"width": width, "height": height})
         forget(page, address)
         page.on("console", lambda message: troubles.append(message.text) if _matters(message) else None)
@@ -79,13 +83,35 @@ def visit(chromium, window, address: str) -> Iterator[Callable]:
             page.wait_for_function("document.documentElement.classList.contains('opened')")
         return page
 
-    yield visited
-    for page in window.pages:
-        page.close()
-    for phone in phones:
-        phone.close()
-    window.clear_permissions()
-    assert [trouble for trouble in troubles if not _of_a_page_left(trouble, troubles)] == []
+    def check(self) -> None:
+        """No error was logged, and nothing came from another host."""
+        assert [trouble for trouble in self._troubles if not _of_a_page_left(trouble, self._troubles)] == []
+
+    def close(self) -> None:
+        """Close these pages and those that they opened."""
+        for page in self._window.pages:
+            if page not in self._there:
+                page.close()
+        for phone in self._phones:
+            phone.close()
+        self._window.clear_permissions()
+
+
+@pytest.fixture
+def visit(chromium, window, address: str) -> Iterator[Callable]:
+    """Opens the app as somebody new; see `Visits`."""
+    visits = Visits(chromium, window, address)
+    yield visits.open
+    visits.close()
+    visits.check()
+
+
+@pytest.fixture(scope="module")
+def shared_visits(chromium, window, address: str) -> Iterator[Visits]:
+    """Pages that several tests of a file look at, one after another."""
+    visits = Visits(chromium, window, address)
+    yield visits
+    visits.close()
 
 
 @pytest.fixture

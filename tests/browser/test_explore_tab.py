@@ -12,60 +12,14 @@ from playwright.sync_api import TimeoutError
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from support.desk import at_rest, laying
-from support.hands import SETTLE, SIDES, download, upload
-
-SCALES = len(SIDES)
-NEW = "(before) => explorer.view.trace?.node !== before && !document.querySelector('.xp-busy')"
-OFFERED = "explorer.view.options?.pictures.length === 10 && !document.querySelector('.xp-busy')"
-# The pixels of every small map of a row of the film strip, as one number for each.
-PRINTS = """(row) => [...document.querySelectorAll(`#xp-strip canvas[data-row=${row}]`)].map((canvas) => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return data.reduce((mixed, value) => (mixed * 31 + value) % 1000000007, 7);
-})"""
+from support.explore_tab import OFFERED, PRINTS, SCALES, changing, choose, draw, enter, with_picture
+from support.hands import SIDES, download, upload
 
 
 @pytest.fixture
 def page(visit: Callable):
     """The tab, with a picture that the loaded model has drawn."""
-    page = visit()
-    enter(page)
-    draw(page, "5")
-    return page
-
-
-def enter(page) -> None:
-    page.get_by_role("tab", name="Explore").click()
-    page.wait_for_function("explorer.view.trace")
-    page.wait_for_timeout(SETTLE)
-
-
-def draw(page, seed: str) -> None:
-    page.click("#explore_seed textarea, #explore_seed input", click_count=3)
-    page.keyboard.type(seed)
-    page.keyboard.press("Tab")
-    page.wait_for_function("document.querySelector('#explore_lock input').checked")
-    changing(page, lambda: page.click("#explore_run"))
-
-
-def changing(page, act: Callable) -> None:
-    """Do something that ends with another picture."""
-    before = page.evaluate("explorer.view.trace.node")
-    act()
-    page.wait_for_function(NEW, arg=before)
-
-
-def choose(page, scale: int, row: int, column: int) -> None:
-    """Click a token in the film strip, and wait for all that comes of it."""
-    canvas = page.locator(f"#xp-strip canvas[data-row=tokens][data-scale='{scale}']")
-    canvas.scroll_into_view_if_needed()
-    side, box = SIDES[scale], canvas.bounding_box()
-    cell = box["width"] / side
-    canvas.click(position={"x": (column + 0.5) * cell, "y": (row + 0.5) * cell})
-    page.wait_for_function(OFFERED)
-
-
-def shown_scale(page) -> int:
-    return int(page.inner_text("#xp-where").split()[1])
+    return with_picture(visit())
 
 
 def test_there_is_something_to_look_at_before_anything_has_run(visit: Callable):
@@ -76,54 +30,6 @@ def test_there_is_something_to_look_at_before_anything_has_run(visit: Callable):
     assert page.locator(".xp-acts button").count() == 0
     page.locator("#explore_shelf .thumbnail-item").nth(1).click()
     page.wait_for_function("explorer.view.trace.name === 'Mountain'")
-
-
-def test_every_scale_is_stepped_through_without_asking_the_server(page):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.click("#xp-reset")
-    assert shown_scale(page) == 1
-    seen = [page.locator("#xp-picture").screenshot()]
-    for scale in range(2, SCALES + 1):
-        page.click("#xp-step")
-        assert shown_scale(page) == scale
-        seen.append(page.locator("#xp-picture").screenshot())
-    assert len(set(seen)) == SCALES
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    assert shown_scale(page) == SCALES - 2
-    page.keyboard.press("ArrowRight")
-    assert shown_scale(page) == SCALES - 1
-    page.locator("#xp-strip .xp-head").nth(3).click()
-    assert shown_scale(page) == 3
-    for layer in ("tokens", "added", "probability", "entropy", "divergence", "evidence", "unguided"):
-        page.click(f"#xp-layer-{layer}")
-        seen.append(page.locator("#xp-picture").screenshot())
-    assert len(set(seen)) == SCALES + 7
-    assert asked == []
-
-
-def test_play_runs_through_all_scales_and_space_pauses(page):
-    page.click("#xp-play")
-    page.wait_for_function("explorer.view.scale === 0 && explorer.view.playing")
-    page.wait_for_function("explorer.view.scale === 2")
-    page.locator("#xp-name").click()
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press(" ")
-    page.wait_for_function("!explorer.view.playing")
-    page.keyboard.press(" ")
-    page.wait_for_function(f"explorer.view.scale === {SCALES - 1} && !explorer.view.playing")
-
-
-def test_pointing_at_a_token_tells_what_it_is(page):
-    canvas = page.locator("#xp-strip canvas[data-row=tokens][data-scale='4']")
-    box = canvas.bounding_box()
-    canvas.hover(position={"x": 3.5 / 6 * box["width"], "y": 2.5 / 6 * box["height"]})
-    tip = page.locator("#xp-tip")
-    said = tip.inner_text()
-    assert "scale 5, row 3, column 4" in said and "probability" in said and "rank" in said and "nats" in said
-    page.locator("#xp-name").hover()
-    assert not tip.is_visible()
 
 
 def test_a_swapped_token_changes_later_scales_and_no_earlier_one(page):
@@ -143,20 +49,6 @@ def test_a_swapped_token_changes_later_scales_and_no_earlier_one(page):
 
     changing(page, lambda: page.locator(".xp-node").nth(1).click())
     assert page.evaluate(PRINTS, "picture") == before
-
-
-def test_attention_sums_to_one_and_never_looks_ahead(page):
-    choose(page, 4, 2, 2)
-    page.click("#xp-layer-attention")
-    shares = [float(text.split()[0]) for text in page.locator(".xp-fraction").all_inner_texts()]
-    assert len(shares) == SCALES and abs(sum(shares) - 100) < 0.5
-    assert shares[5:] == [0] * (SCALES - 5)
-    mean = page.locator("#xp-picture").screenshot()
-    page.locator("#xp-inspector select").first.select_option("3")
-    assert page.locator("#xp-picture").screenshot() != mean
-    rows = page.locator(".xp-matrix tr").all()[1:]
-    sums = [sum(int(text) for text in row.locator("td").all_inner_texts() if text) for row in rows]
-    assert all(abs(total - 100) <= 3 for total in sums)
 
 
 def test_a_reroll_keeps_coarser_scales_and_a_lock_its_own(page):
@@ -229,17 +121,8 @@ def test_alternatives_are_those_under_the_locks_and_their_buttons_stay_while_pic
     assert page.evaluate("explorer.view.trace.pictures.at(-1)") == wanted
 
 
-def test_a_touch_of_the_settings_does_not_end_the_pictures_of_a_token(page):
-    page.evaluate("explorer.choose({scale: 0, index: 0})")
-    page.wait_for_function("explorer.view.seen")
-    page.locator("#explore .settings").dispatch_event("pointerdown")
-    page.wait_for_function(OFFERED)
-
-
 def test_the_page_stays_where_it_was_scrolled_to_while_answers_come(visit: Callable):
-    page = visit(width=390, height=844)
-    enter(page)
-    draw(page, "5")
+    page = with_picture(visit(width=390, height=844))
     page.evaluate("explorer.choose({scale: 2, index: 4})")
     page.wait_for_function(OFFERED)
     page.focus("#xp-later-keep")
@@ -247,12 +130,6 @@ def test_the_page_stays_where_it_was_scrolled_to_while_answers_come(visit: Calla
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_function(OFFERED)
     assert page.evaluate("scrollY") == 0
-
-
-def test_of_many_quick_clicks_the_last_one_is_answered(page):
-    page.evaluate("for (const index of [0, 5, 9, 30]) explorer.choose({scale: 4, index})")
-    page.wait_for_function(OFFERED)
-    assert page.inner_text("#xp-inspector h3 span") == "scale 5, row 6, column 1"
 
 
 def test_other_wishes_do_not_wait_for_what_a_token_could_have_been(page):
@@ -336,22 +213,6 @@ def test_a_picture_of_ones_own_is_taken_apart(page, tmp_path: Path):
     assert f"{total} of {total} tokens kept" in page.inner_text("#xp-facts")
 
 
-def test_the_tour_walks_through_all_stations(page):
-    page.click("#xp-tour")
-    for station in range(1, 7):
-        title = page.inner_text("#xp-station h3")
-        assert title.startswith(f"{station} of 6")
-        assert page.inner_text("#xp-station .xp-see") == ""
-        page.click("#xp-show")
-        page.wait_for_function("document.querySelector('#xp-station .xp-see').textContent")
-        if station in (3, 4):
-            assert page.locator("#xp-stage canvas").count() == {3: 2, 4: 1}[station]
-        page.focus("#xp-next")
-        page.keyboard.press("Enter")
-    assert not page.is_visible("#xp-station")
-    assert page.evaluate("document.activeElement.id") == "xp-tour"
-
-
 def test_a_picture_from_create_and_one_from_edit_are_looked_into(visit: Callable):
     page = visit()
     page.click("#run")
@@ -369,9 +230,7 @@ def test_a_picture_from_create_and_one_from_edit_are_looked_into(visit: Callable
 
 
 def test_on_a_phone_nothing_sticks_out(visit: Callable):
-    page = visit(width=390, height=844)
-    enter(page)
-    draw(page, "5")
+    page = with_picture(visit(width=390, height=844))
     choose(page, 2, 1, 1)
     page.click("#xp-tour")
     page.click("#xp-show")
