@@ -185,11 +185,13 @@ def page_of(running: "Models", choose: bool = True, public: bool = False) -> "gr
         endpoints(running, files)
         renewals = (made.renewal, edited.renewal, explored.renewal, learned)
         memory, last = Memory(running, page), LastPictures(running)
-        memory.wire(gr.Button("Forget my settings", visible="hidden", elem_id="forget"))
+        edited.dresses(memory.wire(gr.Button("Forget my settings", visible="hidden", elem_id="forget")))
         last.wire(page, back, made)
 
         def visit(trigger: Trigger) -> None:
-            made.visit(memory.after(trigger))
+            recalled = memory.after(trigger)
+            edited.dresses(recalled)
+            made.visit(recalled)
 
         models_menu.wire_menu(running, page, menu, header, renewals, visit)
     guarded_events.guard(page)

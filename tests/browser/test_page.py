@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from support.axe import AXE, ours
-from support.hands import set_number, unfold, until
+from support.hands import unfold, until
 
 TABS = ("Create", "Edit", "Explore", "Learn")
 OURS = 1_500_000  # bytes of our own that may be fetched before a tab is opened
@@ -154,30 +154,6 @@ def test_a_setting_shows_pictures_of_what_it_does_to_mouse_keys_and_finger(page)
     assert page.locator("#setting_help").is_visible()
     page.mouse.click(5, 5)
     assert not page.locator("#setting_help").is_visible()
-
-
-def said(page) -> tuple[str, str]:
-    return page.input_value("#pictures input[type=number]"), page.input_value("#seed input, #seed textarea")
-
-
-def test_settings_are_remembered_and_forgotten_and_a_link_wins(page, address: str):
-    usual = said(page)
-    set_number(page, "pictures", 3)
-    page.click("#seed input, #seed textarea", click_count=3)
-    page.keyboard.type("77")
-    page.wait_for_function("document.querySelector('#lock input').checked")
-    page.reload()
-    until(page, lambda: said(page) == ("3", "77"))
-    page.goto(f"{address}?class=lotus&seed=7&count=2")
-    until(page, lambda: said(page) == ("2", "7"))
-    page.goto(address)
-    until(page, lambda: said(page) == ("3", "77"))
-    page.keyboard.press("?")
-    page.get_by_role("button", name="Forget my settings").click()
-    until(page, lambda: said(page) == usual)
-    page.reload()
-    page.wait_for_function("document.documentElement.classList.contains('opened')")
-    assert said(page) == usual
 
 
 def test_the_last_pictures_come_back_after_a_reload(page):

@@ -45,8 +45,15 @@ class Guessing(NamedTuple):
     find: gr.Button
 
 
+class MaskLook(NamedTuple):
+    """The widgets that say how the canvas shows the mask: its colour as CSS has it, its opacity in per cent."""
+
+    colour: gr.Radio
+    opacity: gr.Slider
+
+
 class Masking(NamedTuple):
-    """The widgets that change the mask."""
+    """The widgets that change the mask, and its look."""
 
     invert: gr.Button
     clear: gr.Button
@@ -62,6 +69,7 @@ class Masking(NamedTuple):
     corners: gr.Textbox
     add: gr.Button
     look: gr.Button
+    mask_look: MaskLook
 
 
 class Sheet(NamedTuple):
@@ -233,20 +241,20 @@ def _masking() -> tuple[Masking, gr.Textbox]:
         upload = upload_button("Load a mask", size="sm", min_width=60, file_types=["image"], elem_id="load_mask")
         save = gr.Button("Save the mask", size="sm", min_width=60, elem_id="save_mask")
     file = gr.DownloadButton(visible="hidden", elem_id="mask_file")
-    _mask_look()
-    return Masking(invert, clear, undo, redo, pixels, grow, shrink, upload, save, file, picker, corners, add, look), box
+    mask_look = _mask_look()
+    acts = (invert, clear, undo, redo, pixels, grow, shrink, upload, save, file, picker, corners, add, look)
+    return Masking(*acts, mask_look), box
 
 
-def _mask_look() -> None:
-    """Lay out and wire how the canvas shows the mask; that is up to the page alone."""
+def _mask_look() -> MaskLook:
+    """Lay out how the canvas shows the mask."""
     marks = list(palette.MARKS.items())
     colour = gr.Radio(marks, value=palette.MARK, label="Colour", elem_id="mask_colour", elem_classes="pills")
     alpha = round(100 * palette.MARK_ALPHA)
     opacity = gr.Slider(
         10, 100, alpha, step=5, label="Opacity", info="Of the mask, in per cent.", elem_id="mask_opacity"
     )
-    for widget in (colour, opacity):
-        widget.change(None, [colour, opacity], None, js="(colour, opacity) => globalThis.showMask(colour, opacity)")
+    return MaskLook(colour, opacity)
 
 
 def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:

@@ -61,13 +61,19 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
         given.guessing.answers,
         given.sampling,
     ]
-    taken = [tabs, *asked, table.canvas, table.workspace]
+    taken, look = [tabs, *asked, table.canvas, table.workspace], given.masking.mask_look
 
     def uses(trigger: Trigger, shown: gr.State) -> None:
         wire(trigger, results.take, [shown, *here], taken, AT_ONCE)
 
     def opens(trigger: Trigger, shown: gr.State) -> None:
         wire(trigger, photos.open_picture, [shown, *here], [tabs, *laid], AT_ONCE)
+
+    def dresses(trigger: Trigger) -> None:  # which is up to the page alone
+        trigger(None, list(look), None, js="(colour, opacity) => globalThis.showMask(colour, opacity)")
+
+    for widget in look:
+        dresses(widget.change)
 
     def sees(trigger: Trigger, shown: gr.State) -> None:
         wire(trigger, results.see, [shown, sheet.chosen], [tabs, *sheet], AT_ONCE)
@@ -81,6 +87,7 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
         uses=uses,
         opens=opens,
         sees=sees,
+        dresses=dresses,
     )
 
 

@@ -22,6 +22,7 @@ DRAWS = tuple(row.name for row in rows(Sampling))
 OF_LINKS = ("class", "pictures", "seed", "lock", *DRAWS)  # ids of widgets: in Create
 OF_EDIT = (
     *("task", "into", "unit", *(f"extend_{side}" for side in SIDES), "edit_variations", "edit_seed", "edit_lock"),
+    *("mask_colour", "mask_opacity"),
     *(*(row.name for row in rows(EditSettings)), *(f"edit_{name}" for name in DRAWS)),
 )
 OF_EXPLORE = ("explore_class", "explore_seed", "explore_lock", *(f"explore_{name}" for name in DRAWS))
@@ -40,13 +41,16 @@ class Memory:
         self.usual = {name: widget.value for name, widget in self.widgets.items()}
         self.kept = gr.BrowserState(None, storage_key=KEY, secret=SECRET)
 
-    def wire(self, forget: gr.Button) -> None:
-        """Remember whatever is changed; `forget` puts all back to what the page begins with."""
+    def wire(self, forget: gr.Button) -> Trigger:
+        """Remember whatever is changed; `forget` puts all back to what the page begins with.
+
+        Return what to wire to what follows that.
+        """
         changes, here = [widget.change for widget in self.widgets.values()], list(self.widgets.values())
         script = f"(kept, ...values) => globalThis.varStudioMemory.remember(kept, {json.dumps(NAMES)}, values)"
         gr.on(changes, None, [self.kept, *here], self.kept, js=script, **AT_ONCE)
         begun = forget.click(None, None, None, js="() => globalThis.varStudioMemory.forget()", **AT_ONCE)
-        begun.then(self.forgotten, None, [self.kept, *here], **AT_ONCE)
+        return begun.then(self.forgotten, None, [self.kept, *here], **AT_ONCE).then
 
     def after(self, trigger: Trigger) -> Trigger:
         """Wire an event of a page that is opened, after which its controls say what they said the last time."""

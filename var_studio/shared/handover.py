@@ -67,7 +67,8 @@ class EditHandover(NamedTuple):
     """The button that leads to Explore, the results, and the index of the one chosen; `uses` as that of Create.
 
     `opens` wires an event after which the picture of a visit in a state lies on the canvas; `sees` one after which
-    all results of its edit are shown again, if it was made in this tab.
+    all results of its edit are shown again, if it was made in this tab; `dresses` one after which the canvas shows the
+    mask as the widgets say.
     """
 
     explore: gr.Button
@@ -78,6 +79,7 @@ class EditHandover(NamedTuple):
     uses: Callable[[Trigger, gr.State], None]
     opens: Callable[[Trigger, gr.State], None]
     sees: Callable[[Trigger, gr.State], None]
+    dresses: Callable[[Trigger], None]
 
 
 class ExploreHandover(NamedTuple):

@@ -51,7 +51,7 @@ export const paintedShare = (made) => {
 // Called with what the widgets say: a colour as CSS has it, and per cent.
 export const showMask = (colour, opacity) => {
   look = { tint: colour, alpha: opacity / 100 };
-  document.querySelector("#canvas")?.style.setProperty("--mark", colour);
+  document.documentElement.style.setProperty("--mask", colour); // the canvas may not be there yet
   editorNow()?.wake_render_loop();
 };
 

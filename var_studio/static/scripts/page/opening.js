@@ -10,6 +10,8 @@ const hold = (event) => {
   held = button;
 };
 
+export const isOpen = () => !opening;
+
 // Called once the settings have arrived, or were refused.
 export const opened = () => {
   opening = false;
