@@ -9,7 +9,7 @@ from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.request import Request
 from var_core.settings import Setting, named, rows
 from var_studio.create import layout
-from var_studio.create.handlers import Asked
+from var_studio.create.preparing import Asked
 from var_studio.edit import layout as edit_layout
 from var_studio.explore import layout as explore_layout
 from var_studio.explore import tab as explore_tab

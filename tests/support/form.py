@@ -3,7 +3,7 @@
 from support import tiny
 
 from var_core.engine.request import Request
-from var_studio.create.handlers import Asked
+from var_studio.create.preparing import Asked
 from var_studio.shared import controls
 
 SPEC = tiny.SPEC

@@ -1,123 +1,32 @@
-"""Handlers of the Create tab that make pictures and go on from them, as functions of the widgets' values."""
+"""Handlers of the Create tab that make pictures and show them, as functions of the widgets' values."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import NamedTuple
 
 import gradio as gr
 from PIL import Image
 
-from var_core.config import ModelSpec
 from var_core.engine.pipeline import Pipeline
-from var_core.engine.request import Request
-from var_core.engine.seeds import branched, counted_on
 from var_core.files import Unwritten
-from var_core.inspection.sweep import CLASS, Axis, Sweep
 from var_core.picture_reading import open_photo
-from var_core.settings import parse_int
-from var_core.words import from_commas
 
-from ..shared import controls, downloads, html
+from ..shared import downloads
 from ..shared import run as runs
-from ..shared.events import SKIP, buttons, in_words
+from ..shared.events import SKIP, in_words
 from ..shared.html import READY
-from ..shared.models import Models
 from ..shared.run import Run, StopFlag
 from ..shared.served_files import fresh_folder
-from .layout import FEWEST_ALIKE, StageUpdate
+from .layout import StageUpdate
+from .preparing import Asked, Preparing
 
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}  # of the stage, by the number of pictures; else 4
 MOST_IN_A_ROW = 6  # pictures of a class among several; eight go into two rows
-Begun = tuple["Asked", StopFlag, str, gr.Button, gr.Button]  # what waits, the bar, and the buttons while it runs
-
-
-class Asked(NamedTuple):
-    """A request that waits for the model of a digest; or a sweep, whose base it is."""
-
-    request: Request
-    digest: str
-    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
-class RunHandlers:
-    """Handlers of runs. They return new values in the order of the outputs."""
-
-    models: Models
-    cache: str  # where Gradio serves files from
-
-    @property
-    def pipe(self) -> Pipeline:
-        return self.models.pipe
-
-    @property
-    def most(self) -> int:
-        """Return how many pictures one run may make."""
-        return self.models.limits.pictures
-
-    def prepare(
-        self,
-        lock: bool,
-        class_name: str,
-        count: float,
-        seed: str,
-        sampling: Mapping[str, object],
-        also: Sequence[str] | None = None,
-    ) -> tuple[Asked, StopFlag, str, str, str, gr.Button, gr.Button]:
-        """Return before a run its request and stop flag, the class and seed it takes, the buttons while it runs."""
-        pipe = self.pipe
-        with in_words():
-            chosen = controls.seed_to_use(seed, lock)
-            request = controls.read(pipe.spec, class_name, count, chosen, sampling, also, self.most)
-        shown = controls.show(pipe.spec, request)
-        asked, flag, bar, run, stop = _begun(Asked(request, pipe.digest))
-        return asked, flag, shown.class_name, shown.seed, bar, run, stop
-
-    def prepare_alike(self, run: Run | None, chosen: int, freedom: float, count: float) -> Begun:
-        """Return before a run the request for pictures like the chosen one, with so many of its scales drawn anew.
-
-        They are as many as Pictures says, or `FEWEST_ALIKE`; the settings of the controls stay as they are.
-        """
-        with in_words():
-            if run is None:
-                raise ValueError("There is no picture yet: press Run first.")
-            self.models.require(run.digest)
-            own, scales = runs.alone(run, chosen), len(self.pipe.schedule)
-            wanted = min(max(parse_int("pictures", count), FEWEST_ALIKE), self.most)
-            anew = parse_int("how free", freedom)
-            if not 0 <= anew <= scales:
-                raise ValueError(f"how free {anew} is out of range: choose 0 (the same) to {scales}.")
-            first = branched(own.seeds[0], scales - anew, int(controls.roll()), scales)
-            many = wanted if anew else 1  # all would be the same
-            seeds = tuple(counted_on(first, number) for number in range(many))
-        return _begun(Asked(Request(own.labels * many, seeds, own.sampling), run.digest))
-
-    def prepare_grid(
-        self,
-        names: tuple[str, str],
-        texts: tuple[str, str],
-        class_name: str,
-        seed: str,
-        sampling: Mapping[str, object],
-    ) -> Begun:
-        """Return before a run the sweep over the settings of these names and the values in these texts."""
-        spec = self.pipe.spec
-        with in_words():
-            base = controls.read(spec, class_name, 1, seed, sampling)
-            axes = [
-                Axis.read(spec, name, _completed(spec, name, from_commas(text)))
-                for name, text in zip(names, texts, strict=True)
-                if name
-            ]
-            if not axes:
-                raise ValueError("Choose a setting to compare, and its values.")
-            swept = Sweep(spec, base, *axes)
-            if swept.count > (most := self.models.limits.cells):
-                raise ValueError(f"This grid has {swept.count} pictures, of at most {most}: give fewer values.")
-            for cell in swept.cells:
-                cell.check(spec)
-        return _begun(Asked(base, self.pipe.digest, swept))
+class RunHandlers(Preparing):
+    """Handlers of runs, from what is asked for to what is shown of it."""
 
     def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[StageUpdate]:
         """Make a request's pictures; the stage after each scale, and at the end. The flag ends it within a scale."""
@@ -142,7 +51,14 @@ class RunHandlers:
         if run is None or event.index >= len(run.files):
             return StageUpdate()
         with in_words():
+            run.need_files()
             return self._chosen(run, event.index)
+
+    def check_files(self, run: Run | None) -> None:
+        """Say so if the files of a run are gone that the browser is about to fetch."""
+        with in_words():
+            if run:
+                run.need_files()
 
     def _under_way(self, run: Run) -> StageUpdate:
         """The stage of a run under way; of a sweep, which may have many pictures, after each part."""
@@ -158,17 +74,19 @@ class RunHandlers:
         return self._finished(done)
 
     def show_again(self, found: object) -> Iterator[StageUpdate]:
-        """Show a run that ended earlier, if its files are still there and its model is loaded.
+        """Show a run that ended earlier, if its model is loaded.
 
-        What was only asked for, and cut off, is made again from its seeds: the same pictures.
+        What was only asked for, and cut off, is made again from its seeds, and so is a run whose files are gone: they
+        give the same pictures.
         """
-        if isinstance(found, Asked):
-            yield from self.watch(found, StopFlag())
+        if isinstance(found, Run) and found.is_kept:
+            with in_words():
+                self.models.require(found.digest)
+                yield self._finished(found)
             return
-        assert isinstance(found, Run), "nothing else is kept"
-        with in_words():
-            self.models.require(found.digest)
-            yield self._finished(found)
+        asked = _asked_for(found) if isinstance(found, Run) else found
+        assert isinstance(asked, Asked), "nothing else is kept"
+        yield from self.watch(asked, StopFlag())
 
     def _finished(self, done: Run) -> StageUpdate:
         count, sheet = len(done.files), gr.DownloadButton(value=done.sheet or None, visible=bool(done.sheet))
@@ -210,13 +128,9 @@ def _if_there_is_room(write: Callable[[], str]) -> str | None:
         return None
 
 
-def _begun(asked: Asked) -> Begun:
-    return asked, StopFlag(), html.bar("Waiting for the model …"), *buttons(running=True)
-
-
-def _completed(spec: ModelSpec, name: str, texts: list[str]) -> list[str]:
-    """Texts of an axis; parts of class names are made whole."""
-    return [controls.complete(spec, text) for text in texts] if name == CLASS else texts
+def _asked_for(run: Run) -> Asked:
+    """Return what a run was asked for with."""
+    return Asked(run.sweep.base if run.sweep else run.request, run.digest, run.sweep)
 
 
 def _gallery(pipe: Pipeline, run: Run, pictures: Sequence[str | Image.Image]) -> gr.Gallery:

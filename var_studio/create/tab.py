@@ -15,7 +15,7 @@ from ..shared.on_model import wire_in_turns
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions
 from .giving import pictures_of
-from .handlers import Begun, RunHandlers
+from .handlers import RunHandlers
 from .layout import (
     GridControls,
     Helpers,
@@ -26,6 +26,7 @@ from .layout import (
     settings_column,
     stage_column,
 )
+from .preparing import Begun
 from .setting_handlers import SettingHandlers
 
 
@@ -42,7 +43,13 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
     controls_and_lock: list[Widgets] = [*settings, helpers.lock]
     wire(onward.use.click, handlers.use, [stage.run, stage.chosen], controls_and_lock, AT_ONCE)
     runs_of = RunHandlers(models, stage.gallery.GRADIO_CACHE)
-    asked = _wire_runs(runs_of, settings, helpers, grid, actions, stage, onward)
+    asked, begin = _wire_runs(runs_of, settings, helpers, grid, actions, stage, onward)
+    for button in (stage.download, stage.large, stage.everything, stage.sheet):
+        button.click(runs_of.check_files, stage.run, None, **AT_ONCE)
+
+    def draws(trigger: Trigger, tabs: gr.Tabs, shown: gr.State) -> None:
+        begin(trigger, runs_of.prepare_again, [shown], [tabs])
+
     groups: list[Widgets] = [helpers.group, helpers.groups]
     return CreateHandover(
         send=onward.send,
@@ -58,6 +65,7 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
         shows=partial(_shows, runs_of, stage),
         gives=Giving(stage.run.change, [stage.run], lambda run: pictures_of(models.pipe, run)),
         uses=partial(_uses, handlers, controls_and_lock),
+        draws=draws,
     )
 
 
@@ -77,8 +85,12 @@ def _wire_runs(
     actions: Actions,
     stage: RunStage,
     onward: PictureButtons,
-) -> gr.State:
-    """Wire what makes pictures; return the state that holds what was asked for last."""
+) -> tuple[gr.State, Callable[..., None]]:
+    """Wire what makes pictures.
+
+    Return the state that holds what was asked for last, and a function that wires an event after which a run begins: it
+    takes the handler that prepares this, its inputs, and the widgets that it changes besides those of all runs.
+    """
     asked, stop_flag = gr.State(), gr.State()
     in_turns = partial(wire_in_turns, handlers.models.desk, bar=stage.bar)
 
@@ -103,7 +115,7 @@ def _wire_runs(
     begin(grid.draw.click, prepare_grid, [*axes, *seen, settings.sampling])
     actions.stop.click(halt, stop_flag, stage.bar, **AT_ONCE)
     in_turns(stage.gallery.select, handlers.choose, [stage.run], list(stage))
-    return asked
+    return asked, begin
 
 
 def _visit(handlers: SettingHandlers, locked: Sequence[Widgets], trigger: Trigger) -> None:

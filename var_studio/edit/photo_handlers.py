@@ -136,6 +136,7 @@ class PhotoHandlers:
     def take(self, now: Workspace | None, canvas: Canvas | None, result: EditResult, index: int) -> PhotoUpdate:
         """Go on from a result: it becomes the photo."""
         with in_words():
+            result.need_files()
             photo = self.files.photo(result.files[index])
             return self.shown(outcomes.used_as_input(now, canvas, result, photo))
 
@@ -146,10 +147,16 @@ class PhotoHandlers:
 
     def receive(self, run: runs.Run | None, chosen: int, old: Workspace | None, canvas: Canvas | None) -> Received:
         """A picture from the Create tab, and the way here."""
+        with in_words():
+            if run:
+                run.need_files()
         return self._received(run.files[chosen] if run else None, old, canvas)
 
     def open_picture(self, picture: VisitPicture | None, old: Workspace | None, canvas: Canvas | None) -> Received:
         """A picture of the visit, and the way here."""
+        with in_words():
+            if picture:
+                picture.need_files()
         return self._received(picture.file if picture else None, old, canvas)
 
     def _received(self, file: str | None, old: Workspace | None, canvas: Canvas | None) -> Received:

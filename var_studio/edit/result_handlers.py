@@ -53,16 +53,22 @@ class ResultHandlers:
         """Say again what the bar said before."""
         return SKIP if result is None else outcomes.summary(result)
 
+    def check_files(self, result: EditResult | None) -> None:
+        """Say so if the files of an edit are gone that the browser is about to fetch."""
+        with in_words():
+            if result:
+                result.need_files()
+
     def file(self, result: EditResult, chosen: int, kind: str) -> str:
         """The file of a result as a kind of file that can be downloaded."""
         with in_words():
-            _check(result)
+            result.need_files()
             return str(as_kind(Path(result.files[chosen]), kind))
 
     def everything(self, result: EditResult, _chosen: int, kind: str) -> str:
         """All results of an edit as a kind of file, and the mask, in one ZIP file."""
         with in_words():
-            _check(result)
+            result.need_files()
             return outcomes.bundle_of(result, kind)
 
     def use_settings(self, result: EditResult, now: Workspace | None, canvas: Canvas | None) -> TakenUp:
@@ -90,7 +96,7 @@ class ResultHandlers:
             return (SKIP, *SheetUpdate())
         result, index = edit
         with in_words():
-            _check(result)
+            result.need_files()
             return gr.Tabs(selected="edit"), *sheet.over(result, index)
 
 
@@ -100,8 +106,3 @@ def _edit_of(picture: VisitPicture | None) -> tuple[EditResult, int] | None:
         return None
     assert isinstance(made.result, EditResult), "edits are made here"
     return made.result, made.number
-
-
-def _check(result: EditResult) -> None:
-    if not result.is_kept:
-        raise ValueError(outcomes.GONE)

@@ -78,6 +78,11 @@ class EditResult(DrawnEdit):
         """Say whether its files are still there."""
         return Path(self.bundle).parent.is_dir()
 
+    def need_files(self) -> None:
+        """Raise ValueError if its files are gone."""
+        if not self.is_kept:
+            raise ValueError(GONE)
+
     @property
     def before(self) -> Image.Image:
         """Return what the page shows of the photo; ValueError if it is no longer kept."""

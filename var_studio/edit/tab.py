@@ -118,6 +118,7 @@ def _wire_results(results: ResultHandlers, table: Table, given: Controls, sheet:
         written = begun.then(write, wanted, file, **AT_ONCE)
         written.then(results.written, sheet.result, sheet.bar, **AT_ONCE)
         written.success(None, None, None, js=f"() => document.querySelector('{given_over}').click()")
+    sheet.mask.click(results.check_files, sheet.result, None, **AT_ONCE)
     taken: list[Widgets] = [*_asked(given), table.canvas, table.workspace]
     wire(onward.use.click, results.use_settings, [sheet.result, *here], taken, AT_ONCE)
 

@@ -25,8 +25,9 @@ class VisitSources(Sources):
         made = picture.made if picture else None
         if isinstance(made, ChosenEdit):
             yield from self.from_edit(made.result, made.number, session)
-        elif isinstance(made, SavedTrace):
+        elif picture is not None and isinstance(made, SavedTrace):
             with in_words():
+                picture.need_files()
                 trace = Trace.load(Path(made.file))
             yield from self._entered(iter([self._looked_at(session, trace, made.title, made.title)]))
         elif picture is not None and isinstance(made, DrawnPicture):
@@ -40,6 +41,7 @@ class VisitSources(Sources):
             return (SKIP,) * 5
         with in_words():
             self.models.require(picture.digest)
+            picture.need_files()
             about = Trace.load(Path(made.file)).about
         seed = seed_text(about.scale_seeds)
         return gr.Tabs(selected="explore"), about.class_name, seed, True, named(about.sampling)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from var_core.inspection.sweep import Sweep
+
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.guarded_events import STRANGE
 from ..shared.visit_pictures import EDIT, VisitPicture, as_html, told
@@ -20,7 +22,11 @@ class PanelUpdate(NamedTuple):
     detail: gr.Column | Unchanged = SKIP
     picture: str | Unchanged | None = SKIP
     words: str | Unchanged = SKIP
+    edits: gr.Button | Unchanged = SKIP
+    looks: gr.Button | Unchanged = SKIP
+    uses: gr.Button | Unchanged = SKIP
     sees: gr.Button | Unchanged = SKIP
+    draws: gr.Button | Unchanged = SKIP
     star: gr.Button | Unchanged = SKIP
     file: str | Unchanged = SKIP
     comparing: gr.Column | Unchanged = SKIP
@@ -99,12 +105,17 @@ class VisitHandlers:
             return self.visits.pack(token, _names(message), self.cache)
 
     def _show(self, token: object, picture: VisitPicture) -> PanelUpdate:
+        grid = isinstance(picture.made, Sweep)  # of many pictures, none of which is meant
         return PanelUpdate(
             strip=as_html(self.visits.pictures(token), picture.name),
             detail=gr.Column(visible=True),
             picture=picture.shown,
             words=_words(told(picture)),
+            edits=gr.Button(visible=not grid),
+            looks=gr.Button(visible=not grid),
+            uses=gr.Button(visible=not grid),
             sees=gr.Button(visible=picture.tab == EDIT),
+            draws=gr.Button(visible=grid),
             star=_star(picture),
             file=picture.file,
             comparing=gr.Column(visible=False),

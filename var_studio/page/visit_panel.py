@@ -24,7 +24,11 @@ class VisitPanel(NamedTuple):
     detail: gr.Column
     picture: gr.Image
     words: gr.HTML
+    edits: gr.Button
+    looks: gr.Button
+    uses: gr.Button
     sees: gr.Button
+    draws: gr.Button
     star: gr.Button
     file: gr.DownloadButton
     comparing: gr.Column
@@ -36,9 +40,6 @@ class VisitPanel(NamedTuple):
 class VisitButtons(NamedTuple):
     """The other buttons of the panel; the last, hidden one hands a ZIP file over."""
 
-    uses: gr.Button
-    edits: gr.Button
-    looks: gr.Button
     delete: gr.Button
     bundle: gr.DownloadButton
 
@@ -58,12 +59,13 @@ def visit_panel(
     buttons.delete.click(handlers.delete, [token, panel.shown], list(panel), **AT_ONCE)
     packed = panel.strip.pack(handlers.pack, token, buttons.bundle, **AT_ONCE)
     packed.success(None, None, None, js="() => document.querySelector('#visit_bundle').click()")
-    made.uses(buttons.uses.click, tabs, panel.shown)
-    edited.uses(buttons.uses.click, panel.shown)
-    seen.uses(buttons.uses.click, panel.shown)
-    edited.opens(buttons.edits.click, panel.shown)
+    made.uses(panel.uses.click, tabs, panel.shown)
+    edited.uses(panel.uses.click, panel.shown)
+    seen.uses(panel.uses.click, panel.shown)
+    made.draws(panel.draws.click, tabs, panel.shown)
+    edited.opens(panel.edits.click, panel.shown)
     edited.sees(panel.sees.click, panel.shown)
-    seen.opens_picture(buttons.looks.click, [panel.shown])
+    seen.opens_picture(panel.looks.click, [panel.shown])
 
 
 def _given(handlers: VisitHandlers, gives: Giving) -> Callable[..., tuple[object, object]]:
@@ -95,6 +97,7 @@ def _layout() -> tuple[VisitPanel, VisitButtons]:
                 looks = gr.Button("Look inside", size="sm", elem_id="visit_look")
                 uses = gr.Button("Use these settings", size="sm", elem_id="visit_use")
                 sees = gr.Button("All of this edit", size="sm", visible=False, elem_id="visit_see")
+                draws = gr.Button("Draw this grid again", size="sm", visible=False, elem_id="visit_draw")
             with gr.Row(elem_classes="after"):
                 star = gr.Button("☆ Favourite", size="sm", elem_id="visit_star")
                 file = gr.DownloadButton("Download", size="sm", elem_id="visit_file")
@@ -106,5 +109,6 @@ def _layout() -> tuple[VisitPanel, VisitButtons]:
             gr.HTML(HOLD, apply_default_css=False)
             told = gr.HTML(elem_id="visit_told", apply_default_css=False)
         bundle = gr.DownloadButton(visible="hidden", elem_id="visit_bundle")
-    panel = VisitPanel(strip, detail, picture, words, sees, star, file, comparing, compare, told, gr.State())
-    return panel, VisitButtons(uses, edits, looks, delete, bundle)
+    going_on = (edits, looks, uses, sees, draws)
+    panel = VisitPanel(strip, detail, picture, words, *going_on, star, file, comparing, compare, told, gr.State())
+    return panel, VisitButtons(delete, bundle)

@@ -47,7 +47,7 @@ class CreateHandover(NamedTuple):
     `asked` holds what was asked for last. `visit` wires an event after which the controls say what the page's address
     asks for; `shows` one after which the stage shows the run, or makes what was asked for, that a function finds from
     the value of a widget; `uses` one after which the controls say how the picture of a visit in a state was made, if it
-    is of this tab.
+    is of this tab; `draws` one after which the grid of a visit in a state is drawn again.
     """
 
     send: gr.Button
@@ -61,6 +61,7 @@ class CreateHandover(NamedTuple):
     shows: Callable[[Trigger, Callable[[object], object], Component], None]
     gives: Giving
     uses: Callable[[Trigger, gr.Tabs, gr.State], None]
+    draws: Callable[[Trigger, gr.Tabs, gr.State], None]
 
 
 class EditHandover(NamedTuple):

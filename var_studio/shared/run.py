@@ -22,6 +22,7 @@ from . import copying, html
 
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128
+GONE = "These pictures are no longer kept: press Use these settings, then Run, and they are drawn again."
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ class Run:
     files: tuple[str, ...] = ()
     sweep: Sweep | None = None
     sheet: str = ""  # file of all pictures of the sweep on one
+
+    @property
+    def is_kept(self) -> bool:
+        """Say whether its files are still there."""
+        return all(Path(file).is_file() for file in self.files)
+
+    def need_files(self) -> None:
+        """Raise ValueError if its files are gone."""
+        if not self.is_kept:
+            raise ValueError(GONE)
 
     def complete(self, index: int) -> bool:
         """Say whether a picture that has begun has all its scales."""

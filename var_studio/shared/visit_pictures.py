@@ -9,6 +9,7 @@ from pathlib import Path
 CREATE, EDIT, EXPLORE = "create", "edit", "explore"
 SIGNS = {CREATE: ("✦", "Create"), EDIT: ("✎", "Edit"), EXPLORE: ("◎", "Explore")}  # what marks a tab's, and its name
 LATEST = 3  # that the closed strip shows
+GONE = "This picture is no longer kept: choose another one, or make it again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class VisitPicture:
     shown: str  # the same for the page, smaller if it is large
     words: str  # how it was made
     digest: str  # of the model
-    made: object  # what its tab takes to go on from it: of `handover`
+    made: object  # what its tab takes to go on from it: of `handover`, or the `Sweep` of a grid
     small: str = ""  # as an address that holds it
     favourite: bool = False
     nbytes: int = 0  # of memory that `made` takes, besides its files
@@ -30,6 +31,11 @@ class VisitPicture:
     def folder(self) -> Path:
         """Return where its files lie, with those of all pictures that were made with it."""
         return Path(self.file).parent
+
+    def need_files(self) -> None:
+        """Raise ValueError if its files are gone."""
+        if not Path(self.file).is_file():
+            raise ValueError(GONE)
 
 
 VisitPictures = tuple[VisitPicture, ...]  # oldest first

@@ -13,11 +13,10 @@ from var_core.words import counted
 
 from . import served_files
 from .limits import Limits
-from .visit_pictures import VisitPicture, VisitPictures
+from .visit_pictures import GONE, VisitPicture, VisitPictures
 
 MEGABYTE = 1_000_000
 REFRESH = 300.0  # seconds after which the files of a visit that goes on are held anew
-GONE = "This picture is no longer kept."
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """What the Create tab gives to the pictures of the visit, and takes of them."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -10,11 +12,15 @@ from support.opened import FILES
 
 from var_core.config import Sampling
 from var_core.engine.request import Request
+from var_core.inspection.sweep import Axis, Sweep
 from var_studio.create.giving import pictures_of
+from var_studio.create.handlers import RunHandlers
 from var_studio.create.setting_handlers import SettingHandlers
+from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.shared import run as runs
 from var_studio.shared.models import Models
 from var_studio.shared.run import Run
+from var_studio.shared.served_files import fresh_folder
 from var_studio.shared.visit_pictures import CREATE, EDIT
 
 PIPE = tiny.pipeline()
@@ -38,6 +44,45 @@ def test_a_picture_that_was_stopped_says_so(tmp_path: Path):
     begun = next(runs.after_each_scale(PIPE, Request((1,), (3,))))
     (picture,) = pictures_of(PIPE, runs.finish(PIPE, begun, tmp_path))
     assert picture.words.endswith(" · stopped") and not picture.made.complete
+
+
+def test_a_grid_is_one_picture_and_drawn_again_from_it(tmp_path: Path):
+    axes = (Axis.read(PIPE.spec, "guidance", ("1", "3")), Axis.read(PIPE.spec, "seed", ("5", "6")))
+    swept = Sweep(PIPE.spec, Request((1,), (3,)), *axes)
+    *_, begun = runs.over_a_grid(PIPE, swept)
+    made = runs.finish(PIPE, begun, tmp_path)
+    (picture,) = pictures_of(PIPE, made)
+    assert picture.file == made.sheet and picture.words.startswith("Grid of 4 pictures · guidance by seed · Rose")
+    handlers = RunHandlers(Models(PIPE), str(tmp_path))
+    asked, flag, tabs, bar, run, stop = handlers.prepare_again(picture)
+    assert tabs.selected == "create" and "Waiting" in bar and stop.visible and not run.visible
+    *_, stage = handlers.watch(asked, flag)
+    again = zip(stage.run.files, made.files, strict=True)
+    assert all(Path(one).read_bytes() == Path(other).read_bytes() for one, other in again)
+    with pytest.raises(gr.Error, match="Another model"):
+        handlers.prepare_again(replace(picture, digest="another"))
+    with pytest.raises(gr.Error):
+        handlers.prepare_again(replace(picture, made=None))
+
+
+def test_pictures_whose_files_are_gone_are_told_of_with_a_way_to_have_them_again(tmp_path: Path):
+    *_, begun = runs.after_each_scale(PIPE, Request((1, 1), (3, 4)))
+    with fresh_folder(str(tmp_path)) as folder:
+        gone = runs.finish(PIPE, begun, folder)
+    shutil.rmtree(folder)
+    handlers, photos = RunHandlers(Models(PIPE), str(tmp_path)), PhotoHandlers(str(tmp_path), FILES)
+    for act in (
+        lambda: handlers.choose(gone, SimpleNamespace(index=1)),
+        lambda: handlers.check_files(gone),
+        lambda: photos.receive(gone, 0, None, None),
+    ):
+        with pytest.raises(gr.Error, match="no longer kept: press Use these settings, then Run"):
+            act()
+    assert pictures_of(PIPE, gone) == []
+    assert handlers.prepare_alike(gone, 0, 2, 2)[0].request.labels == (1, 1, 1, 1)  # what needs no file goes on
+    values = SettingHandlers(Models(PIPE), FILES).use(gone, 1)
+    assert values[2] == "4"
+    handlers.check_files(None)
 
 
 def test_the_settings_of_a_picture_come_back_and_those_of_other_tabs_do_not(run: Run):

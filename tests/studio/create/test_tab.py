@@ -16,7 +16,8 @@ from var_core.device_memory import picture_bytes
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_studio.create import layout
-from var_studio.create.handlers import Asked, RunHandlers
+from var_studio.create.handlers import RunHandlers
+from var_studio.create.preparing import Asked
 from var_studio.create.setting_handlers import SettingHandlers
 from var_studio.shared import controls, html
 from var_studio.shared import run as runs

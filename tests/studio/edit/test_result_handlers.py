@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -40,7 +41,7 @@ def test_all_results_of_an_edit_are_seen_again_with_the_one_that_was_chosen(hand
     assert kept.see(None, 0) == (gr.skip(), *SheetUpdate())
 
 
-def test_an_edit_whose_files_are_gone_is_told_of(handlers, kept):
+def test_an_edit_whose_files_are_gone_is_told_of(handlers, kept, photos):
     result = watched(handlers, asked(handlers)[0]).result
     picture = picture_of(result)
     shutil.rmtree(picture.folder)
@@ -49,9 +50,15 @@ def test_an_edit_whose_files_are_gone_is_told_of(handlers, kept):
         lambda: kept.see(picture, 0),
         lambda: kept.file(result, 0, "PNG"),
         lambda: kept.everything(result, 0, "PNG"),
+        lambda: kept.check_files(result),
+        lambda: handlers.choose(result, 0, SimpleNamespace(index=0)),
+        lambda: photos.take(None, None, result, 0),
     ):
         with pytest.raises(gr.Error, match="no longer kept: run it again"):
             act()
+    with pytest.raises(gr.Error, match="no longer kept: choose another one"):
+        photos.open_picture(picture, None, None)
+    kept.check_files(None)
 
 
 def test_a_picture_of_the_visit_leads_here_with_its_settings_if_it_was_made_here(handlers, kept):

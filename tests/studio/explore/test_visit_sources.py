@@ -47,6 +47,10 @@ def test_a_picture_that_was_kept_here_comes_back_as_it_was_and_so_do_its_setting
     assert sampling == named(here.seen.about.sampling)
     with pytest.raises(gr.Error, match="Another model"):
         sources.take(replace(kept, digest="another"))
+    Path(kept.file).unlink()
+    for act in (lambda: sources.take(kept), lambda: list(sources.from_visit(kept, ExploreSession()))):
+        with pytest.raises(gr.Error, match="no longer kept"):
+            act()
 
 
 def test_nothing_comes_of_no_picture_or_of_another_tab_s_settings(sources: VisitSources, tmp_path: Path):

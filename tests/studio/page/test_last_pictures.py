@@ -8,7 +8,8 @@ import pytest
 from support import tiny
 
 from var_core.engine.request import Request
-from var_studio.create.handlers import Asked, RunHandlers
+from var_studio.create.handlers import RunHandlers
+from var_studio.create.preparing import Asked
 from var_studio.page import last_pictures
 from var_studio.page.last_pictures import LastPictures
 from var_studio.shared import run as runs
@@ -58,14 +59,14 @@ def test_what_runs_took_is_told_in_the_menu_of_models(last: LastPictures, run: R
     assert last.models.estimate(last.models.name).seconds == pytest.approx(run.seconds / 2)
 
 
-def test_a_run_is_shown_again_with_its_files_and_refused_once_they_are_gone(run: Run, tmp_path: Path):
+def test_a_run_is_shown_again_with_its_files_and_made_again_once_they_are_gone(run: Run, tmp_path: Path):
     handlers = RunHandlers(Models(tiny.pipeline()), str(tmp_path))
     (shown,) = handlers.show_again(run)
     assert shown.run is run and shown.chosen == 0 and "2 pictures in" in shown.bar
     with pytest.raises(gr.Error, match="Another model"):
         next(handlers.show_again(replace(run, digest="another")))
-    with pytest.raises(gr.Error):
-        next(handlers.show_again(replace(run, files=(str(tmp_path / "gone.png"), run.files[1]))))
+    *_, again = handlers.show_again(replace(run, files=(str(tmp_path / "gone.png"), run.files[1])))
+    assert [Path(file).read_bytes() for file in again.run.files] == [Path(file).read_bytes() for file in run.files]
 
 
 def test_a_run_that_was_cut_off_comes_back_with_the_same_pictures(last: LastPictures, run: Run, tmp_path: Path):

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from support import tiny
 from support.visits import kept_in
 
+from var_core.engine.request import Request
+from var_core.inspection.sweep import Axis, Sweep
 from var_studio.page.visit_handlers import PanelUpdate, VisitHandlers
 from var_studio.page.visit_panel import VisitPanel
 from var_studio.shared.limits import HOME
@@ -49,6 +52,18 @@ def test_a_picture_is_shown_large_with_its_settings_and_what_can_be_done_with_it
     assert shown.words == "<p>Create: picture 0</p>" and shown.detail.visible and not shown.comparing.visible
     assert not shown.sees.visible and handlers.act(token, wish(does="show", name=edited.name)).sees.visible
     assert f'data-picture="{made.name}"><button type="button" aria-pressed="true"' in shown.strip
+
+
+def test_a_grid_can_be_drawn_again_and_is_none_of_the_pictures_that_it_holds(handlers: VisitHandlers, tmp_path: Path):
+    base = Request((1,), (3,))
+    swept = Sweep(tiny.SPEC, base, Axis.read(tiny.SPEC, "guidance", ("1", "2")))
+    (plain,), (grid,) = kept_in(tmp_path), [replace(kept_in(tmp_path)[0], made=swept)]
+    token, _ = handlers.given([plain], None, None)
+    handlers.given([grid], token, None)
+    for picture in (plain, grid):
+        shown = handlers.act(token, wish(does="show", name=picture.name))
+        assert shown.draws.visible == (picture is grid)
+        assert shown.edits.visible == shown.looks.visible == shown.uses.visible == (picture is plain)
 
 
 def test_two_pictures_lie_over_each_other(handlers: VisitHandlers, tmp_path: Path):

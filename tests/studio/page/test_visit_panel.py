@@ -15,7 +15,7 @@ def test_every_tab_gives_pictures_and_the_panel_takes_them_up_in_the_tab_that_ma
     assert len(giving) == 3 and all(strip in fn.outputs for fn in giving)
     assert [fn.name for fn in events(page, "explore_keep")] == ["given"]
     assert len(events(page, "visit_use")) == 3
-    assert [len(events(page, f"visit_{name}")) for name in ("edit", "look", "see")] == [1, 1, 1]
+    assert [len(events(page, f"visit_{name}")) for name in ("edit", "look", "see", "draw")] == [1, 1, 1, 1]
 
 
 def test_the_browser_alone_holds_the_token(page: gr.Blocks):

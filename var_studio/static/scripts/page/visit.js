@@ -1,7 +1,7 @@
 // The pictures of the visit: a button at the foot of the page opens them, a click on one shows it large, and those that
 // are ticked are compared or downloaded.
 const MOST_COMPARED = 2;
-const AWAY = "#visit_edit, #visit_look, #visit_use, #visit_see"; // they lead to a tab
+const AWAY = "#visit_edit, #visit_look, #visit_use, #visit_see, #visit_draw"; // they lead to a tab
 const ticked = new Set(); // names of pictures
 let strip = null;
 let held = null; // the name of the picture whose button or box has the focus
