@@ -193,8 +193,8 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
                 list(UNITS), value=PIXELS, label="Unit", show_label=False, elem_id="unit", elem_classes="pills"
             )
             with gr.Row(elem_classes="tight"):
-                numbers = [
-                    gr.Number(0, label=name.capitalize(), minimum=0, min_width=60, elem_id=f"extend_{name}")
+                numbers = [  # without bounds: Gradio would refuse what lies beyond also where it is not needed
+                    gr.Number(0, label=name.capitalize(), min_width=60, elem_id=f"extend_{name}")
                     for name in forms.SIDES
                 ]
             outline = gr.HTML(elem_id="outline")
@@ -220,7 +220,7 @@ def _masking() -> tuple[Masking, gr.Textbox]:
         invert = gr.Button("Invert", size="sm", min_width=56, elem_id="invert")
         clear = gr.Button("Clear", size="sm", min_width=56, elem_id="clear")
     with gr.Row(elem_classes="tight"):
-        pixels = gr.Number(8, label="Pixels", minimum=0, min_width=60, elem_id="mask_pixels")
+        pixels = gr.Number(8, label="Pixels", min_width=60, elem_id="mask_pixels")
         grow = gr.Button("Grow", size="sm", min_width=60, elem_id="grow")
         shrink = gr.Button("Shrink", size="sm", min_width=60, elem_id="shrink")
     picker = gr.HTML(elem_id="picker")

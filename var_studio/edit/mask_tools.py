@@ -31,7 +31,10 @@ def changed_mask(mask: np.ndarray, act: str, pixels: object = 0) -> np.ndarray:
         return np.zeros_like(mask)
     if act == "invert":
         return ~mask
-    return dilated(mask, parse_int("pixels", pixels) * (-1 if act == "shrink" else 1))
+    count = parse_int("pixels", pixels)
+    if count < 0:
+        raise ValueError(f"pixels {count}: choose 0 or more.")
+    return dilated(mask, -count if act == "shrink" else count)
 
 
 def corners_of(text: str) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -102,3 +102,5 @@ def test_masks_are_inverted_cleared_grown_and_shrunk():
     assert np.array_equal(mask_tools.changed_mask(painted(), "shrink", "3"), dilated(painted(), -3))
     with pytest.raises(ValueError, match="pixels is empty"):
         mask_tools.changed_mask(painted(), "grow", None)
+    with pytest.raises(ValueError, match="pixels -4: choose 0 or more"):
+        mask_tools.changed_mask(painted(), "grow", -4)

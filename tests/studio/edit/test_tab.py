@@ -18,7 +18,7 @@ from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_core.settings import named
 from var_studio.edit import form as forms
-from var_studio.edit import layout
+from var_studio.edit import layout, mask_tools
 from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT
 from var_studio.edit.layout import Choice
@@ -77,6 +77,13 @@ def test_every_control_is_wired_into_a_run_by_its_name(page):
     edit = job.edit
     assert (edit.settings, edit.sampling, edit.seeds) == (settings, sampling, (5, 6))
     assert (edit.labels, edit.extend) == ((1, 1), (4, 0, 7, 0))
+
+
+def test_a_number_that_cannot_be_stops_only_what_needs_it(page):
+    numbers = [block for block in page.blocks.values() if isinstance(block, gr.Number)]
+    assert {widget.elem_id for widget in numbers} >= {"mask_pixels", "extend_left", "dilate"}
+    assert [widget.preprocess(-4) for widget in numbers] == [-4] * len(numbers)  # Gradio refuses none: handlers do
+    assert np.array_equal(mask_tools.changed_mask(painted(), "invert", -4), ~painted())
 
 
 def test_every_example_has_a_mask_that_fits_it():

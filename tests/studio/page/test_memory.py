@@ -78,7 +78,7 @@ def test_settings_of_another_model_are_left_out(remembering: Memory):
         ("task", "Nonsense"),
         ("into", "no such class"),
         ("unit", 3),
-        ("extend_left", -1),
+        ("extend_left", "4"),
         ("explore_class", None),
     ],
 )
