@@ -130,9 +130,13 @@ def test_an_unknown_class_is_answered_and_nothing_is_lost(page):
     page.keyboard.type("Sunflour")
     page.keyboard.press("Control+Enter")
     page.get_by_text("There is no class 'Sunflour'. Did you mean: Sunflower").wait_for()
+    page.locator("#class input[aria-invalid=true]").wait_for()
+    assert page.locator("[aria-invalid=true]").count() == 1
     assert page.get_attribute("#gallery .thumbnail-lg img", "src") == before
     assert controls(page)["class"] == "Sunflour"
     assert page.is_visible("#run")
+    page.fill("#class input", "Sunflow")
+    assert page.locator("[aria-invalid=true]").count() == 0
 
 
 def test_a_picture_without_a_recipe_changes_nothing(page, tmp_path: Path):

@@ -11,6 +11,11 @@ GRADIOS = {
     "label-content-name-mismatch": "thumbnail",
     "image-redundant-alt": "thumbnail",
 }
+# Whether nothing moves, for two frames; what turns for ever, as a sign of waiting does, changes no colour.
+STILL = """() => new Promise((told) => {
+  const moves = () => document.getAnimations().some(({ effect }) => effect.getComputedTiming().endTime < Infinity);
+  requestAnimationFrame(() => requestAnimationFrame(() => told(!moves())));
+})"""
 FOUND = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => [id, node.target.join(" "), node.html]));
@@ -18,6 +23,7 @@ FOUND = """async () => {
 
 
 def ours(page) -> list[list[str]]:
-    """What axe finds on the page as it is, less what is Gradio's; the page has been given `AXE`."""
-    page.wait_for_timeout(400)  # colours fade from one theme to the other
+    """What axe finds on the page once no colour fades, less what is Gradio's; the page has been given `AXE`."""
+    page.emulate_media(reduced_motion="reduce")
+    page.wait_for_function(STILL)
     return [[rule, *rest] for rule, *rest in page.evaluate(FOUND) if GRADIOS.get(rule, "\0") not in " ".join(rest)]

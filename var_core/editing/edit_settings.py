@@ -27,7 +27,7 @@ class EditSettings:
         True, Setting("Detail", "Detail finer than the model draws is borrowed from elsewhere in the photo.")
     )
     dilate: int = declared(
-        0, Setting("Grow", "Pixels added around the mask; below 0 it shrinks.", -4096, 4096, typed=True)
+        0, Setting("Dilate", "Pixels added around the mask; below 0 it shrinks.", -4096, 4096, typed=True)
     )
     feather: int = declared(2, Setting("Feather", "Pixels over which the edge blends.", 0, 4096, typed=True))
     context: float = declared(

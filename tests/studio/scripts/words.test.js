@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inUnits, percent, placeInWords, round, settingOf } from "../../../var_studio/static/scripts/shared/words.js";
+import {
+  fieldIdsOf,
+  inUnits,
+  percent,
+  placeInWords,
+  round,
+  settingOf,
+} from "../../../var_studio/static/scripts/shared/words.js";
 
 test("numbers have three digits, and very small ones none", () => {
   assert.deepEqual([0, 1.23456, 123456, 0.01, 0.00049].map(round), ["0", "1.23", "123000", "0.01", "under 0.001"]);
@@ -34,4 +41,12 @@ test("a widget's id names its setting, also after a tab's name, and the longest 
     ["shown", "edit_shown", "explore_top_p", "p", "unshown"].map((id) => settingOf(id, names)),
     ["shown", "shown", "top_p", "p", ""],
   );
+});
+
+test("an error names the field that it is about", () => {
+  assert.ok(fieldIdsOf("variations 99 is out of range: choose 1 to 16.").includes("edit_variations"));
+  assert.ok(fieldIdsOf("pixels -4: choose 0 or more.").includes("mask_pixels"));
+  assert.ok(fieldIdsOf("top_k -1 is out of range: choose 0 to 1000000.").includes("explore_top_k"));
+  assert.deepEqual(fieldIdsOf("There is no class 'Sunflour'."), fieldIdsOf("'sea' may mean Sea or Seal: say which."));
+  assert.deepEqual(fieldIdsOf("Nothing is painted yet: paint over what should change."), []);
 });

@@ -11,6 +11,7 @@ import "./page/dropped_files.js";
 import "./page/copying.js";
 import "./page/class_search.js";
 import "./page/setting_help.js";
+import "./page/wrong_fields.js";
 import { opened } from "./page/opening.js";
 import { visitPictures } from "./page/visit.js";
 import "./edit/canvas.js";

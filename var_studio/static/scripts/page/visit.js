@@ -5,6 +5,7 @@ const AWAY = "#visit_edit, #visit_look, #visit_use, #visit_see, #visit_draw"; //
 const ticked = new Set(); // names of pictures
 let strip = null;
 let held = null; // the name of the picture whose button or box has the focus
+let naming = null;
 
 const panel = () => strip?.closest("#visit");
 const isOpen = () => Boolean(panel()?.hasAttribute("data-open"));
@@ -29,8 +30,22 @@ const setTools = () => {
   pack.textContent = count ? `Download ZIP (${count})` : "Download ZIP";
 };
 
+// Gradio puts the large picture into a button that has no name, and does nothing: this one fills the screen.
+const nameLarge = () => {
+  for (const button of panel()?.querySelectorAll(".image-container > button:not([aria-label])") ?? [])
+    button.setAttribute("aria-label", "Full screen");
+};
+
+const fillScreen = (event) =>
+  event.target.closest("#visit .image-container > button") &&
+  panel().querySelector("#visit_picture .icon-button").click();
+
 // The strip has been drawn anew: what was ticked and where the focus was is so again.
 const redrawn = () => {
+  if (!naming) {
+    naming = new MutationObserver(nameLarge);
+    naming.observe(panel(), { childList: true, subtree: true });
+  }
   const here = names();
   for (const name of [...ticked].filter((one) => !here.includes(one))) ticked.delete(name);
   for (const name of ticked) found(`[data-picture="${name}"] input`).checked = true;
@@ -78,6 +93,8 @@ const connect = (element, act, pack, watch) => {
   });
   watch("value", redrawn);
 };
+
+document.addEventListener("click", fillScreen);
 
 document.addEventListener("click", (event) => isOpen() && event.target.closest(AWAY) && open(false));
 document.addEventListener("keydown", (event) => {

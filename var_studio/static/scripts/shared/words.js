@@ -27,3 +27,13 @@ export const inUnits = (values, units) => {
   const [unit, size] = units.findLast(([, one]) => most >= 10 * one) ?? units[0];
   return { unit, values: values.map((value) => value && value / size) };
 };
+
+const PREFIXES = ["", "edit_", "explore_", "extend_", "mask_"]; // of ids of fields
+const OF_CLASSES = /^(There is no class |Choose a class|'.*' may mean )/;
+
+// The ids that the field may have which an error is about: errors begin with its name, or speak of a class.
+export const fieldIdsOf = (error) => {
+  if (OF_CLASSES.test(error)) return ["class", "into", "explore_class"];
+  const [name] = error.split(" ");
+  return /^[a-z_]+$/.test(name) ? PREFIXES.map((prefix) => prefix + name) : [];
+};
