@@ -1,14 +1,17 @@
 """One visitor against all, on a real server: a queue without end, ways round it, runs of those who have left."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from support.guests import Guest, House, served
+from support.guests import SOON, Guest, House, served
 
 from var_studio.shared import turns
 from var_studio.shared.limits import PUBLIC
+from var_studio.shared.run import Run
 
 SCALES = 4  # of the tiny model
 
@@ -98,16 +101,47 @@ def test_calls_past_the_queue_are_not_answered(house: House):
     assert house.models.desk.turns.busy() == (0, 0)
 
 
-def test_a_run_ends_within_a_scale_when_its_page_is_closed(house: House):
-    anna = Guest(house, "leaving")
-    anna.prepare(seed=1, pictures=8)
-    anna.join("watch")
-    with anna.listening() as messages:
+def leave_in_mid_run(house: House, name: str) -> None:
+    guest = Guest(house, name)
+    guest.prepare(seed=1, pictures=8)
+    guest.join("watch")
+    with guest.listening() as messages:
         house.scales.let(1)
         next(one for one in messages if one["msg"] == "process_generating")
-    house.scales.let(1)  # that which is being made
+
+
+def test_a_run_ends_within_a_scale_when_its_page_is_closed_and_another_waits(house: House):
+    ben = Guest(house, "patient")
+    ben.prepare(seed=2)
+    leave_in_mid_run(house, "leaving")
+    other = ben.run(seed=2)
+    house.await_runs(2)
+    house.scales.let(1 + SCALES)  # that which is being made, and the other's
+    assert other.over()[-1]["success"]
+    house.await_runs(0)
+    assert house.scales.made.count(1) <= 2
+
+
+def test_a_run_ends_within_a_scale_when_its_page_is_closed_where_none_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(house.models.desk.turns, "limits", replace(house.models.limits, leave_seconds=0))
+    leave_in_mid_run(house, "leaving for good")
+    house.scales.let(1)
     house.await_runs(0)
     assert len(house.scales.made) <= 2
+
+
+def test_a_run_whose_page_is_closed_goes_on_where_nobody_waits_and_its_pictures_are_kept(house: House):
+    kept: list[tuple[str, Run]] = []
+    came = threading.Event()
+    house.made.left.keepers.append(lambda name, run: (kept.append((name, run)), came.set()))
+    leave_in_mid_run(house, "cut off")
+    house.scales.let(SCALES - 1)
+    assert came.wait(SOON) and house.scales.made == [1] * SCALES
+    ((name, run),) = kept
+    assert name == "cut off" and run.progress.complete and all(Path(file).is_file() for file in run.files)
+    house.await_runs(0)
 
 
 def test_a_run_ends_within_a_scale_when_it_is_cancelled(house: House):

@@ -70,7 +70,7 @@ class House:
     def __init__(self, limits: Limits, scales: Scales):
         self.scales, self.models = scales, Models(tiny.pipeline(), limits=limits)
         with gr.Blocks() as self.page:
-            create.tab(self.models, VisitorFiles(limits))
+            self.made = create.tab(self.models, VisitorFiles(limits))
         placed, figures = Hosting(port=free_port()), Figures()
         watch(self.page, figures)
         self.door = behind_door(self.page, self.models, placed, {}, figures)

@@ -94,7 +94,7 @@ class Person:
         whole, events = Told(time.monotonic()), [self.page.pressed(name, trigger)]
         while events and not whole.error:
             event = events.pop(0)
-            told = self._made(event, drawing)
+            told = self.hear(event, drawing)
             whole.first_sign = whole.first_sign or told.first_sign
             whole.began, whole.ended, whole.error = whole.began or told.began, told.ended, told.error
             whole.values |= told.values
@@ -106,7 +106,7 @@ class Person:
     def leave_once_drawing(self, name: str) -> None:
         """Press a button, and go when something is drawn: the stream is closed, and this visitor is somebody new."""
         first = self.page.pressed(name, "click")
-        self._made(first, lambda: None)
+        self.hear(first)
         with self._joined(self.page.following(first)[0]) as messages:
             next((one for one in messages if "scale " in str(one)), None)
         self.session, self.values = secrets.token_hex(6), dict(self.page.first)
@@ -128,7 +128,7 @@ class Person:
             lines = (json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:"))
             yield (one for one in lines if one.get("event_id") == number)
 
-    def _made(self, event: dict[str, Any], drawing: Callable[[], object]) -> Told:
+    def hear(self, event: dict[str, Any], drawing: Callable[[], object] = lambda: None) -> Told:
         """Ask for an event, and listen until the server closes the stream: one that breaks off ends what comes next."""
         told, data = Told(time.monotonic()), None
         with self._joined(event) as messages:

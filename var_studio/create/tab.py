@@ -10,8 +10,10 @@ from gradio.components import Component
 from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, buttons, halt, wire
 from ..shared.handover import CreateHandover, Giving
 from ..shared.html import READY
+from ..shared.left_runs import LeftRuns
 from ..shared.models import Models
 from ..shared.on_model import wire_in_turns
+from ..shared.run import Run
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions
 from .giving import pictures_of
@@ -43,7 +45,8 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
     controls_and_lock: list[Widgets] = [*settings, helpers.lock]
     wire(onward.use.click, handlers.use, [stage.run, stage.chosen], controls_and_lock, AT_ONCE)
     runs_of = RunHandlers(models, stage.gallery.GRADIO_CACHE)
-    asked, begin = _wire_runs(runs_of, settings, helpers, grid, actions, stage, onward)
+    left = LeftRuns(lambda update: found if isinstance(found := update.run, Run) else None)
+    asked, begin = _wire_runs(runs_of, left, settings, helpers, grid, actions, stage, onward)
     for button in (stage.download, stage.large, stage.everything, stage.sheet):
         button.click(runs_of.check_files, stage.run, None, **AT_ONCE)
 
@@ -62,8 +65,9 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
             handlers.renew, [settings.class_name, settings.also, *groups, onward.freedom, settings.sampling]
         ),
         visit=partial(_visit, handlers, controls_and_lock),
-        shows=partial(_shows, runs_of, stage),
+        shows=partial(_shows, runs_of, left, stage),
         gives=Giving(stage.run.change, [stage.run], lambda run: pictures_of(models.pipe, run)),
+        left=left,
         uses=partial(_uses, handlers, controls_and_lock),
         draws=draws,
     )
@@ -79,6 +83,7 @@ def _wire_settings(handlers: SettingHandlers, settings: RequestControls, helpers
 
 def _wire_runs(
     handlers: RunHandlers,
+    left: LeftRuns,
     settings: RequestControls,
     helpers: Helpers,
     grid: GridControls,
@@ -98,7 +103,7 @@ def _wire_runs(
         trigger: Trigger, prepare: Callable[..., object], inputs: Sequence[Widgets], shown: Sequence[Widgets] = ()
     ) -> None:
         ready = wire(trigger, prepare, inputs, [asked, stop_flag, *shown, stage.bar, *actions], AT_ONCE)
-        running = in_turns(ready.success, handlers.watch, [asked, stop_flag], list(stage))
+        running = in_turns(ready.success, handlers.watch, [asked, stop_flag], list(stage), left=left)
         running.failure(lambda: READY, None, stage.bar, **AT_ONCE)
         running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
 
@@ -125,12 +130,17 @@ def _visit(handlers: SettingHandlers, locked: Sequence[Widgets], trigger: Trigge
 
 
 def _shows(
-    handlers: RunHandlers, stage: RunStage, trigger: Trigger, find: Callable[[object], object], given: Component
+    handlers: RunHandlers,
+    left: LeftRuns,
+    stage: RunStage,
+    trigger: Trigger,
+    find: Callable[[object], object],
+    given: Component,
 ) -> None:
     def shown(value: object) -> Iterator[StageUpdate]:
         yield from handlers.show_again(find(value))
 
-    wire_in_turns(handlers.models.desk, trigger, shown, [given], list(stage), bar=stage.bar)
+    wire_in_turns(handlers.models.desk, trigger, shown, [given], list(stage), bar=stage.bar, left=left)
 
 
 def _uses(

@@ -7,6 +7,7 @@ import gradio as gr
 
 from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, buttons, halt, wire
 from ..shared.handover import CreateHandover, EditHandover, Giving
+from ..shared.left_runs import LeftRuns
 from ..shared.models import Models
 from ..shared.on_model import wire_in_turns
 from ..shared.visitor_files import VisitorFiles
@@ -18,6 +19,7 @@ from .giving import pictures_of
 from .layout import Choice, Controls, Masking, ResultButtons, Sheet, Table
 from .photo_handlers import PhotoHandlers
 from .result_handlers import ResultHandlers
+from .results import EditResult
 from .run_handlers import RunHandlers
 from .shaping import shaping_row, wire_shaping
 
@@ -47,7 +49,8 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
     _wire_usual_draw(asking, given)
     # on input, not on change: what was restored stays
     wire(given.choice.task.input, forms.usual_settings, [given.choice.task, given.settings], [given.settings], AT_ONCE)
-    _wire_runs(runs, table, given, sheet)
+    left = LeftRuns(lambda update: found if isinstance(found := update.result, EditResult) else None)
+    _wire_runs(runs, left, table, given, sheet)
     results, asked = ResultHandlers(models), _asked(given)
     _wire_results(results, table, given, sheet, onward)
     wire(given.restore.upload, runs.restore, [given.restore], asked, AT_ONCE)
@@ -84,6 +87,7 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
         chosen=sheet.chosen,
         renewal=Renewal(asking.renew, renewed),
         gives=Giving(sheet.result.change, [sheet.result], pictures_of),
+        left=left,
         uses=uses,
         opens=opens,
         sees=sees,
@@ -165,7 +169,7 @@ def _wire_usual_draw(asking: AskingHandlers, given: Controls) -> None:
         wire(trigger, asking.usual_draw, [given.choice.task, class_name, sampling], [sampling], AT_ONCE)
 
 
-def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -> None:
+def _wire_runs(runs: RunHandlers, left: LeftRuns, table: Table, given: Controls, sheet: Sheet) -> None:
     seeding, actions = given.seeding, given.actions
     job, stop_flag = gr.State(), gr.State()
     settings: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, seeding.how_many, seeding.seed]
@@ -175,7 +179,9 @@ def _wire_runs(runs: RunHandlers, table: Table, given: Controls, sheet: Sheet) -
     def begin(trigger: Trigger) -> None:
         prepared = wire(trigger, runs.ready, asked, begun, AT_ONCE)
         wanted = [job, stop_flag, sheet.result]
-        running = wire_in_turns(runs.models.desk, prepared.success, runs.watch, wanted, list(sheet), sheet.bar)
+        running = wire_in_turns(
+            runs.models.desk, prepared.success, runs.watch, wanted, list(sheet), sheet.bar, left=left
+        )
         running.failure(sheets.over, sheet.result, list(sheet), **AT_ONCE)
         running.then(lambda: (*buttons(running=False), None), None, [*actions, job], **AT_ONCE)  # which is large
 

@@ -6,6 +6,7 @@ from threading import Lock
 
 import gradio as gr
 
+from ..create.preparing import Asked
 from ..shared.events import AT_ONCE, refusal
 from ..shared.handover import CreateHandover
 from ..shared.models import Models
@@ -20,8 +21,8 @@ GONE = "The server has not kept your last pictures: press Run."
 class LastPictures:
     """The last run of some visitors, by a token that only the visitor's browser holds.
 
-    Of a run that was cut off, as when its visitor's connection was, it is what was asked for: nothing is made for
-    nobody, but its seeds make the same pictures once the visitor is there again.
+    Of a run that was cut off, as when its visitor's connection was, it is what was asked for: its seeds make the same
+    pictures once the visitor is there again. Where the run went on to its end, it is that.
     """
 
     def __init__(self, models: Models):
@@ -40,6 +41,15 @@ class LastPictures:
     def expect(self, asked: object, token: object) -> object:
         """Keep what was asked for until it is made; return the token under which it is kept."""
         return token if asked is None else self._kept(asked, token)
+
+    def went_on(self, run: Run) -> None:
+        """Keep a run whose visitor had left in the place of what was asked for."""
+        with self._lock:
+            for name, work in self._runs.items():
+                if isinstance(work, Asked) and (
+                    work.request is run.request if run.sweep is None else work.sweep is run.sweep
+                ):
+                    self._runs[name] = run
 
     def _kept(self, work: object, token: object) -> str:
         with self._lock:
@@ -69,4 +79,5 @@ class LastPictures:
         made.asked.change(self.expect, [made.asked, token], token, **AT_ONCE)
         made.run.change(self.keep, [made.run, token], [token, button], **AT_ONCE)
         made.shows(button.click, self.back, token)
+        made.left.keepers.append(lambda _name, run: self.went_on(run))
         page.load(self.offer, token, button, **AT_ONCE)

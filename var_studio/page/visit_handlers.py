@@ -12,6 +12,7 @@ from var_core.inspection.sweep import Sweep
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.guarded_events import STRANGE
 from ..shared.visit_pictures import EDIT, VisitPicture, as_html, told
+from ..shared.visitor import visitor
 from ..shared.visits import Visits
 
 
@@ -45,9 +46,10 @@ class VisitHandlers:
     visits: Visits
     cache: str  # where Gradio serves files from
 
-    def entered(self, token: object) -> str:
-        """The strip of a page that is opened."""
-        return as_html(self.visits.pictures(token))
+    def entered(self, token: object) -> tuple[object, str]:
+        """The token of a page that is opened, and its strip."""
+        given = self.visits.welcome(token, visitor())
+        return SKIP if given == token else given, as_html(self.visits.pictures(given))
 
     def given(
         self, pictures: Sequence[VisitPicture], token: object, shown: VisitPicture | None

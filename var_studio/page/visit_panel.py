@@ -50,10 +50,12 @@ def visit_panel(
     """Lay the panel out on the page, and wire it to the tabs."""
     panel, buttons = _layout()
     handlers, token = VisitHandlers(visits, page.GRADIO_CACHE), gr.BrowserState(None, storage_key=KEY, secret=SECRET)
-    page.load(handlers.entered, token, panel.strip, **AT_ONCE)
+    page.load(handlers.entered, token, [token, panel.strip], **AT_ONCE)
     for gives in (made.gives, edited.gives, seen.gives):
         inputs = [*gives.inputs, token, panel.shown]
         gives.trigger(_given(handlers, gives), inputs, [token, panel.strip], **AT_ONCE)
+    for tab in (made, edited):
+        tab.left.keepers.append(_keeper(visits, tab.gives))
     panel.strip.act(handlers.act, token, list(panel), trigger_mode="multiple", **AT_ONCE)
     panel.star.click(handlers.favour, [token, panel.shown], list(panel), **AT_ONCE)
     buttons.delete.click(handlers.delete, [token, panel.shown], list(panel), **AT_ONCE)
@@ -77,6 +79,15 @@ def _given(handlers: VisitHandlers, gives: Giving) -> Callable[..., tuple[object
         return handlers.given(gives.pictures(*made_of), token, shown)
 
     return given
+
+
+def _keeper(visits: Visits, gives: Giving) -> Callable[[str, object], None]:
+    """Return what keeps the result of a run whose visitor has left."""
+
+    def keep(name: str, result: object) -> None:
+        visits.leave(name, gives.pictures(result))
+
+    return keep
 
 
 def _layout() -> tuple[VisitPanel, VisitButtons]:

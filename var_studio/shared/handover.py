@@ -16,6 +16,7 @@ from var_core.files import replacing
 from var_core.inspection.trace import Marks
 
 from .events import Renewal, Trigger, Widgets
+from .left_runs import LeftRuns
 from .visit_pictures import VisitPicture
 
 
@@ -47,7 +48,8 @@ class CreateHandover(NamedTuple):
     `asked` holds what was asked for last. `visit` wires an event after which the controls say what the page's address
     asks for; `shows` one after which the stage shows the run, or makes what was asked for, that a function finds from
     the value of a widget; `uses` one after which the controls say how the picture of a visit in a state was made, if it
-    is of this tab; `draws` one after which the grid of a visit in a state is drawn again.
+    is of this tab; `draws` one after which the grid of a visit in a state is drawn again. `left` takes over the runs
+    whose visitors leave, and gives away what `gives` makes pictures of.
     """
 
     send: gr.Button
@@ -60,6 +62,7 @@ class CreateHandover(NamedTuple):
     visit: Callable[[Trigger], None]
     shows: Callable[[Trigger, Callable[[object], object], Component], None]
     gives: Giving
+    left: LeftRuns
     uses: Callable[[Trigger, gr.Tabs, gr.State], None]
     draws: Callable[[Trigger, gr.Tabs, gr.State], None]
 
@@ -77,6 +80,7 @@ class EditHandover(NamedTuple):
     chosen: gr.State
     renewal: Renewal
     gives: Giving
+    left: LeftRuns
     uses: Callable[[Trigger, gr.State], None]
     opens: Callable[[Trigger, gr.State], None]
     sees: Callable[[Trigger, gr.State], None]

@@ -28,6 +28,15 @@ class Limits:
         200, Setting("Runs of all", "runs that may be under way or waiting, of all visitors", low=1, high=10_000)
     )
 
+    leave_seconds: int = declared(
+        600,
+        Setting(
+            "Seconds after leaving",
+            "seconds that a run goes on whose visitor's connection is gone, while nobody else wants the model; 0: none",
+            high=3600,
+        ),
+    )
+
     # What visitors send
     megapixels: int = declared(50, Setting("Megapixels", "megapixels of a photo, a mask or a picture", low=1, high=50))
     file_mb: int = declared(200, Setting("Megabytes a file", "megabytes of one file", low=1, high=2000))
@@ -113,6 +122,7 @@ PUBLIC = Limits(
     squares=24,
     waiting=3,
     queue=40,
+    leave_seconds=60,
     megapixels=25,
     file_mb=30,
     uploads=120,

@@ -11,6 +11,7 @@ from gradio.context import LocalContext
 from . import html
 from .events import ON_MODEL, SKIP, Trigger, Widgets, refusal, wire
 from .html import READY
+from .left_runs import LeftRuns
 from .listeners import Listeners
 from .run import StopFlag
 from .turns import Ahead, TurnRefused, Turns, Visitor, Wish, take_turns
@@ -27,18 +28,24 @@ class Desk(NamedTuple):
 
 
 def in_turns(
-    desk: Desk, begin: Callable[[], Iterator[Any]], handler: Callable[..., Any], **wished: Any
+    desk: Desk,
+    begin: Callable[[], Iterator[Any]],
+    handler: Callable[..., Any],
+    left: LeftRuns | None = None,
+    **wished: Any,
 ) -> Iterator[Any]:
     """Yield the steps of a handler, which `begin` begins in its first turn, and an `Ahead` while it has to wait.
 
-    For the event that is being answered. `wished` are fields of a `Wish`. gr.Error if the queue is full.
+    For the event that is being answered; `left` takes over what it leaves unfinished. `wished` are fields of a `Wish`.
+    gr.Error if the queue is full.
     """
     request, event = LocalContext.request.get(None), LocalContext.event_id.get(None)
     who = Visitor(visitor() or DIRECT, address_of(request) if request else "")
     hears = partial(desk.listeners.hear, visitor(), event)
     wish = Wish(getattr(handler, "func", handler).__qualname__, **wished)
     try:
-        yield from take_turns(desk.turns, who, wish, begin, hears)
+        take_over = left.taker(desk.turns, hears) if left else None
+        yield from take_turns(desk.turns, who, wish, begin, hears, take_over)
     except TurnRefused as error:
         raise refusal(str(error)) from error
 
@@ -79,12 +86,13 @@ def wire_in_turns(
     bar: gr.HTML,
     small: bool = False,
     alone: bool = False,
+    left: LeftRuns | None = None,
 ) -> gr.events.Dependency:
     """Wire a handler as `events.wire` does, each of whose steps waits for its turn; `bar` tells the place meanwhile.
 
     States are read when its first turn comes, not when it is asked for: an event before it may have changed them.
     `small` is the answer to a click, of which a visitor may have more waiting than of runs; an `alone` one waits until
-    no run is under way.
+    no run is under way. `left` takes over runs whose visitors leave.
     """
     runs = inspect.isgeneratorfunction(handler)
     told = [*outputs] if bar in outputs else [*outputs, bar]
@@ -101,7 +109,7 @@ def wire_in_turns(
     def taking(*values: object) -> Iterator[Sequence[object]]:
         stop, waited = next((value for value in values if isinstance(value, StopFlag)), None), False
         wished = {"brief": not runs, "small": small or not runs, "alone": alone, "stop": stop}
-        for update in in_turns(desk, partial(begin, values), handler, **wished):
+        for update in in_turns(desk, partial(begin, values), handler, left, **wished):
             if isinstance(update, Ahead):
                 waited = waited or update.runs > 0
                 yield _only(place, html.bar(str(update)) if update.runs else SKIP, len(told))

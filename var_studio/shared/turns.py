@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from var_core.words import counted
 
@@ -90,6 +90,7 @@ class Job:
     stamp: int  # when it came, or its visitor had a turn last
     begun: bool = False
     wants: bool = False
+    left: bool = False  # its visitor has left: it gives way to everybody else
     turn: threading.Event = field(default_factory=threading.Event)
     seconds: float = 0.0  # with the model
 
@@ -166,6 +167,16 @@ class Turns:
                 self._means[job.wish.kind] = before + NEWER * (job.seconds - before)
             self._pass_on()
 
+    def abandon(self, job: Job) -> None:
+        """Note that a job's visitor has left."""
+        with self._lock:
+            job.left = True
+
+    def wanted_by_others(self, job: Job) -> bool:
+        """Say whether the model is wanted for anything else, by somebody who has not left."""
+        with self._lock:
+            return any(not other.left for other in self._jobs if other is not job)
+
     def busy(self) -> Busy:
         """Count the runs that have begun and those that wait."""
         with self._lock:
@@ -191,9 +202,9 @@ class Turns:
         mean = self._means[job.wish.kind]
         return max(mean - job.seconds, LEFT * mean)
 
-    def _order(self, job: Job) -> tuple[bool, int, int]:
+    def _order(self, job: Job) -> tuple[bool, bool, int, int]:
         """Order those that want a turn: who stops first, then round by address, and among its visitors."""
-        return not job.stopped, self._addresses[job.visitor.address], job.stamp
+        return job.left, not job.stopped, self._addresses[job.visitor.address], job.stamp
 
     def _pass_on(self) -> None:
         """Give a model that nobody has to whoever is next."""
@@ -224,23 +235,31 @@ class Turns:
         return found
 
 
+TakeOver = Callable[[Job, Iterator[Any], Any], bool]
+
+
 def take_turns(
     turns: Turns,
     visitor: Visitor,
     wish: Wish,
     begin: Callable[[], Iterator[Update]],
     is_heard: Callable[[], bool] = lambda: True,
+    take_over: TakeOver | None = None,
 ) -> Iterator[Update | Ahead]:
     """Yield what an iterator does, each step in a turn; and while that has to wait, what it waits for.
 
-    `begin` is called in the first turn. A run that nobody hears ends before its next step. TurnRefused if the queue is
-    full.
+    `begin` is called in the first turn. A run that nobody hears, or that is closed, ends before its next step, unless
+    `take_over` takes it: the job with its place, the rest of the steps, and the last update. TurnRefused if the queue
+    is full.
     """
-    job, steps, finished = turns.enter(visitor, wish), None, False
+    job, finished, dropped = turns.enter(visitor, wish), False, False
+    steps: Iterator[Update] | None = None
+    update: Update | None = None
     try:
         while True:
             yield from _wait(turns, job, is_heard)
             if not job.turn.is_set():  # nobody hears
+                dropped = True
                 return
             try:
                 if steps is None:
@@ -252,10 +271,13 @@ def take_turns(
             finally:
                 turns.give_back(job)
             yield update
+    except GeneratorExit:
+        dropped = True
+        raise
     finally:
-        if steps is not None:
+        if not (dropped and steps is not None and take_over and take_over(job, steps, update)):
             getattr(steps, "close", lambda: None)()
-        turns.leave(job, finished)
+            turns.leave(job, finished)
 
 
 def _wait(turns: Turns, job: Job, is_heard: Callable[[], bool]) -> Iterator[Ahead]:

@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from .visit_pictures import GONE, VisitPicture, VisitPictures
 
 MEGABYTE = 1_000_000
 REFRESH = 300.0  # seconds after which the files of a visit that goes on are held anew
+GUESTS = 1000  # pages whose visit is known
 
 
 @dataclass
@@ -52,7 +54,25 @@ class Visits:
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic):
         self.limits, self.clock = limits, clock
         self._visits: dict[str, Visit] = {}  # who was here first is first
+        self._guests: OrderedDict[str, str] = OrderedDict()  # tokens, by the names under which pages have joined
         self._changing = threading.RLock()
+
+    def welcome(self, token: object, name: str) -> str:
+        """Note which visit a page belongs to that has joined under a name; return its token, a new one if need be."""
+        with self._changing:
+            given = self._known(token) or secrets.token_urlsafe(16)
+            if name:
+                self._guests[name] = given
+                self._guests.move_to_end(name)
+            while len(self._guests) > GUESTS:
+                self._guests.popitem(last=False)
+            return given
+
+    def leave(self, name: str, pictures: Sequence[VisitPicture]) -> None:
+        """Keep pictures for the visit of a page that has joined under a name, and is gone."""
+        with self._changing:
+            if name in self._guests:
+                self.add(self._guests[name], pictures)
 
     def add(self, token: object, pictures: Sequence[VisitPicture]) -> str | None:
         """Keep pictures that were just made, and their files; return the token of their visit, a new one if need be.
@@ -63,7 +83,7 @@ class Visits:
             here = [one for one in pictures if Path(one.file).is_file()]
             folders = {one.folder for one in here}
             holder = next((name for name, visit in self._visits.items() if folders & visit.sizes.keys()), None)
-            known = token if isinstance(token, str) and token in self._visits else None
+            known = self._known(token)
             if not here or holder:
                 return known or holder
             name = known or secrets.token_urlsafe(16)
@@ -142,6 +162,11 @@ class Visits:
                 visit.packed.unlink(missing_ok=True)
             visit.packed = made
         return str(made)
+
+    def _known(self, token: object) -> str | None:
+        """Return a token that was given out and not forgotten; None if it is none."""
+        given = isinstance(token, str) and (token in self._visits or token in self._guests.values())
+        return str(token) if given else None
 
     def _used(self, name: str, fresh: Visit | None = None) -> Visit:
         """Return a visit, or a fresh one in its place if there is none, which is used now; its files stay."""

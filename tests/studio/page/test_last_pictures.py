@@ -84,6 +84,12 @@ def test_a_run_that_was_cut_off_comes_back_with_the_same_pictures(last: LastPict
     assert last.expect(None, token) == token and hash(asked)
 
 
+def test_a_run_that_went_on_without_its_visitor_takes_the_place_of_what_was_asked_for(last: LastPictures, run: Run):
+    token, other = (last.expect(Asked(asked, run.digest), None) for asked in (run.request, Request((1,), (9,))))
+    last.went_on(run)
+    assert last.back(token) is run and isinstance(last.back(other), Asked)
+
+
 def test_gradio_can_tell_that_a_run_is_another(run: Run):
     """It compares hashes, and fails every run if there is none."""
     assert hash(run) != hash(replace(run, seconds=run.seconds + 1))

@@ -9,7 +9,7 @@ from support.visits import kept_in
 
 from var_studio.shared import served_files
 from var_studio.shared.limits import HOME
-from var_studio.shared.visits import REFRESH, Visits
+from var_studio.shared.visits import GUESTS, REFRESH, Visits
 
 
 @pytest.fixture
@@ -133,3 +133,24 @@ def test_files_of_a_visit_that_goes_on_are_held_anew(tmp_path: Path, monkeypatch
     visits.pictures(token)
     visits.pictures(token)
     assert held == [pictures[0].folder] * 2
+
+
+def test_what_a_page_has_left_behind_comes_to_its_visit_whose_token_it_has_had_from_the_beginning(
+    visits: Visits, tmp_path: Path
+):
+    token = visits.welcome("guessed", "page")
+    assert token != "guessed" and visits.welcome(token, "page of the reload") == token
+    visits.leave("page", made := kept_in(tmp_path, 2))
+    assert visits.pictures(token) == tuple(made)
+    assert visits.add(token, made) == token and visits.pictures(token) == tuple(made)
+    visits.leave("nobody", kept_in(tmp_path))
+    assert visits.pictures(token) == tuple(made)
+
+
+def test_so_many_pages_are_known_and_nobody_s_pictures_go_for_those_who_only_come(visits: Visits, tmp_path: Path):
+    token = visits.add(None, made := kept_in(tmp_path))
+    first = visits.welcome(None, "first")
+    for number in range(GUESTS):
+        visits.welcome(None, str(number))
+    visits.leave("first", kept_in(tmp_path))
+    assert visits.welcome(first, "again") != first and visits.pictures(token) == tuple(made)
