@@ -49,6 +49,23 @@ def test_text_exif_and_profile_come_back_from_every_kind_of_file(kind, mode):
         assert error.max() <= (0 if kind == PNG else 12)
 
 
+def test_a_large_png_is_packed_quickly_holds_the_same_pixels_and_is_no_larger(monkeypatch):
+    """The second byte of the packed pixels says how hard zlib was to try."""
+    rng = np.random.default_rng(0)
+    photo = Image.fromarray(
+        (np.asarray(smooth(width=200, height=150)) + rng.normal(0, 3, (150, 200, 3))).astype(np.uint8)
+    )
+    files = []
+    for least in (photo.width * photo.height + 1, photo.width * photo.height):
+        monkeypatch.setattr(picture_files, "LARGE", least)
+        save(photo, file := io.BytesIO(), PNG, TEXT, exif(), SRGB)
+        with Image.open(file) as opened:
+            assert np.array_equal(np.asarray(opened), np.asarray(photo)) and text_in(opened) == TEXT
+        files.append(file.getvalue())
+    tried = [packed[packed.index(b"IDAT") + 5] >> 6 for packed in files]
+    assert tried == [2, 0] and len(files[1]) < 1.05 * len(files[0])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_without_exif_and_profile_has_none_in_its_file(kind):
     file, picture = io.BytesIO(), smooth()

@@ -78,16 +78,15 @@ def window(mask: Array, context: float, least: int) -> Box | None:
 
     It stays on the photo where it can, and is larger than `MOST_SIDE` only if what is painted is. None if nothing is.
     """
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
+    if not mask.any():
         return None
-    extents = [(int(places[0]), int(places[-1]) + 1) for places in (rows, columns)]
-    painted = max(end - start for start, end in extents)
+    spans = extents(mask)
+    painted = max(end - start for start, end in spans)
     most = min(max(mask.shape), max(painted, MOST_SIDE))
     side = max(painted, min(max(math.ceil(context * painted), least), most))
     if side > min(mask.shape):  # beyond the shorter side nothing more is known above and below: stay near it
         side = max(min(side, min(mask.shape)), min(math.ceil(1.5 * painted), most))
-    top, left = (placed(*extent, side, full) for extent, full in zip(extents, mask.shape, strict=True))
+    top, left = (placed(*extent, side, full) for extent, full in zip(spans, mask.shape, strict=True))
     return Box(left, top, side)
 
 
@@ -103,7 +102,7 @@ def view(photo: Array, hole_mask: Array, box: Box, side: int) -> tuple[Array, Ho
     Pixels where `hole_mask` (H, W) is True, or beyond the photo, do not touch the view: the known ones are averaged.
     Where nothing is known the view is 0.
     """
-    known = box.cut((~hole_mask).astype(np.float32))
+    known = box.cut(~hole_mask).astype(np.float32)
     way = cv2.INTER_AREA if box.side > side else cv2.INTER_LINEAR
     weight = cv2.resize(known, (side, side), interpolation=way)
     total = cv2.resize(box.cut(photo) * known[..., None], (side, side), interpolation=way)
@@ -168,25 +167,40 @@ def matched(drawn: Array, pixels: Array, hole: Hole) -> Array:
 
 def dilated(mask: Array, pixels: int) -> Array:
     """Grow a mask (H, W) by so many pixels all around; shrink it if they are negative."""
-    if pixels < 0:
-        return ~dilated(~mask, -pixels)
     if pixels == 0 or not mask.any():
         return mask
-    return _distance(mask) <= pixels
+    result, near = np.zeros_like(mask), around(mask, max(pixels, 1))  # beyond that nothing is painted
+    result[near] = _distance(mask[near]) <= pixels if pixels > 0 else _distance(~mask[near]) > -pixels
+    return result
 
 
 def opacity(mask: Array, feather: int) -> Array:
     """Return the alpha of a paste, float32 (H, W): 1 on the mask, falling to 0 within `feather` pixels around it."""
-    if not mask.any():
-        return np.zeros(mask.shape, np.float32)
-    distance = _distance(mask)
-    rest = np.where(distance <= feather, 1 - distance / (feather + 1), 0).astype(np.float32)
-    return rest * rest * (3 - 2 * rest)
+    alpha = np.zeros(mask.shape, np.float32)
+    if mask.any():
+        near = around(mask, feather)
+        distance = _distance(mask[near])
+        rest = np.where(distance <= feather, 1 - distance / (feather + 1), 0).astype(np.float32)
+        alpha[near] = rest * rest * (3 - 2 * rest)
+    return alpha
+
+
+def around(mask: Array, pixels: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a mask (H, W) that hold all of what is painted, and so many pixels around it."""
+    (top, bottom), (left, right) = extents(mask)
+    return slice(max(top - pixels, 0), bottom + pixels), slice(max(left - pixels, 0), right + pixels)
+
+
+def extents(mask: Array) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the first row and column of what is painted on a mask (H, W), each with the one after the last."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return (int(rows[0]), int(rows[-1]) + 1), (int(columns[0]), int(columns[-1]) + 1)
 
 
 def _distance(mask: Array) -> Array:
     """Distance of every pixel to the mask, float32 (H, W); 0 on it."""
-    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.sqrt(np.rint(distance * distance))  # OpenCV's roots are less exact for small arrays than for large ones
 
 
 def enlarged(drawn: Array, side: int) -> Array:

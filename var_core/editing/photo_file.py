@@ -73,7 +73,7 @@ class Extras:
     def shown(self, photo: np.ndarray, most: int) -> Image.Image:
         """Return the photo uint8 (H, W, 3), or a result, as a page shows it: in sRGB, at most so many pixels a side."""
         picture = Image.fromarray(photo)
-        picture.thumbnail((most, most), Image.Resampling.LANCZOS)
+        picture.thumbnail((most, most), Image.Resampling.LANCZOS, reducing_gap=1.0)  # a third of the time
         if not self.icc:
             return picture
         picture.info["icc_profile"] = self.icc

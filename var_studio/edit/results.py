@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -14,7 +15,7 @@ from var_core.editing.photo_file import NO_EXTRAS, Extras
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.files import replacing
-from var_core.picture_files import PNG, as_kind, save_whole
+from var_core.picture_files import PNG, QUICKLY, as_kind, save_whole
 from var_core.recipe import Recipe
 from var_core.words import counted
 
@@ -29,6 +30,7 @@ from .workspace import Canvas, PackedLevels, PackedMask, Workspace, laid_out, pa
 
 MOST_SQUARES_SHOWN = 8
 GONE = "The pictures of this edit are no longer kept: run it again."
+WRITERS = 2  # files that are written at the same time: each takes up to 400 MB meanwhile
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
 
 
@@ -102,7 +104,7 @@ def _page_picture(file: str) -> Image.Image:
 
 def _page_file(picture: Image.Image, file: Path) -> str:
     """Write what the page shows of a picture; return where."""
-    save_whole(picture, file, compress_level=1)
+    save_whole(picture, file, **QUICKLY)
     return str(file)
 
 
@@ -151,21 +153,25 @@ def write(
 ) -> EditResult:
     """The results as PNG files with their recipes, the mask beside them, and all in one ZIP file."""
     edit = job.edit
-    files, first = [], Recipe.of_edit(pipe, edit, 0)  # hashing a large photo takes a while: once is enough
+    first = Recipe.of_edit(pipe, edit, 0)  # hashing a large photo takes a while: once is enough
     assert first.edited, "the recipe of an edit"
-    for photo, label, seed in zip(photos, edit.labels, edit.seeds, strict=True):
+
+    def written(number: int) -> tuple[str, str]:
+        photo, label, seed = photos[number], edit.labels[number], edit.seeds[number]
         recipe = replace(first, label=label, class_name=pipe.spec.class_name(label), seed=seed)
-        files.append(str(folder / f"{job.name}-{recipe.stem}.png"))
-        picture = job.extras.picture(edit, photo)
-        recipe.save(picture, Path(files[-1]), PNG, job.extras.exif_of(picture), job.extras.icc, job.extras.xmp)
+        file, picture = folder / f"{job.name}-{recipe.stem}.png", job.extras.picture(edit, photo)
+        recipe.save(picture, file, PNG, job.extras.exif_of(picture), job.extras.icc, job.extras.xmp)
+        return str(file), _page_file(job.extras.shown(photo, LARGEST_PREVIEW), folder / f"shown-{number}.png")
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        files, shown_files = zip(*pool.map(written, range(len(photos))), strict=True)
     mask_file, bundle = write_mask(job.name, edit.told_mask, folder), folder / f"{job.name}-edits.zip"
     _pack(bundle, (*files, mask_file))
     requests = tuple(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
     told = edit.told_mask
-    form, shown = job.form(pipe), [job.extras.shown(photo, LARGEST_PREVIEW) for photo in photos]
-    before = job.extras.shown(edit.photo, LARGEST_PREVIEW)
+    form, before = job.form(pipe), job.extras.shown(edit.photo, LARGEST_PREVIEW)
     return EditResult(
         name=job.name,
         digest=job.digest,
@@ -177,8 +183,8 @@ def write(
         painted=PackedMask.pack(told if told.dtype == bool else told > HALF),
         soft=job.soft,
         before_file=_page_file(before, folder / "before.png"),
-        shown_files=tuple(_page_file(picture, folder / f"shown-{n}.png") for n, picture in enumerate(shown)),
-        files=tuple(files),
+        shown_files=shown_files,
+        files=files,
         mask_file=mask_file,
         bundle=str(bundle),
         seconds=seconds,

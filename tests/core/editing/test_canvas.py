@@ -220,6 +220,38 @@ def test_a_grown_mask_reaches_so_many_pixels_and_shrinks_back():
     assert np.array_equal(dilated(grown, -4) & mask, mask) and not dilated(mask, -5).any()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_growing_shrinking_and_feathering_go_by_the_nearest_pixel_wherever_it_lies(seed):
+    """Also at the edges: only what is near the mask is looked at."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 24, 2)
+    mask = np.zeros((height, width), bool)
+    for _ in range(rng.integers(0, 3)):
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        mask[top : top + rng.integers(1, 12), left : left + rng.integers(1, 12)] = True
+    rows, columns = np.mgrid[:height, :width]
+
+    def distance_to(where):
+        apart = [np.full((height, width), np.inf), *(np.hypot(rows - y, columns - x) for y, x in np.argwhere(where))]
+        return np.min(apart, axis=0)
+
+    for pixels in (1, 3, 30):
+        assert np.array_equal(dilated(mask, pixels), distance_to(mask) <= pixels)
+        assert np.array_equal(dilated(mask, -pixels), distance_to(~mask) > pixels)
+        rest = np.clip(1 - distance_to(mask) / (pixels + 1), 0, 1) * (distance_to(mask) <= pixels)
+        assert np.allclose(opacity(mask, pixels), rest * rest * (3 - 2 * rest), atol=1e-6)
+
+
+def test_what_is_near_the_mask_is_the_same_in_a_photo_of_any_size():
+    small = noise(20, 20)[..., 0] > 200
+    large = np.zeros((300, 300), bool)
+    large[140:160, 140:160] = small
+    padded = np.pad(small, 30)
+    near = slice(110, 190), slice(110, 190)
+    assert np.array_equal(dilated(large, 7)[near], dilated(padded, 7))
+    assert np.array_equal(opacity(large, 7)[near], opacity(padded, 7))
+
+
 @pytest.mark.parametrize("feather", [0, 1, 5])
 def test_opacity_is_1_on_the_mask_and_0_beyond_the_feather(feather):
     mask = rectangle(30, 30, slice(10, 20), slice(12, 18))
