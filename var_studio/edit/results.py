@@ -31,6 +31,7 @@ from .workspace import Canvas, PackedLevels, PackedMask, Workspace, laid_out, pa
 MOST_SQUARES_SHOWN = 8
 GONE = "The pictures of this edit are no longer kept: run it again."
 WRITERS = 2  # files that are written at the same time: each takes up to 400 MB meanwhile
+NOTHING = 232  # level of all colours where there is no photo: black would look like one
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
 
 
@@ -171,7 +172,7 @@ def write(
         Request((label,), (seed,), edit.sampling) for label, seed in zip(edit.labels, edit.seeds, strict=True)
     )
     told = edit.told_mask
-    form, before = job.form(pipe), job.extras.shown(edit.photo, LARGEST_PREVIEW)
+    form, before = job.form(pipe), job.extras.shown(_before(edit), LARGEST_PREVIEW)
     return EditResult(
         name=job.name,
         digest=job.digest,
@@ -189,6 +190,16 @@ def write(
         bundle=str(bundle),
         seconds=seconds,
     )
+
+
+def _before(edit: Edit) -> np.ndarray:
+    """Return the photo as it was, uint8 (H, W, 3); where it was extended there is nothing yet."""
+    left, top, right, bottom = edit.extend
+    height, width = edit.photo.shape[:2]
+    inside = np.s_[top : height - bottom, left : width - right]
+    before = np.full_like(edit.photo, NOTHING)
+    before[inside] = edit.photo[inside]
+    return before
 
 
 def write_mask(name: str, mask: np.ndarray, folder: Path) -> str:

@@ -57,6 +57,8 @@ def test_every_square_of_an_extension_shows_what_it_drew(handlers):
     last = watched(handlers, asked(handlers, EXTEND, sides=("pixels", 0, 0, 70, 0))[0])
     count = len(last.result.squares)
     assert count > 1 and last.inside.count("<figure>") == count * (4 + 2) and f"pass {count} of {count}" in last.inside
+    before = np.asarray(last.result.before)
+    assert np.array_equal(before[:, :60], WORKSPACE.photo) and (before[:, 60:] == outcomes.NOTHING).all()
 
 
 def test_all_results_and_the_mask_come_in_one_file(handlers):
