@@ -7,7 +7,7 @@ The values are those of `VALUES` in var_studio/shared/setting_pictures.py. Witho
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -36,22 +36,54 @@ AROUND = 1.5  # how much of a photo is shown, in the size of what is painted
 
 
 class Scene(NamedTuple):
-    """A photo of the examples with its own mask, and what becomes of that: a class, or "" for none."""
+    """A photo of the examples, what is painted on it, and what becomes of that.
+
+    `place` is a rectangle, left, top, right and bottom as shares of the photo's sides; without one the photo's own mask
+    is painted. `also` are settings that all of its pictures have.
+    """
 
     photo: str
-    becomes: str = ""
+    becomes: str = ""  # a class; "": none
+    place: tuple[float, float, float, float] | None = None
+    also: Mapping[str, Value] = {}
+    around: float = AROUND
+    seed: int = SEED
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Return what is painted, as levels, uint8 (H, W)."""
+        file = ASSETS / "examples" / self.photo
+        height, width = open_photo(file).shape[:2]
+        if self.place is None:
+            return open_levels(file.with_name(f"{file.stem}-mask.png"), (width, height))[0]
+        left, top, right, bottom = (
+            round(share * side) for share, side in zip(self.place, (width, height) * 2, strict=True)
+        )
+        levels = np.zeros((height, width), np.uint8)
+        levels[top:bottom, left:right] = 255
+        return levels
 
 
 USUAL = Scene("hilltop.jpg")
+MEADOW, ROSE = Scene("meadow.jpg"), Scene("rose.png", "sunflower")
+# Drawn without a look at its surroundings, and the first time: so that there is a seam.
+UNSEEN: dict[str, Value] = {"shown": False, "candidates": 1}
+HORIZON = Scene("hilltop.jpg", place=(0.3, 0.4, 0.52, 0.72))
 SCENES = {  # of settings that show more of themselves elsewhere
-    "detail": Scene("meadow.jpg"),
-    "dilate": Scene("rose.png", "sunflower"),
-    "feather": Scene("rose.png", "sunflower"),
-    "first_free_scale": Scene("rose.png", "sunflower"),
-    "follow": Scene("rose.png", "sunflower"),
-    "likeness": Scene("rose.png", "sunflower"),
-    "min_coverage": Scene("rose.png", "sunflower"),
-    "soft": Scene("rose.png", "sunflower"),
+    "candidates": Scene("dandelion.jpg", seed=1),
+    "context": MEADOW,
+    "detail": Scene("meadow.jpg", place=(0.25, 0.68, 0.5, 0.95), around=0.6),
+    "dilate": ROSE,
+    "feather": HORIZON._replace(also={**UNSEEN, "match": False}),
+    "fill": MEADOW,
+    "first_free_scale": ROSE,
+    "follow": ROSE,
+    "harmonise": ROSE._replace(place=(0.1, 0.1, 0.5, 0.9)),
+    "likeness": Scene("dandelion.jpg", "rose"),
+    "match": Scene("launch.jpg", place=(0.25, 0.2, 0.38, 0.45), also=UNSEEN, around=2.0),
+    "min_coverage": ROSE,
+    "shown": HORIZON._replace(also={"candidates": 1}),
+    "soft": ROSE,
 }
 
 
@@ -74,16 +106,13 @@ def created(pipe: Pipeline, name: str, value: Value) -> Image.Image:
 def edited(pipe: Pipeline, name: str, value: Value) -> Image.Image:
     """Return the part of a photo around its mask, edited with a setting of edits."""
     scene = SCENES.get(name, USUAL)
-    file = ASSETS / "examples" / scene.photo
-    photo = open_photo(file)
-    levels, _ = open_levels(file.with_name(f"{file.stem}-mask.png"), photo.shape[1::-1])
-    usual = CHANGING if scene.becomes else REPAINTING
-    settings = replace(usual, **{name: value})
+    photo, levels = open_photo(ASSETS / "examples" / scene.photo), scene.levels
+    settings = replace(CHANGING if scene.becomes else REPAINTING, **{**scene.also, name: value})
     label = pipe.spec.label(scene.becomes) if scene.becomes else pipe.spec.transformer.null_label
     sampling = usual_sampling(pipe.spec.default_sampling, bool(scene.becomes))
     given = faded(levels) if name == "soft" else levels
-    done = run(pipe, Edit.with_levels(photo, given, (label,), (SEED,), sampling, settings))[0]
-    return Image.fromarray(around(levels > HALF).cut(done))
+    done = run(pipe, Edit.with_levels(photo, given, (label,), (scene.seed,), sampling, settings))[0]
+    return Image.fromarray(around(levels > HALF, scene.around).cut(done))
 
 
 def faded(levels: np.ndarray) -> np.ndarray:
@@ -93,10 +122,10 @@ def faded(levels: np.ndarray) -> np.ndarray:
     return np.where(levels > HALF, 255 * share, 0).astype(np.uint8)
 
 
-def around(mask: np.ndarray) -> Box:
-    """Return the square around a mask, bool (H, W), with something of what surrounds it, as far as the photo goes."""
+def around(mask: np.ndarray, times: float = AROUND) -> Box:
+    """Return the square around a mask, bool (H, W), so many times as large as it, as far as the photo goes."""
     spans = [(int(found[0]), int(found[-1]) + 1) for found in (np.flatnonzero(mask.any(axis)) for axis in (0, 1))]
-    side = min(*mask.shape, round(AROUND * max(end - start for start, end in spans)))
+    side = min(*mask.shape, round(times * max(end - start for start, end in spans)))
     left, top = (
         min(max(0, (start + end - side) // 2), full - side)
         for (start, end), full in zip(spans, mask.shape[::-1], strict=True)

@@ -28,13 +28,13 @@ VALUES: dict[str, tuple[Value, ...]] = {
     "match": SWITCHED,
     "detail": SWITCHED,
     "dilate": (-8, 0, 12),
-    "feather": (0, 8, 24),
+    "feather": (0, 16, 64),
     "context": (1, 2, 4),
     "harmonise": (0, 4, 16),
     "shown": SWITCHED,
     "candidates": (1, 3, 8),
     "soft": SWITCHED,
-    "likeness": (0, 3, 8),
+    "likeness": (0, 4, 8),
 }
 
 

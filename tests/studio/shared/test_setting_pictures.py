@@ -1,6 +1,7 @@
 """Every setting has small pictures of what it does, which ship with the app and are made by a tool."""
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from var_studio.shared import setting_pictures
 ROOT = Path(__file__).resolve().parents[3]
 ROWS = [row for table in setting_pictures.TABLES for row in rows(table)]
 MOST_BYTES = 400_000  # of all together
+CELL = 16  # pixels of the side of a part whose colour is compared
+SEEN = 6  # levels of 255 by which some part must differ from one value to the next
 
 
 def tool():
@@ -36,9 +39,11 @@ def test_each_setting_has_a_picture_of_each_value_that_it_names(row):
     side, gap = tool().SIDE, tool().GAP
     with Image.open(setting_pictures.FOLDER / f"{row.name}.webp") as strip:
         assert strip.size == (len(values) * (side + gap) - gap, side)
-        known = np.asarray(strip.convert("RGB"), np.int16)
-    first, *others = (known[:, place * (side + gap) :][:, :side] for place in range(len(values)))
-    assert first.std() > 10 and all((first != other).any() for other in others)
+        known = np.asarray(strip.convert("RGB"), np.float32)
+    each = [known[:, place * (side + gap) :][:, :side] for place in range(len(values))]
+    assert each[0].std() > 10
+    colours = [picture.reshape(side // CELL, CELL, side // CELL, CELL, 3).mean((1, 3)) for picture in each]
+    assert all(np.abs(one - next_).max() > SEEN for one, next_ in itertools.pairwise(colours))
 
 
 def test_the_pictures_are_small_and_no_setting_is_told_twice():
@@ -62,6 +67,9 @@ def test_the_square_of_an_edit_lies_on_the_photo_around_its_mask():
     mask[0:10, 50:60] = True
     box = made.around(mask)
     assert (box.left, box.top, box.side) == (45, 0, 15)
+    assert made.around(mask, 2.0).side == 20
+    painted = made.Scene("rose.png", place=(0.25, 0.5, 0.75, 1)).levels
+    assert painted[64:, 32:96].all() and painted.sum() == 255 * 64 * 64
     levels = made.faded(np.where(mask, 255, 0).astype(np.uint8))
     assert levels[0, 50] == 255 and levels[0, 59] == 0 and not levels[~mask].any()
 
