@@ -23,10 +23,9 @@ def result_of(work: Iterator[float | T]) -> T:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean (d,) and covariance (d, d) of features, float64, and a factor (n, d) with factor^T factor = covariance."""
+    """Mean (d,) of features, float64, and a factor (n, d) of their covariance, factor^T factor, with n at most d."""
 
     mean: Tensor
-    covariance: Tensor
     factor: Tensor
 
     @classmethod
@@ -35,18 +34,26 @@ class Gaussian:
         wide = features.double()
         mean = wide.mean(0)
         factor = (wide - mean) / (len(wide) - 1) ** 0.5
-        covariance = factor.T @ factor
         if len(wide) > len(mean):
-            values, vectors = torch.linalg.eigh(covariance)
+            values, vectors = torch.linalg.eigh(factor.T @ factor)
             factor = values.clamp_min(0).sqrt()[:, None] * vectors.T
-        return cls(mean, covariance, factor)
+        return cls(mean, factor)
+
+    @property
+    def variance(self) -> Tensor:
+        """Return the sum of all features' variances, the covariance's trace."""
+        return self.factor.square().sum()
 
 
 def frechet(a: Gaussian, b: Gaussian) -> float:
-    """Return the Fréchet distance |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) (Heusel et al. 2017)."""
+    """Return the Fréchet distance |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) (Heusel et al. 2017).
+
+    With factors F of the covariances, the last term's trace is the sum of the singular values of F_a F_b^T.
+    """
     few, many = sorted((a, b), key=lambda gaussian: len(gaussian.factor))
-    cross = torch.linalg.eigvalsh(few.factor @ many.covariance @ few.factor.T).clamp_min(0).sqrt().sum()
-    return float((a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * cross)
+    product = few.factor @ many.factor.T
+    cross = torch.linalg.eigvalsh(product @ product.T).clamp_min(0).sqrt().sum()
+    return float((a.mean - b.mean).square().sum() + a.variance + b.variance - 2 * cross)
 
 
 @dataclass(frozen=True)

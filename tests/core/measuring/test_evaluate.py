@@ -14,7 +14,7 @@ def cloud(seed: int, count: int = 400, width: int = 6, shift: float = 0.0) -> to
 
 def gaussian(mean: list[float], variances: list[float]) -> Gaussian:
     spread = torch.diag(torch.tensor(variances).double())
-    return Gaussian(torch.tensor(mean).double(), spread, spread.sqrt())
+    return Gaussian(torch.tensor(mean).double(), spread.sqrt())
 
 
 def test_frechet_distance_of_a_set_to_itself_is_zero():
@@ -32,6 +32,15 @@ def test_frechet_distance_is_symmetric_and_survives_few_samples():
     a, b = Gaussian.of(cloud(0, count=4)), Gaussian.of(cloud(1, count=5, shift=1.0))
     assert frechet(a, b) == pytest.approx(frechet(b, a), rel=1e-6)
     assert frechet(a, b) > 0
+
+
+@pytest.mark.parametrize("count", [4, 400])
+def test_frechet_distance_of_factors_is_that_of_covariances(count):
+    clouds = cloud(0, count).double(), 2 * cloud(1, count, shift=0.5).double()
+    (first, second), means = (one.T.cov() for one in clouds), [one.mean(0) for one in clouds]
+    roots = torch.linalg.eigvals(first @ second).real.clamp_min(0).sqrt()
+    wanted = (means[0] - means[1]).square().sum() + first.trace() + second.trace() - 2 * roots.sum()
+    assert frechet(*map(Gaussian.of, clouds)) == pytest.approx(wanted.item(), abs=1e-5)
 
 
 def test_the_probe_separates_what_a_line_can_separate():
