@@ -2,19 +2,17 @@
 
 import re
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 from support import tiny
+from support.processes import begun
 
 from var_core.config import ON_CPU
 from var_studio import main as app
 from var_studio.flags import parser
-
-ROOT = Path(app.__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +65,21 @@ def test_an_address_of_ipv6_is_served_on():
         assert found.getsockname()[1] == port
 
 
-@pytest.mark.slow
+def guarded(photo: Path) -> None:
+    """Open a photo as a process does that is guarded."""
+    EpsImagePlugin.gs_binary = Image.MAX_IMAGE_PIXELS = None  # as if nothing was guarded before
+    app.guard()
+    sys.stdout.write(f"{EpsImagePlugin.gs_binary}\n")
+    try:
+        Image.open(photo)
+    except Image.DecompressionBombError:
+        sys.stdout.write("refused\n")
+
+
 def test_a_visitor_s_file_is_bounded_wherever_it_is_opened(tmp_path: Path):
-    script = "from PIL import EpsImagePlugin, Image; from var_studio.main import guard; guard()\n"
-    script += "print(EpsImagePlugin.gs_binary)\n"
-    script += f"Image.open({str(tmp_path / 'huge.png')!r})"
     Image.new("1", (7100, 7100)).save(tmp_path / "huge.png")
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
-    assert told.stdout == "False\n" and "DecompressionBombError" in told.stderr
+    begun(guarded, tmp_path / "huge.png", said=tmp_path / "said").join(60)
+    assert (tmp_path / "said").read_text() == "False\nrefused\n"
 
 
 def test_without_a_port_the_first_free_one_is_taken():

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -16,19 +18,26 @@ from var_core.cli import main
 START = "fork" if sys.platform == "linux" and not torch.cuda.is_available() else "spawn"
 
 
-def started(*words: object, said: Path, **surroundings: str) -> BaseProcess:
-    """Start a command; what it says is added to a file."""
-    told = (list(map(str, words)), said, surroundings)
+def begun(work: Callable[..., object], *given: object, said: Path, **surroundings: str) -> BaseProcess:
+    """Start a function of a module; what it returns is the exit status, what it says is added to a file."""
+    told = (work, given, said, surroundings)
     process = multiprocessing.get_context(START).Process(target=_carried_out, args=told)
     process.start()
     return process
 
 
-def _carried_out(words: list[str], said: Path, surroundings: dict[str, str]) -> None:
-    os.environ.update(surroundings)
+def _carried_out(work: Callable[..., object], given: tuple[object, ...], said: Path, around: dict[str, str]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # trainings here may have left others
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ.update(around)
     torch.set_num_threads(1)
-    with open(said, "a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-        sys.exit(main(words))
+    with open(said, "a", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+        sys.exit(work(*given))
+
+
+def started(*words: object, said: Path, **surroundings: str) -> BaseProcess:
+    """Start a command."""
+    return begun(main, list(map(str, words)), said=said, **surroundings)
 
 
 def two_started(*words: object, said: Path) -> list[BaseProcess]:

@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 
@@ -12,8 +9,10 @@ import pytest
 import torch
 from support import hub
 from support.downloads import MODEL, SMALL, drained, parts, said
+from support.processes import begun
 from support.published import CLOSE, NAMES, golden, networks, spec, tokens_of
 
+from var_core.cli import main
 from var_core.config import ON_CPU, Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
@@ -21,8 +20,6 @@ from var_core.engine.request import Request
 from var_core.engine.sampling import steps as sampled
 from var_core.weights import registry
 from var_core.weights.checkpoints import find, load
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,26 +104,24 @@ def test_commands_fail_with_one_sentence(tmp_path, capsys):
     assert status == 2 and "there is no such file" in error
 
 
+def downloading(folder: Path) -> int:
+    """Download the small model, as its command does."""
+    registry.MODELS["plain"] = hub.model("plain")
+    return main(["download", "plain", "--folder", str(folder)])
+
+
 def test_an_interrupted_command_keeps_what_is_there_and_says_how_to_go_on(line, tmp_path):
     line.stalls = 1
-    code = f"""
-import sys
-sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-from support import hub
-from var_core import cli
-from var_core.weights import registry
-registry.MODELS["plain"] = hub.model("plain")
-raise SystemExit(cli.main(["download", "plain", "--folder", {str(tmp_path)!r}]))
-"""
-    surroundings = {**os.environ, "HF_ENDPOINT": line.address, "HF_HOME": str(tmp_path / "home")}
-    process = subprocess.Popen([sys.executable, "-c", code], env=surroundings, stderr=subprocess.PIPE, text=True)
+    around = {"HF_ENDPOINT": line.address, "HF_HOME": str(tmp_path / "home")}
+    process = begun(downloading, tmp_path / "models", said=tmp_path / "said", **around)
     half = len(line.files[SMALL]) // 2
     deadline = time.monotonic() + 60
-    while [path.stat().st_size for path in parts(tmp_path)] != [half] and time.monotonic() < deadline:
-        assert process.poll() is None
-        threading.Event().wait(0.05)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == 130
+    while [path.stat().st_size for path in parts(tmp_path / "models")] != [half] and time.monotonic() < deadline:
+        assert process.is_alive()
+        process.join(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(30)
+    assert process.exitcode == 130
+    error = (tmp_path / "said").read_text()
     assert "What has arrived is kept: the same command goes on from there.\nstopped\n" in error
-    assert [path.stat().st_size for path in parts(tmp_path)] == [half]
+    assert [path.stat().st_size for path in parts(tmp_path / "models")] == [half]
