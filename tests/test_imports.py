@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ LIBRARY = [name for name in FILES if name.startswith("var_core.") and name not i
 APP = [name for name in FILES if not name.startswith("var_core")]
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Full dotted names of all that a file imports, wherever in the file it does."""
     names = set()
