@@ -154,6 +154,17 @@ def test_a_link_opens_with_its_settings(visit: Callable):
     assert (said["class"], said["seed"], said["pictures"], said["guidance"]) == ("Lotus", "7", 2, 1.5)
 
 
+def test_a_link_is_copied_and_nothing_is_lost(page):
+    run(page, 1)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    before = page.get_attribute("#gallery .thumbnail-lg img", "src")
+    page.locator("#strip [data-copy-link]").first.click()
+    page.locator("#strip").get_by_text("Copied", exact=True).wait_for()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(page.url) and f"seed={controls(page)['seed']}" in link
+    assert page.get_attribute("#gallery .thumbnail-lg img", "src") == before
+
+
 def test_run_waits_for_the_settings_of_a_link(visit: Callable):
     page = visit("?class=lotus&seed=7&count=2", opened=False)
     page.click("#run")

@@ -55,6 +55,7 @@ def test_a_stroke_is_repainted_and_every_other_pixel_stays(desk, photo: Path, tm
     page = desk
     stroke(page, (0.35, 0.4), (0.6, 0.5))
     run(page, int(page.input_value("#edit_variations input[type=number]")))
+    until(page, lambda: 0 <= page.locator("#edit_bar").bounding_box()["y"] < 450)  # results lie in sight
     before, after, mask = pixels(photo.read_bytes()), pixels(download(page, "#edit_download")), mask_of(page)
     assert 0.01 < mask.mean() < 0.4
     untouched = ~dilated(mask, EditSettings().feather)
