@@ -271,7 +271,10 @@ def painted_on(workspace: Workspace, canvas: Canvas | None) -> np.ndarray:
         return workspace.mask
     laid, seen = workspace.mask, np.logical_or.reduce(layers)
     touched = seen != _resized(laid, seen.shape[::-1])
-    return np.where(_resized(touched, workspace.size), _resized(seen, workspace.size), laid)
+    if not touched.any():
+        return laid
+    strokes = _nearest(np.where(touched, 1 + seen, 0), workspace.size)  # both at once: of large photos this takes long
+    return np.where(strokes > 0, strokes > 1, laid)
 
 
 def _shows(canvas: Canvas, workspace: Workspace) -> bool:
@@ -284,8 +287,12 @@ def _shows(canvas: Canvas, workspace: Workspace) -> bool:
 
 def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A mask at another width and height, by the nearest pixel."""
-    levels = Image.fromarray(mask.astype(np.uint8))
-    return np.asarray(levels.resize(size, Image.Resampling.NEAREST)) > 0
+    return _nearest(mask, size) > 0
+
+
+def _nearest(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return whole numbers up to 255 (H, W) at another width and height, uint8, by the nearest pixel."""
+    return np.asarray(Image.fromarray(levels.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
 
 
 def stepped_back(workspace: Workspace, canvas: Canvas | None, index: int) -> Workspace:
