@@ -27,17 +27,18 @@ Texts = Annotated[tuple[Text, ...], Meta(max_length=2**16)]
 ADDED_SAMPLING = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0}
 ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False}
 ADDED_TRANSFORMER = {"order": "scales"}
-# What was added to format 2: edits from before the masked path were drawn without it, and no decoder enlarged.
+# What was added to format 2: no decoder enlarged.
 LATER_SAMPLING = {"reused_scales": 0}
-ADDED_EDIT_SETTINGS = {"shown": False}
-# What was added to format 3: every edit was the only one drawn.
-LATER_EDIT_SETTINGS = {"candidates": 1}
 ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
-# What was added to format 4: masks were cut at half of their levels, and all scales of a picture drawn with one seed.
-LAST_EDIT_SETTINGS = {"soft": False}
+# What was added to format 4: all scales of a picture were drawn with one seed.
 ADDED_SEEDS: dict[str, Any] = {"later": ()}
-# What was added to format 5: what was drawn did not lean towards what had been there.
-ADDED_LIKENESS = {"likeness": 0.0}
+# Settings of edits, by the format that first held them, as edits were done before.
+ADDED_EDIT_SETTINGS: dict[int, dict[str, Any]] = {
+    3: {"shown": False},
+    4: {"candidates": 1},
+    5: {"soft": False},
+    6: {"likeness": 0.0},
+}
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}

@@ -21,12 +21,9 @@ from .engine.request import Request, Seed
 from .engine.seeds import SeedParts, from_parts, parts_of
 from .formats import (
     ADDED_EDIT_SETTINGS,
-    ADDED_LIKENESS,
     ADDED_SEEDS,
     FORMAT,
     FORMAT_KEY,
-    LAST_EDIT_SETTINGS,
-    LATER_EDIT_SETTINGS,
     sampling_of_format,
     split_format,
 )
@@ -220,23 +217,23 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     """
     version, told = split_format("This recipe", values)
     told["sampling"] = sampling_of_format(version, told["sampling"])
-    if version == 1 and told.get("edited"):
-        settings = {"detail": False, **told["edited"]["settings"]}  # at first no detail could be borrowed
+    if told.get("edited"):  # nothing told which masked path drew an edit before there were several
+        edited = {"masked": "", **told["edited"]}
+        told["edited"] = {**edited, "settings": edit_settings_of_format(version, edited["settings"])}
+    return {"edited": None, **ADDED_SEEDS, **told}
+
+
+def edit_settings_of_format(version: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of an edit that a recipe of a format holds under today's names, with what it left out."""
+    settings = dict(values)
+    if version == 1:
+        settings.setdefault("detail", False)  # at first no detail could be borrowed
         for before, now in (("grow", "dilate"), ("min_cover", "min_coverage")):
             if before in settings:
                 settings[now] = settings.pop(before)
-        told["edited"] = {**told["edited"], "settings": settings}
-    if version < 3 and told.get("edited"):
-        told["edited"] = {**told["edited"], "settings": {**ADDED_EDIT_SETTINGS, **told["edited"]["settings"]}}
-    if version < 4 and told.get("edited"):
-        settings = {**LATER_EDIT_SETTINGS, **told["edited"]["settings"]}
-        if settings.pop("drafts", 1) != 1:
-            raise ValueError("This edit was chosen from drafts, which are no longer drawn: it cannot be made again.")
-        told["edited"] = {**told["edited"], "settings": settings}
-    if version < 5 and told.get("edited"):
-        told["edited"] = {**told["edited"], "settings": {**LAST_EDIT_SETTINGS, **told["edited"]["settings"]}}
-    if version < 6 and told.get("edited"):
-        told["edited"] = {**told["edited"], "settings": {**ADDED_LIKENESS, **told["edited"]["settings"]}}
-    if told.get("edited"):  # nothing told which masked path drew an edit before there were several
-        told["edited"] = {"masked": "", **told["edited"]}
-    return {"edited": None, **ADDED_SEEDS, **told}
+    if version < 4 and settings.pop("drafts", 1) != 1:
+        raise ValueError("This edit was chosen from drafts, which are no longer drawn: it cannot be made again.")
+    for first, added in ADDED_EDIT_SETTINGS.items():
+        if version < first:
+            settings = {**added, **settings}
+    return settings

@@ -108,7 +108,7 @@ def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers:
 def test_a_picture_whose_file_is_gone_is_answered(handlers: RunHandlers):
     run = last(handlers, read(count=2))
     Path(run.files[1]).unlink()
-    with pytest.raises(gr.Error, match="no such file"):
+    with pytest.raises(gr.Error, match="no longer kept"):
         handlers.choose(run, gr.SelectData(None, {"index": 1, "value": None}))
 
 
