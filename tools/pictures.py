@@ -128,8 +128,8 @@ def fitted(picture: Image.Image) -> Image.Image:
 
 if __name__ == "__main__":
     loaded = Pipeline.load()
-    samples(loaded).save(ASSETS / "samples.png")
-    scales(loaded).save(ASSETS / "scales.png")
+    samples(loaded).save(ASSETS / "samples.jpg", quality=88)
+    scales(loaded).save(ASSETS / "scales.jpg", quality=88)
     edits(loaded).save(ASSETS / "edits.jpg", quality=90)
     unpicked(loaded).save(ROOT / "docs" / "pictures" / "edits-unpicked.jpg", quality=74)
     for stem, trace in traces(loaded):

@@ -80,7 +80,7 @@ SCENES = {  # of settings that show more of themselves elsewhere
     "follow": ROSE,
     "harmonise": ROSE._replace(place=(0.1, 0.1, 0.5, 0.9)),
     "likeness": Scene("dandelion.jpg", "rose"),
-    "match": Scene("launch.jpg", place=(0.25, 0.2, 0.38, 0.45), also=UNSEEN, around=2.0),
+    "match": ROSE,
     "min_coverage": ROSE,
     "shown": HORIZON._replace(also={"candidates": 1}),
     "soft": ROSE,

@@ -1,6 +1,7 @@
-"""The bundled model's pictures stay the same: what was drawn before the code was laid out in folders.
+"""The bundled model's tokens stay what they were before the code was laid out in folders, and its pixels the same.
 
-`tests/data/same_pixels.png` holds, from left to right, a lotus, a mountain and an edit of the lotus, as drawn then.
+Under tests/data: `same_photo.png`, a lotus that an edit repaints; `same_pixels.png`, a lotus and a mountain side by
+side; `same_edit.png`, the edit. The pixels are those of the decoder that ships.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.inspection.recording import recorded
 
-PIXELS = Path(__file__).parent.parent.parent / "data" / "same_pixels.png"
+DATA = Path(__file__).parent.parent.parent / "data"
 
 
 @pytest.fixture(scope="module")
@@ -30,33 +31,33 @@ def digest(tokens: list[torch.Tensor]) -> str:
     return hashlib.sha256(whole.numpy().tobytes()).hexdigest()[:16]
 
 
-def before() -> list[np.ndarray]:
-    """The lotus, the mountain and the edit as drawn then, int16 (S, S, 3) each."""
-    with Image.open(PIXELS) as picture:
-        return np.split(np.asarray(picture).astype(np.int16), 3, axis=1)
+def saved(name: str) -> np.ndarray:
+    """Pixels of a file, uint8 (H, W, 3)."""
+    with Image.open(DATA / name) as picture:
+        return np.asarray(picture)
 
 
 def assert_alike(found: object, wanted: np.ndarray) -> None:
     """Equal but for two levels, which another processor's rounding may make."""
-    np.testing.assert_allclose(np.asarray(found, np.int16), wanted, atol=2, rtol=0)
+    np.testing.assert_allclose(np.asarray(found, np.int16), wanted.astype(np.int16), atol=2, rtol=0)
 
 
 def test_generated_tokens_and_pixels_are_those_of_before(pipe):
     labels = pipe.spec.label("lotus"), pipe.spec.label("mountain")
     result = pipe.run(Request(labels, (7, 8), pipe.spec.default_sampling))
     assert digest(result.tokens) == "02b9bac1f419f792"
-    for image, wanted in zip(result.images, before()[:2], strict=True):
+    for image, wanted in zip(result.images, np.split(saved("same_pixels.png"), 2, axis=1), strict=True):
         assert_alike(image, wanted)
 
 
 def test_an_edit_paints_the_tokens_and_pixels_that_it_painted_before(pipe):
-    photo, edited = before()[0].astype(np.uint8), before()[2]
+    photo = saved("same_photo.png")
     mask = np.zeros(photo.shape[:2], bool)
     mask[40:90, 30:80] = True
     null, as_before = (pipe.spec.transformer.null_label,), EditSettings(shown=False, candidates=1)
     *_, done = stages(pipe, Edit(photo, mask, null, (3,), pipe.spec.default_sampling, as_before))
     assert digest([step.tokens for step in done.progress.steps]) == "9202e05dc7325ca7"
-    assert_alike(done.photos[0], edited)
+    assert_alike(done.photos[0], saved("same_edit.png"))
 
 
 def test_a_trace_records_the_tokens_of_before(pipe):
