@@ -43,7 +43,7 @@ def data_uri(image: Image.Image) -> str:
 def small_uri(image: Image.Image, most: int = THUMBNAIL) -> str:
     """A small copy of a picture as an address that holds it: a WebP, since a page may show many of them."""
     buffer = io.BytesIO()
-    shrunk(image, most).save(buffer, "WEBP", quality=80)
+    shrunk(image, most).save(buffer, "WEBP", quality=77)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

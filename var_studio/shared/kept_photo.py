@@ -134,7 +134,7 @@ class KeptPhoto:
         if most > SMALL:
             return self.extras.shown(self.pixels, most)
         small = Image.fromarray(self._mapped(self.parts.small, self.nbytes - prod(self.parts.small)))
-        small.thumbnail((most, most), Image.Resampling.LANCZOS)
+        small.thumbnail((most, most), Image.Resampling.LANCZOS, reducing_gap=1.0)  # as `Extras.shown` does
         return small
 
     def _mapped(self, shape: tuple[int, ...], offset: int) -> np.ndarray:
