@@ -7,8 +7,6 @@ ARGS ?=
 # One thread of torch a worker: the tensors are tiny, and more threads only wait for each other.
 # Each worker begins with its half of the files, so that what the tests of a file share is made once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
-# Half of its time a browser test waits for the page or the server: on two cores there is room for a third worker.
-BROWSER := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 # Of ninety browser tests one fails now and then where a page never ends to open, for a reason not found yet: what failed
 # is tried once more, and both are shown.
 AGAIN := --last-failed --last-failed-no-failures none
@@ -33,11 +31,11 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(MAKE) lint-js
 	$(PYTEST) -rs tests --ignore tests/browser
-	$(BROWSER) -rs tests/browser || $(PYTEST) $(AGAIN) tests/browser
+	$(PYTEST) -rs tests/browser || $(PYTEST) $(AGAIN) tests/browser
 
 # The browser tests, which must not skip.
 browser: $(VENV)/.test
-	VAR_STUDIO_BROWSER=1 $(BROWSER) tests/browser || VAR_STUDIO_BROWSER=1 $(PYTEST) $(AGAIN) tests/browser
+	VAR_STUDIO_BROWSER=1 $(PYTEST) tests/browser || VAR_STUDIO_BROWSER=1 $(PYTEST) $(AGAIN) tests/browser
 
 package: $(VENV)/.test
 	$(BIN)/python tools/check_package.py
