@@ -72,7 +72,7 @@ def test_axe_finds_nothing_of_ours_in_any_tab_as_it_begins_and_at_work(visit: Ca
 def test_the_page_has_a_picture_before_anything_was_drawn(page):
     picture = page.locator("#gallery img").first
     picture.wait_for()
-    assert picture.evaluate("image => image.complete && image.naturalWidth") == 128
+    assert picture.evaluate("image => image.complete && image.naturalWidth") == 256
     assert page.locator("#strip figure").count() == 9
     assert "press Run" in page.inner_text("#bar")
     assert page.locator("#run").is_visible()
