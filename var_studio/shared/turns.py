@@ -203,7 +203,7 @@ class Turns:
         return max(mean - job.seconds, LEFT * mean)
 
     def _order(self, job: Job) -> tuple[bool, bool, int, int]:
-        """Order those that want a turn: who stops first, then round by address, and among its visitors."""
+        """Order those that want a turn: who has left comes last, who stops first; round by address and its visitors."""
         return job.left, not job.stopped, self._addresses[job.visitor.address], job.stamp
 
     def _pass_on(self) -> None:
