@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -30,7 +31,12 @@ DETAIL = (1, 3, 4, 6)  # places of sharp pictures, which are known at full size
 PARTIAL = (0,)  # places of pictures of which only the first scales are decoded
 FEWEST = 3  # scales of these
 FAITHFUL = 2.0  # weight of how far enlarged pictures are, when averaged, from those before
-ANCHORED = 0.4  # weight of how far the data's own, enlarged, are from plain enlargements
+ANCHORED = 0.02  # weight of how far the data's own, enlarged, are from plain enlargements
+LATTICE = 0.01  # weight of what lines of their spectrum stand out by, in dB squared
+PERIODS = 8  # the longest lattice that is looked for, in pixels: the width of two that are encoded, and more
+BESIDE = (2, 3, 4, 5)  # places of a spectrum that a line is compared with
+TINY = 1e-3  # power of a line that does not show
+FINE = 0.25  # of the weight of the discriminator of features: that of its like at full size
 PART = 128  # pixels, the side of what is judged of enlarged pictures, at most
 REPORTED, SHOWN = 64, 2  # pictures of each set that a report measures; pictures that it shows of each 16
 
@@ -91,7 +97,8 @@ class EnlargingTask(DecoderTask):
     smaller side: what is decoded is compared with them. Of some only the first scales are decoded (`PARTIAL`): they
     shall be smooth, so no discriminator sees them. All others are the data's own. Their enlargements must average to
     what they were before, and stay near plain ones. Two more discriminators judge at full size, the sharp ones alone:
-    pulled without true pixels beside them, enlargements of what is drawn grow teeth along their edges.
+    pulled without true pixels beside them, enlargements of what is drawn grow teeth along their edges. Where the
+    spectrum of enlarged pictures has a line, which a lattice of pixels makes, that is levelled.
     """
 
     maps: Critic
@@ -117,7 +124,7 @@ class EnlargingTask(DecoderTask):
         self.sharp_sampler = BatchSampler((rows,), optimisation.seed, optimisation.mirror)
         patches, heads = (channels_last(network(), device) for network in (PatchDiscriminator, FeatureDiscriminator))
         self.fine_patches = Critic(patches, settings.adversarial, settings.alone, optimisation)
-        self.fine_maps = Critic(heads, settings.feature_adversarial, settings.alone, optimisation)
+        self.fine_maps = Critic(heads, FINE * settings.feature_adversarial, settings.alone, optimisation)
 
     def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a part of a step's batch, and the terms it is made of."""
@@ -151,6 +158,7 @@ class EnlargingTask(DecoderTask):
         fine, said = self.judged_fine(made[roles.sharp], real, shift)
         measured |= {"pixels": pixels.item(), **{name: term.item() for name, term in terms.items()}, **said}
         plain = FAITHFUL * terms["faithful"] + ANCHORED * terms["anchored"] + terms["smooth"]
+        plain = plain + LATTICE * terms["lattice"]
         return loss + pixels + terms["exact"] + plain + fine, measured
 
     def fine_terms(self, small: Tensor, made: Tensor, real: Tensor, roles: Roles, region: Region) -> dict[str, Tensor]:
@@ -163,6 +171,7 @@ class EnlargingTask(DecoderTask):
             "exact": exact,
             "faithful": (averaged(made, before.shape[-1]) - before)[~roles.sharp].abs().mean(),
             "anchored": pixel_loss(made[roles.own], plain[roles.own]),
+            "lattice": lattice(made[roles.full]),
             "smooth": pixel_loss(made[roles.partial], plain[roles.partial]) if some else 0.0 * exact,
         }
 
@@ -222,6 +231,21 @@ def decoded(model: Tokenizer, f_hat: Tensor, region: Region | None = None) -> tu
     deep = model.decoder.deep(model.after_quantizer(f_hat))
     small, hidden = model.decoder.small(deep)
     return small.float(), model.decoder.enlarge(small, hidden, deep, region).float()
+
+
+def lattice(pictures: Tensor) -> Tensor:
+    """Return how far lines stand out of the spectra of pictures (b, 3, p, p), upright or level, in dB squared.
+
+    Looked at are the frequencies of lattices of 2 to `PERIODS` pixels; each is compared with those near it.
+    """
+    side, grey = pictures.shape[-1], pictures.float().mean(1)
+    window = torch.hann_window(side, device=grey.device)
+    spectra = torch.fft.rfft(torch.stack((grey, grey.mT)) * window)
+    level = 10 * (spectra.real.square() + spectra.imag.square()).mean((1, 2)).add(TINY).log10()  # (2, side/2 + 1)
+    lines = torch.arange(side // PERIODS, side // 2 + 1, side // PERIODS)
+    beside = torch.stack([lines + sign * step for step in BESIDE for sign in (-1, 1)])
+    beside = torch.where(beside > side // 2, side - beside, beside)
+    return F.relu(level[:, lines] - level[:, beside].mean(1)).square().mean()
 
 
 def begun(model: Tokenizer, tokens: Tensor, scales: int) -> Tensor:

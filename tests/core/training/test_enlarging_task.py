@@ -12,7 +12,17 @@ from support.tasks import SETTINGS, assert_same, enlarging_task, sharp_pictures,
 from var_core.images import averaged
 from var_core.nn.enlargement import enlarged
 from var_core.training.decoder_task import refined
-from var_core.training.enlarging_task import ANCHORED, DETAIL, PARTIAL, ROLES, Roles, begun, decoded, enlarging_report
+from var_core.training.enlarging_task import (
+    ANCHORED,
+    DETAIL,
+    PARTIAL,
+    ROLES,
+    Roles,
+    begun,
+    decoded,
+    enlarging_report,
+    lattice,
+)
 from var_core.training.export import load_tokenizer
 from var_core.training.features import ImageFeatures
 from var_core.training.tokenizer_task import TokenizerSettings, TokenizerTask, tokenizer_hash
@@ -53,8 +63,9 @@ def test_training_lowers_every_loss_and_keeps_every_token(folder, tmp_path):
     assert {"psnr", "sharp", "near", "near_plain"} <= rows[-1].keys() and "faithful" in rows[0]
 
 
-def test_what_is_drawn_averages_to_the_picture_before_it_is_enlarged(folder, tmp_path):
+def test_what_is_drawn_averages_to_the_picture_before_it_is_enlarged(folder, tmp_path, monkeypatch):
     """It is asked for, not built in: an enlargement that has been spoilt comes back."""
+    monkeypatch.setattr("var_core.training.enlarging_task.LATTICE", 0.0)  # these pictures are of stripes
     task = enlarging_task(folder, Optimisation(batch=4, warmup=2, learning_rate=3e-3))
     with torch.no_grad():
         task.model.decoder.enlarge.conv_out.bias += 0.5
@@ -73,6 +84,19 @@ def test_the_data_s_own_pictures_stay_near_plain_enlargements(folder, monkeypatc
     monkeypatch.setattr("var_core.training.enlarging_task.ANCHORED", 0.0)
     without = task.loss(0, slice(0, 8))[0]
     assert loss.item() - without.item() == pytest.approx(ANCHORED * told["anchored"], rel=1e-3)
+
+
+@pytest.mark.parametrize(("period", "axis"), [(2, 2), (2, 3), (4, 2), (4, 3), (8, 2)])
+def test_a_lattice_of_pixels_is_seen_and_levelled(period, axis):
+    """A line of the spectrum counts, however faint; as much of noise, which has none, does not."""
+    rng = torch.Generator().manual_seed(0)
+    noise = 0.1 * torch.randn(8, 3, 64, 64, generator=rng)
+    stripes = (torch.arange(64) % period == 0).float().sub(1 / period).view((-1, 1) if axis == 2 else (1, -1))
+    quiet, heard = lattice(noise), lattice(noise + 0.05 * stripes)
+    assert quiet < 1 and heard > 1 and heard > 20 * quiet
+    weight = torch.zeros(1, requires_grad=True)
+    lattice(noise + (0.05 + weight) * stripes).backward()
+    assert weight.grad > 0
 
 
 @torch.no_grad()
