@@ -4,6 +4,7 @@ import logging
 import re
 import traceback
 from collections.abc import Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ TYPES: dict[type[Component], tuple[type, ...]] = {
 
 def guard(page: gr.Blocks) -> None:
     """Guard all events of a page, before and after it is served."""
+    under_way: ContextVar[Any] = ContextVar("under_way")  # the iterator of a handler that yields
     preprocess, call, postprocess = page.preprocess_data, page.call_function, page.postprocess_data
 
     async def preprocess_data(fn: BlockFunction, inputs: list[Any], *others: Any, **more: Any) -> Any:
@@ -47,14 +49,19 @@ def guard(page: gr.Blocks) -> None:
     async def call_function(fn: BlockFunction, values: list[Any], *others: Any, **more: Any) -> Any:
         early = any(widget.stateful and value is None for widget, value in zip(fn.inputs, values, strict=False))
         try:
-            return await call(fn, values, *others, **more)
+            made = await call(fn, values, *others, **more)
         except Exception as error:
             raise _told(error, fn, TOO_EARLY if early else BROKEN) from error
+        under_way.set(made.get("iterator"))
+        return made
 
     async def postprocess_data(fn: BlockFunction, *others: Any, **more: Any) -> Any:
         try:
             return await postprocess(fn, *others, **more)
         except Exception as error:
+            # Gradio forgets a run whose pictures cannot be shown, which would keep its place in the queue.
+            if run := under_way.get(None):
+                await run.aclose()
             raise _told(error, fn, BROKEN) from error
 
     vars(page).update(preprocess_data=preprocess_data, call_function=call_function, postprocess_data=postprocess_data)

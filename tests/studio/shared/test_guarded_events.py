@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
 import gradio as gr
 import pytest
@@ -74,6 +75,25 @@ def test_an_error_that_nobody_has_foreseen_is_one_sentence_and_one_line(caplog):
     (line,) = caplog.messages
     assert "AttributeError: 'NoneType' object has no attribute 'digest' (test_guarded_events.py:" in line
     assert "\n" not in line
+
+
+def test_a_run_whose_pictures_cannot_be_shown_ends_at_once():
+    """Before anybody is told: what it holds, its place in the queue too, is free for the next one."""
+    ended: list[bool] = []
+
+    def handler(*_: object) -> Iterator[object]:
+        try:
+            yield {"not": "a picture"}
+            yield None
+        finally:
+            ended.append(True)
+
+    with gr.Blocks() as made:
+        gr.Button().click(handler, None, gr.Image())
+    guard(made)
+    with pytest.raises(gr.Error) as caught:
+        answered(made, ())
+    assert caught.value.message == BROKEN and ended == [True]
 
 
 def test_what_is_missing_is_told_only_where_something_is():
