@@ -60,7 +60,7 @@ def replace_a_decoder(options: argparse.Namespace) -> None:
     out = options.out or checkpoints.find(options.model)
     checkpoints.refuse_shipped(out)
     side = checkpoints.read_spec(checkpoints.find(options.model)).tokenizer.image_side
-    replace_decoder(options.model, options.decoder, read_pictures(options, side).train, out)
+    replace_decoder(options.model, options.decoder, read_pictures(options, side).train, out, options.share)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
@@ -102,6 +102,8 @@ def add_commands(commands: Commands) -> None:
     changed.add_argument(
         "--decoder", type=Path, required=True, help="folder of a run of `train decoder` for that model"
     )
+    text = "mix so much of its weights with the rest of the model's own; below 1 both must have the same sizes"
+    changed.add_argument("--share", type=float, default=1.0, help=text)
     changed.add_argument("--out", type=Path, help="file to write (default: that of the model)")
     shown = command(commands, "atlas", make_atlas)
     shown.add_argument("--model", required=True, help="name or path of a model")

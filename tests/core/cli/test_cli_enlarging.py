@@ -29,6 +29,15 @@ def test_a_model_takes_another_decoder_and_keeps_its_tokens(data, tmp_path, tmp_
     tokens = after.tokenizer.encode(images)
     assert all(torch.equal(a, b) for a, b in zip(tokens, before.tokenizer.encode(images), strict=True))
     assert not torch.equal(*(each.tokenizer.decode(each.tokenizer.features(images)) for each in (before, after)))
+    assert "both decoders have the same sizes" in fails(capsys, *changing, "--model", model, "--share", 0.5)
+    mixed = tmp_path / "mixed.safetensors"
+    assert run("train", "decoder", *training[2:], "--tokenizer", out, "--out", tmp_path / "more") == 0
+    mixing = ("replace-decoder", "--data", data, "--model", out, "--decoder", tmp_path / "more", "--share", 0.25)
+    assert run(*mixing, "--out", mixed) == 0
+    assert run(*mixing[:-1], 1, "--out", tmp_path / "all.safetensors") == 0
+    old, part, new = (load(str(tmp_path / f"{name}.safetensors")).tokenizer for name in ("new", "mixed", "all"))
+    for one, two, three in zip(old.parameters(), part.parameters(), new.parameters(), strict=True):
+        torch.testing.assert_close(two, 0.75 * one + 0.25 * three, rtol=2e-3, atol=1e-3)
     other = tiny.write(tmp_path_factory.mktemp("other"), seed=3, spec=spec)
     assert "decoder of another tokenizer" in fails(capsys, *changing, "--model", other)
 
