@@ -103,4 +103,4 @@ def test_a_flower_of_the_bundled_model_is_found(bundled: Pipeline):
     (picture,) = bundled.run(Request((label,), (3,), bundled.spec.default_sampling)).images
     found = find(bundled, np.asarray(picture), label)
     assert 0.05 < found.mean() < 0.9
-    assert found[32:96, 32:96].mean() > found.mean()
+    assert found[64:192, 64:192].mean() > found.mean()
