@@ -157,9 +157,8 @@ class EnlargingTask(DecoderTask):
         terms = self.fine_terms(small, made, real, roles, region)
         fine, said = self.judged_fine(made[roles.sharp], real, shift)
         measured |= {"pixels": pixels.item(), **{name: term.item() for name, term in terms.items()}, **said}
-        plain = FAITHFUL * terms["faithful"] + ANCHORED * terms["anchored"] + terms["smooth"]
-        plain = plain + LATTICE * terms["lattice"]
-        return loss + pixels + terms["exact"] + plain + fine, measured
+        plain = FAITHFUL * terms["faithful"] + ANCHORED * terms["anchored"] + LATTICE * terms["lattice"]
+        return loss + pixels + terms["exact"] + terms["smooth"] + plain + fine, measured
 
     def fine_terms(self, small: Tensor, made: Tensor, real: Tensor, roles: Roles, region: Region) -> dict[str, Tensor]:
         """Return how far parts of enlarged pictures are from sharp ones, from those before, and from plain ones."""
