@@ -191,14 +191,14 @@ def model_to_train(
 
 @jointly
 def train_masked(options: argparse.Namespace) -> None:
-    """Train a masked path for a model, or go on with one: it draws what is missing, and sees what is known."""
+    """Train a masked path for a model, or its own further: it draws what is missing, and sees what is known."""
     settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, MaskedTask.KIND)
     loaded, tokens, device = model_to_train(options, kept, "a masked path")
     tokenizer, source = loaded.tokenizer, kept or vars(options)
     choices = MaskedSettings(**{name: source[name] for name in KEPT}, compiled=options.compile)
     crops = CropTokens(*(read_crops(options, tokenizer, device, split) for split in ("train", "val")))
     torch.manual_seed(options.seed)
-    carry_out(MaskedTask(loaded.var, tokenizer, tokens, crops, choices, settings, device), options)
+    carry_out(MaskedTask(loaded.masked or loaded.var, tokenizer, tokens, crops, choices, settings, device), options)
 
 
 @jointly
@@ -294,7 +294,8 @@ def _transformer_command(commands: Commands) -> None:
 def _masked_command(commands: Commands) -> None:
     made = command(commands, "masked", train_masked)
     training_options(made, batch=16, rate=5e-4)
-    made.add_argument("--model", required=True, help="name or path of the model whose transformer it begins with")
+    text = "name or path of the model whose masked path it begins with, or whose transformer if it has none"
+    made.add_argument("--model", required=True, help=text)
     text = "folders with train/ and val/, of whose pictures random squares are learned from (default: --data)"
     made.add_argument("--crops", type=Path, nargs="+", metavar="DIR", help=text)
     made.add_argument("--per-picture", type=int, default=3, help="random squares of each of these pictures")

@@ -101,7 +101,7 @@ class MaskedVAR(VAR):
 
 @torch.no_grad()
 def masked_from(start: VAR) -> MaskedVAR:
-    """A masked path with the weights of a trained transformer, and small random ones for what it is shown."""
+    """A masked path with the weights of another, or of a transformer and small random ones for what it is shown."""
     made = MaskedVAR(start.config)
     for layer in (made.known_embedding, made.context_embedding):
         nn.init.trunc_normal_(layer.weight, std=0.02)

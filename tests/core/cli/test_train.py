@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 from support import tiny
 from support.command import SMALL, fails, run
 from support.processes import started
@@ -40,7 +41,11 @@ def test_a_masked_path_is_trained_added_and_measured_on_photos(data, tmp_path, t
     other = tiny.write(tmp_path_factory.mktemp("other"))
     assert "7 classes" in fails(capsys, *training[:3], other, *training[4:-1], tmp_path / "no", "--steps", 2)
     assert run("add-masked", "--model", model, "--masked", run_folder, "--out", out) == 0
-    assert checkpoints.load(str(out)).masked is not None
+    assert (path := checkpoints.load(str(out)).masked) is not None
+    further = (*training[:3], out, *training[4:-1], tmp_path / "further", "--rate", 1e-12, "--steps", 1)
+    assert run(*further, "--per-picture", 1) == 0
+    kept = load_state(tmp_path / "further", "masked")["ema"]
+    assert all(torch.allclose(kept[name], value, atol=1e-6) for name, value in path.state_dict().items())
     photos = ("evaluate", "--model", out, "--edit", "--photos", data / "val", "--count", 2, "--rows", "^ours$|not seen")
     assert run(*photos, "--masks", "ellipse", "--out", tmp_path / "photos.json") == 0
     scores = json.loads((tmp_path / "photos.json").read_text())["scores"]
