@@ -111,7 +111,7 @@ class RunHandlers(Preparing):
         words = f"{where}: {runs.named(self.pipe, run, index)}" if ours else where
         large = _if_there_is_room(lambda: downloads.enlarged(file))
         return StageUpdate(
-            strip=runs.strip(self.pipe, run, index) if ours else "",
+            strip=runs.strip(self.pipe, run, index, self.models.limits.host_paths) if ours else "",
             marked=_marked(words, index if len(run.files) > 1 else None),
             download=gr.DownloadButton(f"Download {picture.width} px", value=file),
             large=gr.DownloadButton(_enlarged_words(picture.width), value=large, visible=large is not None),
