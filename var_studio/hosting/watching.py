@@ -1,4 +1,4 @@
-"""Tell in figures and in the log what the handlers of a page do: what a visitor sent or was shown only in the words of an error."""
+"""Tell in figures and in the log what the handlers of a page do; of what visitors sent, only the words of an error."""
 
 import inspect
 import time
