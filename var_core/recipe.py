@@ -27,7 +27,7 @@ from .formats import (
     sampling_of_format,
     split_format,
 )
-from .picture_files import PNG, recipe_text, save
+from .picture_files import PNG, recipe_text, save_picture
 from .schema import exact, parse_json
 
 MOST_SLUG = 60  # characters
@@ -201,8 +201,8 @@ class Recipe:
         icc: bytes = b"",
         xmp: str = "",
     ) -> None:
-        """Write a picture that carries this recipe; see `picture_files.save`."""
-        save(picture, path, kind, self.to_json(), exif, icc, xmp)
+        """Write a picture that carries this recipe; see `save_picture`."""
+        save_picture(picture, path, kind, self.to_json(), exif, icc, xmp)
 
     @classmethod
     def read(cls, path: Path) -> "Recipe":

@@ -86,7 +86,7 @@ def evaluate_model(options: argparse.Namespace) -> None:
         else:
             figures += evaluate.compare(reference, train, val, copies, drawn, classes.groups)
     figures += evaluate.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
-    say(evaluate.table(figures))
+    say(evaluate.report(figures))
     rows = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
     write_report(options, pipe, len(data.val), {"figures": rows})
 
@@ -129,7 +129,7 @@ def evaluate_classifier(options: argparse.Namespace, pipe: Pipeline, data: Datas
     guesses = drain(classification.guessed(pipe, data.val), "classifying")
     reference, val = reference_of(options, data)
     probe = reference.probe.correct(val.features, val.labels).float().mean().item()
-    rows = classification.rows(guesses, probe)
+    rows = classification.accuracy_rows(guesses, probe)
     figures = ("model", "probe")
     cells = [
         (row["kind"], row["measure"], *(f"{row[name]:.3f}" if name in row else "" for name in figures)) for row in rows
@@ -194,7 +194,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -
     rows, shift = matching(ways, options.rows), edit_benchmark.other_classes(data.classes.groups)
     held_out = ImageFeatures(HELD_OUT_NETWORK)
     scores = gather(edit_benchmark.measure(rows, reference, held_out, data.val.spread(options.count), shift, tasks))
-    say(edit_scores.table(scores))
+    say(edit_scores.report(scores))
     write_report(options, pipe, min(options.count, len(data.val)), {"scores": [vars(row) for row in scores]})
 
 

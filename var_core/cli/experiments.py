@@ -61,7 +61,7 @@ def train_sizes(options: argparse.Namespace) -> None:
             return
         seen = scaling.seen(Schedule.of(config), options.most_per_scale)
         points += scaling.points_of(run, config, options.batch, seen)
-    records.write(options.csv, scaling.Point, points)
+    records.write_rows(options.csv, scaling.ScalingPoint, points)
     say(f"{scaling.report(points)}\n\nwritten to {options.csv}")
 
 
@@ -105,7 +105,7 @@ def compare_runs(options: argparse.Namespace) -> None:
     data = replace(data, val=data.val.spread(options.count))
     by = compare.Comparison(data.classes, data.val, *reference_of(options, data), options.guidance)
     found = [drain(compare.measure(run, tokenizers, by), run.name) for run in options.runs]
-    records.write(options.csv, RunSummary, found)
+    records.write_rows(options.csv, RunSummary, found)
     say(f"{compare.report(found)}\n\nwritten to {options.csv}")
 
 
@@ -118,14 +118,14 @@ def measure_costs(options: argparse.Namespace) -> None:
     asked = costs.measure(options.sides, costs.SMALL, options.repeats, options.most_tflop * 1e12)
     for row in tqdm(asked, total=total, unit="picture", disable=None):
         found.append(row)
-    records.write(options.csv, costs.Cost, found)
+    records.write_rows(options.csv, costs.Cost, found)
     say(f"{costs.report(found)}\n\nwritten to {options.csv}")
 
 
 def compare_halves(options: argparse.Namespace) -> None:
     """Put two evaluations of completed halves side by side, one of scales and one in raster order, as a CSV."""
     scores = [read_scores(source) for source in (options.scales, options.raster)]
-    records.write(options.csv, halves.Halves, halves.side_by_side(*scores))
+    records.write_rows(options.csv, halves.Halves, halves.side_by_side(*scores))
     say(f"written to {options.csv}")
 
 

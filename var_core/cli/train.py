@@ -46,14 +46,14 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
     settings, kept = optimisation(options), resumed(options, TokenizerTask.KIND)
     start = load_tokenizer(options.start) if options.start and not kept else None
-    config = config_in(kept, TokenizerConfig) if kept else tokenizer_sizes(options, start)
+    config = config_in(kept, TokenizerConfig) if kept else chosen_tokenizer_sizes(options, start)
     data = read_pictures(options, config.image_side)
     torch.manual_seed(options.seed)
     losses, device = TokenizerSettings(perceptual=options.perceptual), pick_device(options.device)
     carry_out(TokenizerTask(config, data, losses, settings, device, start), options)
 
 
-def tokenizer_sizes(options: argparse.Namespace, start: Tokenizer | None) -> TokenizerConfig:
+def chosen_tokenizer_sizes(options: argparse.Namespace, start: Tokenizer | None) -> TokenizerConfig:
     """Return the sizes on the command line, or a tokenizer's to start from with the blocks and maps asked for."""
     usual = start.config.residual_blocks if start else 1
     blocks = usual if options.residual_blocks is None else options.residual_blocks

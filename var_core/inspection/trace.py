@@ -49,7 +49,7 @@ MOST_PRODUCTS = 40 * 10**9  # for the means of attention; d30 needs 33 thousand 
 AT_ONCE = 2**21  # numbers, while these means are made
 SOFTMAX = 64  # products that take as long as one exponential and its sums
 
-Text = Annotated[str, Meta(max_length=MOST_LETTERS)]
+ShortText = Annotated[str, Meta(max_length=MOST_LETTERS)]
 Marks = Tensor  # bool (L,): which of a trace's tokens
 
 
@@ -60,17 +60,17 @@ class About:
     `origin` is "drawn" (from nothing), "edited" or "opened" (a picture that was given).
     """
 
-    model: Text
-    digest: Text
-    codebook: Text  # its `codebook_hash`: equal where tokens mean the same
+    model: ShortText
+    digest: ShortText
+    codebook: ShortText  # its `codebook_hash`: equal where tokens mean the same
     sides: Annotated[tuple[Annotated[int, Meta(ge=1, le=MOST_CELLS)], ...], Meta(min_length=1)]
     label: int
-    class_name: Text
+    class_name: ShortText
     null_label: int
     scale_seeds: tuple[Annotated[int, Meta(ge=0, le=2**63 - 1)], ...]  # one for each of the K scales
     sampling: Sampling
     origin: str = "drawn"
-    device: Text = "cpu"
+    device: ShortText = "cpu"
 
     @property
     def schedule(self) -> Schedule:

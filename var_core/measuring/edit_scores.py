@@ -149,7 +149,7 @@ def overall(scores: Sequence[Scores]) -> list[Scores]:
     return means
 
 
-def table(scores: Sequence[Scores]) -> str:
+def report(scores: Sequence[Scores]) -> str:
     """Return Markdown: the means, then one table for each kind of mask."""
     heads = ("method", "Fréchet", "seam", "off 1 by", "brightness jump", "colour jump", "accuracy", "distance", "ms")
     several = len({row.kind for row in scores} - {CLASS_EDIT}) > 1

@@ -105,7 +105,7 @@ def make_samples(pipe: Pipeline, job: FidJob, rank: int = 0, world: int = 1) -> 
         yield len(numbers)
 
 
-def pack(job: FidJob, path: Path) -> None:
+def write_npz(job: FidJob, path: Path) -> None:
     """Write all pictures as the .npz that evaluators of FID read: `arr_0`, uint8 (count, D, D, 3).
 
     They are taken one by one, so that memory need not hold all.

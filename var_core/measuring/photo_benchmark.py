@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..config import Sampling
 from ..editing.canvas import filled_view
-from ..editing.edit import Edit, onward, run
+from ..editing.edit import Edit, onward, run_edit
 from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
 from ..findings.tables import by_kind
@@ -126,12 +126,12 @@ def drawn_by(pipe: Pipeline, settings: EditSettings, sampling: Sampling) -> Phot
     def method(case: PhotoCase) -> Array:
         null = (pipe.spec.transformer.null_label,)
         if not any(case.extend):
-            return run(pipe, Edit(case.picture, case.mask, null, (case.seed,), sampling, settings))[0]
+            return run_edit(pipe, Edit(case.picture, case.mask, null, (case.seed,), sampling, settings))[0]
         left, top, right, bottom = case.extend
         height, width = case.mask.shape
         inner = np.ascontiguousarray(case.picture[top : height - bottom, left : width - right])
         plain = Edit(inner, np.zeros(inner.shape[:2], bool), null, (case.seed,), sampling, settings)
-        return run(pipe, onward(plain, *case.extend))[0]
+        return run_edit(pipe, onward(plain, *case.extend))[0]
 
     return method
 

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..config import TokenizerConfig
-from ..images import averaged, grid, to_float, to_pil
+from ..images import averaged, tiled, to_float, to_pil
 from ..nn.enlargement import Region, cut, enlarged
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
@@ -289,4 +289,4 @@ def enlarging_report(
     tokens = torch.cat(tokenizer.encode(to_float(val.spread(4).pixels).to(device)), 1)
     firsts = [count for count in (3, 5, 7) if count < len(tokenizer.quantizer.schedule)]
     shown += [tokenizer.decode(begun(tokenizer, tokens, count)) for count in firsts]
-    return figures, grid(to_pil(torch.cat(shown)), columns=6)
+    return figures, tiled(to_pil(torch.cat(shown)), columns=6)

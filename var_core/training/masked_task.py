@@ -13,7 +13,7 @@ from ..config import Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
 from ..engine.sampling import steps
-from ..images import grid, to_pil
+from ..images import tiled, to_pil
 from ..nn.masked import MaskedVAR, masked_from
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
@@ -182,7 +182,7 @@ class MaskedTask:
         request = Request((ema.config.null_label,) * count, tuple(range(count)), Sampling(guidance=0.0), plan)
         *_, last = steps(ema, self.tokenizer.quantizer, request)
         whole = self.tokenizer.quantizer.features([each.to(self.device) for each in tokens])
-        return grid(to_pil(self.tokenizer.decode(torch.cat((whole, last.f_hat)))), columns=count)
+        return tiled(to_pil(self.tokenizer.decode(torch.cat((whole, last.f_hat)))), columns=count)
 
     def extra_state(self) -> dict[str, Any]:
         """Return sizes, which tokenizer's tokens are learned, and the settings that a resumed run keeps."""

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..config import TokenizerConfig
-from ..images import averaged, grid, to_pil
+from ..images import averaged, tiled, to_pil
 from ..nn.quantizer import Quantized
 from ..nn.tokenizer import Tokenizer
 from ..weights.checkpoints import load_strict
@@ -223,7 +223,7 @@ def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) ->
     found = torch.cat(sequences)  # (N, L)
     used = [len(tokens.unique()) for tokens in tokenizer.quantizer.schedule.maps(found)]
     figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": len(found.unique())}
-    return figures, grid(to_pil(torch.cat(shown)), columns=8)
+    return figures, tiled(to_pil(torch.cat(shown)), columns=8)
 
 
 def same_tokenizer(extra: dict[str, Any], tokenizer: Tokenizer) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..config import SCALES, Sampling, TransformerConfig
 from ..engine.request import Request
 from ..engine.sampling import steps
-from ..images import grid, to_pil
+from ..images import tiled, to_pil
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR, initialise, leave_out
 from .data import BatchSampler
@@ -157,7 +157,7 @@ class TransformerTask:
         labels = self.train.labels[torch.cat(spread)]
         request = Request(tuple(labels.tolist()), tuple(range(len(labels))), Sampling(guidance=guidance))
         *_, last = steps(ema, self.tokenizer.quantizer, request)
-        return grid(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
+        return tiled(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
 
     def extra_state(self) -> dict[str, Any]:
         """Return sizes, which tokenizer's tokens are learned, and the settings that a resumed run keeps."""

@@ -139,6 +139,6 @@ class EditEndpoints(Served):
             seconds = time.perf_counter() - started
             drawn = outcomes.best_first(job, photos, squares, misfit)
             with fresh_folder(self.cache) as folder:
-                result = outcomes.write(pipe, *drawn, seconds, folder)
+                result = outcomes.write_results(pipe, *drawn, seconds, folder)
         seeds = tuple(request.seeds[0] for request in result.requests)
         yield {**status_of(1.0, result.seconds, seeds), "done": True}, list(result.files)

@@ -89,7 +89,7 @@ class Endpoints(Served):
         with in_words():
             found = pipe.classify(_middle(self.files.picture(photo)))[:NAMED]
         return [
-            {"class": pipe.spec.class_name(one.label), "share": round(one.share, 4), "nats": round(one.gain, 2)}
+            {"class": pipe.spec.class_name(one.label), "share": round(one.share, 4), "nats": round(one.nats, 2)}
             for one in found
         ]
 

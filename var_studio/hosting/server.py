@@ -27,7 +27,7 @@ from .caching import Caching
 from .connections import KEPT, PatientProtocol
 from .figures import Figures
 from .health import Health
-from .links import public_link, told
+from .links import link_in_words, public_link
 from .login import Attempts, SlowLogin
 from .logs import logged
 from .origins import OwnPages
@@ -161,7 +161,7 @@ def _announce(page: gr.Blocks, hosting: Hosting, begun: Callable[[], object]) ->
     except ValueError as error:
         _say(f"{error}\n")
         return
-    _say(told(link, is_terminal))
+    _say(link_in_words(link, is_terminal))
 
 
 def _say(text: str) -> None:

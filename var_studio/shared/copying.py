@@ -17,11 +17,11 @@ EXACT = 2**53  # JSON's numbers are whole up to here
 EVENT = r"""sed 's/.*"event_id":"\([^"]*\)".*/\1/'"""
 
 
-def buttons(pipe: Pipeline, request: Request) -> str:
+def copy_buttons(pipe: Pipeline, request: Request) -> str:
     """Buttons that copy how the pictures of a request are made again; see `static/scripts/page/copying.js`."""
     offered = (
         ("link", "Copy link", controls.link(pipe.spec, request)),
-        ("text", "Copy command", command(pipe, request)),
+        ("text", "Copy command", command_line(pipe, request)),
         ("text", "Copy Python", python(pipe, request)),
         ("curl", "Copy curl", curl(pipe, request)),
     )
@@ -32,7 +32,7 @@ def buttons(pipe: Pipeline, request: Request) -> str:
     )
 
 
-def command(pipe: Pipeline, request: Request) -> str:
+def command_line(pipe: Pipeline, request: Request) -> str:
     """Return the command line that makes pictures again; settings at the model's default are left out."""
     asked = controls.show(pipe.spec, request)
     words = ["python", "-m", "var_core", "generate", "--model", _called(pipe)]

@@ -40,7 +40,7 @@ def guard(page: gr.Blocks) -> None:
     preprocess, call, postprocess = page.preprocess_data, page.call_function, page.postprocess_data
 
     async def preprocess_data(fn: BlockFunction, inputs: list[Any], *others: Any, **more: Any) -> Any:
-        check(fn.inputs, inputs)
+        check_values(fn.inputs, inputs)
         try:
             return await preprocess(fn, inputs, *others, **more)
         except Exception as error:
@@ -67,7 +67,7 @@ def guard(page: gr.Blocks) -> None:
     vars(page).update(preprocess_data=preprocess_data, call_function=call_function, postprocess_data=postprocess_data)
 
 
-def check(widgets: Sequence[Any], values: Sequence[object]) -> None:
+def check_values(widgets: Sequence[Any], values: Sequence[object]) -> None:
     """Refuse values that are not of the kind that their widgets send, in one sentence."""
     if len(values) < len(widgets):
         raise refusal(STRANGE)

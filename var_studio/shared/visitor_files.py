@@ -15,18 +15,17 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing.edit import HALF
+from var_core.files import FORGOTTEN
 from var_core.picture_files import save_whole
 from var_core.recipe import Recipe
 
 from . import html, served_files
 from .kept_photo import KeptPhoto, PhotoParts
-from .limits import HOME, Limits
+from .limits import HOME, MEGABYTE, Limits
 from .opening import Opener
 from .visitor import visitor, visitor_mark
 
 OURS = "var-studio-photos-"
-FORGOTTEN = 24 * 3600.0  # seconds after which the folder of a server that has ended without a word goes
-MEGABYTE = 1_000_000
 MOST_SERVED = 32  # pictures that a page shows for a moment: its canvas, and the photos that lay there before
 
 
