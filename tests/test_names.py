@@ -1,4 +1,4 @@
-"""One name, one meaning: no two modules give a class, a function or a type the same public name."""
+"""One name, one meaning; and signatures that say what a function takes and gives."""
 
 import ast
 from collections import defaultdict
@@ -29,6 +29,8 @@ SHARED = {
     "left_column": "the left column of a tab",
     "pictures_of": "what a tab gives to the pictures of the visit",
 }
+
+TAKES_ANYTHING = {"image_editor"}  # it hands on the options of one of Gradio's widgets
 
 
 def named(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -62,3 +64,29 @@ def test_a_name_has_one_meaning():
 @pytest.mark.parametrize("name", SHARED)
 def test_a_name_that_is_allowed_to_be_shared_is(name):
     assert len(homes()[name]) > 1
+
+
+def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of a module, and the methods of its classes, that others may call."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.name[0] != "_" or node.name[:2] == "__"):
+            yield node
+        elif isinstance(node, ast.ClassDef) and node.name[0] != "_":
+            yield from public(node.body)
+
+
+def mentions(node: ast.AST | None, names: set[str]) -> bool:
+    return node is not None and any(isinstance(part, ast.Name) and part.id in names for part in ast.walk(node))
+
+
+@pytest.mark.parametrize("path", TREES)
+def test_a_signature_says_what_a_function_takes_and_gives(path):
+    """`Any` is no answer, nor is a name that stands for it: what is taken as it comes is an `object`."""
+    said = (node for node in TREES[path].body if isinstance(node, ast.Assign) and mentions(node.value, {"Any"}))
+    vague = {"Any"} | {target.id for node in said for target in node.targets if isinstance(target, ast.Name)}
+    found = {
+        function.name
+        for function in public(TREES[path].body)
+        if mentions(function.args, vague) or mentions(function.returns, vague)
+    }
+    assert found <= TAKES_ANYTHING

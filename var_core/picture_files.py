@@ -65,7 +65,7 @@ def save_picture(
     save_whole(picture, file, kind.upper(), exif=exif, **options)
 
 
-def save_whole(picture: Image.Image, file: Path | BinaryIO, kind: str = PNG, **options: Any) -> None:
+def save_whole(picture: Image.Image, file: Path | BinaryIO, kind: str = PNG, **options: object) -> None:
     """Write a picture as Pillow does, `kind` being its name for one; at a path all of it, or nothing.
 
     Unwritten if that cannot be written.

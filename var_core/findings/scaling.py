@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,6 +99,7 @@ def seen(schedule: Schedule, most_per_scale: int) -> int:
 def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> list[ScalingPoint]:
     """Read from the log of a transformer's run a point for every time that it was measured on val."""
     each = float(batch * training_flops(config, tokens))
+    rows: list[dict[str, Any]] = [*read_log(run)]
     return [
         ScalingPoint(
             config.depth,
@@ -110,7 +112,7 @@ def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> 
             error_last=row["error_by_scale"][-1],
             error_mean=row["val_error"],
         )
-        for row in read_log(run)
+        for row in rows
         if "val_loss" in row
     ]
 

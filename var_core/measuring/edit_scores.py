@@ -1,4 +1,4 @@
-"""Figures of edits of small pictures: what a frozen network, a probe and the eye at the seam make of them."""
+"""LogRow of edits of small pictures: what a frozen network, a probe and the eye at the seam make of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures of a method on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
+    """LogRow of a method on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
 
     A mean over kinds has the mean of `off`, where a seam too sharp in one kind and too soft in another do not cancel.
     """

@@ -90,7 +90,7 @@ def same_codes(tokenizer: Tokenizer, other: Tokenizer) -> bool:
 
 @dataclass(frozen=True)
 class EnlargedScore:
-    """Figures of one way to draw: `frechet` by the name of the network, `near` the mean perceptual distance."""
+    """LogRow of one way to draw: `frechet` by the name of the network, `near` the mean perceptual distance."""
 
     way: str
     frechet: dict[str, float]

@@ -188,7 +188,7 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
 
 @dataclass(frozen=True)
 class Judged:
-    """Figures of results, one number a case, and the features of the squares around what was drawn."""
+    """LogRow of results, one number a case, and the features of the squares around what was drawn."""
 
     distance: Array  # to the true pixels, in the part that was drawn
     seam: Array  # gradient across the mask's edge, over that in the true photo
@@ -256,7 +256,7 @@ def _square(picture: Array, mask: Array) -> Array:
 
 @dataclass(frozen=True)
 class PhotoScores:
-    """Figures of a method on one kind of case; `seam` is best at 1, all others at 0 or as the true pixels have them."""
+    """LogRow of a method on one kind of case; `seam` is best at 1, all others at 0 or as the true pixels have them."""
 
     method: str
     kind: str

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,7 +88,8 @@ class Classes:
     @classmethod
     def _listed(cls, listing: Path) -> "Classes":
         try:
-            rows = sorted(parse_json(listing.read_text(encoding="utf-8"), MOST_LISTING), key=lambda row: row["id"])
+            found: Any = parse_json(listing.read_text(encoding="utf-8"), MOST_LISTING)
+            rows = sorted(found, key=lambda row: row["id"])
             if not rows or [row["id"] for row in rows] != list(range(len(rows))):
                 raise ValueError("ids must count up from 0")
             columns = {one.name: [row[one.name.removesuffix("s")] for row in rows] for one in fields(cls)}

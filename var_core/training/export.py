@@ -11,6 +11,7 @@ from ..formats import usual_showcase
 from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
+from ..schema import entry
 from ..weights.checkpoints import SUFFIX, load, load_strict, save
 from .aligned_task import AlignedTask
 from .data import Classes, PictureSet
@@ -27,8 +28,8 @@ def load_tokenizer(source: Path) -> Tokenizer:
     if source.suffix == SUFFIX:
         return load(str(source)).tokenizer
     state = load_state(source, TokenizerTask.KIND, "decoder")
-    tokenizer = Tokenizer(config_in(state["extra"], TokenizerConfig))
-    load_strict(tokenizer, state["ema"])
+    tokenizer = Tokenizer(config_in(entry(state, "extra", dict), TokenizerConfig))
+    load_strict(tokenizer, entry(state, "ema", dict))
     return tokenizer.eval()
 
 
@@ -44,9 +45,10 @@ def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
 
 def _load_run(run: Path, tokenizer: Tokenizer, network: type[Network], *kinds: str) -> Network:
     state = load_state(run, *kinds)
-    same_tokenizer(state["extra"], tokenizer)
-    loaded = network(config_in(state["extra"], TransformerConfig))
-    load_strict(loaded, state["ema"])
+    extra = entry(state, "extra", dict)
+    same_tokenizer(extra, tokenizer)
+    loaded = network(config_in(extra, TransformerConfig))
+    load_strict(loaded, entry(state, "ema", dict))
     return loaded.eval()
 
 

@@ -23,7 +23,7 @@ from ..nn.linear import Linear
 from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
-from ..schema import parse_json
+from ..schema import parse_fields
 from .registry import MODELS, size_in_words
 
 Held = TypeVar("Held")
@@ -179,7 +179,7 @@ def read_spec(path: Path) -> ModelSpec:
     with opened_model(path) as file:
         metadata = file.metadata() or {}
     try:
-        return ModelSpec.from_dict(parse_json(metadata["spec"], MOST_HEADER))
+        return ModelSpec.from_dict(parse_fields(metadata["spec"], MOST_HEADER))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a model of this program (its sizes are missing or odd: {error}).") from error
     except ValueError as error:  # of a later version, or sizes that cannot be: says so itself

@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,10 @@ def application(
     options: LoadOptions,
     folder: Path | None,
     threads: int,
-    scaling: dict[str, Any] | int,
+    scaling: Mapping[str, object] | int,
     most_together: int = 8,
-    actor: dict[str, Any] | None = None,
-) -> Any:
+    actor: Mapping[str, object] | None = None,
+) -> object:
     """Return the application for `serve.run`: replicas in so many processes, or as many as `scaling` says."""
     serve: Any = importlib.import_module("ray.serve")  # its types do not know methods of classes
 

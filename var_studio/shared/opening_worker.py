@@ -25,7 +25,7 @@ from var_core.picture_reading import UnusablePicture, check_size, open_file, ope
 SMALL = 1024  # pixels of the longer side of what is kept of a photo to be shown
 MOST_TEXT = 2**20  # characters of a recipe
 CANVAS_FORMATS = ("PNG", "WEBP")  # what the page sends: neither takes longer than its pixels ask for
-Answer = dict[str, Any]
+Answer = dict[str, object]
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from var_core.words import counted
 
@@ -235,7 +235,7 @@ class Turns:
         return found
 
 
-TakeOver = Callable[[Job, Iterator[Any], Any], bool]
+TakeOver = Callable[[Job, Iterator[object], object], bool]
 
 
 def take_turns(
