@@ -42,7 +42,7 @@ def test_every_flag_of_the_app_on_the_page_and_in_the_service_is_one():
     lines = re.findall(r"(?:^|[`/])var-studio( --[^`\n]*)", f"{PAGE}\n{SERVICE}", re.MULTILINE)
     assert len(lines) >= 3
     for line in lines:
-        flags.read(shlex.split(line.replace("--help", "")), {})
+        flags.read_flags(shlex.split(line.replace("--help", "")), {})
 
 
 def test_the_image_is_linted():
@@ -100,7 +100,7 @@ def test_the_notebook_is_one_and_starts_the_app_with_a_link():
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     (command,) = re.findall(r"^!var-studio(.*)$", path.read_text(encoding="utf-8").replace('"', "\n"), re.MULTILINE)
-    assert flags.read(shlex.split(command), {}).share
+    assert flags.read_flags(shlex.split(command), {}).share
     assert not any(cell.get("outputs") for cell in notebook.cells)
 
 

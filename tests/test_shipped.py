@@ -10,7 +10,7 @@ import torch
 
 from var_core.cli import parser
 from var_core.editing.canvas import dilated
-from var_core.editing.edit import Edit, run
+from var_core.editing.edit import Edit, run_edit
 from var_core.editing.edit_settings import REPAINTING, usual_sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
@@ -108,5 +108,5 @@ def test_a_hole_is_filled_as_bright_as_its_surroundings_and_stays_so_when_fed_ba
     sampling = usual_sampling(pipe.spec.default_sampling, with_class=False)
     for seed in range(3):
         asked = Edit(photo, mask, (pipe.spec.transformer.null_label,), (seed,), sampling, REPAINTING)
-        (photo,) = run(pipe, asked)
+        (photo,) = run_edit(pipe, asked)
         assert abs(photo[mask].mean() - around) < 12

@@ -50,9 +50,9 @@ from var_core.cli import main
 assert main(["classes"]) == 0
 print("and the list")
 assert main(["list"]) == 0
-from var_core.inspection.atlas import Atlas, path_for
+from var_core.inspection.atlas import Atlas, atlas_path
 from var_core.weights.checkpoints import find
-Atlas.load(path_for(find({MODEL!r})))
+Atlas.load(atlas_path(find({MODEL!r})))
 """
 
 

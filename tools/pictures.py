@@ -18,12 +18,12 @@ from PIL import Image, ImageOps
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from var_core.editing.edit import Edit, onward, run  # noqa: E402
+from var_core.editing.edit import Edit, onward, run_edit  # noqa: E402
 from var_core.editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling  # noqa: E402
 from var_core.engine.pipeline import Pipeline  # noqa: E402
 from var_core.engine.plan import Plan  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
-from var_core.images import grid  # noqa: E402
+from var_core.images import tiled  # noqa: E402
 from var_core.inspection.recording import recorded  # noqa: E402
 from var_core.inspection.trace import Trace  # noqa: E402
 from var_core.measuring.edit_benchmark import HALVES, mask_of  # noqa: E402
@@ -48,14 +48,14 @@ def samples(pipe: Pipeline, count: int = 32) -> Image.Image:
     ]
     chosen = [group[np.linspace(0, len(group) - 1, count // len(groups)).round().astype(int)] for group in groups]
     labels = tuple(np.concatenate(chosen).tolist())
-    return grid(pipe.run(Request(labels, tuple(range(len(labels))), pipe.spec.default_sampling)).images, columns=8)
+    return tiled(pipe.run(Request(labels, tuple(range(len(labels))), pipe.spec.default_sampling)).images, columns=8)
 
 
 def scales(pipe: Pipeline, name: str = "sunflower", seed: int = 0) -> Image.Image:
     """One picture at each of its scales."""
     made = pipe.run(Request((pipe.spec.label(name),), (seed,), pipe.spec.default_sampling))
     frames = [pipe.decode(step.f_hat)[0] for step in made.steps]
-    return grid(frames, columns=len(frames))
+    return tiled(frames, columns=len(frames))
 
 
 def edits(pipe: Pipeline) -> Image.Image:
@@ -67,7 +67,7 @@ def edits(pipe: Pipeline) -> Image.Image:
         label = pipe.spec.label(name) if name else pipe.spec.transformer.null_label
         sampling = usual_sampling(pipe.spec.default_sampling, bool(name))
         job = Edit(photo, painted, (label,), (0,), sampling, CHANGING if name else REMOVING)
-        done = run(pipe, job)[0]
+        done = run_edit(pipe, job)[0]
         veil = np.where(painted[..., None], 0.25 * photo + 0.75 * np.array(PINK), photo).astype(np.uint8)
         columns.append([fitted(Image.fromarray(veil)), fitted(Image.fromarray(done))])
     sheet = Image.new("RGB", (sum(above.width + GAP for above, _ in columns) - GAP, 2 * HEIGHT + GAP), "white")
@@ -90,9 +90,9 @@ def unpicked(pipe: Pipeline) -> Image.Image:
         plain = replace(removed, mask=np.zeros_like(painted), settings=REPAINTING)
         for edit in (removed, onward(plain, 0, 0, photo.shape[1] // 4, 0)):
             new = np.where(edit.mask[..., None], 0.25 * edit.photo + 0.75 * np.array(PINK), edit.photo)
-            shown = [new.astype(np.uint8), *run(pipe, edit)]
+            shown = [new.astype(np.uint8), *run_edit(pipe, edit)]
             rows.append([ImageOps.pad(Image.fromarray(pixels), SMALL, color="white") for pixels in shown])
-    return grid([picture for row in rows for picture in row], columns=5)
+    return tiled([picture for row in rows for picture in row], columns=5)
 
 
 def halves(pipes: Sequence[Pipeline]) -> Image.Image:
@@ -107,8 +107,8 @@ def halves(pipes: Sequence[Pipeline]) -> Image.Image:
                 alike = EditSettings(shown=False, candidates=1)  # what both models can do
                 null = (pipe.spec.transformer.null_label,)
                 job = Edit(known, mask, null, (0,), pipe.spec.default_sampling, alike)
-                tiles.append(run(pipe, job)[0])
-    return grid([Image.fromarray(tile) for tile in tiles], columns=len(HALVES) * (1 + len(pipes)))
+                tiles.append(run_edit(pipe, job)[0])
+    return tiled([Image.fromarray(tile) for tile in tiles], columns=len(HALVES) * (1 + len(pipes)))
 
 
 def traces(pipe: Pipeline) -> Iterator[tuple[str, Trace]]:

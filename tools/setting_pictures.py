@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from var_core.config import Sampling  # noqa: E402
 from var_core.editing.canvas import Box  # noqa: E402
-from var_core.editing.edit import HALF, Edit, run  # noqa: E402
+from var_core.editing.edit import HALF, Edit, run_edit  # noqa: E402
 from var_core.editing.edit_settings import CHANGING, REPAINTING, usual_sampling  # noqa: E402
 from var_core.engine.pipeline import Pipeline  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
@@ -111,7 +111,7 @@ def edited(pipe: Pipeline, name: str, value: Value) -> Image.Image:
     label = pipe.spec.label(scene.becomes) if scene.becomes else pipe.spec.transformer.null_label
     sampling = usual_sampling(pipe.spec.default_sampling, bool(scene.becomes))
     given = faded(levels) if name == "soft" else levels
-    done = run(pipe, Edit.with_levels(photo, given, (label,), (scene.seed,), sampling, settings))[0]
+    done = run_edit(pipe, Edit.with_levels(photo, given, (label,), (scene.seed,), sampling, settings))[0]
     return Image.fromarray(around(levels > HALF, scene.around).cut(done))
 
 

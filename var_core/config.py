@@ -1,9 +1,10 @@
 """Sizes of every model, as frozen values. A checkpoint carries its own; `SPECS` names those known in advance."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Protocol
 
 from .formats import (
     ADDED_TRANSFORMER,
@@ -25,7 +26,7 @@ from .formats import (
     tokenizer_of_format,
     usual_showcase,
 )
-from .schema import exact
+from .schema import Fields, entry, exact
 from .settings import Setting, check, declared, described
 
 NO_CLASS = "no class"  # display name of the null label
@@ -351,12 +352,12 @@ class ModelSpec:
         synonyms = {word: tuple(found) for word, found in shared.items()}
         return names | synonyms | names  # names come first, and win
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Fields:
         """Return plain values, ready for JSON, with the version of their format."""
         return {FORMAT_KEY: FORMAT, **asdict(self)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
+    def from_dict(cls, values: Mapping[str, object]) -> "ModelSpec":
         """Read what `to_dict` wrote, now or in an earlier version.
 
         Unknown or missing fields, and sizes beyond all models, raise TypeError; what cannot go together ValueError.
@@ -368,20 +369,20 @@ PUBLISHED_SAMPLING = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # of the pub
 METRICS = Sampling(guidance=1.5, top_k=900, top_p=0.96)  # those of the published FID
 
 
-def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+def upgrade(values: Mapping[str, object]) -> Fields:
     """Return the fields of a `ModelSpec` as they are today, from values of this or any earlier format.
 
     ValueError if a later version of this program wrote them.
     """
     version, told = split_format("this model's description", values)
     if version == 1:
-        showcase = usual_showcase(told.get("class_names", ()))
-        told = {"class_names": (), "class_groups": (), "class_synonyms": (), "showcase": showcase, **told}
-        told["transformer"] = {**ADDED_TRANSFORMER, **told["transformer"]}
+        told = {"class_names": [], "class_groups": (), "class_synonyms": (), **told}
+        told = {"showcase": usual_showcase(entry(told, "class_names", list)), **told}
+        told["transformer"] = {**ADDED_TRANSFORMER, **entry(told, "transformer", dict)}
         first = FIRST_PUBLISHED_SAMPLING if told["name"] in SPECS else FIRST_SAMPLING
-        told["default_sampling"] = {**first, **told.pop("looks", {})}
-    told["tokenizer"] = tokenizer_of_format(version, told["tokenizer"])
-    told["default_sampling"] = sampling_of_format(version, told["default_sampling"])
+        told["default_sampling"] = {**first, **entry({"looks": told.pop("looks", {})}, "looks", dict)}
+    told["tokenizer"] = tokenizer_of_format(version, entry(told, "tokenizer", dict))
+    told["default_sampling"] = sampling_of_format(version, entry(told, "default_sampling", dict))
     return told
 
 

@@ -22,7 +22,7 @@ ASSETS = SHIPPED / "assets"
 CHECKPOINTS = SHIPPED / "checkpoints"
 HOME = "VAR_STUDIO_HOME"  # the environment variable that names the user's folder
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a system answers that has no room for a file
-FORGOTTEN = 24 * 3600.0  # seconds after which what was half written is taken to be nobody's any more
+FORGOTTEN = 24 * 3600.0  # seconds after which what was half written, or left behind, is nobody's any more
 TRIED = 2**16  # bytes that are written to learn whether there is room
 
 

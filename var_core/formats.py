@@ -5,9 +5,11 @@ told here, and never changes, whatever today's defaults are: files keep their me
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
+
+from .schema import Fields
 
 FORMAT = 6  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
@@ -31,9 +33,9 @@ ADDED_TRANSFORMER = {"order": "scales"}
 LATER_SAMPLING = {"reused_scales": 0}
 ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
 # What was added to format 4: all scales of a picture were drawn with one seed.
-ADDED_SEEDS: dict[str, Any] = {"later": ()}
+ADDED_SEEDS: Fields = {"later": ()}
 # Settings of edits, by the format that first held them, as edits were done before.
-ADDED_EDIT_SETTINGS: dict[int, dict[str, Any]] = {
+ADDED_EDIT_SETTINGS: dict[int, Fields] = {
     3: {"shown": False},
     4: {"candidates": 1},
     5: {"soft": False},
@@ -44,13 +46,13 @@ FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}
 
 
-def sampling_of_format(version: int, values: Mapping[str, Any]) -> dict[str, Any]:
+def sampling_of_format(version: int, values: Mapping[str, object]) -> Fields:
     """Return the values of a `Sampling` that a file of a format holds, with what that format left out."""
     added = {**(ADDED_SAMPLING if version == 1 else {}), **(LATER_SAMPLING if version < 3 else {})}
     return {**added, **values}
 
 
-def tokenizer_of_format(version: int, values: Mapping[str, Any]) -> dict[str, Any]:
+def tokenizer_of_format(version: int, values: Mapping[str, object]) -> Fields:
     """Return the sizes of a tokenizer that a file of a format holds, with what that format left out."""
     added = {**(ADDED_TOKENIZER if version == 1 else {}), **(ADDED_ENLARGEMENT if version < 3 else {})}
     return {**added, **values}
@@ -61,7 +63,7 @@ def usual_showcase(names: Sequence[str]) -> str:
     return next((name for name in ("Sunflower", "macaw") if name in names), "")
 
 
-def split_format(what: str, values: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+def split_format(what: str, values: Mapping[str, object]) -> tuple[int, Fields]:
     """Return the format that a file's values were written in, and the values without it.
 
     ValueError that calls the file `what` if a later version of this program wrote them.

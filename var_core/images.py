@@ -49,7 +49,7 @@ def from_pil(pictures: list[Image.Image], side: int) -> Tensor:
     return to_float(torch.from_numpy(np.stack([square(picture, side) for picture in pictures])))
 
 
-def grid(pictures: list[Image.Image], columns: int, gap: int = 2) -> Image.Image:
+def tiled(pictures: list[Image.Image], columns: int, gap: int = 2) -> Image.Image:
     """Lay pictures of one size in rows on white, `gap` pixels apart; ValueError if there are none."""
     if not pictures:
         raise ValueError("no pictures to put into a grid.")

@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from .files import replacing
-from .picture_reading import flat, read
+from .picture_reading import flat, open_file
 from .xmp import text_of, with_text
 
 PNG, JPEG, WEBP = KINDS = ("PNG", "JPEG", "WebP")
@@ -34,7 +34,7 @@ def check_kind(size: tuple[int, int], kind: str) -> None:
         raise ValueError(f"{size[0]} x {size[1]} pixels: a {kind} file holds {most} a side at most. Choose PNG.")
 
 
-def save(
+def save_picture(
     picture: Image.Image,
     file: Path | BinaryIO,
     kind: str,
@@ -65,7 +65,7 @@ def save(
     save_whole(picture, file, kind.upper(), exif=exif, **options)
 
 
-def save_whole(picture: Image.Image, file: Path | BinaryIO, kind: str = PNG, **options: Any) -> None:
+def save_whole(picture: Image.Image, file: Path | BinaryIO, kind: str = PNG, **options: object) -> None:
     """Write a picture as Pillow does, `kind` being its name for one; at a path all of it, or nothing.
 
     Unwritten if that cannot be written.
@@ -85,16 +85,16 @@ def _opaque(picture: Image.Image) -> Image.Image:
 
 
 def text_in(picture: Image.Image) -> str | None:
-    """Return the text that `save` put into an open file; None if there is none."""
+    """Return the text that `save_picture` put into an open file; None if there is none."""
     if CHUNK in picture.info:
         return str(picture.info[CHUNK])
     return text_of(picture.info.get("xmp", b""))
 
 
 def recipe_text(path: Path) -> str:
-    """Return the text that `save` put into a file; ValueError, with the reason, if there is none."""
+    """Return the text that `save_picture` put into a file; ValueError, with the reason, if there is none."""
     try:
-        with read(path) as picture:
+        with open_file(path) as picture:
             text = text_in(picture)
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
@@ -108,12 +108,12 @@ def recipe_text(path: Path) -> str:
 
 
 def as_kind(file: Path, kind: str) -> Path:
-    """Return a PNG that `save` wrote as a file of another kind beside it, made if need be; itself if it is a PNG."""
+    """Return a PNG of `save_picture` as a file of another kind beside it, made if need be; a PNG: itself."""
     if kind == PNG:
         return file
     made = file.with_suffix(SUFFIXES_OF_KINDS[kind][0])
     if not made.exists():
-        with read(file) as picture:
+        with open_file(file) as picture:
             exif, icc = (picture.info.get(name, b"") for name in ("exif", "icc_profile"))
-            save(picture, made, kind, text_in(picture) or "", exif, icc, picture.info.get(XMP_CHUNK, ""))
+            save_picture(picture, made, kind, text_in(picture) or "", exif, icc, picture.info.get(XMP_CHUNK, ""))
     return made

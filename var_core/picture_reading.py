@@ -61,11 +61,11 @@ def _eight_bits(levels: np.ndarray) -> np.ndarray:
     return (levels.astype(np.float64).clip(0, 65535) / 257).round().astype(np.uint8)
 
 
-class Refused(ValueError):
+class UnusablePicture(ValueError):
     """A picture that can be read, but not be used."""
 
 
-def read(file: Path | str) -> Image.Image:
+def open_file(file: Path | str) -> Image.Image:
     """Open a picture file of one of `FORMATS`, of which only the head is read; errors are Pillow's."""
     Image.init()
     return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
@@ -76,15 +76,15 @@ def open_image(path: Path | str, what: str) -> Iterator[Image.Image]:
     """Open a picture file, to read it as a "photo" or a "mask"; ValueError with the remedy if it cannot be used."""
     name = Path(path).name
     try:
-        with read(path) as picture:
+        with open_file(path) as picture:
             check_size(name, *picture.size)
             frames = getattr(picture, "n_frames", 1)
             if picture.format != "MPO" and frames > 1:  # cameras put a preview behind an MPO
-                raise Refused(f"{name} has {frames} frames: save the one you want as a PNG.")
+                raise UnusablePicture(f"{name} has {frames} frames: save the one you want as a PNG.")
             yield picture
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
-    except Refused:
+    except UnusablePicture:
         raise
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} has too many pixels: at most {MOST_MEGAPIXELS} megapixels. {SMALLER}") from error
@@ -93,12 +93,14 @@ def open_image(path: Path | str, what: str) -> Iterator[Image.Image]:
 
 
 def check_size(name: str, width: int, height: int, most: int = MOST_MEGAPIXELS) -> None:
-    """`Refused`, with the remedy, for a picture of more than so many megapixels."""
+    """`UnusablePicture`, with the remedy, for a picture of more than so many megapixels."""
     if max(width, height) > most * 1e6:  # such numbers need not even fit into a float
-        raise Refused(f"{name} has more than {most} megapixels. {SMALLER}")
+        raise UnusablePicture(f"{name} has more than {most} megapixels. {SMALLER}")
     megapixels = width * height / 1e6
     if megapixels > most:
-        raise Refused(f"{name} has {width} x {height} pixels, {megapixels:.0f} megapixels: at most {most}. {SMALLER}")
+        raise UnusablePicture(
+            f"{name} has {width} x {height} pixels, {megapixels:.0f} megapixels: at most {most}. {SMALLER}"
+        )
 
 
 def open_photo(path: Path | str) -> np.ndarray:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, BinaryIO
 
 import numpy as np
 from msgspec import Meta
@@ -27,8 +28,8 @@ from .formats import (
     sampling_of_format,
     split_format,
 )
-from .picture_files import PNG, recipe_text, save
-from .schema import exact, parse_json
+from .picture_files import PNG, recipe_text, save_picture
+from .schema import Fields, entry, exact, parse_fields
 
 MOST_SLUG = 60  # characters
 OTHER_VERSION = "Another version of this model made it: Run makes a picture like it, not the same."
@@ -188,7 +189,7 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """Read what `to_json` wrote, now or in an earlier version; ValueError if the text is not a recipe."""
         try:
-            return exact(cls, upgrade(parse_json(text, MOST_TEXT)))
+            return exact(cls, upgrade(parse_fields(text, MOST_TEXT)))
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("The recipe in this picture is damaged, so it cannot be restored.") from error
 
@@ -201,8 +202,8 @@ class Recipe:
         icc: bytes = b"",
         xmp: str = "",
     ) -> None:
-        """Write a picture that carries this recipe; see `picture_files.save`."""
-        save(picture, path, kind, self.to_json(), exif, icc, xmp)
+        """Write a picture that carries this recipe; see `save_picture`."""
+        save_picture(picture, path, kind, self.to_json(), exif, icc, xmp)
 
     @classmethod
     def read(cls, path: Path) -> "Recipe":
@@ -210,20 +211,20 @@ class Recipe:
         return cls.from_json(recipe_text(path))
 
 
-def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+def upgrade(values: Mapping[str, object]) -> Fields:
     """Return the fields of a `Recipe` as they are today, from values of this or any earlier format.
 
     ValueError if a later version of this program wrote them.
     """
     version, told = split_format("This recipe", values)
-    told["sampling"] = sampling_of_format(version, told["sampling"])
+    told["sampling"] = sampling_of_format(version, entry(told, "sampling", dict))
     if told.get("edited"):  # nothing told which masked path drew an edit before there were several
-        edited = {"masked": "", **told["edited"]}
+        edited = {"masked": "", **entry(told, "edited", dict)}
         told["edited"] = {**edited, "settings": edit_settings_of_format(version, edited["settings"])}
     return {"edited": None, **ADDED_SEEDS, **told}
 
 
-def edit_settings_of_format(version: int, values: dict[str, Any]) -> dict[str, Any]:
+def edit_settings_of_format(version: int, values: Mapping[str, object]) -> Fields:
     """Return the settings of an edit that a recipe of a format holds under today's names, with what it left out."""
     settings = dict(values)
     if version == 1:

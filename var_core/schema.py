@@ -13,9 +13,10 @@ import msgspec
 MOST_DEPTH = 32  # lists and objects within one another
 MARK = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 Kind = TypeVar("Kind")
+Fields = dict[str, object]  # values by name, of which nothing is known before they are checked
 
 
-def parse_json(text: str, most: int) -> Any:
+def parse_json(text: str, most: int) -> object:
     """Parse JSON that a file holds; TypeError if it is none, has over `most` characters, or is nested too deep."""
     if not isinstance(text, str) or len(text) > most:
         raise TypeError(f"its description is no text of at most {most} characters")
@@ -26,6 +27,22 @@ def parse_json(text: str, most: int) -> Any:
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except ValueError as error:
         raise TypeError(f"its description is no JSON: {error}") from error
+    return found
+
+
+def parse_fields(text: str, most: int) -> Fields:
+    """Parse JSON of names and their values; TypeError if it is something else, or as `parse_json`."""
+    found = parse_json(text, most)
+    if not isinstance(found, dict):
+        raise TypeError("its description is no list of names with their values")
+    return found
+
+
+def entry(values: Mapping[str, object], name: str, kind: type[Kind]) -> Kind:
+    """Return the value under a name; KeyError if there is none, TypeError if it is of another kind."""
+    found = values[name]
+    if not isinstance(found, kind):
+        raise TypeError(f"{name} is no {kind.__name__}")
     return found
 
 
@@ -43,7 +60,7 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def exact(kind: type[Kind], values: Mapping[str, object]) -> Kind:
+def exact(kind: type[Kind], values: object) -> Kind:
     """Make a value of a dataclass, and of those within it, of plain values from a file.
 
     TypeError, which names the field, unless all fields are there, of their types and within the bounds that these

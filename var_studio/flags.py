@@ -77,7 +77,7 @@ def _add_hosting(flags: Parser) -> None:
     flags.add_argument("--log", choices=FORMS, default=PLAIN, metavar="FORM", help=text)
 
 
-def read(arguments: list[str], environment: Mapping[str, str]) -> argparse.Namespace:
+def read_flags(arguments: list[str], environment: Mapping[str, str]) -> argparse.Namespace:
     """Read flags, and environment variables for those that are not given; ValueError if one cannot be used."""
     flags = parser()
     return flags.parse_args([*_from(environment, flags), *arguments])

@@ -34,7 +34,7 @@ WAITING = 128  # connections that wait until the server takes them
 def main(arguments: list[str] | None = None) -> int:
     """Run the app until it is interrupted; the exit status, 2 when something is wrong with what was asked."""
     try:
-        flags = options_of.read(sys.argv[1:] if arguments is None else arguments, os.environ)
+        flags = options_of.read_flags(sys.argv[1:] if arguments is None else arguments, os.environ)
         host = flags.host.strip("[]")  # of an IPv6 address in an address
         taken = take_port(host, flags.port)  # from here on nobody else can have it
         hosting = hosting_of(flags, host, taken.getsockname()[1])
@@ -221,14 +221,14 @@ def run(
     from .shared.models import Models
     from .shared.pace import Pace
 
-    guard()
+    guard_gradio()
     heap.keep_small()
     pace = Pace()
     running = Models(pipe, options, limits=limits, pace=pace)
     serve(page_of(running, choose, public), running, hosting, theme.dress(), partial(pace.begin, pipe), taken)
 
 
-def guard() -> None:
+def guard_gradio() -> None:
     """Bound what Gradio itself opens of a visitor's, too, and let no program outside see it."""
     from PIL import EpsImagePlugin, Image
 

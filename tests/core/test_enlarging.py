@@ -11,15 +11,15 @@ from support.tiny import ENLARGING, SIDES, masked_pipeline, pipeline, write
 
 from var_core.config import ON_CPU, Sampling
 from var_core.device_memory import decoder_bytes
-from var_core.editing.canvas import Hole, enlarged, matched
-from var_core.editing.edit import Edit, run, stages
+from var_core.editing.canvas import Hole, matched, resized_to
+from var_core.editing.edit import Edit, run_edit, stages
 from var_core.editing.edit_settings import EditSettings
 from var_core.editing.texture import borrowed, detail
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.images import averaged_pixels
 from var_core.inspection import render
-from var_core.inspection.atlas import build
+from var_core.inspection.atlas import build_atlas
 from var_core.inspection.changes import given_request
 from var_core.inspection.levels import levels
 from var_core.inspection.race import picture, race
@@ -74,7 +74,7 @@ def test_an_edit_pastes_what_is_drawn_and_leaves_the_rest_of_the_photo(settings,
     *_, done = stages(pipe, edit)
     assert done.drawn.shape == (2, DRAWN, DRAWN, 3) and done.work.views.shape == (2, SIDE, SIDE, 3)
     assert done.work.composites(done.drawn).shape == done.work.views.shape
-    for result in run(pipe, edit):
+    for result in run_edit(pipe, edit):
         assert np.array_equal(result[~mask], given[~mask]) and (result[mask] != given[mask]).any()
 
 
@@ -99,12 +99,12 @@ def test_detail_is_borrowed_from_what_the_larger_picture_lacks():
     known = np.ones((128, 128), bool)
     known[40:88, 40:88] = False
     given = photo(128)
-    small = enlarged(given, SIDE)
-    large = enlarged(given, DRAWN)
+    small = resized_to(given, SIDE)
+    large = resized_to(given, DRAWN)
     lacking = [np.abs(detail(given, known, drawn, SIDE)).mean() for drawn in (small, large)]
     assert 0 < lacking[1] < lacking[0]
     assert borrowed(given, known, large, SIDE).shape == (128, 128, 3)
-    assert np.abs(borrowed(enlarged(large, 128).astype(np.uint8), known, large, SIDE)).max() < 2
+    assert np.abs(borrowed(resized_to(large, 128).astype(np.uint8), known, large, SIDE)).max() < 2
 
 
 def test_a_trace_holds_and_shows_the_larger_pictures(tmp_path):
@@ -127,11 +127,11 @@ def test_the_levels_of_a_photo_end_with_what_is_drawn_of_it():
 
 
 def test_an_atlas_cuts_the_cells_of_the_larger_pictures():
-    made = build(PIPE, [Image.fromarray(photo(SIDE, n)) for n in range(2)])
+    made = build_atlas(PIPE, [Image.fromarray(photo(SIDE, n)) for n in range(2)])
     assert made.uses.sum() == 2 * sum(side**2 for side in SIDES)
     trace = recorded(PIPE, given_request(PIPE.encode(Image.fromarray(photo(SIDE))), 0, Sampling()))
     whole = render.residual(trace, 0).resize((16, 16), Image.Resampling.BICUBIC, (0, 0, DRAWN, DRAWN))
-    only = build(PIPE, [Image.fromarray(photo(SIDE))])
+    only = build_atlas(PIPE, [Image.fromarray(photo(SIDE))])
     patch = only.patches[int(trace.tokens[0])]
     assert any(np.array_equal(one, np.asarray(whole)) for one in patch)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from var_core.images import from_pil, grid, to_pil
+from var_core.images import from_pil, tiled, to_pil
 
 
 def noise(side: int = 16, seed: int = 0) -> Image.Image:
@@ -54,7 +54,7 @@ def test_any_mode_and_size_becomes_a_square_of_three_channels(mode, size):
 
 def test_a_grid_fills_rows_first_with_gaps_between():
     colours = ("red", "lime", "blue", "black", "yellow")
-    sheet = grid([Image.new("RGB", (10, 6), colour) for colour in colours], columns=3, gap=2)
+    sheet = tiled([Image.new("RGB", (10, 6), colour) for colour in colours], columns=3, gap=2)
     assert sheet.size == (3 * 10 + 2 * 2, 2 * 6 + 2)
     found = [sheet.getpixel((column * 12, row * 8)) for row in range(2) for column in range(3)]
     assert found == [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0), (255, 255, 0), (255, 255, 255)]
@@ -63,4 +63,4 @@ def test_a_grid_fills_rows_first_with_gaps_between():
 
 def test_a_grid_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no pictures"):
-        grid([], columns=2)
+        tiled([], columns=2)

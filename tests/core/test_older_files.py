@@ -14,7 +14,7 @@ from support.tasks import SETTINGS, curve, last
 from support.tiny import NAMES, SIDES, networks
 
 from var_core.config import ON_CPU, ModelSpec, Sampling, TokenizerConfig, TransformerConfig
-from var_core.editing.edit import run
+from var_core.editing.edit import run_edit
 from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
@@ -74,35 +74,35 @@ def test_a_picture_of_the_first_version_is_made_again_from_its_recipe(older):
 def test_an_edit_of_the_first_version_is_made_again_from_its_recipe(older):
     recipe = Recipe.read(DATA / "edit_version_1.png")
     assert recipe.edited.settings == EditSettings(dilate=1, min_coverage=0.5, feather=3, shown=False, candidates=1)
-    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    (found,) = run_edit(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
     assert_alike(found, pixels("edit_version_1.png"))
 
 
 def test_an_edit_of_the_second_version_is_made_again_without_the_masked_path(older):
     recipe = Recipe.read(DATA / "edit_version_2.png")
     assert recipe.edited.settings == EditSettings(shown=False, candidates=1)
-    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    (found,) = run_edit(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
     assert_alike(found, pixels("edit_version_2.png"))
 
 
 def test_an_edit_of_the_third_version_is_made_again_without_candidates(older):
     recipe = Recipe.read(DATA / "edit_version_3.png")
     assert recipe.edited.settings == EditSettings(dilate=1, min_coverage=0.5, feather=3, shown=False, candidates=1)
-    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    (found,) = run_edit(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
     assert_alike(found, pixels("edit_version_3.png"))
 
 
 def test_an_edit_of_the_fourth_version_is_made_again_with_its_mask_cut_at_half(older):
     recipe = Recipe.read(DATA / "edit_version_4.png")
     assert recipe.edited.settings == EditSettings(dilate=1, feather=3, shown=False, candidates=3, soft=False)
-    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    (found,) = run_edit(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
     assert_alike(found, pixels("edit_version_4.png"))
 
 
 def test_an_edit_of_the_fifth_version_is_made_again_without_a_likeness(older):
     recipe = Recipe.read(DATA / "edit_version_5.png")
     assert recipe.edited.settings == EditSettings(dilate=1, feather=3, shown=False, candidates=3, likeness=0)
-    (found,) = run(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    (found,) = run_edit(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
     assert_alike(found, pixels("edit_version_5.png"))
 
 

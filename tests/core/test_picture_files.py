@@ -8,7 +8,7 @@ from PIL import Image
 from support.profiles import SRGB
 
 from var_core import picture_files
-from var_core.picture_files import JPEG, KINDS, PNG, SUFFIXES_OF_KINDS, WEBP, as_kind, kind_of, save, text_in
+from var_core.picture_files import JPEG, KINDS, PNG, SUFFIXES_OF_KINDS, WEBP, as_kind, kind_of, save_picture, text_in
 from var_core.xmp import kept as kept_xmp
 
 TEXT = '{"name": "Fleur-de-lis é 睡蓮 \'<&>\'", "seed": 9223372036854775807}'
@@ -35,7 +35,7 @@ def test_a_kind_is_known_by_the_name_of_its_file(tmp_path):
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_text_exif_and_profile_come_back_from_every_kind_of_file(kind, mode):
     file = io.BytesIO()
-    save(smooth(mode), file, kind, TEXT, exif(), SRGB)
+    save_picture(smooth(mode), file, kind, TEXT, exif(), SRGB)
     with Image.open(file) as opened:
         assert opened.format == kind.upper() and text_in(opened) == TEXT
         assert opened.getexif()[0x010E] == "a garden" and opened.info["icc_profile"] == SRGB
@@ -58,7 +58,7 @@ def test_a_large_png_is_packed_quickly_holds_the_same_pixels_and_is_no_larger(mo
     files = []
     for least in (photo.width * photo.height + 1, photo.width * photo.height):
         monkeypatch.setattr(picture_files, "LARGE", least)
-        save(photo, file := io.BytesIO(), PNG, TEXT, exif(), SRGB)
+        save_picture(photo, file := io.BytesIO(), PNG, TEXT, exif(), SRGB)
         with Image.open(file) as opened:
             assert np.array_equal(np.asarray(opened), np.asarray(photo)) and text_in(opened) == TEXT
         files.append(file.getvalue())
@@ -70,7 +70,7 @@ def test_a_large_png_is_packed_quickly_holds_the_same_pixels_and_is_no_larger(mo
 def test_a_picture_without_exif_and_profile_has_none_in_its_file(kind):
     file, picture = io.BytesIO(), smooth()
     picture.info["icc_profile"] = SRGB
-    save(picture, file, kind, TEXT)
+    save_picture(picture, file, kind, TEXT)
     with Image.open(file) as opened:
         assert not opened.getexif() and "icc_profile" not in opened.info
 
@@ -97,14 +97,14 @@ def test_a_picture_too_large_for_its_kind_of_file_is_refused_with_the_remedy(kin
     with pytest.raises(
         ValueError, match=rf"{most + 1} x 1 pixels: a {kind} file holds {most} a side at most\. Choose PNG"
     ):
-        save(Image.new("RGB", (most + 1, 1)), io.BytesIO(), kind, TEXT)
+        save_picture(Image.new("RGB", (most + 1, 1)), io.BytesIO(), kind, TEXT)
 
 
 def test_exif_too_long_for_a_jpeg_is_left_out_and_the_picture_is_written():
     long = exif("x" * 70_000)
     for kind, kept in ((JPEG, False), (PNG, True), (WEBP, True)):
         file = io.BytesIO()
-        save(smooth(), file, kind, TEXT, long)
+        save_picture(smooth(), file, kind, TEXT, long)
         with Image.open(file) as opened:
             assert (0x010E in opened.getexif()) == kept and text_in(opened) == TEXT
 
@@ -112,7 +112,7 @@ def test_exif_too_long_for_a_jpeg_is_left_out_and_the_picture_is_written():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_png_becomes_a_file_of_another_kind_with_all_that_it_carries(tmp_path, kind):
     png = tmp_path / "made.png"
-    save(smooth("RGBA"), png, PNG, TEXT, exif(), SRGB)
+    save_picture(smooth("RGBA"), png, PNG, TEXT, exif(), SRGB)
     made = as_kind(png, kind)
     assert made == png.with_suffix(SUFFIXES_OF_KINDS[kind][0])
     with Image.open(made) as opened:
@@ -132,8 +132,8 @@ XMP = (
 @pytest.mark.parametrize("kind", KINDS)
 def test_xmp_goes_into_every_kind_of_file_beside_the_text_and_from_a_png_into_others(tmp_path, kind):
     own = XMP.format("of mine")
-    save(smooth(), tmp_path / "direct", kind, TEXT, xmp=own)
-    save(smooth(), tmp_path / "made.png", PNG, TEXT, xmp=own)
+    save_picture(smooth(), tmp_path / "direct", kind, TEXT, xmp=own)
+    save_picture(smooth(), tmp_path / "made.png", PNG, TEXT, xmp=own)
     for file in (tmp_path / "direct", as_kind(tmp_path / "made.png", kind)):
         with Image.open(file) as opened:
             assert text_in(opened) == TEXT and kept_xmp(opened.info["xmp"]).count("of mine") == 1
@@ -141,13 +141,13 @@ def test_xmp_goes_into_every_kind_of_file_beside_the_text_and_from_a_png_into_ot
 
 def test_xmp_that_leaves_no_room_for_the_text_is_left_out():
     file, long = io.BytesIO(), "x" * 40_000
-    save(smooth(), file, JPEG, long, xmp=XMP.format("of mine" * 4000))
+    save_picture(smooth(), file, JPEG, long, xmp=XMP.format("of mine" * 4000))
     with Image.open(file) as opened:
         assert text_in(opened) == long and kept_xmp(opened.info["xmp"]) == ""
 
 
 def test_what_cannot_be_written_leaves_no_file_behind(tmp_path, monkeypatch):
-    save(smooth(), tmp_path / "made.png", PNG, TEXT)
+    save_picture(smooth(), tmp_path / "made.png", PNG, TEXT)
     monkeypatch.setitem(picture_files.SIDE_LIMITS, WEBP, 39)
     with pytest.raises(ValueError, match="Choose PNG"):
         as_kind(tmp_path / "made.png", WEBP)

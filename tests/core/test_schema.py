@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 from msgspec import Meta
 
-from var_core.schema import MOST_DEPTH, exact, parse_json
+from var_core.schema import MOST_DEPTH, entry, exact, parse_fields, parse_json
 
 
 @dataclass(frozen=True)
@@ -104,3 +104,18 @@ def test_brackets_in_texts_are_no_depth_and_what_is_deep_enough_is_read():
     quoted = json.dumps({"a": "[{" * 100 + '\\"', "b": ['"[', "\\"]})
     assert parse_json(quoted, 1000) == json.loads(quoted)
     assert parse_json("[[], [], {}]" + " " * 50, 100) == [[], [], {}]
+
+
+def test_fields_are_read_by_name_and_by_kind():
+    values = parse_fields('{"sides": [1, 2], "name": "tiny"}', 100)
+    assert entry(values, "sides", list) == [1, 2] and entry(values, "name", str) == "tiny"
+    with pytest.raises(TypeError, match="name is no list"):
+        entry(values, "name", list)
+    with pytest.raises(KeyError, match="seed"):
+        entry(values, "seed", int)
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "null", '"name"'])
+def test_json_without_names_holds_no_fields(text: str):
+    with pytest.raises(TypeError, match="no list of names"):
+        parse_fields(text, 100)

@@ -8,7 +8,7 @@ import torch
 from support.tiny import SPEC, masked_path, networks, reconstruct
 
 from var_core.config import LoadOptions, Sampling
-from var_core.editing.edit import Edit, run
+from var_core.editing.edit import Edit, run_edit
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.request import Request
@@ -76,7 +76,7 @@ def test_a_cache_remembers_there_too(gpu):
 @pytest.mark.parametrize("shown", [False, True])
 def test_an_edit_keeps_what_is_not_painted(gpu, shown):
     edit = Edit(PHOTO, MASK, (2,), (3,), DRAW.sampling)
-    (found,) = run(gpu, replace(edit, settings=replace(edit.settings, shown=shown)))
+    (found,) = run_edit(gpu, replace(edit, settings=replace(edit.settings, shown=shown)))
     assert np.array_equal(found[:4], PHOTO[:4]) and not np.array_equal(found[MASK], PHOTO[MASK])
 
 

@@ -24,7 +24,7 @@ from var_core.inspection.trace import Trace
 from var_core.training.trainer import config_in, load_state
 from var_core.weights import checkpoints
 from var_core.weights.foreign import TRANSFORMER
-from var_core.weights.published import read, recognise, weights
+from var_core.weights.published import read_network, recognise, weights
 
 SPEC = tiny.SPEC
 
@@ -97,7 +97,7 @@ def test_a_published_file_with_bytes_exchanged_is_read_or_refused_in_words(publi
     content = bytearray(published[0].read_bytes())
     content[start : start + len(noise)] = noise
     (tmp_path / "var_noise.pth").write_bytes(content)
-    sentence(lambda: read(tmp_path / "var_noise.pth"))
+    sentence(lambda: read_network(tmp_path / "var_noise.pth"))
 
 
 def lying(folder: Path, text: str) -> Path:

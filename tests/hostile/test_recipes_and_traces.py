@@ -19,7 +19,7 @@ from var_core.editing.edit import Edit
 from var_core.engine.request import Request
 from var_core.formats import FORMAT, FORMAT_KEY
 from var_core.inspection import alternatives
-from var_core.inspection.atlas import build
+from var_core.inspection.atlas import build_atlas
 from var_core.inspection.trace import KEY, Spot, Trace
 from var_core.recipe import Recipe
 from var_studio.explore.messages import TokenQuestion
@@ -92,7 +92,7 @@ def test_a_trace_of_a_larger_codebook_than_the_models_is_only_looked_at(tmp_path
     trace = Trace.load(tmp_path / "1.safetensors")
     branch = Branch("a", "a", number=1, file=tmp_path / "1.safetensors")
     session, last = ExploreSession((branch,), 1, trace), Spot(3, 15)
-    atlas = build(PIPE, [Image.new("RGB", (32, 32), colour) for colour in ("red", "teal")])
+    atlas = build_atlas(PIPE, [Image.new("RGB", (32, 32), colour) for colour in ("red", "teal")])
     assert atlas.codebook == trace.about.codebook
     told = TokenQuestion(session, last).answer(atlas, is_live(PIPE, trace))
     assert (told["more"], told["patches"], told["uses"]) == (False, None, None)

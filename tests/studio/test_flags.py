@@ -11,7 +11,7 @@ from var_studio.shared.limits import HOME, PUBLIC, Limits
 
 
 def limits_of(*arguments: str, **environment: str) -> Limits:
-    flags = options.read(list(arguments), environment)
+    flags = options.read_flags(list(arguments), environment)
     return options.limits(flags, options.is_public(flags, flags.host))
 
 
@@ -39,10 +39,10 @@ def test_every_flag_has_an_environment_variable_which_it_wins_over():
         "VAR_STUDIO_PUBLIC": "no",
         "VAR_STUDIO_AUTH": "-anna:b",
     }
-    flags = options.read(["--port", "9000"], environment)
+    flags = options.read_flags(["--port", "9000"], environment)
     assert (flags.port, flags.share, flags.compile, flags.public, flags.auth) == (9000, True, False, False, "-anna:b")
-    assert options.read([], environment).port == 8000
-    assert options.read(["--public"], environment).public
+    assert options.read_flags([], environment).port == 8000
+    assert options.read_flags(["--public"], environment).public
 
 
 def test_limits_are_read_from_the_environment_and_flags_win():

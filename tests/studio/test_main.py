@@ -68,7 +68,7 @@ def test_an_address_of_ipv6_is_served_on():
 def guarded(photo: Path) -> None:
     """Open a photo as a process does that is guarded."""
     EpsImagePlugin.gs_binary = Image.MAX_IMAGE_PIXELS = None  # as if nothing was guarded before
-    app.guard()
+    app.guard_gradio()
     sys.stdout.write(f"{EpsImagePlugin.gs_binary}\n")
     try:
         Image.open(photo)

@@ -13,7 +13,7 @@ from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import INPAINT, EditForm
 from var_studio.edit.layout import Choice, SheetUpdate
 from var_studio.edit.results import EditJob, EditResult
-from var_studio.edit.run_handlers import RunHandlers
+from var_studio.edit.run_handlers import EditRunHandlers
 from var_studio.edit.workspace import Workspace
 from var_studio.shared.run import StopFlag
 
@@ -47,7 +47,7 @@ def sent(value: dict) -> dict:
     return {"layers": [np.asarray(layer) for layer in value["layers"]], "background": background, "composite": None}
 
 
-def watched(handlers: RunHandlers, job: EditJob) -> SheetUpdate:
+def watched(handlers: EditRunHandlers, job: EditJob) -> SheetUpdate:
     """The sheet at the end of a job that nobody stops."""
     *_, last = handlers.watch(job, StopFlag(), None)
     return last
@@ -62,7 +62,7 @@ def at(*index: int) -> SimpleNamespace:
 
 
 def asked(
-    handlers: RunHandlers,
+    handlers: EditRunHandlers,
     task: str = INPAINT,
     name: str = "no class",
     sides: tuple = NUMBERS,
@@ -74,7 +74,7 @@ def asked(
     return handlers.ready(WORKSPACE, canvas, True, choice, SETTINGS, SAMPLING, count, "5")
 
 
-def asked_of(handlers: RunHandlers, now: Workspace, mask: np.ndarray) -> EditJob:
+def asked_of(handlers: EditRunHandlers, now: Workspace, mask: np.ndarray) -> EditJob:
     """The job of inpainting a photo."""
     choice = dict(zip(Choice._fields, (INPAINT, "", "no class", *NUMBERS), strict=True))
     return handlers.ready(now, drawn_on(now, mask), True, choice, SETTINGS, SAMPLING, 2, "5")[0]

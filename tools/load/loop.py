@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from var_core.editing.edit import run
+from var_core.editing.edit import run_edit
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.inspection.recording import recorded
@@ -50,7 +50,7 @@ def _edited(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
     (file,), photo = made.files, open_photo(made.photo)
     levels, _ = open_levels(made.mask, photo.shape[1::-1])
     edit = Recipe.read(file).edit(pipe, photo, levels)
-    drawn = run(pipe, replace(edit, labels=edit.labels * 2, seeds=(edit.seeds[0], edit.seeds[0] + 1)))
+    drawn = run_edit(pipe, replace(edit, labels=edit.labels * 2, seeds=(edit.seeds[0], edit.seeds[0] + 1)))
     Image.fromarray(drawn[0]).save(folder / "edited.png")
     return [str(file)] if differ(drawn[0], open_photo(file)) else []
 

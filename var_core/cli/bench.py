@@ -84,10 +84,10 @@ def bench_previews(options: argparse.Namespace, spec: ModelSpec | None) -> None:
     """
     pipe = ablation.random_pipeline(spec, "float32") if spec else loaded(options)
     pipe.spec.need_scales("--previews")
-    methods, sampling = previews.methods(pipe), sampling_of(options, pipe.spec.default_sampling)
+    methods, sampling = previews.preview_methods(pipe), sampling_of(options, pipe.spec.default_sampling)
     if not spec:
         judged = [*methods[:-1], *previews.maps(pipe, sampling)]
-        found = previews.distances(pipe.tokenizer, judged, previews.drawn(pipe, previews.JUDGED, sampling))
+        found = previews.distances(pipe.tokenizer, judged, previews.drawn_f_hats(pipe, previews.JUDGED, sampling))
         say(previews.report_distances(judged, found, pipe.schedule.sides) + "\n")
     spent = previews.costs(pipe, methods, sampling, options.repeats or 5)
     say(previews.report_costs(methods, spent, len(pipe.schedule)))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..config import Sampling
 from ..editing.canvas import Box
-from ..editing.edit import HALF, Edit, onward, run, soft_edged
+from ..editing.edit import HALF, Edit, onward, run_edit, soft_edged
 from ..editing.edit_settings import CHANGING, REMOVING, REPAINTING, EditSettings, usual_sampling
 from ..editing.photo_file import Extras, open_photo_file
 from ..engine.pipeline import Pipeline
@@ -68,7 +68,7 @@ def edit(options: argparse.Namespace) -> None:
 
 def edited(options: argparse.Namespace, pipe: Pipeline, bar: bool = True) -> list[Path]:
     """Do the edit of one photo that the command line asks for; return the files of its results."""
-    photo, extras = opened(options)
+    photo, extras = photo_and_extras(options)
     job, files = asked_edit(options, pipe, photo), []
     kind = kind_of(options.out) if names_picture(options.out) else None
     check_kind(job.photo.shape[1::-1], kind or PNG)  # before the work, not after it
@@ -83,13 +83,13 @@ def edited(options: argparse.Namespace, pipe: Pipeline, bar: bool = True) -> lis
     for place, seed in enumerate(tqdm(job.seeds, unit="photo", disable=None if bar else True)):
         recipe = Recipe.of_edit(pipe, job, place)
         one = replace(job, labels=(job.labels[place],), seeds=(seed,))
-        picture = extras.picture(one, run(pipe, one)[0])
+        picture = extras.picture(one, run_edit(pipe, one)[0])
         file = picture_file(options.out, f"{options.photo.stem}-{recipe.stem}", suffix)
         files.append(recipe_in(recipe, picture, file, extras.exif_of(picture), extras.icc, extras.xmp))
     return files
 
 
-def opened(options: argparse.Namespace) -> tuple[np.ndarray, Extras]:
+def photo_and_extras(options: argparse.Namespace) -> tuple[np.ndarray, Extras]:
     """Return the photo, and what else its file holds."""
     photo, extras = open_photo_file(options.photo)
     if options.like and extras.icc:

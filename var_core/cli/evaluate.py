@@ -3,10 +3,10 @@
 import argparse
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import Tensor
 from tqdm import tqdm
@@ -14,10 +14,11 @@ from tqdm import tqdm
 from ..editing.edit_settings import usual_sampling
 from ..engine.pipeline import Pipeline
 from ..files import replacing, runs_folder
+from ..findings.halves import Score
 from ..findings.tables import markdown
 from ..measuring import classification, edit_benchmark, edit_scores, evaluate, photo_benchmark
 from ..measuring.reference import Measured, Reference
-from ..schema import parse_json
+from ..schema import entry, parse_fields
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
 from .enlarged import evaluate_enlarged
@@ -86,7 +87,7 @@ def evaluate_model(options: argparse.Namespace) -> None:
         else:
             figures += evaluate.compare(reference, train, val, copies, drawn, classes.groups)
     figures += evaluate.tokenizer_figures(found, pipe.spec.tokenizer.vocabulary)
-    say(evaluate.table(figures))
+    say(evaluate.report(figures))
     rows = [{"name": f.name, "value": f.value, "real": f.real, "ratio": f.ratio} for f in figures]
     write_report(options, pipe, len(data.val), {"figures": rows})
 
@@ -129,7 +130,7 @@ def evaluate_classifier(options: argparse.Namespace, pipe: Pipeline, data: Datas
     guesses = drain(classification.guessed(pipe, data.val), "classifying")
     reference, val = reference_of(options, data)
     probe = reference.probe.correct(val.features, val.labels).float().mean().item()
-    rows = classification.rows(guesses, probe)
+    rows = classification.accuracy_rows(guesses, probe)
     figures = ("model", "probe")
     cells = [
         (row["kind"], row["measure"], *(f"{row[name]:.3f}" if name in row else "" for name in figures)) for row in rows
@@ -139,7 +140,7 @@ def evaluate_classifier(options: argparse.Namespace, pipe: Pipeline, data: Datas
 
 
 def write_report(
-    options: argparse.Namespace, pipe: Pipeline, pictures: int, found: dict[str, list[dict[str, Any]]]
+    options: argparse.Namespace, pipe: Pipeline, pictures: int, found: Mapping[str, Sequence[Mapping[str, object]]]
 ) -> None:
     """Write what an evaluation found, and of what, as JSON into the file that --out means."""
     drawn = vars(sampling_of(options, pipe.spec.default_sampling))
@@ -147,7 +148,7 @@ def write_report(
     path = report_file(options)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
-        part.write_text(json.dumps(report | found, indent=1), encoding="utf-8")
+        part.write_text(json.dumps({**report, **found}, indent=1), encoding="utf-8")
     say(f"written to {path}")
 
 
@@ -156,11 +157,11 @@ def report_file(options: argparse.Namespace) -> Path:
     return out_file(options.out, Path(REPORT).stem, Path(REPORT).suffix)
 
 
-def read_scores(source: Path) -> list[dict[str, Any]]:
+def read_scores(source: Path) -> list[Score]:
     """Read the scores of an evaluation from its report, or the folder of one; ValueError if there are none."""
     path = source / REPORT if source.is_dir() else source
     try:
-        return parse_json(path.read_text(encoding="utf-8"), MOST_REPORT)["scores"]
+        return entry(parse_fields(path.read_text(encoding="utf-8"), MOST_REPORT), "scores", list)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no report of edits: name what `evaluate --edit` has written.") from error
 
@@ -194,7 +195,7 @@ def evaluate_edits(options: argparse.Namespace, pipe: Pipeline, data: Dataset) -
     rows, shift = matching(ways, options.rows), edit_benchmark.other_classes(data.classes.groups)
     held_out = ImageFeatures(HELD_OUT_NETWORK)
     scores = gather(edit_benchmark.measure(rows, reference, held_out, data.val.spread(options.count), shift, tasks))
-    say(edit_scores.table(scores))
+    say(edit_scores.report(scores))
     write_report(options, pipe, min(options.count, len(data.val)), {"scores": [vars(row) for row in scores]})
 
 

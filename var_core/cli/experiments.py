@@ -17,6 +17,7 @@ from ..findings.run_summary import RunSummary
 from ..measuring import compare, costs
 from ..nn.tokenizer import Tokenizer
 from ..schedule import Schedule
+from ..schema import Fields, entry
 from ..training.data import Dataset
 from ..training.export import load_tokenizer
 from ..training.tokenizer_task import TokenData
@@ -61,7 +62,7 @@ def train_sizes(options: argparse.Namespace) -> None:
             return
         seen = scaling.seen(Schedule.of(config), options.most_per_scale)
         points += scaling.points_of(run, config, options.batch, seen)
-    records.write(options.csv, scaling.Point, points)
+    records.write_rows(options.csv, scaling.ScalingPoint, points)
     say(f"{scaling.report(points)}\n\nwritten to {options.csv}")
 
 
@@ -76,7 +77,7 @@ def train_size(
     """Train one size for what is left of its time or steps; return whether it came to its end."""
     run = options.out / f"depth-{depth}"
     begun = (run / "state.pt").is_file()
-    spent = load_state(run, TransformerTask.KIND) if begun else {"seconds": 0.0, "step": 0}
+    spent: dict[str, Any] = load_state(run, TransformerTask.KIND) if begun else {"seconds": 0.0, "step": 0}
     minutes, steps = options.minutes - spent["seconds"] / 60, options.steps - spent["step"]
     if begun:
         refuse_other_steps(options, run, spent, settings)
@@ -89,12 +90,13 @@ def train_size(
     return run_training(task, run, Budget(minutes, steps), begun, options.report_minutes)
 
 
-def refuse_other_steps(options: argparse.Namespace, run: Path, state: dict[str, Any], settings: Optimisation) -> None:
+def refuse_other_steps(options: argparse.Namespace, run: Path, state: Fields, settings: Optimisation) -> None:
     """Raise ValueError if a run was trained on other steps than the command line asks for."""
-    last_rate = state["optimizer"]["param_groups"][0]["lr"]
-    if not math.isclose(last_rate, settings.rate_at(state["step"] - 1), rel_tol=1e-6):
+    last_rate = entry(state, "optimizer", dict)["param_groups"][0]["lr"]
+    if not math.isclose(last_rate, settings.rate_at(entry(state, "step", int) - 1), rel_tol=1e-6):
         raise ValueError(f"{run} was trained with another learning rate: give the same --rate, or another --out.")
-    if any(state["extra"][name] != getattr(options, name) for name in ("batch", "most_per_scale")):
+    extra = entry(state, "extra", dict)
+    if any(extra[name] != getattr(options, name) for name in ("batch", "most_per_scale")):
         raise ValueError(f"{run} was trained on other steps: give its --batch and --most-per-scale, or another --out.")
 
 
@@ -105,7 +107,7 @@ def compare_runs(options: argparse.Namespace) -> None:
     data = replace(data, val=data.val.spread(options.count))
     by = compare.Comparison(data.classes, data.val, *reference_of(options, data), options.guidance)
     found = [drain(compare.measure(run, tokenizers, by), run.name) for run in options.runs]
-    records.write(options.csv, RunSummary, found)
+    records.write_rows(options.csv, RunSummary, found)
     say(f"{compare.report(found)}\n\nwritten to {options.csv}")
 
 
@@ -118,14 +120,14 @@ def measure_costs(options: argparse.Namespace) -> None:
     asked = costs.measure(options.sides, costs.SMALL, options.repeats, options.most_tflop * 1e12)
     for row in tqdm(asked, total=total, unit="picture", disable=None):
         found.append(row)
-    records.write(options.csv, costs.Cost, found)
+    records.write_rows(options.csv, costs.Cost, found)
     say(f"{costs.report(found)}\n\nwritten to {options.csv}")
 
 
 def compare_halves(options: argparse.Namespace) -> None:
     """Put two evaluations of completed halves side by side, one of scales and one in raster order, as a CSV."""
     scores = [read_scores(source) for source in (options.scales, options.raster)]
-    records.write(options.csv, halves.Halves, halves.side_by_side(*scores))
+    records.write_rows(options.csv, halves.Halves, halves.side_by_side(*scores))
     say(f"written to {options.csv}")
 
 

@@ -46,7 +46,7 @@ def grid(options: argparse.Namespace) -> None:
     sweep = Sweep(pipe.spec, base, *(Axis.read(pipe.spec, name, values) for name, values in texts))
     if sweep.count > MOST_PICTURES:
         raise ValueError(f"This grid has {sweep.count} pictures, of at most {MOST_PICTURES}: give fewer values.")
-    pictures = pipe.decode(drawn(pipe, sweep).f_hat)
+    pictures = pipe.decode(drawn_sweep(pipe, sweep).f_hat)
     for index, (picture, cell) in enumerate(zip(pictures, sweep.cells, strict=True)):
         recipe = Recipe.of(pipe, cell, 0)
         name = f"{index + 1:03d}-{slug(sweep.words_of(index), 'cell')}-{recipe.stem}.png"
@@ -65,7 +65,7 @@ def axis_of(option: str, text: str) -> tuple[str, list[str]]:
     return name.strip().replace("-", "_"), from_commas(values)
 
 
-def drawn(pipe: Pipeline, sweep: Sweep) -> Progress:
+def drawn_sweep(pipe: Pipeline, sweep: Sweep) -> Progress:
     """Draw all pictures of a sweep under a bar."""
     with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {elapsed}", disable=None) as bar:
         for progress in sweep.stream(pipe):

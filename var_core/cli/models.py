@@ -11,7 +11,7 @@ from tqdm import tqdm
 from ..engine.pipeline import pick_device, pick_dtype
 from ..weights import checkpoints, pretrained
 from ..weights.convert import FileProgress
-from ..weights.registry import MODELS, fits, named, short_of_memory, size
+from ..weights.registry import MODELS, fits, model_named, short_of_memory, size_in_words
 from .shared import MODEL_OUT_HELP, Commands, command, complain, model_file, model_option, say
 
 
@@ -35,7 +35,7 @@ def download(options: argparse.Namespace) -> None:
 def _download_published(name: str, folder: Path | None) -> Path:
     from ..weights.download import fetch
 
-    model = named(name)
+    model = model_named(name)
     device = pick_device("auto")
     for problem in short_of_memory(model, device, pick_dtype("auto", device)):
         complain(f"note: {problem}")
@@ -44,8 +44,8 @@ def _download_published(name: str, folder: Path | None) -> Path:
 
 
 def _download_repository(name: str, folder: Path | None) -> Path:
-    follow(pretrained.fetch(name, folder))
-    return pretrained.here(name, folder) or pretrained.kept(name, folder)
+    follow(pretrained.fetch_repository(name, folder))
+    return pretrained.here(name, folder) or pretrained.local_folder(name, folder)
 
 
 def save(options: argparse.Namespace) -> None:
@@ -74,7 +74,7 @@ def convert(options: argparse.Namespace) -> None:
     out = model_file(options.out, spec.name)
     say(f"{files[0]} and {files[1]}: {spec.name}, {spec.tokenizer.drawn_side} px, depth {spec.transformer.depth}")
     follow(work(*files, out, options.name))
-    say(f"{out} ({size(out.stat().st_size)}) is ready: give it as --model.")
+    say(f"{out} ({size_in_words(out.stat().st_size)}) is ready: give it as --model.")
 
 
 def list_models(options: argparse.Namespace) -> None:
@@ -88,12 +88,12 @@ def list_models(options: argparse.Namespace) -> None:
             side = f"{checkpoints.read_spec(path).tokenizer.drawn_side} px"
         except ValueError as error:
             side = str(error)
-        say(f"{name:20s} here, {size(path.stat().st_size)}, {side}")
+        say(f"{name:20s} here, {size_in_words(path.stat().st_size)}, {side}")
     for model in (model for model in MODELS.values() if model.name not in here):
         found = supply(model, options.folder)
         say(
-            f"{model.name:20s} {model.title}, FID {model.fid}: {size(found.left)} to download{found.note}, "
-            f"{size(model.disk_bytes)} on disk; python -m var_core download {model.name}"
+            f"{model.name:20s} {model.title}, FID {model.fid}: {size_in_words(found.left)} to download{found.note}, "
+            f"{size_in_words(model.disk_bytes)} on disk; python -m var_core download {model.name}"
         )
         for problem in fits(model, options.folder, pick_device("auto"), found.there):
             say(f"{'':20s} {problem}")

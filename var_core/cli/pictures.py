@@ -14,7 +14,7 @@ from ..config import METRICS, Sampling
 from ..engine.request import Request
 from ..engine.seeds import counted_on, read_seed
 from ..files import replacing
-from ..images import grid
+from ..images import tiled
 from ..picture_files import PNG, kind_of
 from ..picture_reading import open_photo
 from ..recipe import Recipe, slug
@@ -65,7 +65,7 @@ def generate(options: argparse.Namespace) -> None:
         recipe_in(recipe, result.images[0], wanted)
         if options.scales:
             frames, made = [pipe.decode(step.f_hat)[0] for step in result.steps], io.BytesIO()
-            grid(frames, columns=len(frames)).save(made, format="PNG")
+            tiled(frames, columns=len(frames)).save(made, format="PNG")
             write_new(wanted.with_stem(f"{wanted.stem}-scales"), made.getvalue())
     say(f"{counted(len(asked), 'picture')} in {options.out}")
 
@@ -97,7 +97,7 @@ def sample(options: argparse.Namespace) -> None:
         distributed.wait()
     if rank == 0:
         packed = options.out.with_suffix(".npz")
-        fid_samples.pack(job, packed)
+        fid_samples.write_npz(job, packed)
         say(f"{counted(job.count, 'picture')} in {options.out}, all of them in {packed}")
 
 

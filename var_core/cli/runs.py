@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from ..config import LoadOptions, Sampling
 from ..engine.pipeline import Pipeline
-from ..inspection.atlas import build, path_for
+from ..inspection.atlas import atlas_path, build_atlas
 from ..training.data import Classes
 from ..training.export import add_masked, export, load_tokenizer, load_transformer, replace_decoder, spec_of
 from ..weights import checkpoints
@@ -59,7 +59,7 @@ def replace_a_decoder(options: argparse.Namespace) -> None:
     """Write a model's file again with a decoder that was trained for its tokens; all else stays."""
     out = rewritten(options)
     side = checkpoints.read_spec(checkpoints.find(options.model)).tokenizer.image_side
-    replace_decoder(options.model, options.decoder, read_pictures(options, side).train, out, options.share)
+    replace_decoder(options.model, options.decoder, read_pictures(options, side).train, out, options.weight)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
@@ -77,13 +77,13 @@ def rewritten(options: argparse.Namespace) -> Path:
 
 def make_atlas(options: argparse.Namespace) -> None:
     """Collect patches of what each code of a model adds to the val pictures of --data, in a file beside the model's."""
-    out = path_for(checkpoints.find(options.model))
+    out = atlas_path(checkpoints.find(options.model))
     checkpoints.refuse_shipped(out)
     refuse_taken(out, options.replace)
     pipe = Pipeline.load(options.model, LoadOptions(options.device))
     val = read_split(options.data, "val", Classes.of(options.data), pipe.spec.tokenizer.image_side)
     pictures = (Image.fromarray(pixels) for pixels in val.pixels.numpy())
-    found = build(pipe, tqdm(pictures, total=len(val), unit="picture", disable=None))
+    found = build_atlas(pipe, tqdm(pictures, total=len(val), unit="picture", disable=None))
     found.save(out)
     used = int((found.uses > 0).sum())
     seen = f"{used} of {len(found.uses)} codes in {counted(len(val), 'picture')}"
@@ -120,8 +120,8 @@ def add_commands(commands: Commands) -> None:
     changed.add_argument(
         "--decoder", type=Path, required=True, help="folder of a run of `train decoder` for that model"
     )
-    text = "mix so much of its weights with the rest of the model's own; below 1 both must have the same sizes"
-    changed.add_argument("--share", type=float, default=1.0, help=text)
+    text = "its weight in a mix with the model's own decoder; below 1 both must have the same sizes"
+    changed.add_argument("--weight", type=float, default=1.0, help=text)
     rewriting_options(changed)
     shown = command(commands, "atlas", make_atlas)
     model_option(shown, required=True)

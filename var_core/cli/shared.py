@@ -20,13 +20,13 @@ from ..engine.two_models import finished
 from ..picture_files import kind_of
 from ..settings import Declared, Value, parsed, rows
 from ..training import distributed
-from ..training.data import Classes, Dataset, Divided, PictureSet, Source, load_split
+from ..training.data import Classes, Dataset, Divided, PictureFolder, PictureSet, load_split
 from ..training.trainer import write_whole
 from ..weights import checkpoints
 from ..words import counted, printable
 
 Outcome = TypeVar("Outcome")
-Run = Callable[[argparse.Namespace], None]
+CommandFunction = Callable[[argparse.Namespace], None]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # what a parser adds commands to
 PATIENCE = timedelta(hours=2)  # with a process that reads or reports while the others wait
 MOST_PICTURES = 1000  # of one command that is not `sample`
@@ -91,7 +91,7 @@ def together(world: int, kind: str) -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def jointly(run: Run) -> Run:
+def jointly(run: CommandFunction) -> CommandFunction:
     """Make a command one that all processes of a torchrun carry out together."""
 
     @wraps(run)
@@ -120,7 +120,7 @@ def read_pictures(options: argparse.Namespace, side: int) -> Dataset:
     return Dataset(classes, train, val)
 
 
-def read_split(root: Source, name: str, classes: Classes, side: int) -> PictureSet:
+def read_split(root: PictureFolder, name: str, classes: Classes, side: int) -> PictureSet:
     """Read one split of a data folder, with a word on every file that could not be read."""
     split = drain(load_split(root, name, classes, side), f"reading {name}")
     for path in split.unreadable:
@@ -237,7 +237,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if empty or "(default" in (action.help or "") else super()._get_help_string(action)
 
 
-def command(commands: Commands, name: str, run: Run) -> argparse.ArgumentParser:
+def command(commands: Commands, name: str, run: CommandFunction) -> argparse.ArgumentParser:
     """Add a command that does `run`, whose docstring is its help."""
     made = commands.add_parser(name, help=run.__doc__, description=run.__doc__, formatter_class=Help)
     made.set_defaults(run=run)

@@ -12,6 +12,7 @@ from ..config import ORDERS, SCALES, TokenizerConfig, TransformerConfig
 from ..engine.pipeline import pick_device, pick_dtype
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import PARTS, VAR
+from ..schema import Fields, entry
 from ..training.aligned_task import KEPT as KEPT_OF_ALIGNMENT
 from ..training.aligned_task import AlignedSettings, AlignedTask
 from ..training.crops import CropTokens
@@ -46,14 +47,14 @@ def train_tokenizer(options: argparse.Namespace) -> None:
     """Train a tokenizer, or go on with one."""
     settings, kept = optimisation(options), resumed(options, TokenizerTask.KIND)
     start = load_tokenizer(options.start) if options.start and not kept else None
-    config = config_in(kept, TokenizerConfig) if kept else tokenizer_sizes(options, start)
+    config = config_in(kept, TokenizerConfig) if kept else chosen_tokenizer_sizes(options, start)
     data = read_pictures(options, config.image_side)
     torch.manual_seed(options.seed)
     losses, device = TokenizerSettings(perceptual=options.perceptual), pick_device(options.device)
     carry_out(TokenizerTask(config, data, losses, settings, device, start), options)
 
 
-def tokenizer_sizes(options: argparse.Namespace, start: Tokenizer | None) -> TokenizerConfig:
+def chosen_tokenizer_sizes(options: argparse.Namespace, start: Tokenizer | None) -> TokenizerConfig:
     """Return the sizes on the command line, or a tokenizer's to start from with the blocks and maps asked for."""
     usual = start.config.residual_blocks if start else 1
     blocks = usual if options.residual_blocks is None else options.residual_blocks
@@ -83,7 +84,7 @@ def train_decoder(options: argparse.Namespace) -> None:
     tokenizer, device = load_tokenizer(options.tokenizer), pick_device(options.device)
     if kept:
         same_tokenizer(kept, tokenizer)
-    sizes = kept["config"] if kept else vars(options)
+    sizes = entry(kept, "config", dict) if kept else vars(options)
     tokenizer = refined(tokenizer, **{name: sizes[name] for name in DECODER_SIZES})
     if (tokenizer.config.enlarge > 1) != (options.detail is not None):
         raise ValueError("--detail names the sharp pictures that an --enlarge of 2 or more learns from: give both.")
@@ -143,9 +144,9 @@ def train_transformer(options: argparse.Namespace) -> None:
     carry_out(TransformerTask(config, tokenizer, tokens, choices, settings, device, start), options)
 
 
-def transformer_settings(options: argparse.Namespace, kept: dict[str, Any] | None) -> TransformerSettings:
+def transformer_settings(options: argparse.Namespace, kept: Fields | None) -> TransformerSettings:
     """Return the settings of the command line, or of a run to go on with where it keeps them."""
-    source = kept or vars(options)
+    source: dict[str, Any] = kept or vars(options)
     fractions = (source["class_dropout"], options.most_per_scale, source["self_correction"])
     return TransformerSettings(*fractions, tuple(source["without"]), options.compile)
 
@@ -171,7 +172,7 @@ def transformer_sizes(
 
 
 def model_to_train(
-    options: argparse.Namespace, kept: dict[str, Any] | None, what: str
+    options: argparse.Namespace, kept: Fields | None, what: str
 ) -> tuple[checkpoints.LoadedModel, TokenData, str]:
     """Load the model of --model, of which `what` is trained, the tokens of --data, and the device.
 
@@ -194,7 +195,8 @@ def train_masked(options: argparse.Namespace) -> None:
     """Train a masked path for a model, or its own further: it draws what is missing, and sees what is known."""
     settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, MaskedTask.KIND)
     loaded, tokens, device = model_to_train(options, kept, "a masked path")
-    tokenizer, source = loaded.tokenizer, kept or vars(options)
+    tokenizer = loaded.tokenizer
+    source: dict[str, Any] = kept or vars(options)
     choices = MaskedSettings(**{name: source[name] for name in KEPT}, compiled=options.compile)
     crops = CropTokens(*(read_crops(options, tokenizer, device, split) for split in ("train", "val")))
     torch.manual_seed(options.seed)
@@ -206,7 +208,7 @@ def train_aligned(options: argparse.Namespace) -> None:
     """Train a model's transformer to draw without guidance what it draws with, or go on with that."""
     settings, kept = optimisation(options), resumed(options, AlignedTask.KIND)
     loaded, tokens, device = model_to_train(options, kept, "an alignment")
-    source = kept or vars(options)
+    source: dict[str, Any] = kept or vars(options)
     choices = AlignedSettings(**{name: source[name] for name in KEPT_OF_ALIGNMENT}, compiled=options.compile)
     torch.manual_seed(options.seed)
     carry_out(AlignedTask(loaded.var, loaded.tokenizer, tokens, choices, settings, device), options)

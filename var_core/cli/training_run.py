@@ -16,6 +16,7 @@ from ..config import SCALES
 from ..findings.run_log import log_of
 from ..nn.tokenizer import Tokenizer
 from ..schedule import Schedule
+from ..schema import Fields, entry
 from ..training import distributed
 from ..training.crops import crop_tokens
 from ..training.data import Classes, Dataset, data_digest, split_pictures
@@ -28,13 +29,13 @@ from .shared import data_options, drain, say, silent
 PRECISION_HELP = "float32, bfloat16 (fast on CPUs with AVX-512 BF16), or auto"
 
 
-def resumed(options: argparse.Namespace, kind: str) -> dict[str, Any] | None:
+def resumed(options: argparse.Namespace, kind: str) -> Fields | None:
     """Return what a run keeps besides weights if --resume asks to go on with it.
 
     ValueError rather than overwrite a run.
     """
     if options.resume:
-        return load_state(options.out, kind)["extra"]
+        return entry(load_state(options.out, kind), "extra", dict)
     if (options.out / "state.pt").exists():
         raise ValueError(f"{options.out} holds a run already: add --resume to go on with it, or choose another --out.")
     return None
@@ -69,7 +70,7 @@ def read_tokens(
     path, classes = folder / ("tokens.pt" if order == SCALES else "tokens-raster.pt"), Classes.of(options.data)
     made_of = distributed.broadcast(lambda: [tokenizer_hash(tokenizer), data_digest(options.data, classes)])
     if distributed.broadcast(lambda: path.is_file() and load_tokens(path).get("made_of") == made_of):
-        kept = load_tokens(path)
+        kept: dict[str, Any] = load_tokens(path)
     else:
         data = pictures()
         sets = [drain(tokenise(tokenizer, split, device), "tokenising") for split in (data.train, data.val)]
@@ -102,7 +103,7 @@ def read_crops(options: argparse.Namespace, tokenizer: Tokenizer, device: str, s
         write_whole({"made_of": made_of, "tokens": torch.cat(parts)}, path)
 
     distributed.broadcast(make)
-    return load_tokens(path)["tokens"]
+    return entry(load_tokens(path), "tokens", Tensor)
 
 
 def read_sharp(options: argparse.Namespace, tokenizer: Tokenizer, device: str) -> Sharp:
@@ -124,10 +125,10 @@ def read_sharp(options: argparse.Namespace, tokenizer: Tokenizer, device: str) -
             write_whole({"made_of": made_of, "tokens": tokens}, path)
         distributed.wait()
     kept = load_tokens(path)
-    return Sharp(train, val, TokenSet(kept["tokens"], train.labels))
+    return Sharp(train, val, TokenSet(entry(kept, "tokens", Tensor), train.labels))
 
 
-def load_tokens(path: Path) -> dict[str, Any]:
+def load_tokens(path: Path) -> Fields:
     """Load what `read_tokens` keeps; processes on one machine share its memory."""
     found = read_whole(path, "delete it, and it is made again", mmap=True)
     if not isinstance(found, dict):
@@ -152,7 +153,7 @@ def run_training(task: Task[Network], out: Path, budget: Budget, resume: bool, r
     with tqdm(total=100, bar_format="{percentage:3.0f}% |{bar}| {postfix}", disable=silent() or None) as bar:
         for row in trainer.run(budget, report_minutes=report_minutes):
             rate = task.optimisation.batch * (trainer.step - first) / max(trainer.seconds - seconds, 1e-9)
-            bar.n = min(100, 100 * row["used"])
+            bar.n = min(100, 100 * entry(row, "used", float))
             bar.set_postfix_str(f"step {row['step']}, loss {row['loss']:.3f}, {rate:.1f} pictures/s")
             if "sheet" in row:
                 bar.write(json.dumps({key: value for key, value in row.items() if key not in ("used", "rate")}))

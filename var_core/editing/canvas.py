@@ -161,8 +161,8 @@ def matched(drawn: Array, pixels: Array, hole: Hole) -> Array:
     The seam then has no step: a cheap relative of Poisson blending (Pérez et al. 2003). A picture of another side than
     the pixels is compared with them at theirs, and keeps its own detail.
     """
-    missing = spread(pixels - enlarged(drawn, len(pixels)), hole.known.astype(np.float32))
-    return drawn + enlarged(missing, len(drawn))
+    missing = spread(pixels - resized_to(drawn, len(pixels)), hole.known.astype(np.float32))
+    return drawn + resized_to(missing, len(drawn))
 
 
 def dilated(mask: Array, pixels: int) -> Array:
@@ -203,7 +203,7 @@ def _distance(mask: Array) -> Array:
     return np.sqrt(np.rint(distance * distance))  # OpenCV's roots are less exact for small arrays than for large ones
 
 
-def enlarged(drawn: Array, side: int) -> Array:
+def resized_to(drawn: Array, side: int) -> Array:
     """A drawn picture (D, D, 3) at another side, float32 (side, side, 3)."""
     way = cv2.INTER_AREA if side < len(drawn) else cv2.INTER_CUBIC
     return cv2.resize(drawn.astype(np.float32), (side, side), interpolation=way)

@@ -277,7 +277,7 @@ def cut_to(
     return whole, tuple(photo[kept] for photo in photos)
 
 
-def run(pipe: Pipeline, edit: Edit) -> tuple[np.ndarray, ...]:
+def run_edit(pipe: Pipeline, edit: Edit) -> tuple[np.ndarray, ...]:
     """The B finished photos, uint8 (H, W, 3) each."""
     photos = (edit.photo,) * len(edit.labels)
     for stage in stages(pipe, edit):

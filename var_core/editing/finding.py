@@ -22,7 +22,7 @@ SURE, SURELY_NOT = 0.7, 0.25  # of the way from the threshold to the most eviden
 ROUNDS = 5
 
 
-def find(pipe: Pipeline, photo: Array, label: int) -> Array:
+def find_class(pipe: Pipeline, photo: Array, label: int) -> Array:
     """Return where a photo uint8 (H, W, 3) shows a class, bool (H, W).
 
     ValueError if nothing in it speaks for the class, or the model does not draw scale by scale.
@@ -55,9 +55,9 @@ def evidence(pipe: Pipeline, pixels: Array, label: int) -> Array:
     without, given = (
         token_losses(pipe.var, pipe.tokenizer.quantizer, tokens, torch.tensor([one]))[0] for one in (null, label)
     )
-    gain: Tensor = (without - given).float().cpu()
+    nats: Tensor = (without - given).float().cpu()
     total = np.zeros(pixels.shape[:2], np.float32)
-    for scale, cells in zip(pipe.schedule.sides, gain.split(list(pipe.schedule.lengths)), strict=True):
+    for scale, cells in zip(pipe.schedule.sides, nats.split(list(pipe.schedule.lengths)), strict=True):
         if scale >= COARSEST:
             total += cv2.resize(cells.view(scale, scale).numpy(), pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return cv2.GaussianBlur(total, (0, 0), max(1.0, len(pixels) * SMOOTHED))

@@ -8,7 +8,7 @@ import torch
 from ..engine.inpainting import inpainting
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
-from .canvas import Box, Hole, dilated, enlarged, filled_view, matched, opacity, paste, view
+from .canvas import Box, Hole, dilated, filled_view, matched, opacity, paste, resized_to, view
 from .edit_settings import EditSettings
 from .texture import borrowed
 
@@ -40,7 +40,7 @@ class Work:
 
     def _large(self, canvas: np.ndarray, picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """A picture as it is pasted, float32 (n, n, 3): fitted, enlarged, with its detail."""
-        large = enlarged(self._fitted(picture, seen), self.box.side)
+        large = resized_to(self._fitted(picture, seen), self.box.side)
         if not self.detail:
             return large
         return large + borrowed(self.box.cut(canvas), self.known, picture.astype(np.float32), len(seen))
@@ -48,7 +48,7 @@ class Work:
     def composites(self, drawn: np.ndarray) -> np.ndarray:
         """The views with pictures, uint8 (B, D, D, 3), in their holes: uint8 (B, S, S, 3)."""
         pairs = zip(drawn, self.views, strict=True)
-        fitted = np.stack([enlarged(self._fitted(picture, seen), len(seen)) for picture, seen in pairs])
+        fitted = np.stack([resized_to(self._fitted(picture, seen), len(seen)) for picture, seen in pairs])
         mixed = np.where(self.hole.mask[..., None], fitted, self.views)
         return mixed.round().clip(0, 255).astype(np.uint8)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 
-from .canvas import enlarged
+from .canvas import resized_to
 
 Array = np.ndarray
 STRIDE = 4  # of the patches, in the model's pixels
@@ -45,7 +45,7 @@ def borrowed(photo: Array, known: Array, drawn: Array, side: int) -> Array:
     needy = known_pixels < np.outer(ends - tops, ends - tops)
     if not donors.any() or not needy.any():
         return np.zeros(photo.shape, np.float32)
-    chosen, strength = _donors(_surroundings(enlarged(drawn, side), cells), needy, donors)
+    chosen, strength = _donors(_surroundings(resized_to(drawn, side), cells), needy, donors)
     return _blended(detail(photo, known, drawn, side), starts, size, margin, chosen, strength)
 
 
@@ -55,7 +55,7 @@ def detail(photo: Array, known: Array, drawn: Array, side: int) -> Array:
     What is slow goes by the model's own pixels, `side` along a side.
     """
     full = len(photo)
-    over = np.where(known[..., None], photo - enlarged(drawn, full), 0)
+    over = np.where(known[..., None], photo - resized_to(drawn, full), 0)
     small = cv2.resize(over, (side, side), interpolation=cv2.INTER_AREA)
     weight = cv2.resize(known.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     around = cv2.GaussianBlur(weight, (0, 0), SLOW)[..., None]

@@ -26,7 +26,7 @@ class ClassShare:
 
     label: int
     share: float
-    gain: float
+    nats: float
 
 
 @torch.inference_mode()

@@ -158,7 +158,7 @@ def gumbels(seeds: tuple[Seed, ...], scale: int, count: int, vocabulary: int) ->
     return torch.from_numpy(drawn.astype(np.float32))
 
 
-def sample(probability: Tensor, uniform: Tensor) -> Tensor:
+def sample_tokens(probability: Tensor, uniform: Tensor) -> Tensor:
     """Tokens by the inverse of the cumulative distribution; probability (B, n, V), uniform (B, n) -> int64 (B, n)."""
     cumulative = probability.cumsum(-1)
     total = cumulative[..., -1]
@@ -190,7 +190,7 @@ class TokenSampler:
         count, vocabulary = self.schedule.lengths[scale], probability.shape[-1]
         if not self.sampling.smooth:
             noise = moved(uniforms(self.seeds, scale, count), probability.device)[:, positions]
-            tokens = sample(probability, noise)
+            tokens = sample_tokens(probability, noise)
             return tokens, quantizer.codes(tokens)
         noise = moved(gumbels(self.seeds, scale, count, vocabulary), probability.device)[:, positions]
         weights = mixture(probability.log(), noise, self.schedule.ratio(scale))

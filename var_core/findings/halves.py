@@ -10,7 +10,7 @@ PLAIN = "ours, no class, drawn once by the path that generates"
 
 @dataclass(frozen=True)
 class Halves:
-    """Figures of pictures of which a half was drawn anew; seams as in `var_core.measuring.edit_scores`."""
+    """LogRow of pictures of which a half was drawn anew; seams as in `var_core.measuring.edit_scores`."""
 
     kind: str
     scales_distance: float  # Fréchet, to train, of a VAR

@@ -16,7 +16,7 @@ Row = TypeVar("Row", bound="DataclassInstance")
 RENAMED = {"operations": "flops"}  # columns of files that earlier versions wrote -> the fields of today
 
 
-def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
+def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     """Write rows of a kind, a line each under the names of its fields."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
@@ -25,8 +25,8 @@ def write(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
         lines.writerows(asdict(row) for row in rows)
 
 
-def read(path: Path, kind: type[Row]) -> list[Row]:
-    """Read back what `write` wrote, now or in an earlier version."""
+def read_rows(path: Path, kind: type[Row]) -> list[Row]:
+    """Read back what `write_rows` wrote, now or in an earlier version."""
     with path.open(newline="", encoding="utf-8") as file:
         return [kind(**_typed(line, kind)) for line in csv.DictReader(file)]
 

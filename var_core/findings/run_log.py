@@ -1,13 +1,13 @@
 """The log of a training run: a row of figures every few steps, as JSON, in the run's folder."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from ..files import replacing
-from ..schema import parse_json
+from ..schema import Fields, parse_fields
 
+LogRow = Mapping[str, object]  # numbers, lists of numbers, and the name of a sheet of pictures
 MOST_ROW = 100_000  # characters
 
 
@@ -16,7 +16,7 @@ def log_of(run: Path) -> Path:
     return run / "log.jsonl"
 
 
-def read_log(run: Path) -> list[dict[str, Any]]:
+def read_log(run: Path) -> list[Fields]:
     """Return the rows of a run's log, first to last; ValueError if there is none.
 
     A last one that a crash, or a full disk, has broken off is left out.
@@ -26,21 +26,18 @@ def read_log(run: Path) -> list[dict[str, Any]]:
         raise ValueError(f"{run}: no {path.name} here; name the folder of a training run.")
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        rows = [parse_json(line, MOST_ROW) for line in lines if line.endswith("\n")]
+        return [parse_fields(line, MOST_ROW) for line in lines if line.endswith("\n")]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error}): remove the lines that are no rows of figures.") from error
-    if not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f"{path} is damaged: remove the lines that are no rows of figures.")
-    return rows
 
 
-def write_log(run: Path, rows: Iterable[dict[str, Any]]) -> None:
+def write_log(run: Path, rows: Iterable[LogRow]) -> None:
     """Write a run's log anew."""
     with replacing(log_of(run)) as part:
         part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def append_log(run: Path, row: dict[str, Any]) -> None:
+def append_log(run: Path, row: LogRow) -> None:
     """Add a row to a run's log."""
     with log_of(run).open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")

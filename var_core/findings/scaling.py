@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ BASE = 3  # depth whose learning rate is the one given
 
 
 @dataclass(frozen=True)
-class Point:
+class ScalingPoint:
     """A model at one moment of its training. Losses are nats per token on val, errors the fraction of wrong tokens."""
 
     depth: int
@@ -95,11 +96,12 @@ def seen(schedule: Schedule, most_per_scale: int) -> int:
     return sum(min(length, most_per_scale or length) for length in schedule.lengths)
 
 
-def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> list[Point]:
+def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> list[ScalingPoint]:
     """Read from the log of a transformer's run a point for every time that it was measured on val."""
     each = float(batch * training_flops(config, tokens))
+    rows: list[dict[str, Any]] = [*read_log(run)]
     return [
-        Point(
+        ScalingPoint(
             config.depth,
             parameters(config),
             row["step"],
@@ -110,46 +112,46 @@ def points_of(run: Path, config: TransformerConfig, batch: int, tokens: int) -> 
             error_last=row["error_by_scale"][-1],
             error_mean=row["val_error"],
         )
-        for row in read_log(run)
+        for row in rows
         if "val_loss" in row
     ]
 
 
-def trained(points: Iterable[Point]) -> list[Point]:
+def trained(points: Iterable[ScalingPoint]) -> list[ScalingPoint]:
     """Return the last point of every size, from the smallest to the largest."""
     last = {point.depth: point for point in sorted(points, key=lambda point: point.step)}
     return [last[depth] for depth in sorted(last)]
 
 
-def laws(points: Iterable[Point]) -> dict[str, PowerLaw]:
+def laws(points: Iterable[ScalingPoint]) -> dict[str, PowerLaw]:
     """Fit every measure against parameters, in billions, at the end of each model's training."""
     last = trained(points)
     sizes = [point.parameters / 1e9 for point in last]
     return {name: PowerLaw.fit(sizes, [getattr(point, name) for point in last]) for name in MEASURES}
 
 
-def frontier(points: Iterable[Point], measure: str) -> list[Point]:
+def frontier(points: Iterable[ScalingPoint], measure: str) -> list[ScalingPoint]:
     """Return the points that no other reaches with fewer operations, by rising operations."""
-    best: list[Point] = []
+    best: list[ScalingPoint] = []
     for point in sorted(points, key=lambda point: (point.flops, getattr(point, measure))):
         if not best or getattr(point, measure) < getattr(best[-1], measure):
             best.append(point)
     return best
 
 
-def best_by_compute(points: Iterable[Point], measure: str) -> list[tuple[int, float]]:
+def best_by_compute(points: Iterable[ScalingPoint], measure: str) -> list[tuple[int, float]]:
     """Return parameters of the size that is best, and up to how many operations of training it is, as these grow."""
     found = groupby(frontier(points, measure), key=lambda point: point.parameters)
     return [(size, max(point.flops for point in best)) for size, best in found]
 
 
-def compute_law(points: Iterable[Point], measure: str) -> PowerLaw:
+def compute_law(points: Iterable[ScalingPoint], measure: str) -> PowerLaw:
     """Fit the `frontier` of a measure against operations; ValueError if that has fewer than two points."""
     front = frontier(points, measure)
     return PowerLaw.fit([point.flops for point in front], [getattr(point, measure) for point in front])
 
 
-def report(points: Sequence[Point]) -> str:
+def report(points: Sequence[ScalingPoint]) -> str:
     """Return the last point of every size, and the laws, as Markdown."""
     named = {name: name.replace("_", ", ") for name in MEASURES}
     heads = ["depth", "parameters", "steps", "TFLOP", "loss, last scale", "loss, mean", "error, last scale"]

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from . import costs, scaling
 from .costs import WAYS, Cost
-from .scaling import PAPER, Point
+from .scaling import PAPER, ScalingPoint
 
 INK = "#010203"  # becomes the colour of the text around
 TEAL, AMBER, PINK = "#0d9488", "#e0861a", "#c2588f"  # dark enough on white, bright enough on black
@@ -71,7 +71,7 @@ def of_costs(rows: Sequence[Cost], measure: str) -> str:
     return svg(paint, f"{COST_TITLES[measure]}, against the side of the token map, for each order")
 
 
-def of_scaling(points: Sequence[Point], measure: str) -> str:
+def of_scaling(points: Sequence[ScalingPoint], measure: str) -> str:
     """Draw a measure against parameters: what was trained here, its fit, and the paper's law over its own sizes."""
     last = scaling.trained(points)
     sizes = [point.parameters for point in last]
@@ -91,7 +91,7 @@ def of_scaling(points: Sequence[Point], measure: str) -> str:
     return svg(paint, f"{LOSS_TITLES[measure]}, against parameters, here and in the paper")
 
 
-def of_training(points: Sequence[Point]) -> str:
+def of_training(points: Sequence[ScalingPoint]) -> str:
     """Draw the mean loss against operations of the training, a line for each size, and the law of the best."""
     front, law = scaling.frontier(points, "loss_mean"), scaling.compute_law(points, "loss_mean")
 
@@ -120,7 +120,7 @@ def _logarithmic(axes: Axes) -> None:
     axes.legend()
 
 
-def _lines(points: Sequence[Point]) -> Iterator[tuple[int, list[Point]]]:
+def _lines(points: Sequence[ScalingPoint]) -> Iterator[tuple[int, list[ScalingPoint]]]:
     """Yield the points of each size, in the order of the training."""
     for size in sorted({point.parameters for point in points}):
         yield size, sorted((point for point in points if point.parameters == size), key=lambda point: point.step)

@@ -33,7 +33,7 @@ QUALITY = 80  # of the WebP
 DESCRIPTION = 0x010E  # EXIF's ImageDescription: the rest of the atlas as JSON
 MOST_TEXT = 2**24  # characters of it
 Scale = Annotated[int, Meta(ge=NONE, lt=2**31)]
-Found = TypeVar("Found")
+Item = TypeVar("Item")
 REMEDY = "Make it with `python -m var_core atlas NAME --data DIR --replace`."
 
 
@@ -87,7 +87,7 @@ class Atlas:
         return cls(_patches(pixels)[: len(uses)], scales, uses, rest.codebook)
 
 
-def _read(path: Path, what: Callable[[Image.Image], Found]) -> Found:
+def _read(path: Path, what: Callable[[Image.Image], Item]) -> Item:
     """Return something of an atlas's file; ValueError with the remedy if it is none."""
     try:
         with Image.open(path, formats=["WEBP"]) as sheet:
@@ -125,12 +125,12 @@ def _patches(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(cells).reshape(rows * COLUMNS, PATCHES, SIDE, SIDE, 3)
 
 
-def path_for(checkpoint: Path) -> Path:
+def atlas_path(checkpoint: Path) -> Path:
     """Return the path of a model's atlas: beside its file, as <name>.atlas.webp."""
     return checkpoint.with_name(f"{checkpoint.stem}.atlas.webp")
 
 
-def build(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atlas:
+def build_atlas(pipe: Pipeline, pictures: Iterable[Image.Image], seed: int = 0) -> Atlas:
     """The atlas of a model's codes over pictures, which are taken one by one and not kept.
 
     Every picture is encoded, and decoded after every scale; a token's patch is its cell in the change of its scale. Of

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+INK, QUIET = "#1c2024", "#646b73"
+
 
 def write_line(
     sheet: Image.Image,
@@ -15,10 +17,10 @@ def write_line(
     width: float,
 ) -> None:
     """Write a text at a left top corner, cut off with an ellipsis where it would be wider than `width` pixels."""
-    ImageDraw.Draw(sheet).text(corner, cut_to(text, font, width), colour, font)
+    ImageDraw.Draw(sheet).text(corner, shortened(text, font, width), colour, font)
 
 
-def cut_to(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+def shortened(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
     """Return a text on one line, cut off with an ellipsis where it would be wider than `width` pixels."""
     shown = " ".join(text.split())  # a line break cannot be measured
     while len(shown) > 1 and font.getlength(shown) > width:

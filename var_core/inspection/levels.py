@@ -42,7 +42,7 @@ def levels(pipe: Pipeline, photo: Image.Image, look: Callable[[Tensor], list[Ima
         yield Level(
             cells,
             count,
-            render.enlarged(np.asarray(small).reshape(-1, 3), side),
-            render.enlarged(palette[tokens[0].cpu().numpy()], side),
+            render.magnified(np.asarray(small).reshape(-1, 3), side),
+            render.magnified(palette[tokens[0].cpu().numpy()], side),
             (pipe.decode if scale == len(pipe.schedule) - 1 else look)(f_hat)[0],
         )

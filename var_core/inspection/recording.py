@@ -45,7 +45,7 @@ class Timed:
     seconds: float
 
 
-def timed(pipe: Pipeline, request: Request, cache: PrefixCache) -> Iterator[Timed]:
+def timed_steps(pipe: Pipeline, request: Request, cache: PrefixCache) -> Iterator[Timed]:
     """Yield the steps of a request, remembered; each with its time, 0 where the cache knew the scale.
 
     ValueError unless the model draws scale by scale.
@@ -61,7 +61,7 @@ def timed(pipe: Pipeline, request: Request, cache: PrefixCache) -> Iterator[Time
 def recorded(pipe: Pipeline, request: Request, cache: PrefixCache | None = None, origin: str = "drawn") -> Trace:
     """Make a picture and the trace of it."""
     cache = cache or PrefixCache()
-    return examine(pipe, request, list(timed(pipe, request, cache)), cache, origin)
+    return examine(pipe, request, list(timed_steps(pipe, request, cache)), cache, origin)
 
 
 @torch.inference_mode()
@@ -77,7 +77,7 @@ def examine(
 
     `kept` says which tokens somebody has kept, if not those that the request gives.
 
-    Decoding is the larger part of the work, unless `decoded` was called for each step before.
+    Decoding is the larger part of the work, unless `decoded_step` was called for each step before.
     """
     if len(request.labels) != 1:
         raise ValueError(f"{len(request.labels)} pictures: a trace is of one.")
@@ -108,7 +108,7 @@ def examine(
         likeliest_probability=likeliest_logs.exp().cpu(),
         queries=cache.kv.queries[:, 0].half().cpu(),
         keys=cache.kv.keys[:, 0].half().cpu(),
-        pictures=torch.from_numpy(np.stack([decoded(pipe, one.step, cache) for one in steps])),
+        pictures=torch.from_numpy(np.stack([decoded_step(pipe, one.step, cache) for one in steps])),
         seconds=torch.tensor([one.seconds for one in steps]),
         flops=torch.tensor(flops(pipe.spec.transformer, len(cache.labels))),
         cache_bytes=torch.tensor(cache_bytes(pipe.spec.transformer, len(cache.labels), cache.kv.store.element_size())),
@@ -116,7 +116,7 @@ def examine(
     )
 
 
-def decoded(pipe: Pipeline, step: Step, cache: PrefixCache) -> np.ndarray:
+def decoded_step(pipe: Pipeline, step: Step, cache: PrefixCache) -> np.ndarray:
     """uint8 (D, D, 3): what a step has come to, decoded unless the cache holds it, which it does then."""
     known = cache.decoded.get(step.scale)
     if known is None or not torch.equal(known[0], step.f_hat):

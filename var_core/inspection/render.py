@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..files import replacing
 from ..picture_files import save_whole
-from .lettering import font_of, write_line
+from .lettering import INK, QUIET, font_of, write_line
 from .trace import Trace
 
 GAIN = 2  # of what a scale added; more would clip the coarse scales, less would hide the fine ones
@@ -28,7 +28,6 @@ CODECS = ("vp09", "avc1", "mp4v")
 
 SHEET_WIDTH, MARGIN, TITLES, GAP, MOST_CELL = 2400, 48, 236, 14, 240
 CAPTION = 34  # height of a line under a map
-INK, QUIET = "#1c2024", "#646b73"
 
 
 def write(trace: Trace, kind: str, path: Path) -> None:
@@ -55,7 +54,7 @@ def _exhaust(work: Iterator[float]) -> None:
 def token_map(trace: Trace, scale: int, side: int) -> Image.Image:
     """The tokens of a scale as squares in their codes' colours, (side, side) pixels with sharp edges."""
     tokens = trace.tokens[_span(trace, scale)].long()
-    return enlarged(trace.colours[tokens].numpy(), side)
+    return magnified(trace.colours[tokens].numpy(), side)
 
 
 def residual(trace: Trace, scale: int) -> Image.Image:
@@ -82,7 +81,7 @@ def heat(values: Tensor, low: float, high: float, side: int) -> Image.Image:
     if not low < high:
         raise ValueError(f"from {low} to {high}: the low end must be below the high end.")
     fractions = ((values.double() - low) / (high - low)).clamp(0, 1)
-    return enlarged(_viridis(fractions.numpy()), side)
+    return magnified(_viridis(fractions.numpy()), side)
 
 
 def _viridis(fractions: np.ndarray) -> np.ndarray:
@@ -91,7 +90,7 @@ def _viridis(fractions: np.ndarray) -> np.ndarray:
     return cv2.applyColorMap(levels[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
 
 
-def enlarged(cells: np.ndarray, side: int) -> Image.Image:
+def magnified(cells: np.ndarray, side: int) -> Image.Image:
     """A square of cells, uint8 (n * n, 3), as a picture of (side, side); ValueError if they do not fit in."""
     count = math.isqrt(len(cells))
     if side < count:

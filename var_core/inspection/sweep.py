@@ -15,7 +15,7 @@ from ..engine.sampling import Step
 from ..engine.seeds import branched, last_seed, read_seed, seed_text
 from ..schedule import Schedule
 from ..settings import Setting, Value, parse_int, parsed, rows
-from .lettering import cut_to, font_of, write_line
+from .lettering import INK, QUIET, font_of, shortened, write_line
 
 CLASS, SEED, KEPT = "class", "seed", "kept"
 SUBJECTS = {CLASS: "Class", SEED: "Seed", KEPT: "Kept scales"}  # what a sweep may turn besides settings of the draw
@@ -23,7 +23,6 @@ NAMES = (*SUBJECTS, *(row.name for row in rows(Sampling)))
 
 MARGIN, GAP, LETTERS, LINE = 24, 8, 18, 30  # pixels of a sheet
 LEAST_CELL, MOST_SIDE = 96, 12_000
-INK, QUIET = "#1c2024", "#646b73"
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Sweep:
         sheet = Image.new("RGB", (width, top + len(down) * (side + GAP) - GAP + MARGIN), "white")
         write_line(sheet, (MARGIN, MARGIN), self.title(), head, INK, width - 2 * MARGIN)
         for column, text in enumerate(across):
-            shown = cut_to(text, font, side)
+            shown = shortened(text, font, side)
             middle = left + column * (side + GAP) + (side - font.getlength(shown)) / 2
             write_line(sheet, (middle, MARGIN + LINE), shown, font, QUIET, side)
         for row, text in enumerate(down):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from ..engine.request import Request
 from ..files import header_bytes, replacing
 from ..formats import FORMAT, FORMAT_KEY, sampling_of_format, split_format
 from ..schedule import Schedule
-from ..schema import exact, parse_json
+from ..schema import Fields, entry, exact, parse_fields
 
 KEY = "var-studio-trace"  # of the JSON text in a file's metadata
 RENAMED = {"seeds": "scale_seeds", "operations": "flops", "shares": "likeliest_probability"}  # format 1 -> 2
@@ -49,7 +49,7 @@ MOST_PRODUCTS = 40 * 10**9  # for the means of attention; d30 needs 33 thousand 
 AT_ONCE = 2**21  # numbers, while these means are made
 SOFTMAX = 64  # products that take as long as one exponential and its sums
 
-Text = Annotated[str, Meta(max_length=MOST_LETTERS)]
+ShortText = Annotated[str, Meta(max_length=MOST_LETTERS)]
 Marks = Tensor  # bool (L,): which of a trace's tokens
 
 
@@ -60,17 +60,17 @@ class About:
     `origin` is "drawn" (from nothing), "edited" or "opened" (a picture that was given).
     """
 
-    model: Text
-    digest: Text
-    codebook: Text  # its `codebook_hash`: equal where tokens mean the same
+    model: ShortText
+    digest: ShortText
+    codebook: ShortText  # its `codebook_hash`: equal where tokens mean the same
     sides: Annotated[tuple[Annotated[int, Meta(ge=1, le=MOST_CELLS)], ...], Meta(min_length=1)]
     label: int
-    class_name: Text
+    class_name: ShortText
     null_label: int
     scale_seeds: tuple[Annotated[int, Meta(ge=0, le=2**63 - 1)], ...]  # one for each of the K scales
     sampling: Sampling
     origin: str = "drawn"
-    device: Text = "cpu"
+    device: ShortText = "cpu"
 
     @property
     def schedule(self) -> Schedule:
@@ -229,8 +229,10 @@ class Trace:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{name} is not a trace: choose a .safetensors file that Explore has saved.") from error
         try:
-            values = upgrade({**parse_json(text, MOST_TEXT), "tensors": tensors})
-            trace = cls(**values.pop("tensors"), about=_about(values))
+            values = upgrade({**parse_fields(text, MOST_TEXT), "tensors": tensors})
+            drawn = entry(values, "tensors", dict)
+            del values["tensors"]
+            trace = cls(**drawn, about=_about(values))
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(f"{name} is damaged, or was saved by another version.") from error
         _check(trace, name)
@@ -258,7 +260,7 @@ def _divided(wanted: list[int], most: int) -> list[int]:
     return [parts[index] for index in range(len(wanted))]
 
 
-def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+def upgrade(values: Mapping[str, object]) -> Fields:
     """Return what a trace's file holds as it is called today, from values of this or any earlier format.
 
     The values are those of its `About`, and its "tensors" by name. ValueError if a later version of this program wrote
@@ -267,14 +269,15 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     version, told = split_format("This trace", values)
     if version == 1:
         told = {RENAMED.get(name, name): value for name, value in told.items()}
-        told["tensors"] = {RENAMED.get(name, name): tensor for name, tensor in told["tensors"].items()}
-    told["sampling"] = sampling_of_format(version, told["sampling"])
-    if version < 3 and "entropy" in told["tensors"]:
-        told["tensors"] = {"evidence": torch.zeros_like(told["tensors"]["entropy"]), **told["tensors"]}
+        told["tensors"] = {RENAMED.get(name, name): one for name, one in entry(told, "tensors", dict).items()}
+    told["sampling"] = sampling_of_format(version, entry(told, "sampling", dict))
+    tensors = entry(told, "tensors", dict)
+    if version < 3 and "entropy" in tensors:
+        told["tensors"] = {"evidence": torch.zeros_like(tensors["entropy"]), **tensors}
     return told
 
 
-def _about(values: dict[str, Any]) -> About:
+def _about(values: Fields) -> About:
     """Make an `About` of values from JSON; TypeError or ValueError if it is something else."""
     about = exact(About, values)
     if about.sides[0] != 1 or not all(a < b for a, b in itertools.pairwise(about.sides)):

@@ -22,7 +22,7 @@ from ..config import ON_CPU, LoadOptions, ModelSpec, Sampling
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
-from ..engine.sampling import guide, sample, steps, uniforms
+from ..engine.sampling import guide, sample_tokens, steps, uniforms
 from ..findings.tables import markdown
 from ..nn.cache import KVCache
 from ..nn.layers import Block, compile_block
@@ -31,7 +31,7 @@ from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR, randomise
 from ..schedule import Schedule
 from ..weights.checkpoints import HALVED, PARTS, LoadedModel, load_strict, read_spec
-from ..weights.convert import write
+from ..weights.convert import write_safetensors
 from .bench import peak_bytes
 
 
@@ -123,7 +123,7 @@ def random_pipeline(spec: ModelSpec, dtype: str) -> Pipeline:
     return Pipeline(loaded, LoadOptions("cpu", dtype))
 
 
-def fitted(networks: Networks, optimisations: Optimisations) -> Networks:
+def switched(networks: Networks, optimisations: Optimisations) -> Networks:
     """Change networks to what a variant uses, in place, so that going back is not possible; return them."""
     if optimisations.halved:
         halve(networks.var)
@@ -178,7 +178,7 @@ def plain_steps(
             with_class, without = logits.chunk(2)
             logits = guide(with_class, without, sampling.strength(scale, schedule))
         filtered = plain_filter(logits / sampling.heat(scale, schedule), sampling.top_k, sampling.top_p)
-        drawn = sample(filtered.softmax(-1), uniforms(seeds, scale, length).to(filtered.device))
+        drawn = sample_tokens(filtered.softmax(-1), uniforms(seeds, scale, length).to(filtered.device))
         tokens = torch.where(plan.keep[scale], plan.tokens[scale], drawn)
         f_hat = quantizer.add(f_hat, quantizer.codes(tokens), scale)
         yield tokens, f_hat
@@ -253,7 +253,7 @@ def run_ablation(
         if optimisations.of_networks not in versions:
             networks = random_networks(spec)
             moved = replace(networks, var=networks.var.to(device), tokenizer=networks.tokenizer.to(device))
-            versions[optimisations.of_networks] = fitted(moved, optimisations)
+            versions[optimisations.of_networks] = switched(moved, optimisations)
     times: dict[tuple[str, str], list[Clocked]] = {(name, task): [] for name in choices for task in TASKS}
     for _ in range(repeats + 1):  # the first round warms up
         for (name, task), done in times.items():
@@ -294,7 +294,7 @@ def _write(networks: Networks, path: Path) -> None:
     """Write the networks as a model file in float32."""
     parts = zip(PARTS, (networks.tokenizer, Preview(networks.spec.tokenizer), networks.var), strict=True)
     tensors = {f"{part}{key}": value for part, network in parts for key, value in network.state_dict().items()}
-    for _ in write(path, tensors, {"spec": json.dumps(networks.spec.to_dict())}):
+    for _ in write_safetensors(path, tensors, {"spec": json.dumps(networks.spec.to_dict())}):
         pass
 
 

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..clock import matrix_speed, timed
 from ..config import Sampling
-from ..editing.edit import Edit, run
+from ..editing.edit import Edit, run_edit
 from ..editing.edit_settings import EditSettings
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
@@ -31,7 +31,7 @@ def packed_flops(x: torch.Size, weight: torch.Size, *_: object, **__: object) ->
     return 2 * math.prod(x) * weight[0]
 
 
-def attention_flops(q: torch.Size, k: torch.Size, *_: object, **__: object) -> int:
+def cpu_attention_flops(q: torch.Size, k: torch.Size, *_: object, **__: object) -> int:
     """Count operations of attention on a CPU, unknown to torch's counter too; q (B, H, n, d), k (B, H, m, d)."""
     return 4 * math.prod(q) * k[-2]
 
@@ -39,13 +39,13 @@ def attention_flops(q: torch.Size, k: torch.Size, *_: object, **__: object) -> i
 PACKED = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # not every build of torch has it
 ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 COUNTED: dict[object, Callable[..., int]] = {
-    ATTENTION: attention_flops,
+    ATTENTION: cpu_attention_flops,
     **({PACKED: packed_flops} if PACKED else {}),
 }
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """One part of making a picture."""
 
     name: str
@@ -53,9 +53,9 @@ class Row:
     seconds: float  # median
 
 
-def scales(pipe: Pipeline, request: Request, gauge: Gauge) -> list[Row]:
+def scales(pipe: Pipeline, request: Request, gauge: Gauge) -> list[BenchRow]:
     """Return a row for each scale (step and preview), and one for the last decode, of one run of the request."""
-    rows: list[Row] = []
+    rows: list[BenchRow] = []
     running, seen = pipe.steps(request), []
 
     def advance() -> None:
@@ -63,8 +63,8 @@ def scales(pipe: Pipeline, request: Request, gauge: Gauge) -> list[Row]:
         pipe.preview(seen[-1])
 
     for number, length in enumerate(pipe.schedule.lengths, 1):
-        rows.append(Row(f"scale {number}, {length} tokens", *gauge(advance, pipe.device)))
-    return [*rows, Row("decode", *gauge(lambda: pipe.decode(seen[-1]), pipe.device))]
+        rows.append(BenchRow(f"scale {number}, {length} tokens", *gauge(advance, pipe.device)))
+    return [*rows, BenchRow("decode", *gauge(lambda: pipe.decode(seen[-1]), pipe.device))]
 
 
 def counted_flops(work: Callable[[], object]) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def time_gauge(work: Callable[[], object], device: torch.device) -> tuple[float,
     return 0.0, timed(work, device)
 
 
-def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Row], float]:
+def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[BenchRow], float]:
     """Return rows with the median time over `repeats` runs, and the speed of matrix products between those runs.
 
     A first run counts the operations, and warms up.
@@ -96,7 +96,7 @@ def measure(pipe: Pipeline, request: Request, repeats: int = 7) -> tuple[list[Ro
         speeds.append(matrix_speed(pipe.device))
         runs.append(scales(pipe, request, time_gauge))
     rows = [
-        Row(count.name, count.flops, statistics.median(row.seconds for row in same))
+        BenchRow(count.name, count.flops, statistics.median(row.seconds for row in same))
         for count, *same in zip(counts, *runs, strict=True)
     ]
     return rows, statistics.median(speeds)
@@ -114,7 +114,7 @@ def edits(pipe: Pipeline, sampling: Sampling, repeats: int = 7, count: int = 4) 
             Edit(photo, mask, (label,) * count, seeds, sampling, EditSettings(candidates=1))
             for label in (0, pipe.spec.transformer.null_label)
         ]
-        times.append([timed(partial(run, pipe, edit), pipe.device) for edit in asked])
+        times.append([timed(partial(run_edit, pipe, edit), pipe.device) for edit in asked])
     guided, plain = (statistics.median(column) for column in zip(*times[1:], strict=True))
     return guided, plain
 
@@ -133,9 +133,9 @@ def traces(pipe: Pipeline, sampling: Sampling, repeats: int = 20) -> tuple[float
     return plain, traced
 
 
-def report(rows: list[Row], speed: float) -> str:
+def report(rows: list[BenchRow], speed: float) -> str:
     """Return the table as Markdown: time of every part, of as many operations in large matrix products, the ratio."""
-    total = Row("whole picture", sum(row.flops for row in rows), sum(row.seconds for row in rows))
+    total = BenchRow("whole picture", sum(row.flops for row in rows), sum(row.seconds for row in rows))
     cells = []
     for row in (*rows, total):
         ideal = row.flops / speed

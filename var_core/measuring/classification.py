@@ -38,7 +38,7 @@ def guessed(pipe: Pipeline, val: PictureSet) -> Iterator[float | dict[str, list[
     yield found
 
 
-def rows(found: dict[str, list[Guess]], probe: float) -> list[dict[str, float | str]]:
+def accuracy_rows(found: dict[str, list[Guess]], probe: float) -> list[dict[str, float | str]]:
     """Return for each kind of picture the accuracy, the five-best accuracy and the mean share, beside a probe's."""
     table: list[dict[str, float | str]] = []
     for kind, guesses in found.items():

@@ -18,6 +18,7 @@ from ..findings.tables import markdown
 from ..flops import training_flops
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
+from ..schema import Fields, entry
 from ..training.data import Classes, PictureSet
 from ..training.export import load_transformer
 from ..training.tokenizer_task import tokenizer_hash
@@ -28,10 +29,10 @@ from .evaluate import Reconstruction, generated, reconstructed
 from .reference import Measured, QualityCost, Reference
 
 
-def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) -> tuple[Pipeline, dict[str, Any]]:
+def pipeline_of(run: Path, tokenizers: Sequence[Tokenizer], classes: Classes) -> tuple[Pipeline, Fields]:
     """Return a transformer's run, ready to draw, and its state; ValueError if its tokenizer is not given."""
     state = load_state(run, TransformerTask.KIND)
-    extra = state["extra"]
+    extra = entry(state, "extra", dict)
     config = config_in(extra, TransformerConfig)
     fitting = [one for one in tokenizers if tokenizer_hash(one) == extra["tokenizer"]]
     if not fitting:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from ..config import Sampling
 from ..editing.canvas import FILLS, Box, dilated, filled_view
-from ..editing.edit import Edit, run, shifted
+from ..editing.edit import Edit, run_edit, shifted
 from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from ..editing.square import Work, prepare, second_pass
 from ..engine.classifier import token_losses
@@ -94,7 +94,7 @@ def ours_without_class(pipe: Pipeline, settings: EditSettings, sampling: Samplin
 
     def one(case: Case) -> np.ndarray:
         whole = (Box(0, 0, len(case.picture)),)
-        return run(pipe, Edit(case.picture, case.mask, null, (case.seed,), sampling, settings, whole))[0]
+        return run_edit(pipe, Edit(case.picture, case.mask, null, (case.seed,), sampling, settings, whole))[0]
 
     return lambda given: [one(case) for case in given]
 

@@ -1,4 +1,4 @@
-"""Figures of edits of small pictures: what a frozen network, a probe and the eye at the seam make of them."""
+"""LogRow of edits of small pictures: what a frozen network, a probe and the eye at the seam make of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures of a method on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
+    """LogRow of a method on one kind of mask. `seam` is best at 1, the jumps at those of the untouched pictures.
 
     A mean over kinds has the mean of `off`, where a seam too sharp in one kind and too soft in another do not cancel.
     """
@@ -149,7 +149,7 @@ def overall(scores: Sequence[Scores]) -> list[Scores]:
     return means
 
 
-def table(scores: Sequence[Scores]) -> str:
+def report(scores: Sequence[Scores]) -> str:
     """Return Markdown: the means, then one table for each kind of mask."""
     heads = ("method", "Fréchet", "seam", "off 1 by", "brightness jump", "colour jump", "accuracy", "distance", "ms")
     several = len({row.kind for row in scores} - {CLASS_EDIT}) > 1

@@ -49,7 +49,7 @@ def before_enlarging(tokenizer: Tokenizer) -> Draw:
 
 
 @torch.inference_mode()
-def drawn(tokenizer: Tokenizer, f_hat: Tensor) -> Tensor:
+def decoded_pixels(tokenizer: Tokenizer, f_hat: Tensor) -> Tensor:
     """Decode f_hat (B, C, s_K, s_K) to uint8 (B, D, D, 3)."""
     return to_uint8(tokenizer.decode(f_hat))
 
@@ -76,7 +76,7 @@ def ways_to_draw(tokenizer: Tokenizer, against: Tokenizer | None = None) -> dict
         f"{begun}, {name}": lambda f_hat, kind=kind: enlarged_by(small(f_hat), side, *kind)
         for name, kind in kinds.items()
     }
-    return {"the model": lambda f_hat: drawn(tokenizer, f_hat), **rivals}
+    return {"the model": lambda f_hat: decoded_pixels(tokenizer, f_hat), **rivals}
 
 
 def same_codes(tokenizer: Tokenizer, other: Tokenizer) -> bool:
@@ -90,7 +90,7 @@ def same_codes(tokenizer: Tokenizer, other: Tokenizer) -> bool:
 
 @dataclass(frozen=True)
 class EnlargedScore:
-    """Figures of one way to draw: `frechet` by the name of the network, `near` the mean perceptual distance."""
+    """LogRow of one way to draw: `frechet` by the name of the network, `near` the mean perceptual distance."""
 
     way: str
     frechet: dict[str, float]

@@ -129,7 +129,7 @@ def tokenizer_figures(found: Reconstruction, vocabulary: int) -> list[Figure]:
     return [*figures, Figure("loss, all tokens, nats per token", mean, float(np.log(vocabulary)))]
 
 
-def table(figures: Sequence[Figure]) -> str:
+def report(figures: Sequence[Figure]) -> str:
     """Return the report as Markdown."""
     rows = []
     for figure in figures:

@@ -5,10 +5,9 @@ Picture i has the i-th label in turn and the seed + i, whatever the number of pr
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +17,7 @@ from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..files import replacing, sweep
 from ..formats import FORMAT, FORMAT_KEY, sampling_of_format, split_format
-from ..schema import parse_json
+from ..schema import Fields, entry, parse_fields
 from ..words import counted
 
 NOTE = "job.json"  # in the folder: says what its pictures are of
@@ -67,7 +66,7 @@ def claim(pipe: Pipeline, job: FidJob) -> None:
     note = job.out / NOTE
     if note.is_file():
         try:
-            noted = upgrade(parse_json(note.read_text(encoding="utf-8"), MOST_NOTE))
+            noted = upgrade(parse_fields(note.read_text(encoding="utf-8"), MOST_NOTE))
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{note} is damaged ({error}): choose another folder.") from error
         if noted != asked:
@@ -79,13 +78,13 @@ def claim(pipe: Pipeline, job: FidJob) -> None:
         part.write_text(json.dumps({FORMAT_KEY: FORMAT, **asked}), encoding="utf-8")
 
 
-def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+def upgrade(values: Mapping[str, object]) -> Fields:
     """Return what a note says as it is said today, from values of this or any earlier format.
 
     ValueError if a later version of this program wrote them.
     """
     version, noted = split_format("The folder's " + NOTE, values)
-    noted["sampling"] = sampling_of_format(version, noted["sampling"])
+    noted["sampling"] = sampling_of_format(version, entry(noted, "sampling", dict))
     return noted
 
 
@@ -105,7 +104,7 @@ def make_samples(pipe: Pipeline, job: FidJob, rank: int = 0, world: int = 1) -> 
         yield len(numbers)
 
 
-def pack(job: FidJob, path: Path) -> None:
+def write_npz(job: FidJob, path: Path) -> None:
     """Write all pictures as the .npz that evaluators of FID read: `arr_0`, uint8 (count, D, D, 3).
 
     They are taken one by one, so that memory need not hold all.

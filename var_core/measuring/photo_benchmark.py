@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..config import Sampling
 from ..editing.canvas import filled_view
-from ..editing.edit import Edit, onward, run
+from ..editing.edit import Edit, onward, run_edit
 from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
 from ..findings.tables import by_kind
@@ -126,12 +126,12 @@ def drawn_by(pipe: Pipeline, settings: EditSettings, sampling: Sampling) -> Phot
     def method(case: PhotoCase) -> Array:
         null = (pipe.spec.transformer.null_label,)
         if not any(case.extend):
-            return run(pipe, Edit(case.picture, case.mask, null, (case.seed,), sampling, settings))[0]
+            return run_edit(pipe, Edit(case.picture, case.mask, null, (case.seed,), sampling, settings))[0]
         left, top, right, bottom = case.extend
         height, width = case.mask.shape
         inner = np.ascontiguousarray(case.picture[top : height - bottom, left : width - right])
         plain = Edit(inner, np.zeros(inner.shape[:2], bool), null, (case.seed,), sampling, settings)
-        return run(pipe, onward(plain, *case.extend))[0]
+        return run_edit(pipe, onward(plain, *case.extend))[0]
 
     return method
 
@@ -188,7 +188,7 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
 
 @dataclass(frozen=True)
 class Judged:
-    """Figures of results, one number a case, and the features of the squares around what was drawn."""
+    """LogRow of results, one number a case, and the features of the squares around what was drawn."""
 
     distance: Array  # to the true pixels, in the part that was drawn
     seam: Array  # gradient across the mask's edge, over that in the true photo
@@ -256,7 +256,7 @@ def _square(picture: Array, mask: Array) -> Array:
 
 @dataclass(frozen=True)
 class PhotoScores:
-    """Figures of a method on one kind of case; `seam` is best at 1, all others at 0 or as the true pixels have them."""
+    """LogRow of a method on one kind of case; `seam` is best at 1, all others at 0 or as the true pixels have them."""
 
     method: str
     kind: str

@@ -33,14 +33,16 @@ class PreviewMethod:
     preview: Callable[[Tensor], Tensor]
 
 
-def methods(pipe: Pipeline) -> list[PreviewMethod]:
+def preview_methods(pipe: Pipeline) -> list[PreviewMethod]:
     """Return the cheap methods, and decoding itself, last."""
     parts = {"decoded at a quarter of the side": 4, "decoded at half the side": 2, "decoded": 1}
-    decoders = [PreviewMethod(name, partial(decoded, pipe.tokenizer, parts=count)) for name, count in parts.items()]
+    decoders = [
+        PreviewMethod(name, partial(decoded_coarsely, pipe.tokenizer, parts=count)) for name, count in parts.items()
+    ]
     return [PreviewMethod("linear map", pipe.preview_map), *decoders]
 
 
-def decoded(tokenizer: Tokenizer, f_hat: Tensor, parts: int) -> Tensor:
+def decoded_coarsely(tokenizer: Tokenizer, f_hat: Tensor, parts: int) -> Tensor:
     """Decode pictures (B, 3, S / parts, S / parts) from f_hat averaged over `parts` by `parts` cells."""
     side = max(1, f_hat.shape[-1] // parts)
     return tokenizer.decode(F.interpolate(f_hat, size=(side, side), mode="area"))
@@ -53,7 +55,7 @@ def at_side(pictures: Tensor, side: int) -> Tensor:
     return F.interpolate(pictures, size=(side, side), mode="bilinear")
 
 
-def drawn(pipe: Pipeline, seeds: Sequence[int], sampling: Sampling) -> list[list[Tensor]]:
+def drawn_f_hats(pipe: Pipeline, seeds: Sequence[int], sampling: Sampling) -> list[list[Tensor]]:
     """Return f_hat (1, C, s_K, s_K) after every scale of one picture for each seed, of classes spread over all."""
     classes = pipe.spec.transformer.classes
     requests = [Request((number * classes // len(seeds),), (seed,), sampling) for number, seed in enumerate(seeds)]
@@ -112,7 +114,7 @@ def fitted_to(pipe: Pipeline, pairs: Pairs) -> Preview:
 @torch.inference_mode()
 def own_pairs(pipe: Pipeline, sampling: Sampling) -> Pairs:
     """Return pictures that the model draws, after every scale."""
-    return _decoded(pipe, (f_hat for picture in drawn(pipe, OWN, sampling) for f_hat in picture))
+    return _decoded(pipe, (f_hat for picture in drawn_f_hats(pipe, OWN, sampling) for f_hat in picture))
 
 
 @torch.inference_mode()

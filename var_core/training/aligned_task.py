@@ -6,15 +6,16 @@ copy of the transformer, and less likely under another picture's.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from ..findings.run_log import LogRow
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
+from ..schema import Fields
 from .tokenizer_task import TokenData
 from .trainer import Optimisation
 from .transformer_task import TransformerSettings, TransformerTask
@@ -93,7 +94,7 @@ class AlignedTask(TransformerTask):
         return (before.float() - now.float()).sum(1)
 
     @torch.no_grad()
-    def report(self, ema: VAR) -> tuple[dict[str, Any], Image.Image]:
+    def report(self, ema: VAR) -> tuple[LogRow, Image.Image]:
         """Measure on val pictures how much likelier they became, in nats a token; draw a sheet without guidance."""
         rows = torch.linspace(0, len(self.val.labels) - 1, min(MEASURED, len(self.val.labels))).long()
         tokens, labels = self.val.tokens[0, rows].long(), self.val.labels[rows]
@@ -109,6 +110,6 @@ class AlignedTask(TransformerTask):
         gained = [self.gained(model, *(part.to(self.device) for part in pair)) for pair in parts]
         return torch.cat(gained).mean().item() / model.schedule.total
 
-    def extra_state(self) -> dict[str, Any]:
+    def extra_state(self) -> Fields:
         """Return what `TransformerTask` keeps, and the settings of the alignment."""
         return {**super().extra_state(), **{name: asdict(self.alignment)[name] for name in KEPT}}

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..images import to_float
 from ..nn.tokenizer import Tokenizer
 from ..picture_reading import flat
-from .data import Source, read_picture, split_folder, split_pictures
+from .data import PictureFolder, read_picture, split_folder, split_pictures
 
 SMALLEST = 0.2  # of a picture's shorter side
 FEWEST_PIXELS = 48  # along a square's side: less is blur
@@ -52,7 +52,7 @@ def random_squares(path: Path, rng: np.random.Generator, count: int, side: int) 
 
 @torch.inference_mode()
 def crop_tokens(
-    root: Source, split: str, tokenizer: Tokenizer, per_picture: int, seed: int = 0, device: str = "cpu"
+    root: PictureFolder, split: str, tokenizer: Tokenizer, per_picture: int, seed: int = 0, device: str = "cpu"
 ) -> Iterator[float | Tensor]:
     """Encode random squares of every picture in root/split, in whatever folders; yields the fraction done.
 

@@ -1,6 +1,7 @@
 """Plots of a training run's log."""
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -29,7 +30,7 @@ def smoothed(values: list[float], ema_decay: float = 0.9) -> list[float]:
 
 def plot(run: Path) -> Path:
     """Draw a run's curves against hours of training into run/curves.png."""
-    rows = read_log(run)
+    rows: list[dict[str, Any]] = [*read_log(run)]
     shown = {key: [row for row in rows if key in row] for key in PANELS}
     shown = {key: found for key, found in shown.items() if found}
     figure = Figure(figsize=(5 * min(3, len(shown)), 3.5 * -(-len(shown) // 3)), layout="constrained")

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..images import square, to_float
-from ..picture_reading import read
+from ..picture_reading import open_file
 from ..schema import exact, parse_json
 
 MOST_LISTING = 2**24  # characters of a folder's classes.json
@@ -58,7 +59,7 @@ class Divided:
         return [path for path in files if (path in val) == (split == "val")]
 
 
-Source = Path | Divided  # where a training's pictures are
+PictureFolder = Path | Divided  # where a training's pictures are
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Classes:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, root: Source) -> "Classes":
+    def of(cls, root: PictureFolder) -> "Classes":
         """Read classes.json (a list of {id, folder, name, group}) if it is there, else take train's folders.
 
         Hidden folders are left out, and those that other programs made.
@@ -87,7 +88,8 @@ class Classes:
     @classmethod
     def _listed(cls, listing: Path) -> "Classes":
         try:
-            rows = sorted(parse_json(listing.read_text(encoding="utf-8"), MOST_LISTING), key=lambda row: row["id"])
+            found: Any = parse_json(listing.read_text(encoding="utf-8"), MOST_LISTING)
+            rows = sorted(found, key=lambda row: row["id"])
             if not rows or [row["id"] for row in rows] != list(range(len(rows))):
                 raise ValueError("ids must count up from 0")
             columns = {one.name: [row[one.name.removesuffix("s")] for row in rows] for one in fields(cls)}
@@ -132,7 +134,7 @@ class Dataset:
     val: PictureSet
 
 
-def split_folder(root: Source, split: str) -> Path:
+def split_folder(root: PictureFolder, split: str) -> Path:
     """Return the folder that holds the classes of a split, or raise a ValueError that says what to do."""
     folder = root.folder if isinstance(root, Divided) else root / split
     if not folder.is_dir():
@@ -164,7 +166,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return [path for path in files_in(folder) if is_picture(path)]
 
 
-def split_pictures(root: Source, split: str) -> list[Path]:
+def split_pictures(root: PictureFolder, split: str) -> list[Path]:
     """Return all pictures of a split, in whatever folders; ValueError if there is no folder of it."""
     folder = split_folder(root, split)
     found = pictures_in(folder)
@@ -174,7 +176,7 @@ def split_pictures(root: Source, split: str) -> list[Path]:
     return sorted(path for _, files in classes for path in root.part(split, list(files)))
 
 
-def listing(root: Source, split: str, classes: Classes) -> list[tuple[Path, int]]:
+def listing(root: PictureFolder, split: str, classes: Classes) -> list[tuple[Path, int]]:
     """List every picture file of a split with its label, also those in folders within a class's.
 
     ValueError if a class has none, or too few to be divided.
@@ -201,7 +203,7 @@ def _without_pictures(folder: Path) -> str:
     return f"{folder}: class without pictures. Add some ({kinds}) or drop it.{there}"
 
 
-def data_digest(root: Source, classes: Classes) -> str:
+def data_digest(root: PictureFolder, classes: Classes) -> str:
     """Return the SHA-256, in hex, of what a data folder holds: every file's path, label and content."""
     whole, top = hashlib.sha256(), root.root if isinstance(root, Divided) else root
     for split in ("train", "val"):
@@ -216,13 +218,13 @@ def read_picture(
 ) -> np.ndarray | None:
     """Return what is `cut` of a picture, by default its centre, as uint8 (side, side, 3); None if it cannot be read."""
     try:
-        with read(path) as opened:
+        with open_file(path) as opened:
             return cut(opened, side)
     except Exception:  # Pillow answers damage with errors of many kinds; one bad file must not end the reading
         return None
 
 
-def load_split(root: Source, split: str, classes: Classes, side: int) -> Iterator[float | PictureSet]:
+def load_split(root: PictureFolder, split: str, classes: Classes, side: int) -> Iterator[float | PictureSet]:
     """Read a split into memory: yields the fraction done now and then, and the `PictureSet` last.
 
     Unreadable pictures are skipped and listed; a split in which none can be read raises ValueError.

@@ -7,7 +7,6 @@ one that sees the features of a frozen network (Sauer et al. 2021).
 import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +18,11 @@ from ..config import Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
 from ..engine.sampling import steps
+from ..findings.run_log import LogRow
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
 from ..schedule import Schedule
+from ..schema import Fields, entry
 from ..weights.checkpoints import load_strict
 from .data import BatchSampler, Dataset
 from .distributed import differentiate, wrap_ddp
@@ -122,14 +123,14 @@ class Critic:
             real, made = self.ddp(*map(torch.cat, zip(*pair, strict=True))).float().chunk(2)
         return F.relu(1 - real).mean() + F.relu(1 + made).mean()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Fields:
         """Return what its training goes on from."""
         return {"discriminator": self.network.state_dict(), "discriminator_optimizer": self.solver.state_dict()}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: Fields) -> None:
         """Go on from what `state` returned."""
-        self.network.load_state_dict(state["discriminator"])
-        self.solver.load_state_dict(state["discriminator_optimizer"])
+        self.network.load_state_dict(entry(state, "discriminator", dict))
+        self.solver.load_state_dict(entry(state, "discriminator_optimizer", dict))
 
 
 def refined(
@@ -277,11 +278,11 @@ class DecoderTask:
         return {}
 
     @torch.no_grad()
-    def report(self, ema: Tokenizer) -> tuple[dict[str, Any], Image.Image]:
+    def report(self, ema: Tokenizer) -> tuple[LogRow, Image.Image]:
         """Return what `reconstruction_report` does."""
         return reconstruction_report(ema, self.val, self.device)
 
-    def extra_state(self) -> dict[str, Any]:
+    def extra_state(self) -> Fields:
         """Return sizes, which tokenizer the decoder belongs to, and what the discriminators go on from."""
         return {
             "config": asdict(self.model.config),
@@ -291,9 +292,9 @@ class DecoderTask:
             "drawn": self.var is not None,
         }
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: Fields) -> None:
         """Go on with the discriminators; ValueError if the run's decoder belongs to another tokenizer."""
         same_tokenizer(state, self.model)
         self.patches.load(state)
         if self.maps and state["maps"]:
-            self.maps.load(state["maps"])
+            self.maps.load(entry(state, "maps", dict))

@@ -5,7 +5,6 @@ sharp pictures look like at that size: a second data set, without classes, of pi
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +13,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..config import TokenizerConfig
-from ..images import averaged, grid, to_float, to_pil
+from ..findings.run_log import LogRow
+from ..images import averaged, tiled, to_float, to_pil
 from ..nn.enlargement import Region, cut, enlarged
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
+from ..schema import Fields, entry
 from .data import BatchSampler, Dataset, PictureSet
 from .decoder_task import CELL, SHIFTS, Critic, DecoderSettings, DecoderTask, FeatureDiscriminator, PatchDiscriminator
 from .distributed import rank, world
@@ -209,20 +210,21 @@ class EnlargingTask(DecoderTask):
             critic.learn()
         return super().after(step)
 
-    def report(self, ema: Tokenizer) -> tuple[dict[str, Any], Image.Image]:
+    def report(self, ema: Tokenizer) -> tuple[LogRow, Image.Image]:
         """Return what `enlarging_report` does."""
         return enlarging_report(ema, self.features, self.val, self.sharp.val, self.device)
 
-    def extra_state(self) -> dict[str, Any]:
+    def extra_state(self) -> Fields:
         """Return what `DecoderTask` keeps, and what the discriminators of enlarged pictures go on from."""
         fine = {"patches": self.fine_patches.state(), "maps": self.fine_maps.state()}
         return {**super().extra_state(), "fine": fine}
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: Fields) -> None:
         """Go on with all discriminators; ValueError if the run's decoder belongs to another tokenizer."""
         super().load_extra_state(state)
-        self.fine_patches.load(state["fine"]["patches"])
-        self.fine_maps.load(state["fine"]["maps"])
+        fine = entry(state, "fine", dict)
+        self.fine_patches.load(fine["patches"])
+        self.fine_maps.load(fine["maps"])
 
 
 def decoded(model: Tokenizer, f_hat: Tensor, region: Region | None = None) -> tuple[Tensor, Tensor]:
@@ -259,7 +261,7 @@ def begun(model: Tokenizer, tokens: Tensor, scales: int) -> Tensor:
 @torch.no_grad()
 def enlarging_report(
     tokenizer: Tokenizer, features: ImageFeatures, val: PictureSet, sharp: PictureSet, device: str
-) -> tuple[dict[str, Any], Image.Image]:
+) -> tuple[LogRow, Image.Image]:
     """Measure a decoder that enlarges on some val pictures, and on sharp ones; draw a sheet.
 
     `psnr` and `sharp` are PSNR in dB of pictures averaged to the encoded side, of the data and of sharp ones; `near` is
@@ -267,7 +269,7 @@ def enlarging_report(
     each picture beside its plain enlargement and what is drawn, then pictures of the first scales alone.
     """
     times, side = tokenizer.config.enlarge, tokenizer.config.image_side
-    figures: dict[str, Any] = {}
+    figures: Fields = {}
     near, near_plain, shown = [], [], []
     for name, pictures in (("psnr", val), ("sharp", sharp)):
         decibels = []
@@ -289,4 +291,4 @@ def enlarging_report(
     tokens = torch.cat(tokenizer.encode(to_float(val.spread(4).pixels).to(device)), 1)
     firsts = [count for count in (3, 5, 7) if count < len(tokenizer.quantizer.schedule)]
     shown += [tokenizer.decode(begun(tokenizer, tokens, count)) for count in firsts]
-    return figures, grid(to_pil(torch.cat(shown)), columns=6)
+    return figures, tiled(to_pil(torch.cat(shown)), columns=6)

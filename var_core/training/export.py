@@ -11,6 +11,7 @@ from ..formats import usual_showcase
 from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
+from ..schema import entry
 from ..weights.checkpoints import SUFFIX, load, load_strict, save
 from .aligned_task import AlignedTask
 from .data import Classes, PictureSet
@@ -27,8 +28,8 @@ def load_tokenizer(source: Path) -> Tokenizer:
     if source.suffix == SUFFIX:
         return load(str(source)).tokenizer
     state = load_state(source, TokenizerTask.KIND, "decoder")
-    tokenizer = Tokenizer(config_in(state["extra"], TokenizerConfig))
-    load_strict(tokenizer, state["ema"])
+    tokenizer = Tokenizer(config_in(entry(state, "extra", dict), TokenizerConfig))
+    load_strict(tokenizer, entry(state, "ema", dict))
     return tokenizer.eval()
 
 
@@ -44,9 +45,10 @@ def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
 
 def _load_run(run: Path, tokenizer: Tokenizer, network: type[Network], *kinds: str) -> Network:
     state = load_state(run, *kinds)
-    same_tokenizer(state["extra"], tokenizer)
-    loaded = network(config_in(state["extra"], TransformerConfig))
-    load_strict(loaded, state["ema"])
+    extra = entry(state, "extra", dict)
+    same_tokenizer(extra, tokenizer)
+    loaded = network(config_in(extra, TransformerConfig))
+    load_strict(loaded, entry(state, "ema", dict))
     return loaded.eval()
 
 
@@ -65,22 +67,22 @@ def add_masked(model: str, run: Path, out: Path) -> None:
     save(out, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var, masked, digest)
 
 
-def replace_decoder(model: str, run: Path, pictures: PictureSet, out: Path, share: float = 1.0) -> None:
+def replace_decoder(model: str, run: Path, pictures: PictureSet, out: Path, weight: float = 1.0) -> None:
     """Write a model's file again with the decoder of a training run, and a preview fitted to some pictures.
 
-    Every token means what it did: the encoder, the codes and the transformers stay. With a `share` below 1 the weights
-    are that part of the run's and for the rest the model's own, which calms a decoder that the run has sharpened
+    Every token means what it did: the encoder, the codes and the transformers stay. With a `weight` below 1 it
+    is a mix, that part of the run's and for the rest the model's own, which calms a decoder that the run has sharpened
     (Wortsman et al. 2022). ValueError if the run began with another tokenizer, or has other sizes to be mixed with.
     """
     loaded = load(model)
     tokenizer = load_tokenizer(run).reordered(loaded.spec.transformer.order)
     if not same_in_file(loaded.tokenizer, tokenizer):
         raise ValueError(f"{run} has trained the decoder of another tokenizer than that of {model}.")
-    if not 0 < share <= 1 or (share < 1 and tokenizer.config != loaded.spec.tokenizer):
-        raise ValueError(f"share {share}: choose more than 0, and below 1 only if both decoders have the same sizes.")
-    if share < 1:
+    if not 0 < weight <= 1 or (weight < 1 and tokenizer.config != loaded.spec.tokenizer):
+        raise ValueError(f"weight {weight}: choose more than 0, and below 1 only if both decoders have the same sizes.")
+    if weight < 1:
         theirs, ours = tokenizer.state_dict(), loaded.tokenizer.state_dict()
-        tokenizer.load_state_dict({name: torch.lerp(ours[name].float(), theirs[name], share) for name in theirs})
+        tokenizer.load_state_dict({name: torch.lerp(ours[name].float(), theirs[name], weight) for name in theirs})
     spec = replace(loaded.spec, tokenizer=tokenizer.config)
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, spec, tokenizer, fitted_preview(tokenizer, pictures), loaded.var, loaded.masked)

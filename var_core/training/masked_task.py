@@ -1,7 +1,6 @@
 """Training of the masked path: predict what is missing from maps, and from pictures, of which a part is known."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +12,12 @@ from ..config import Sampling
 from ..engine.plan import Plan
 from ..engine.request import Request
 from ..engine.sampling import steps
-from ..images import grid, to_pil
+from ..findings.run_log import LogRow
+from ..images import tiled, to_pil
 from ..nn.masked import MaskedVAR, masked_from
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
+from ..schema import Fields
 from .crops import CropTokens
 from .data import BatchSampler
 from .holes import known_tokens, random_hole
@@ -132,7 +133,7 @@ class MaskedTask:
         return {}
 
     @torch.no_grad()
-    def report(self, ema: MaskedVAR) -> tuple[dict[str, Any], Image.Image]:
+    def report(self, ema: MaskedVAR) -> tuple[LogRow, Image.Image]:
         """Measure nats a token of val pictures and of squares of such, with nothing, a half and single tokens known.
 
         The sheet shows squares in the first row, and below each what the masked path draws into its right half.
@@ -182,9 +183,9 @@ class MaskedTask:
         request = Request((ema.config.null_label,) * count, tuple(range(count)), Sampling(guidance=0.0), plan)
         *_, last = steps(ema, self.tokenizer.quantizer, request)
         whole = self.tokenizer.quantizer.features([each.to(self.device) for each in tokens])
-        return grid(to_pil(self.tokenizer.decode(torch.cat((whole, last.f_hat)))), columns=count)
+        return tiled(to_pil(self.tokenizer.decode(torch.cat((whole, last.f_hat)))), columns=count)
 
-    def extra_state(self) -> dict[str, Any]:
+    def extra_state(self) -> Fields:
         """Return sizes, which tokenizer's tokens are learned, and the settings that a resumed run keeps."""
         return {
             "config": asdict(self.model.config),
@@ -193,6 +194,6 @@ class MaskedTask:
             **{name: getattr(self.settings, name) for name in KEPT},
         }
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: Fields) -> None:
         """Raise ValueError unless the run has learned the tokens of this tokenizer."""
         same_tokenizer(state, self.tokenizer)

@@ -2,9 +2,8 @@
 
 import copy
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..config import TokenizerConfig
-from ..images import averaged, grid, to_pil
+from ..findings.run_log import LogRow
+from ..images import averaged, tiled, to_pil
 from ..nn.quantizer import Quantized
 from ..nn.tokenizer import Tokenizer
+from ..schema import Fields, entry
 from ..weights.checkpoints import load_strict
 from .data import BatchSampler, Classes, Dataset, PictureSet
 from .distributed import all_reduce_sum, rank, world
@@ -194,22 +195,22 @@ class TokenizerTask:
         self.means.update(said)
         return {"codes": int((said[:, 0] > 0).sum())}
 
-    def report(self, ema: Tokenizer) -> tuple[dict[str, Any], Image.Image]:
+    def report(self, ema: Tokenizer) -> tuple[LogRow, Image.Image]:
         """Return what `reconstruction_report` does."""
         return reconstruction_report(ema, self.val, self.device)
 
-    def extra_state(self) -> dict[str, Any]:
+    def extra_state(self) -> Fields:
         """Return sizes, and the running means that the codebook follows."""
         return {"config": asdict(self.model.config), "counts": self.means.counts, "sums": self.means.sums}
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: Fields) -> None:
         """Go on with the running means of a run."""
-        self.means.counts.copy_(state["counts"])
-        self.means.sums.copy_(state["sums"])
+        self.means.counts.copy_(entry(state, "counts", Tensor))
+        self.means.sums.copy_(entry(state, "sums", Tensor))
 
 
 @torch.no_grad()
-def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[dict[str, Any], Image.Image]:
+def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) -> tuple[LogRow, Image.Image]:
     """Measure PSNR in dB and codebook use per scale on up to 256 val pictures; draw a sheet of pairs."""
     rows = torch.linspace(0, len(val) - 1, min(256, len(val))).long()
     decibels, sequences, shown = [], [], []
@@ -223,10 +224,10 @@ def reconstruction_report(tokenizer: Tokenizer, val: PictureSet, device: str) ->
     found = torch.cat(sequences)  # (N, L)
     used = [len(tokens.unique()) for tokens in tokenizer.quantizer.schedule.maps(found)]
     figures = {"psnr": torch.cat(decibels).mean().item(), "codes_by_scale": used, "codes": len(found.unique())}
-    return figures, grid(to_pil(torch.cat(shown)), columns=8)
+    return figures, tiled(to_pil(torch.cat(shown)), columns=8)
 
 
-def same_tokenizer(extra: dict[str, Any], tokenizer: Tokenizer) -> None:
+def same_tokenizer(extra: Mapping[str, object], tokenizer: Tokenizer) -> None:
     """ValueError unless the extra state of a run belongs to a tokenizer that gives these very tokens.
 
     A run that does not say which it belongs to fits.

@@ -18,10 +18,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..files import replacing
-from ..findings.run_log import append_log, log_of, read_log, write_log
+from ..findings.run_log import LogRow, append_log, log_of, read_log, write_log
 from ..formats import ADDED_TRANSFORMER, FORMAT, FORMAT_KEY, split_format, tokenizer_of_format
 from ..picture_files import save_whole
-from ..schema import exact
+from ..schema import Fields, entry, exact
 from .distributed import all_reduce_max, all_reduce_sum, differentiate, rank, world, wrap_ddp
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -111,9 +111,9 @@ class Task(Protocol[Network]):
 
     def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]: ...
     def after(self, step: int) -> dict[str, float]: ...
-    def report(self, ema: Network) -> tuple[dict[str, Any], Image.Image]: ...
-    def extra_state(self) -> dict[str, Any]: ...
-    def load_extra_state(self, state: dict[str, Any]) -> None: ...
+    def report(self, ema: Network) -> tuple[LogRow, Image.Image]: ...
+    def extra_state(self) -> Fields: ...
+    def load_extra_state(self, state: Fields) -> None: ...
 
 
 class Loss(nn.Module, Generic[Network]):
@@ -213,7 +213,7 @@ class Trainer(Generic[Network]):
 
     def load(self) -> None:
         """Continue from out/state.pt, and drop what the log says of later steps; ValueError if it is not there."""
-        state = load_state(self.out, self.task.KIND)
+        state: dict[str, Any] = load_state(self.out, self.task.KIND)
         if ("muon" in state) != ("muon" in self.optimizers):
             begun, remedy = ("with", "add") if "muon" in state else ("without", "leave out")
             raise ValueError(f"{self.out} was begun {begun} Muon: {remedy} --muon.")
@@ -229,9 +229,10 @@ class Trainer(Generic[Network]):
         if rank() > 0:
             return
         if log_of(self.out).is_file():
-            write_log(self.out, (row for row in read_log(self.out) if row["step"] <= self.step))
+            rows: list[dict[str, Any]] = [*read_log(self.out)]
+            write_log(self.out, (row for row in rows if row["step"] <= self.step))
 
-    def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[dict[str, Any]]:
+    def run(self, budget: Budget, save_minutes: float = 4, report_minutes: float = 10) -> Iterator[LogRow]:
         """Train, yielding the figures of every step; saves, logs and draws a sample sheet on the way and at the end.
 
         Ends early, and then saves alone, if `stop` was called.
@@ -244,7 +245,7 @@ class Trainer(Generic[Network]):
             elapsed = self._agree(time.monotonic() - began)
             spent += elapsed
             self.seconds += elapsed
-            row = {"step": self.step, "seconds": round(self.seconds, 1), "used": used, **measured}
+            row: LogRow = {"step": self.step, "seconds": round(self.seconds, 1), "used": used, **measured}
             if spent - saved > 60 * save_minutes:
                 saved = spent
                 self.save()
@@ -263,7 +264,7 @@ class Trainer(Generic[Network]):
         self.stopped = bool(asked)
         return seconds
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> LogRow:
         """Return figures of the averaged weights on the val split; write a sheet of pictures into the run's folder."""
         if rank() > 0:
             return {}
@@ -272,20 +273,20 @@ class Trainer(Generic[Network]):
         save_whole(sheet, self.out / name)
         return {**figures, "sheet": name}
 
-    def log(self, row: dict[str, Any]) -> None:
+    def log(self, row: LogRow) -> None:
         """Add a row to the run's log, in process 0 alone."""
         if rank() > 0:
             return
         append_log(self.out, row)
 
 
-def write_whole(values: dict[str, Any] | Tensor, path: Path) -> None:
+def write_whole(values: Mapping[str, object] | Tensor, path: Path) -> None:
     """Save with torch so that a crash leaves the old file or the new one, never half of one."""
     with replacing(path) as part:
         torch.save(values, part)
 
 
-def read_whole(path: Path, remedy: str, mmap: bool = False) -> Any:
+def read_whole(path: Path, remedy: str, mmap: bool = False) -> object:
     """Load what `write_whole` wrote, on the CPU; ValueError, with the remedy, if it is damaged or something else."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
@@ -293,7 +294,7 @@ def read_whole(path: Path, remedy: str, mmap: bool = False) -> Any:
         raise ValueError(f"{path} is damaged, or was not written by this program: {remedy}.") from error
 
 
-def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+def upgrade(values: Mapping[str, object]) -> Fields:
     """Return the values of a training state as they are today, from those of this or any earlier format.
 
     Format 1 calls `ema` "average" and a discriminator "judge", and leaves out what it did not know yet. ValueError if a
@@ -302,14 +303,14 @@ def upgrade(values: dict[str, Any]) -> dict[str, Any]:
     version, state = split_format("The training state", values)
     if version == 1:
         state = {{"average": "ema"}.get(name, name): value for name, value in state.items()}
-        state["extra"] = _upgraded_extra(state["kind"], state["extra"])
+        state["extra"] = _upgraded_extra(state["kind"], entry(state, "extra", dict))
     if state["kind"] in ("tokenizer", "decoder") and version < 3:
-        config = tokenizer_of_format(version, state["extra"]["config"])
-        state["extra"] = {**state["extra"], "config": config}
+        extra = entry(state, "extra", dict)
+        state["extra"] = {**extra, "config": tokenizer_of_format(version, extra["config"])}
     return state
 
 
-def _upgraded_extra(kind: str, extra: dict[str, Any]) -> dict[str, Any]:
+def _upgraded_extra(kind: object, extra: dict[str, Any]) -> Fields:
     """Return what a task of a kind keeps beside weights, of format 1, as one of today keeps it."""
     if kind == "transformer":
         config = {**ADDED_TRANSFORMER, **extra["config"]}
@@ -335,7 +336,7 @@ class Reached:
     extra: dict[str, Any]
 
 
-def config_in(extra: Mapping[str, Any], kind: type[Sizes]) -> Sizes:
+def config_in(extra: Mapping[str, object], kind: type[Sizes]) -> Sizes:
     """Return the sizes that the `extra` of a training state holds; ValueError if they are those of no network."""
     try:
         return exact(kind, extra["config"])
@@ -343,14 +344,14 @@ def config_in(extra: Mapping[str, Any], kind: type[Sizes]) -> Sizes:
         raise ValueError(f"The sizes in this training state are odd ({error}): it is damaged.") from error
 
 
-def load_state(run: Path, *kinds: str) -> dict[str, Any]:
+def load_state(run: Path, *kinds: str) -> Fields:
     """Return the state of a training run of one of these kinds in a folder; ValueError if there is none."""
     path = run / "state.pt"
     if not path.is_file():
         raise ValueError(f"{run}: no training state (state.pt) here; leave out --resume, or name the run's folder.")
     values = read_whole(path, "begin anew, or name another run")
     try:
-        state = upgrade(values)
+        state = upgrade(entry({"state": values}, "state", dict))
         exact(Reached, {name: state[name] for name in Reached.__dataclass_fields__})
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is no training state ({error}): begin anew, or name another run.") from error

@@ -1,7 +1,6 @@
 """Training of a transformer on the tokens of a tokenizer."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +11,11 @@ from torch import Tensor
 from ..config import SCALES, Sampling, TransformerConfig
 from ..engine.request import Request
 from ..engine.sampling import steps
-from ..images import grid, to_pil
+from ..findings.run_log import LogRow
+from ..images import tiled, to_pil
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR, initialise, leave_out
+from ..schema import Fields
 from .data import BatchSampler
 from .tokenizer_task import TokenData, same_tokenizer, tokenizer_hash
 from .trainer import Optimisation
@@ -136,7 +137,7 @@ class TransformerTask:
         return {}
 
     @torch.no_grad()
-    def report(self, ema: VAR) -> tuple[dict[str, Any], Image.Image]:
+    def report(self, ema: VAR) -> tuple[LogRow, Image.Image]:
         """Measure loss in nats and token error on up to 512 val pictures, by scale and in all; draw a sheet."""
         rows = torch.linspace(0, len(self.val.labels) - 1, min(512, len(self.val.labels))).long()
         everywhere = torch.arange(ema.schedule.total, device=self.device)
@@ -157,9 +158,9 @@ class TransformerTask:
         labels = self.train.labels[torch.cat(spread)]
         request = Request(tuple(labels.tolist()), tuple(range(len(labels))), Sampling(guidance=guidance))
         *_, last = steps(ema, self.tokenizer.quantizer, request)
-        return grid(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
+        return tiled(to_pil(self.tokenizer.decode(last.f_hat)), columns=8)
 
-    def extra_state(self) -> dict[str, Any]:
+    def extra_state(self) -> Fields:
         """Return sizes, which tokenizer's tokens are learned, and the settings that a resumed run keeps."""
         return {
             "config": asdict(self.model.config),
@@ -171,6 +172,6 @@ class TransformerTask:
             "self_correction": self.settings.self_correction,
         }
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: Fields) -> None:
         """Raise ValueError unless the run has learned the tokens of this tokenizer."""
         same_tokenizer(state, self.tokenizer)

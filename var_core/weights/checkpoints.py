@@ -23,8 +23,8 @@ from ..nn.linear import Linear
 from ..nn.masked import MaskedVAR
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
-from ..schema import parse_json
-from .registry import MODELS, size
+from ..schema import parse_fields
+from .registry import MODELS, size_in_words
 
 Held = TypeVar("Held")
 DEFAULT = "flowers-scenes-128"
@@ -163,7 +163,7 @@ def save(
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[safe_open]:
+def opened_model(path: Path) -> Iterator[safe_open]:
     """A model file, open; ValueError if it is damaged, also when that shows while it is read."""
     try:
         if header_bytes(path) > MOST_HEADER:
@@ -176,10 +176,10 @@ def reading(path: Path) -> Iterator[safe_open]:
 
 def read_spec(path: Path) -> ModelSpec:
     """Read the sizes and classes of the model in a file, without its weights; ValueError as in `load`."""
-    with reading(path) as file:
+    with opened_model(path) as file:
         metadata = file.metadata() or {}
     try:
-        return ModelSpec.from_dict(parse_json(metadata["spec"], MOST_HEADER))
+        return ModelSpec.from_dict(parse_fields(metadata["spec"], MOST_HEADER))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a model of this program (its sizes are missing or odd: {error}).") from error
     except ValueError as error:  # of a later version, or sizes that cannot be: says so itself
@@ -198,7 +198,7 @@ def load(
     """
     path = find(name, folder)
     spec = read_spec(path)
-    with reading(path), open(path, "rb") as raw:
+    with opened_model(path), open(path, "rb") as raw:
         shapes = {name: tuple(entry["shape"]) for name, entry in _header(raw)[1].items()}
     if extra := sorted(name for name in shapes if not name.startswith((*PARTS, MASKED))):
         raise ValueError(f"{path}: the weights hold unknown {_some(extra)}. The file is of another model.")
@@ -227,7 +227,7 @@ def _tensors(path: Path, dtype: torch.dtype, device: torch.device) -> tuple[dict
     stay in memory beside the result.
     """
     loaded, files = {}, {}
-    with reading(path) as mapped, open(path, "rb") as raw:
+    with opened_model(path) as mapped, open(path, "rb") as raw:
         start, header = _header(raw)
         sizes = [end - begin for begin, end in (header[name]["data_offsets"] for name in mapped.keys())]
         buffer = torch.empty(max(sizes, default=0), dtype=torch.uint8)
@@ -280,7 +280,7 @@ def _read(file: BufferedReader, begin: int, buffer: Tensor) -> Tensor:
 def masked_digest(path: Path) -> str:
     """Return 12 hex digits of a SHA-256 over the names and weights of a file's masked path."""
     computed = hashlib.sha256()
-    with reading(path) as mapped, open(path, "rb") as raw:
+    with opened_model(path) as mapped, open(path, "rb") as raw:
         start, header = _header(raw)
         for name in sorted(name for name in mapped.keys() if name.startswith(MASKED)):
             begin, end = header[name]["data_offsets"]
@@ -292,7 +292,7 @@ def masked_digest(path: Path) -> str:
 
 def file_digest(path: Path) -> str:
     """Return what `LoadedModel.digest` is for a file, without its weights: from its metadata, or computed."""
-    with reading(path) as file:
+    with opened_model(path) as file:
         written = (file.metadata() or {}).get("digest")
     if written is not None:
         if len(written) > MOST_DIGEST:
@@ -316,7 +316,7 @@ def find(name: str, folder: Path | None = None) -> Path:
             return path
     if model is not None:
         raise ValueError(
-            f"{model.title} is not here yet. Get it ({size(model.download_bytes)}): "
+            f"{model.title} is not here yet. Get it ({size_in_words(model.download_bytes)}): "
             f"python -m var_core download {model.name}"
         )
     for path in (Path(name), *(place / name for place in places(folder))):

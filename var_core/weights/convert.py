@@ -21,9 +21,9 @@ from ..files import ASSETS, replacing
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
-from .checkpoints import PARTS, SUFFIX, TYPES, load_strict, reading
+from .checkpoints import PARTS, SUFFIX, TYPES, load_strict, opened_model
 from .foreign import TOKENIZER, TRANSFORMER
-from .published import check, check_numbers, recognise, weights
+from .published import check_numbers, check_sizes, recognise, weights
 
 PICTURES = ASSETS / "examples"
 BLOCK = 2**24  # bytes that are written at a time
@@ -84,7 +84,7 @@ def convert(
         for key, value in network.state_dict().items()
     }
     known = {"tokenizer_from": origin} if origin else {}
-    yield from write(out, tensors, {"spec": json.dumps(spec.to_dict())} | known)
+    yield from write_safetensors(out, tensors, {"spec": json.dumps(spec.to_dict())} | known)
 
 
 def assemble(
@@ -93,18 +93,20 @@ def assemble(
     """Both networks with the weights of published files, mapped from them; see `convert`."""
     spec = recognise(transformer, tokenizer, name)
     if expected is not None:
-        check(spec, expected, transformer)
+        check_sizes(spec, expected, transformer)
         spec = replace(spec, name=name or expected.name, default_sampling=expected.default_sampling)
     with torch.device("meta"):
         ours, var = Tokenizer(spec.tokenizer), VAR(spec.transformer)
-    load_strict(ours.eval(), inside(tokenizer) if tokenizer.suffix == SUFFIX else weights(tokenizer, TOKENIZER))
+    load_strict(
+        ours.eval(), tokenizer_inside(tokenizer) if tokenizer.suffix == SUFFIX else weights(tokenizer, TOKENIZER)
+    )
     load_strict(var.eval(), weights(transformer, TRANSFORMER))
     return spec, ours, var
 
 
-def inside(path: Path) -> dict[str, Tensor]:
+def tokenizer_inside(path: Path) -> dict[str, Tensor]:
     """The tokenizer's weights in a model file of ours, float32, mapped from it."""
-    with reading(path) as file:
+    with opened_model(path) as file:
         state = {name: file.get_tensor(name) for name in file.keys() if name.startswith(PARTS[0])}
     check_numbers(path, state)
     return {name.removeprefix(PARTS[0]): value.float() for name, value in state.items()}
@@ -112,7 +114,7 @@ def inside(path: Path) -> dict[str, Tensor]:
 
 def origin_of(path: Path) -> str | None:
     """Return where the tokenizer in a model file of ours was published, if the file says so."""
-    with reading(path) as file:
+    with opened_model(path) as file:
         return (file.metadata() or {}).get("tokenizer_from")
 
 
@@ -169,7 +171,7 @@ def crops(each: int) -> Iterator[Image.Image]:
 # ------------------------------------------------------------------------------------------------ writing
 
 
-def write(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[FileProgress]:
+def write_safetensors(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[FileProgress]:
     """Write a safetensors file, tensor by tensor; it appears under its name only when it is whole.
 
     Its metadata gains `digest`: 12 hex digits of a SHA-256 over names and weights of all but the preview, which depends

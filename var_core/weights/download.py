@@ -9,8 +9,8 @@ import torch
 from ..files import user_models
 from ..nn.tokenizer import Tokenizer
 from .checkpoints import file_for, load_strict, read_spec
-from .convert import FileProgress, assemble, convert, inside, origin_of
-from .hub_file import alone, cached, fetch_file
+from .convert import FileProgress, assemble, convert, origin_of, tokenizer_inside
+from .hub_file import cached, fetch_file, folder_lock
 from .registry import DOWNLOADS, MODELS, Published, left, place, short_of_disk
 
 
@@ -24,7 +24,7 @@ def fetch(model: Published, folder: Path | None = None) -> Generator[FileProgres
     another download into the folder.
     """
     store = downloads(folder)
-    with alone(model.title, store):
+    with folder_lock(model.title, store):
         if _is_here(model, folder):
             return
         found = supply(model, folder)
@@ -86,7 +86,7 @@ def _lends(model: Published, folder: Path | None) -> bool:
     with torch.device("meta"):
         tokenizer = Tokenizer(model.spec.tokenizer)
     try:
-        load_strict(tokenizer, inside(path))
+        load_strict(tokenizer, tokenizer_inside(path))
     except ValueError:
         return False
     return True

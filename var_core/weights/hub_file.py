@@ -31,7 +31,7 @@ BY_HAND = "python -m var_core convert --transformer FILE.pth --tokenizer FILE.pt
 
 
 @contextmanager
-def alone(title: str, store: Path) -> Iterator[None]:
+def folder_lock(title: str, store: Path) -> Iterator[None]:
     """Nobody else downloads into this folder meanwhile, in this program or another."""
     from filelock import FileLock, Timeout
 

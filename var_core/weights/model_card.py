@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..settings import described
-from .checkpoints import MASKED, PARTS, file_digest, read_spec, reading
+from .checkpoints import MASKED, PARTS, file_digest, opened_model, read_spec
 
 TITLES = dict(zip((*PARTS, MASKED), ("tokenizer", "preview", "transformer", "masked path"), strict=True))
 TAGS = ["visual-autoregressive-modeling", "next-scale-prediction", "class-conditional", "image-generation"]
@@ -68,7 +68,7 @@ def card(model: Path, source: str, license: str | None = None) -> str:
 def _parameters(model: Path) -> dict[str, int]:
     """Count the numbers in each part of a model's file, by what the names of its tensors begin with."""
     counts = dict.fromkeys(TITLES, 0)
-    with reading(model) as file:
+    with opened_model(model) as file:
         for name in file.keys():
             part = f"{name.split('.')[0]}."
             counts[part] = counts.get(part, 0) + math.prod(file.get_slice(name).get_shape())

@@ -11,7 +11,7 @@ from ..files import replacing, user_models
 from .checkpoints import SUFFIX, find, read_spec, refuse_shipped
 from .convert import FileProgress
 from .download import downloads
-from .hub_file import alone, cached, fetch_file
+from .hub_file import cached, fetch_file, folder_lock
 from .model_card import card
 from .registry import MODELS
 
@@ -22,7 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)  # of a re
 def locate(source: str | Path) -> Path:
     """Return the file of a model: that file, the one in that folder, a model's name, or "owner/name" on the hub.
 
-    A repository of the hub is downloaded the first time, see `fetch`, and is not asked again while its file is here.
+    `fetch_repository` downloads one of the hub the first time, and does not ask for it again while its file is here.
     ValueError if there is none, with what to do.
     """
     path, name = Path(source), str(source)
@@ -30,9 +30,9 @@ def locate(source: str | Path) -> Path:
         return _inside(path)
     if path.is_file() or not NAME.fullmatch(name):
         return find(name)
-    for _ in fetch(name):
+    for _ in fetch_repository(name):
         pass
-    return here(name) or kept(name)
+    return here(name) or local_folder(name)
 
 
 def _inside(folder: Path) -> Path:
@@ -44,18 +44,18 @@ def _inside(folder: Path) -> Path:
     return found[0]
 
 
-def kept(repository: str, folder: Path | None = None) -> Path:
+def local_folder(repository: str, folder: Path | None = None) -> Path:
     """Return where the model of a repository of the hub is downloaded to: in a folder of models, or in the user's."""
     return (folder or user_models()) / f"{repository}{SUFFIX}"
 
 
 def here(repository: str, folder: Path | None = None) -> Path | None:
     """Return the file of a repository's model that was downloaded, also by other programs into the hub's cache."""
-    path = kept(repository, folder)
+    path = local_folder(repository, folder)
     return path if path.is_file() else cached(repository, FILE)
 
 
-def fetch(repository: str, folder: Path | None = None) -> Generator[FileProgress, None, None]:
+def fetch_repository(repository: str, folder: Path | None = None) -> Generator[FileProgress, None, None]:
     """Download the model of a repository of the hub; what was cut off goes on where it stopped, as in `download.fetch`.
 
     Nothing is done if it is here already, or in the hub's own cache. ValueError, with what to do, if the repository is
@@ -64,8 +64,8 @@ def fetch(repository: str, folder: Path | None = None) -> Generator[FileProgress
     _check(repository)
     if published := [model.name for model in MODELS.values() if model.repository == repository]:
         raise ValueError(f"{repository} holds models as published: get one by its name, {', '.join(published)}.")
-    store, path = downloads(folder) / repository.replace("/", "--"), kept(repository, folder)
-    with alone(repository, store):
+    store, path = downloads(folder) / repository.replace("/", "--"), local_folder(repository, folder)
+    with folder_lock(repository, store):
         if here(repository, folder) is not None:
             return
         yield from fetch_file(repository, FILE, store, by_hand="give its path as the model")

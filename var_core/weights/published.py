@@ -30,7 +30,7 @@ MOST_SCALES = 64
 Kind = TypeVar("Kind")
 
 
-def read(path: Path, kind: str = TRANSFORMER) -> dict[str, Tensor]:
+def read_network(path: Path, kind: str = TRANSFORMER) -> dict[str, Tensor]:
     """The tensors of a network of a kind in a published file, mapped from it; see `foreign.weights_in`."""
     state = weights_in(path, kind).tensors
     if odd := next(
@@ -45,7 +45,7 @@ def read(path: Path, kind: str = TRANSFORMER) -> dict[str, Tensor]:
 
 def weights(path: Path, kind: str) -> dict[str, Tensor]:
     """The tensors of a network of a kind in a published file, under our names, float32."""
-    state = {name: value for name, value in read(path, kind).items() if not DERIVED.search(name)}
+    state = {name: value for name, value in read_network(path, kind).items() if not DERIVED.search(name)}
     if any(value.is_meta for value in state.values()):
         raise ValueError(f"{path} says sizes, and holds no numbers: get it again.")
     check_numbers(path, state)
@@ -107,7 +107,7 @@ def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> Mo
     ValueError names what is missing.
     """
     try:
-        sizes = _transformer_sizes(read(transformer))
+        sizes = _transformer_sizes(read_network(transformer))
         spec = ModelSpec(
             name or transformer.stem,
             tokenizer_sizes(tokenizer, sizes.sides),
@@ -132,7 +132,7 @@ def recognise(transformer: Path, tokenizer: Path, name: str | None = None) -> Mo
     )
 
 
-def check(found: ModelSpec, expected: ModelSpec, path: Path) -> None:
+def check_sizes(found: ModelSpec, expected: ModelSpec, path: Path) -> None:
     """ValueError, naming the first size that differs, unless a file is of the model expected."""
     for mine, theirs in zip(_sizes(found), _sizes(expected), strict=True):
         for field, wanted in vars(theirs).items():
@@ -200,7 +200,7 @@ def tokenizer_sizes(path: Path, sides: tuple[int, ...]) -> TokenizerConfig:
     """The sizes of a published tokenizer, or of that in a model file of ours, for a transformer of such sides."""
     if path.suffix == SUFFIX:
         return replace(read_spec(path).tokenizer, sides=sides)
-    return _tokenizer_sizes(read(path, TOKENIZER), sides)
+    return _tokenizer_sizes(read_network(path, TOKENIZER), sides)
 
 
 def _tokenizer_sizes(state: Mapping[str, Tensor], sides: tuple[int, ...]) -> TokenizerConfig:

@@ -104,7 +104,7 @@ _ALIGNED = {"var-d16": 4.03, "var-d20": 3.02, "var-d24": 2.63, "var-d30": 2.54} 
 MODELS = _PUBLISHED | {model.name: model for model in (_aligned(*row) for row in _ALIGNED.items())}
 
 
-def named(name: str) -> Published:
+def model_named(name: str) -> Published:
     """A published model by its name, in any case; ValueError lists them."""
     found = MODELS.get(name.strip().casefold())
     if found is None:
@@ -132,9 +132,10 @@ def short_of_disk(model: Published, folder: Path | None, there: int = 0) -> list
     free = shutil.disk_usage(_existing(folder)).free
     if free >= needed:
         return []
+    has, needs, afterwards = (size_in_words(count) for count in (free, needed, model.disk_bytes))
     return [
-        f"{folder} has {size(free)} free, but {model.title} needs {size(needed)} while it is downloaded and converted "
-        f"({size(model.disk_bytes)} afterwards): make room, or choose another folder or a smaller model."
+        f"{folder} has {has} free, but {model.title} needs {needs} while it is downloaded and converted "
+        f"({afterwards} afterwards): make room, or choose another folder or a smaller model."
     ]
 
 
@@ -158,12 +159,12 @@ def short_of_memory(model: Published, device: str, dtype: torch.dtype) -> list[s
         return []
     where = "The GPU" if device == "cuda" else "This machine"
     return [
-        f"{where} has {size(free)} of memory free, but {model.title} needs about {size(needed)}: "
+        f"{where} has {size_in_words(free)} of memory free, but {model.title} needs about {size_in_words(needed)}: "
         "close other programs, or choose a smaller model."
     ]
 
 
-def size(count: int | float) -> str:
+def size_in_words(count: int | float) -> str:
     """Bytes in words, in powers of ten as disks and downloads are sold: 1.7 GB."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:

@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from var_core.config import NO_CLASS, Sampling
 from var_core.editing.edit import stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
+from var_core.schema import Fields
 from var_core.settings import parsed
 
 from ..edit import form as forms
@@ -37,8 +37,8 @@ class EditEndpoints(Served):
         class_name: str = "",
         count: int = 1,
         seed: int = 0,
-        settings: dict[str, Any] | None = None,
-        sampling: dict[str, Any] | None = None,
+        settings: Fields | None = None,
+        sampling: Fields | None = None,
     ) -> Iterator[tuple[Status, Pictures]]:
         """Repaint a part of a photo. Every pixel outside the mask stays as it is.
 
@@ -69,8 +69,8 @@ class EditEndpoints(Served):
         class_name: str = "",
         count: int = 1,
         seed: int = 0,
-        settings: dict[str, Any] | None = None,
-        sampling: dict[str, Any] | None = None,
+        settings: Fields | None = None,
+        sampling: Fields | None = None,
     ) -> Iterator[tuple[Status, Pictures]]:
         """Draw a photo onward beyond its edges.
 
@@ -97,8 +97,8 @@ class EditEndpoints(Served):
         class_name: str,
         count: int,
         seed: int,
-        settings: Mapping[str, Any] | None,
-        sampling: Mapping[str, Any] | None,
+        settings: Mapping[str, object] | None,
+        sampling: Mapping[str, object] | None,
     ) -> EditForm:
         """Return the form that asks for an edit; ValueError if a setting is unknown or out of range."""
         name = class_name or NO_CLASS
@@ -139,6 +139,6 @@ class EditEndpoints(Served):
             seconds = time.perf_counter() - started
             drawn = outcomes.best_first(job, photos, squares, misfit)
             with fresh_folder(self.cache) as folder:
-                result = outcomes.write(pipe, *drawn, seconds, folder)
+                result = outcomes.write_results(pipe, *drawn, seconds, folder)
         seeds = tuple(request.seeds[0] for request in result.requests)
         yield {**status_of(1.0, result.seconds, seeds), "done": True}, list(result.files)

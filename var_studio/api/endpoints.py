@@ -1,7 +1,6 @@
 """The endpoints as functions of plain values: requests in, files and plain values out."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from PIL import Image
 
@@ -9,6 +8,7 @@ from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings
 from var_core.inspection.recording import recorded
 from var_core.recipe import slug
+from var_core.schema import Fields
 from var_core.settings import named, rows
 
 from ..shared import controls
@@ -27,7 +27,7 @@ class Endpoints(Served):
     """The endpoints that programs may call, but for edits. A run yields how far it is, and last the files."""
 
     def generate(
-        self, class_name: str, count: int = 1, seed: int = 0, sampling: dict[str, Any] | None = None
+        self, class_name: str, count: int = 1, seed: int = 0, sampling: Fields | None = None
     ) -> Iterator[tuple[Status, Pictures]]:
         """Draw pictures of a class, scale by scale. Each PNG holds the recipe that makes it again.
 
@@ -47,7 +47,7 @@ class Endpoints(Served):
             done = runs.finish(pipe, run, folder)
         yield {**_of_run(done), "done": True}, list(done.files)
 
-    def encode(self, photo: str) -> tuple[dict[str, Any], Image.Image]:
+    def encode(self, photo: str) -> tuple[Fields, Image.Image]:
         """Turn the middle square of a picture into token maps, and these into a picture again.
 
         Parameters:
@@ -60,7 +60,7 @@ class Endpoints(Served):
         told = {"model": pipe.spec.name, "digest": pipe.digest, "sides": list(pipe.spec.tokenizer.sides)}
         return {**told, "tokens": maps}, pipe.decode(pipe.summed(tokens))[0]
 
-    def trace(self, class_name: str, seed: int = 0, sampling: dict[str, Any] | None = None) -> tuple[str, Image.Image]:
+    def trace(self, class_name: str, seed: int = 0, sampling: Fields | None = None) -> tuple[str, Image.Image]:
         """Draw a picture and record it: tokens, certainty, attention of every scale. The Explore tab opens the file.
 
         Parameters:
@@ -79,7 +79,7 @@ class Endpoints(Served):
             found.save(file)
         return str(file), Image.fromarray(found.pictures[-1].numpy())
 
-    def classify(self, photo: str) -> list[dict[str, Any]]:
+    def classify(self, photo: str) -> list[Fields]:
         """Name the classes that a picture may be of, the likeliest first: those under which its tokens are likeliest.
 
         Parameters:
@@ -89,11 +89,11 @@ class Endpoints(Served):
         with in_words():
             found = pipe.classify(_middle(self.files.picture(photo)))[:NAMED]
         return [
-            {"class": pipe.spec.class_name(one.label), "share": round(one.share, 4), "nats": round(one.gain, 2)}
+            {"class": pipe.spec.class_name(one.label), "share": round(one.share, 4), "nats": round(one.nats, 2)}
             for one in found
         ]
 
-    def classes(self) -> list[dict[str, Any]]:
+    def classes(self) -> list[Fields]:
         """List the classes of the model that is loaded."""
         spec = self.pipe.spec
         groups = spec.class_groups or ("",) * spec.transformer.classes
@@ -103,7 +103,7 @@ class Endpoints(Served):
             for name, *synonyms in [spec.names_of(label)]
         ]
 
-    def models(self) -> dict[str, Any]:
+    def models(self) -> Fields:
         """Describe the model that is loaded."""
         spec, var = self.pipe.spec, self.pipe.spec.transformer
         return {
@@ -116,10 +116,10 @@ class Endpoints(Served):
             "sampling": named(self.running.default_sampling),
         }
 
-    def limits(self) -> dict[str, list[dict[str, Any]]]:
+    def limits(self) -> dict[str, list[Fields]]:
         """List what a visitor may ask for, and all settings of draws and edits with their bounds."""
         given = named(self.running.limits)
-        limits = [{"name": row.name, "value": given[row.name], "is": row.help} for row in rows(Limits)]
+        limits: list[Fields] = [{"name": row.name, "value": given[row.name], "is": row.help} for row in rows(Limits)]
         return {"limits": limits, "sampling": table_of(Sampling), "settings": table_of(EditSettings)}
 
     def waiting(self, ahead: Ahead) -> tuple[Status, Unchanged]:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from PIL import Image
 
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Seed
+from var_core.schema import Fields
 from var_core.settings import Declared, Setting, rows
 
 from ..shared.models import Models
 from ..shared.visitor_files import VisitorFiles
 
-Status = dict[str, Any]  # how far a run is
-Pictures = list[Any]  # pictures under way, then the paths of their files
+Status = Fields  # how far a run is
+Pictures = Sequence[Image.Image | str]  # pictures under way, then the paths of their files
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Served:
         return self.running.pipe
 
 
-def known(kind: type[Declared], values: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def known(kind: type[Declared], values: Mapping[str, object] | None) -> Mapping[str, object]:
     """Return settings by name; ValueError if that is no table of names, or a name is of none."""
     if values is not None and not isinstance(values, dict):
         raise ValueError(f"settings {str(values)[:40]!r}: give an object of names and values.")
@@ -41,11 +43,11 @@ def known(kind: type[Declared], values: Mapping[str, Any] | None) -> Mapping[str
 JSON_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string"}
 
 
-def schema(kind: type[Declared]) -> dict[str, Any]:
+def schema(kind: type[Declared]) -> dict[str, object]:
     """Return the JSON schema of settings by name, of which any may be left out."""
 
-    def property_of(row: Setting) -> dict[str, Any]:
-        told = {"type": JSON_TYPES[row.kind], "title": row.label, "description": row.help}
+    def property_of(row: Setting) -> dict[str, object]:
+        told: dict[str, object] = {"type": JSON_TYPES[row.kind], "title": row.label, "description": row.help}
         if row.choices:
             return {**told, "enum": list(row.choices)}
         return told if row.kind is bool else {**told, "minimum": row.low, "maximum": row.high}
@@ -58,10 +60,10 @@ def status_of(fraction: float, seconds: float, seeds: Sequence[Seed]) -> Status:
     return {"done": False, "fraction": round(fraction, 3), "seconds": round(seconds, 2), "seeds": list(seeds)}
 
 
-def table_of(kind: type[Declared]) -> list[dict[str, Any]]:
+def table_of(kind: type[Declared]) -> list[Fields]:
     """Return the table of a dataclass of settings, a plain value each."""
 
-    def plain(row: Setting) -> dict[str, Any]:
+    def plain(row: Setting) -> Fields:
         return {"name": row.name, "default": row.default, "takes": row.bounds or "true or false", "is": row.help}
 
     return [plain(row) for row in rows(kind)]

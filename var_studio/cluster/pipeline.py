@@ -14,7 +14,7 @@ from var_core.engine.request import Request
 from var_core.engine.sampling import Step
 from var_core.weights.checkpoints import LoadedModel
 
-from .replica import Asked, application
+from .replica import ReplicaRequest, application
 
 NAME = "var-studio"  # of the application in the cluster
 PATIENCE = 120.0  # seconds that a run waits for its next scale, or for a replica when the one that drew it is gone
@@ -64,7 +64,7 @@ class Cluster:
         found.cluster = self
         return found
 
-    def steps(self, name: str, asked: Asked) -> Iterator[Step]:
+    def steps(self, name: str, asked: ReplicaRequest) -> Iterator[Step]:
         """Draw a request to a model; if a replica is gone meanwhile, another one goes on from the same scale.
 
         ValueError if the request cannot be drawn, or no replica comes back.
@@ -156,4 +156,4 @@ class ClusterPipeline(Pipeline):
         return moved
 
     def _elsewhere(self, request: Request) -> Iterator[Step]:
-        return self.cluster.steps(self.called, Asked(request, self.digest))
+        return self.cluster.steps(self.called, ReplicaRequest(request, self.digest))

@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ WAIT = 0.01  # seconds for other requests to come along
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReplicaRequest:
     """A request to the model of a digest."""
 
     request: Request
@@ -26,7 +26,7 @@ class Asked:
 
 
 @dataclass(eq=False)
-class Job:
+class WaitingRequest:
     """A request that somebody waits for, until he has `gone`."""
 
     pipe: Pipeline
@@ -38,7 +38,7 @@ class Job:
 class Together:
     """Jobs whose pictures are drawn in one pass, and the steps of that."""
 
-    jobs: list[Job]
+    jobs: list[WaitingRequest]
     steps: Iterator[Step] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,9 +61,9 @@ class Together:
         ]
 
 
-def together(jobs: Sequence[Job]) -> list[Together]:
+def grouped(jobs: Sequence[WaitingRequest]) -> list[Together]:
     """Return jobs in groups that are drawn in one pass: of one model, drawn alike, from nothing, as memory allows."""
-    groups: list[list[Job]] = []
+    groups: list[list[WaitingRequest]] = []
     for job in jobs:
         fitting = (group for group in groups if _fits(group, job))
         group = next(fitting, None)
@@ -74,7 +74,7 @@ def together(jobs: Sequence[Job]) -> list[Together]:
     return [Together(group) for group in groups]
 
 
-def _fits(group: Sequence[Job], job: Job) -> bool:
+def _fits(group: Sequence[WaitingRequest], job: WaitingRequest) -> bool:
     first, request = group[0], job.request
     if first.pipe is not job.pipe or first.request.plan is not None or request.plan is not None:
         return False
@@ -89,10 +89,10 @@ def application(
     options: LoadOptions,
     folder: Path | None,
     threads: int,
-    scaling: dict[str, Any] | int,
+    scaling: Mapping[str, object] | int,
     most_together: int = 8,
-    actor: dict[str, Any] | None = None,
-) -> Any:
+    actor: Mapping[str, object] | None = None,
+) -> object:
     """Return the application for `serve.run`: replicas in so many processes, or as many as `scaling` says."""
     serve: Any = importlib.import_module("ray.serve")  # its types do not know methods of classes
 
@@ -112,12 +112,12 @@ def application(
             """Load a model, or give the one that is loaded."""
             return await asyncio.to_thread(Pipeline.load, name, options, folder)
 
-        async def stream(self, asked: Asked) -> AsyncIterator[Step]:
+        async def stream(self, asked: ReplicaRequest) -> AsyncIterator[Step]:
             """Draw a request, scale by scale."""
             pipe = await self.model(serve.get_multiplexed_model_id())
             if pipe.digest != asked.digest:
                 raise ValueError(f"A worker has another {pipe.spec.name} ({pipe.digest}): give all the same file.")
-            job = Job(pipe, asked.request)
+            job = WaitingRequest(pipe, asked.request)
             self.busy += 1
             try:
                 async for step in self.drawn(job):
@@ -129,11 +129,11 @@ def application(
                 job.gone = True
 
         @serve.batch(max_batch_size=most_together, batch_wait_timeout_s=WAIT)
-        async def drawn(self, jobs: list[Job]) -> AsyncIterator[list[Step | None]]:
+        async def drawn(self, jobs: list[WaitingRequest]) -> AsyncIterator[list[Step | None]]:
             """Draw several jobs at once; each gets nothing once it is done."""
-            groups = together(jobs)
+            groups = grouped(jobs)
             while True:
-                found: dict[Job, Step | None] = {}
+                found: dict[WaitingRequest, Step | None] = {}
                 for group in groups:
                     steps = await asyncio.to_thread(group.next)
                     self.scales += any(steps)

@@ -27,7 +27,7 @@ def pictures_of(pipe: Pipeline, run: Run | None) -> list[VisitPicture]:
 
 def _picture(pipe: Pipeline, run: Run, index: int) -> VisitPicture:
     file, request = run.files[index], runs.alone(run, index)
-    words = [runs.named(pipe, run, index), *controls.other_than(pipe.spec.default_sampling, request.sampling)]
+    words = [runs.picture_title(pipe, run, index), *controls.other_than(pipe.spec.default_sampling, request.sampling)]
     words += [] if run.complete(index) else ["stopped"]
     with Image.open(file) as picture:
         small = html.small_uri(picture, html.TINY)

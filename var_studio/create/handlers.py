@@ -25,7 +25,7 @@ MOST_IN_A_ROW = 6  # pictures of a class among several; eight go into two rows
 
 
 @dataclass(frozen=True)
-class RunHandlers(Preparing):
+class CreateRunHandlers(Preparing):
     """Handlers of runs, from what is asked for to what is shown of it."""
 
     def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[StageUpdate]:
@@ -108,8 +108,8 @@ class RunHandlers(Preparing):
         file, ours = run.files[index], run.digest == self.pipe.digest
         picture = Image.fromarray(open_photo(file))
         where = f"Picture {index + 1} of {len(run.files)}" if len(run.files) > 1 else "This picture"
-        words = f"{where}: {runs.named(self.pipe, run, index)}" if ours else where
-        large = _if_there_is_room(lambda: downloads.enlarged(file))
+        words = f"{where}: {runs.picture_title(self.pipe, run, index)}" if ours else where
+        large = _if_there_is_room(lambda: downloads.write_enlarged(file))
         return StageUpdate(
             strip=runs.strip(self.pipe, run, index, self.models.limits.host_paths) if ours else "",
             marked=_marked(words, index if len(run.files) > 1 else None),
@@ -147,7 +147,7 @@ def _gallery(pipe: Pipeline, run: Run, pictures: Sequence[str | Image.Image]) ->
     elif classes > 1:
         each = count // classes
         columns = each if 1 < each <= MOST_IN_A_ROW else columns
-        shown = [(picture, runs.named(pipe, run, index)) for index, picture in enumerate(pictures)]
+        shown = [(picture, runs.picture_title(pipe, run, index)) for index, picture in enumerate(pictures)]
     return gr.Gallery(shown, columns=columns, selected_index=None)
 
 

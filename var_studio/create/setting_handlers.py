@@ -80,7 +80,7 @@ class SettingHandlers:
     def in_group(self, group: str, current: str) -> gr.Dropdown:
         """The classes of a group; the current one stays if it is among them."""
         spec = self.pipe.spec
-        names = controls.classes(spec, group or None)
+        names = controls.class_names(spec, group or None)
         return gr.Dropdown(controls.choices(spec, group or None), value=current if current in names else names[0])
 
     def random_class(self, *groups: str) -> str:

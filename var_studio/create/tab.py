@@ -17,7 +17,7 @@ from ..shared.run import Run
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions
 from .giving import pictures_of
-from .handlers import RunHandlers
+from .handlers import CreateRunHandlers
 from .layout import (
     GridControls,
     Helpers,
@@ -44,7 +44,7 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
     _wire_settings(handlers, settings, helpers)
     controls_and_lock: list[Widgets] = [*settings, helpers.lock]
     wire(onward.use.click, handlers.use, [stage.run, stage.chosen], controls_and_lock, AT_ONCE)
-    runs_of = RunHandlers(models, stage.gallery.GRADIO_CACHE)
+    runs_of = CreateRunHandlers(models, stage.gallery.GRADIO_CACHE)
     left = LeftRuns(lambda update: found if isinstance(found := update.run, Run) else None)
     asked, begin = _wire_runs(runs_of, left, settings, helpers, grid, actions, stage, onward)
     for button in (stage.download, stage.large, stage.everything, stage.sheet):
@@ -82,7 +82,7 @@ def _wire_settings(handlers: SettingHandlers, settings: RequestControls, helpers
 
 
 def _wire_runs(
-    handlers: RunHandlers,
+    handlers: CreateRunHandlers,
     left: LeftRuns,
     settings: RequestControls,
     helpers: Helpers,
@@ -130,7 +130,7 @@ def _visit(handlers: SettingHandlers, locked: Sequence[Widgets], trigger: Trigge
 
 
 def _shows(
-    handlers: RunHandlers,
+    handlers: CreateRunHandlers,
     left: LeftRuns,
     stage: RunStage,
     trigger: Trigger,

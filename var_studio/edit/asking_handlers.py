@@ -9,7 +9,7 @@ import numpy as np
 from var_core.config import NO_CLASS
 from var_core.editing.edit import guess
 from var_core.editing.edit_settings import EditSettings, usual_sampling
-from var_core.editing.finding import find
+from var_core.editing.finding import find_class
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import pixel_hash
 from var_core.settings import Value, named, parsed
@@ -44,7 +44,7 @@ class AskingHandlers:
             here, spec = workspaces.needed(now), self.pipe.spec
             mask = workspaces.painted_on(here, canvas)
             found = guess(self.pipe, here.photo, mask, parsed(EditSettings(), settings))[:GUESSES]
-        if found[0].gain <= 0:
+        if found[0].nats <= 0:
             return (gr.Radio([], label="It looks like none of the classes of this model.", value=None, visible=True),)
         names = [(f"{spec.class_name(one.label)} {one.share:.0%}", spec.class_name(one.label)) for one in found]
         return (gr.Radio(names, label="Looks like", value=None, visible=True),)
@@ -59,14 +59,14 @@ class AskingHandlers:
                 label = pipe.spec.label(controls.complete(pipe.spec, name))
             if label == null:
                 label = guess(pipe, here.photo, np.zeros(here.photo.shape[:2], bool), EditSettings())[0].label
-            mask = PackedMask.pack(find(pipe, here.photo, label))
+            mask = PackedMask.pack(find_class(pipe, here.photo, label))
         return (Found(pixel_hash(here.photo), mask, pipe.spec.class_name(label)),)
 
     def renew(self) -> tuple[gr.Dropdown, gr.Slider, gr.Checkbox, gr.Radio, Mapping[str, Value]]:
         """Class, scales and knobs for the model that is loaded."""
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides))
-        choices = gr.Dropdown(layout.choices(spec), value=NO_CLASS)
+        choices = gr.Dropdown(layout.class_choices(spec), value=NO_CLASS)
         shown = gr.Checkbox(visible=self.pipe.masked is not None)
         return choices, scales, shown, layout.no_answers(), named(self.models.filling_sampling)
 

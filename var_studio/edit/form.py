@@ -98,7 +98,7 @@ def shown(form: EditForm) -> FormValues:
     return FormValues(choice, named(form.settings), named(form.sampling), count, str(form.seed), True)
 
 
-def described(form: EditForm, usual: Sampling) -> str:
+def form_in_words(form: EditForm, usual: Sampling) -> str:
     """Say a form in words: task, class, seeds, and what differs from the defaults; `usual` is the model's draw."""
     has_class, seed = form.class_name != NO_CLASS, parse_int("seed", form.seed)
     count = parse_int("variations", form.count)

@@ -166,7 +166,7 @@ def left_column(
     )
 
 
-def choices(spec: ModelSpec) -> list[tuple[str, str]]:
+def class_choices(spec: ModelSpec) -> list[tuple[str, str]]:
     """The classes for the dropdown, "no class" first."""
     return sorted(controls.choices(spec, None), key=lambda choice: choice[1] != NO_CLASS)
 
@@ -183,7 +183,7 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
             list(TASKS), value=INPAINT, label="Task", show_label=False, elem_id="task", elem_classes="pills"
         )
         hint = gr.HTML(f"<p>{forms.HINTS[INPAINT]}</p>", elem_id="hint")
-        class_name = widgets.subject(choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
+        class_name = widgets.subject(class_choices(spec), NO_CLASS, forms.CLASS_HINTS[INPAINT], "into")
         with gr.Row(elem_classes="tight"):
             ask = gr.Button("What is this?", size="sm", min_width=60, elem_id="guess")
             find = gr.Button("Paint it for me", size="sm", min_width=60, elem_id="find")

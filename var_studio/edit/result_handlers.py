@@ -51,7 +51,7 @@ class ResultHandlers:
 
     def written(self, result: EditResult | None) -> str | Unchanged:
         """Say again what the bar said before."""
-        return SKIP if result is None else outcomes.summary(result)
+        return SKIP if result is None else outcomes.edit_summary(result)
 
     def check_files(self, result: EditResult | None) -> None:
         """Say so if the files of an edit are gone that the browser is about to fetch."""

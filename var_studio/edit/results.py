@@ -144,7 +144,7 @@ def best_first(
     return replace(job, edit=edit), tuple(photos[row] for row in order), [square.of(order) for square in squares]
 
 
-def write(
+def write_results(
     pipe: Pipeline,
     job: EditJob,
     photos: tuple[np.ndarray, ...],
@@ -179,7 +179,7 @@ def write(
         requests=requests,
         squares=tuple(KeptSquare.of(square, folder / f"square-{n}.npz") for n, square in enumerate(squares)),
         form=form,
-        words=forms.described(form, pipe.spec.default_sampling),
+        words=forms.form_in_words(form, pipe.spec.default_sampling),
         photo=first.edited.photo,
         painted=PackedMask.pack(told if told.dtype == bool else told > HALF),
         soft=job.soft,
@@ -226,7 +226,7 @@ def _pack(bundle: Path, files: Iterable[Path | str]) -> None:
             packed.write(file, Path(file).name)
 
 
-def progress(stage: EditStage, seconds: float) -> str:
+def edit_progress(stage: EditStage, seconds: float) -> str:
     """The bar of an edit under way."""
     turn = f"pass {stage.turn + 1} of {stage.turns}, " if stage.turns > 1 else ""
     turn += f"candidate {stage.candidate + 1} of {stage.candidates}, " if stage.candidates > 1 else ""
@@ -241,7 +241,7 @@ def fraction(stage: EditStage) -> float:
     return (stage.turn + (stage.candidate + stage.progress.fraction) / stage.candidates) / stage.turns
 
 
-def summary(result: EditResult) -> str:
+def edit_summary(result: EditResult) -> str:
     """The bar of an edit that is over."""
     return html.bar(f"{counted(len(result.files), 'variation')} in {result.seconds:.1f} s", 1.0)
 

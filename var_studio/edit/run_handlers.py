@@ -34,7 +34,7 @@ from .workspace import Canvas, Workspace
 
 
 @dataclass(frozen=True)
-class RunHandlers:
+class EditRunHandlers:
     """Handlers of runs and of their results, as functions of the widgets' values.
 
     They return new values in the order of the outputs.
@@ -120,7 +120,7 @@ class RunHandlers:
                 extends = any(job.edit.extend)
                 if stage.done and extends and (part := cut_to(job.edit, boxes, photos, stage.done)):
                     kept = replace(job, edit=part[0]), part[1], squares_done, misfit
-                bar = outcomes.progress(stage, time.perf_counter() - started)
+                bar = outcomes.edit_progress(stage, time.perf_counter() - started)
                 yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
             if stopped and not kept:
                 yield sheet.over(last)._replace(bar=html.bar("Stopped. The photo is as it was."))
@@ -129,7 +129,7 @@ class RunHandlers:
             whole = kept if stopped and kept else (job, photos, squares_done, misfit)
             drawn = outcomes.best_first(*whole)
             with fresh_folder(self.cache) as folder:
-                result = outcomes.write(self.pipe, *drawn, time.perf_counter() - started, folder)
+                result = outcomes.write_results(self.pipe, *drawn, time.perf_counter() - started, folder)
         over = sheet.over(result)
         yield over._replace(bar=html.bar("Stopped: what was drawn by then is kept.", 1.0)) if stopped else over
 

@@ -33,7 +33,7 @@ def over(result: EditResult | None, index: int = 0) -> SheetUpdate:
     pairs = zip(result.shown_files, result.requests, strict=True)
     shown = [(file, f"seed {request.seeds[0]}") for file, request in pairs]
     return one_of(result, index)._replace(
-        bar=outcomes.summary(result),
+        bar=outcomes.edit_summary(result),
         gallery=gr.Gallery(shown, columns=columns(len(shown)), selected_index=None),
         after=gr.Row(visible=True),
         result=result,

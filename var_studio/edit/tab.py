@@ -20,7 +20,7 @@ from .layout import Choice, Controls, Masking, ResultButtons, Sheet, Table
 from .photo_handlers import PhotoHandlers
 from .result_handlers import ResultHandlers
 from .results import EditResult
-from .run_handlers import RunHandlers
+from .run_handlers import EditRunHandlers
 from .shaping import shaping_row, wire_shaping
 
 
@@ -39,7 +39,7 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
             table, sheet, onward = layout.right_column(files)
     Path(table.canvas.GRADIO_CACHE).mkdir(parents=True, exist_ok=True)
     cache = table.canvas.GRADIO_CACHE
-    photos, runs = PhotoHandlers(cache, files), RunHandlers(models, cache, files)
+    photos, runs = PhotoHandlers(cache, files), EditRunHandlers(models, cache, files)
     asking, laid = AskingHandlers(models), [*table, given.choice.box]
     _wire_photo(photos, runs, table, given, sheet, onward.take)
     _wire_mask(photos, table, given.masking, given.choice.box)
@@ -96,7 +96,7 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
 
 
 def _wire_photo(
-    photos: PhotoHandlers, runs: RunHandlers, table: Table, given: Controls, sheet: Sheet, take: gr.Button
+    photos: PhotoHandlers, runs: EditRunHandlers, table: Table, given: Controls, sheet: Sheet, take: gr.Button
 ) -> None:
     here, laid = [table.workspace, table.canvas], [*table, given.choice.box]
     given.opened.upload(photos.open_file, [given.opened, *here], laid, **AT_ONCE)
@@ -142,7 +142,7 @@ def _wire_mask(photos: PhotoHandlers, table: Table, masking: Masking, box: gr.Te
     table.workspace.change(mask_tools.picker, table.workspace, masking.picker, **AT_ONCE)
 
 
-def _wire_choice(runs: RunHandlers, table: Table, choice: Choice, outline: gr.HTML) -> None:
+def _wire_choice(runs: EditRunHandlers, table: Table, choice: Choice, outline: gr.HTML) -> None:
     numbers = [choice.unit, choice.left, choice.top, choice.right, choice.bottom]
     changes: list[Trigger] = [choice.task.change, choice.unit.change, table.workspace.change]
     changes += [side.change for side in (choice.left, choice.top, choice.right, choice.bottom)]
@@ -169,7 +169,7 @@ def _wire_usual_draw(asking: AskingHandlers, given: Controls) -> None:
         wire(trigger, asking.usual_draw, [given.choice.task, class_name, sampling], [sampling], AT_ONCE)
 
 
-def _wire_runs(runs: RunHandlers, left: LeftRuns, table: Table, given: Controls, sheet: Sheet) -> None:
+def _wire_runs(runs: EditRunHandlers, left: LeftRuns, table: Table, given: Controls, sheet: Sheet) -> None:
     seeding, actions = given.seeding, given.actions
     job, stop_flag = gr.State(), gr.State()
     settings: list[Widgets] = [given.choice._asdict(), given.settings, given.sampling, seeding.how_many, seeding.seed]

@@ -94,7 +94,7 @@ def left_column(
     picture = upload_button("Open a picture of yours", size="sm", file_types=["image"], elem_id="explore_picture")
     gr.HTML("<p>Or look at one of these:</p>", apply_default_css=False, elem_classes="note")
     shelf = gr.Gallery(
-        trace_files.thumbnails(trace_files.shipped()),
+        trace_files.trace_thumbnails(trace_files.shipped()),
         show_label=False,
         columns=3,
         height="auto",

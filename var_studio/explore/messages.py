@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from var_core.engine.pipeline import Pipeline
-from var_core.images import grid
+from var_core.images import tiled
 from var_core.inspection.atlas import Atlas
 from var_core.inspection.changes import Later
 from var_core.inspection.trace import Spot, Trace
@@ -66,7 +66,7 @@ def whereabouts(trace: Trace, spot: Spot) -> str:
 
 def hello_message(pipe: Pipeline) -> PageMessage:
     """Tell the page of the model that is loaded."""
-    return {"kind": "hello", "classes": controls.classes(pipe.spec, None), "digest": pipe.digest}
+    return {"kind": "hello", "classes": controls.class_names(pipe.spec, None), "digest": pipe.digest}
 
 
 def trace_message(pipe: Pipeline, session: ExploreSession) -> PageMessage:
@@ -95,7 +95,7 @@ def trace_message(pipe: Pipeline, session: ExploreSession) -> PageMessage:
         locked=sorted(session.locked),
         keep=_packed(trace.keep, "u1"),
         colours=_packed(trace.colours, "u1"),
-        pictures=[address(picture.numpy()) for picture in trace.pictures],
+        pictures=[data_url(picture.numpy()) for picture in trace.pictures],
         seconds=trace.seconds.tolist(),
         flops=trace.flops.tolist(),
         cacheBytes=trace.cache_bytes.tolist(),
@@ -125,7 +125,7 @@ class TokenQuestion:
             "token",
             more=more,
             attention=_packed((trace.attention(self.spot) * ATTENTION_UNIT).round(), "<u2"),
-            patches=address(_side_by_side(patches)) if len(patches) else None,
+            patches=data_url(_side_by_side(patches)) if len(patches) else None,
             uses=int(known.uses[code]) if known is not None else None,
         )
 
@@ -135,7 +135,7 @@ class TokenQuestion:
         There are as many as are known; `more` says whether others follow. `later` is what happens to later scales.
         """
         side = self.session.seen.about.sides[self.spot.scale]
-        shown = [address(close_up(picture, side, self.spot.index)) for picture in pictures]
+        shown = [data_url(close_up(picture, side, self.spot.index)) for picture in pictures]
         return self._message("options", later=later, more=more, pictures=shown)
 
     def _message(self, kind: str, **values: object) -> PageMessage:
@@ -144,7 +144,7 @@ class TokenQuestion:
 
 def mix_message(session: ExploreSession, name: str, pictures: Sequence[np.ndarray], more: bool) -> PageMessage:
     """Tell the pictures of a mix, uint8 (D, D, 3), one for each cut, as many as are known; whether `more` follow."""
-    shown = [address(small(picture)) for picture in pictures]
+    shown = [data_url(small(picture)) for picture in pictures]
     return _message("mix", node=session.current, name=name, more=more, pictures=shown)
 
 
@@ -195,14 +195,14 @@ def small(picture: np.ndarray) -> np.ndarray:
     return np.asarray(html.shrunk(Image.fromarray(picture), SMALL))
 
 
-def address(pixels: np.ndarray) -> str:
+def data_url(pixels: np.ndarray) -> str:
     """A picture uint8 (h, w, 3) as an address that holds it."""
     return html.data_uri(Image.fromarray(pixels))
 
 
 def _side_by_side(patches: np.ndarray) -> np.ndarray:
     """Patches uint8 (n, s, s, 3) in a row, apart from each other: uint8 (s, w, 3)."""
-    return np.asarray(grid([Image.fromarray(patch) for patch in patches], len(patches)))
+    return np.asarray(tiled([Image.fromarray(patch) for patch in patches], len(patches)))
 
 
 def _message(kind: str, **values: object) -> PageMessage:

@@ -134,7 +134,7 @@ class PageActs(MixActs):
     def exported(self, kind: str, session: ExploreSession) -> Iterator[tuple[str | Unchanged]]:
         """Write the picture as a file, for the one widget that takes it; give way after each frame of a film."""
         with in_words(), fresh_folder(self.cache) as folder:
-            path = trace_files.path_for(session, kind, folder)
-            for _ in trace_files.writing(session, kind, path):
+            path = trace_files.export_path(session, kind, folder)
+            for _ in trace_files.exporting(session, kind, path):
                 yield (SKIP,)
         yield (str(path),)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.engine.seeds import seed_text
-from var_core.inspection.recording import decoded, examine, timed
+from var_core.inspection.recording import decoded_step, examine, timed_steps
 from var_core.inspection.trace import Marks, Trace
 
 from ..shared import html
@@ -51,7 +51,7 @@ class Painter:
         # of a large model decoding takes longer than most scales
         patience = SOON if runs.decodes_live(self.pipe) else 0.0
         with in_words():
-            for one in timed(self.pipe, asked, prefix_cache):
+            for one in timed_steps(self.pipe, asked, prefix_cache):
                 done.append(one)
                 if session.stop_flag.is_set():
                     yield self.failed()._replace(bar=html.bar("Stopped. The picture is as it was."))
@@ -61,7 +61,7 @@ class Painter:
                     scales = len(self.pipe.schedule)
                     words = html.bar(f"scale {len(done)} of {scales}", len(done) / scales)
                     yield ViewUpdate(bar=words).with_buttons(running=True)
-                decoded(self.pipe, one.step, prefix_cache)
+                decoded_step(self.pipe, one.step, prefix_cache)
             trace = examine(self.pipe, asked, done, prefix_cache, kind, kept)
         spent, computed = sum(one.seconds for one in done), sum(one.seconds > 0 for one in done)
         words = f"{computed} of {len(done)} scales computed · {spent:.2f} s"

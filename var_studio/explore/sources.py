@@ -78,7 +78,7 @@ class Sources(Painter):
         """Return the class that a photo looks like, and say so; no class if it looks like none."""
         spec = self.pipe.spec
         found = self.pipe.classify(photo)[0] if spec.tokenizer.order == SCALES else None
-        if found is None or found.gain <= 0 or found.share < LIKELY:
+        if found is None or found.nats <= 0 or found.share < LIKELY:
             return spec.transformer.null_label
         name = spec.class_name(found.label)
         gr.Info(f"Looked at as {escape(name)}, its likeliest class. Choose another one and open it again to compare.")

@@ -21,13 +21,13 @@ def shipped() -> list[Path]:
     return sorted(TRACES.glob("*.safetensors"))
 
 
-def path_for(session: ExploreSession, kind: str, folder: Path) -> Path:
+def export_path(session: ExploreSession, kind: str, folder: Path) -> Path:
     """Return the path in a folder for the picture that is looked at, as one of the kinds in `EXPORT_SUFFIXES`."""
     about = session.seen.about
     return folder / f"{slug(session.branch.name, 'picture')}-{about.origin}-seed-{about.seed}{EXPORT_SUFFIXES[kind]}"
 
 
-def writing(session: ExploreSession, kind: str, path: Path) -> Iterator[float]:
+def exporting(session: ExploreSession, kind: str, path: Path) -> Iterator[float]:
     """Write the picture that is looked at as a file of a kind, a frame of a film at a time; yield the share done."""
     if kind == "trace":
         session.seen.save(path)
@@ -35,6 +35,6 @@ def writing(session: ExploreSession, kind: str, path: Path) -> Iterator[float]:
         yield from render.writing(session.seen, kind, path)
 
 
-def thumbnails(paths: Sequence[Path]) -> list[Image.Image]:
+def trace_thumbnails(paths: Sequence[Path]) -> list[Image.Image]:
     """The last picture of each trace file."""
     return [Image.fromarray(Trace.load(path).pictures[-1].numpy()) for path in paths]

@@ -12,12 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from var_core.files import FULL
 
 from ..shared.guarded_events import NO_ROOM
-from ..shared.limits import Limits
+from ..shared.limits import MEGABYTE, Limits
 from .addresses import address
-from .budgets import MEGABYTE, Budgets
+from .budgets import Budgets
 from .form_bodies import FormReader
 from .json_bodies import MOST_FILES, check_json
-from .origins import names
+from .origins import own_hosts
 from .refusals import Refused, reading
 from .routes import API
 
@@ -25,7 +25,7 @@ PATIENCE = 30.0  # seconds without a byte after which a body is given up
 LOGIN_BYTES = 16_000
 IN_MEMORY = MEGABYTE  # of a form that is checked as a whole before it is handed on
 BLOB_FIELDS = {"type": ("background", "layer", "composite"), "fn_name": ("accept_blobs",)}
-MOST_LAYERS = 16
+MOST_FORM_LAYERS = 16
 
 
 class Bodies:
@@ -55,7 +55,7 @@ class Bodies:
             if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
                 raise Refused(415, "json", "This must be JSON (application/json).")
             body = await _whole(_bounded(receive, self.limits.request_kb * 1000, self.patience))
-            check_json(body, self.limits.text, names(headers, self.root))
+            check_json(body, self.limits.text, own_hosts(headers, self.root))
             await self.app(scope, _again([body], receive), send)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,8 +149,8 @@ def _check_blob(reader: FormReader) -> None:
         if fields.get(name) not in known:
             raise Refused(404, "route", "There is nothing here.")
     index, component = fields.get("index", "null"), fields.get("component_id", "")
-    if index not in ("", "null") and (not index.isdecimal() or int(index[:9]) >= MOST_LAYERS):
-        raise Refused(413, "form", f"More than {MOST_LAYERS} layers.")
+    if index not in ("", "null") and (not index.isdecimal() or int(index[:9]) >= MOST_FORM_LAYERS):
+        raise Refused(413, "form", f"More than {MOST_FORM_LAYERS} layers.")
     if reader.files != 1 or not component.isdecimal() or not fields.get("id") or not fields.get("session_hash"):
         raise Refused(400, "form", "This form cannot be read.")
 

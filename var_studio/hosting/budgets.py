@@ -4,10 +4,10 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
+from ..shared.limits import MEGABYTE
 from .refusals import Refused
 
 HOUR = 3600.0
-MEGABYTE = 10**6
 MOST_ADDRESSES = 10_000  # that are remembered: the last ones
 
 

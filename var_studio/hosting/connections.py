@@ -1,7 +1,6 @@
 """Connections that say nothing, or say it too slowly, are closed."""
 
 import asyncio
-from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -48,6 +47,10 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
-def patient(seconds: float) -> type[Any]:
+def patient(seconds: float) -> type[PatientProtocol]:
     """Return the protocol with another patience."""
-    return type("PatientProtocol", (PatientProtocol,), {"patience": seconds})
+
+    class Patient(PatientProtocol):
+        patience = seconds
+
+    return Patient

@@ -29,7 +29,7 @@ def public_link(page: gr.Blocks, host: str, port: int) -> str:
     return urlsplit(link)._replace(scheme=scheme).geturl()
 
 
-def told(link: str, terminal: bool) -> str:
+def link_in_words(link: str, terminal: bool) -> str:
     """Return what is said of a link, on a terminal with a code for the camera of a phone."""
     words = f"Public link: {link}\n{LIFE}\n"
     if not terminal:

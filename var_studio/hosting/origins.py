@@ -11,7 +11,7 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 SENTENCE = "This request comes from another site's page: open VAR Studio itself."
 
 
-def names(headers: Headers, root: str = "") -> set[str]:
+def own_hosts(headers: Headers, root: str = "") -> set[str]:
     """Return under which hosts, with their ports, a request says that the app is reached; `root`: its public address.
 
     No page of another site can set these headers without asking first, which is answered with no.
@@ -49,4 +49,4 @@ class OwnPages:
             return is_opened and not scope["path"].startswith("/logout")
         if origin is None:  # a program, or a browser that shows something
             return True
-        return urlsplit(origin).netloc.lower() in names(headers, self.root)
+        return urlsplit(origin).netloc.lower() in own_hosts(headers, self.root)

@@ -7,7 +7,7 @@ import io
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import uvicorn
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from ..page.theme import Look
 from ..shared import setting_pictures
 from ..shared.limits import HOME, Limits
 from ..shared.models import Models
@@ -27,7 +28,7 @@ from .caching import Caching
 from .connections import KEPT, PatientProtocol
 from .figures import Figures
 from .health import Health
-from .links import public_link, told
+from .links import link_in_words, public_link
 from .login import Attempts, SlowLogin
 from .logs import logged
 from .origins import OwnPages
@@ -41,9 +42,7 @@ STREAMS = 8  # connections of a page, and some to spare
 GRACE = 3  # seconds that answers under way have when the server ends
 
 
-def behind_door(
-    page: gr.Blocks, running: Models, hosting: Hosting, look: Mapping[str, Any], figures: Figures
-) -> ASGIApp:
+def behind_door(page: gr.Blocks, running: Models, hosting: Hosting, look: Look, figures: Figures) -> ASGIApp:
     """Return the app: Gradio's routes with all that stands before them. `look`: arguments for the look of the page."""
     limits = running.limits
     page.api_open = False
@@ -114,7 +113,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.announce = announce
 
-    async def startup(self, sockets: Any = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets)
         if self.started:
@@ -125,7 +124,7 @@ def serve(
     page: gr.Blocks,
     running: Models,
     hosting: Hosting,
-    look: Mapping[str, Any],
+    look: Look,
     begun: Callable[[], object] = lambda: None,
     taken: socket.socket | None = None,
 ) -> None:
@@ -161,7 +160,7 @@ def _announce(page: gr.Blocks, hosting: Hosting, begun: Callable[[], object]) ->
     except ValueError as error:
         _say(f"{error}\n")
         return
-    _say(told(link, is_terminal))
+    _say(link_in_words(link, is_terminal))
 
 
 def _say(text: str) -> None:

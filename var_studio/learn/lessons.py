@@ -15,7 +15,7 @@ from var_core.findings import costs, records
 from var_core.findings.costs import Cost
 from var_core.findings.halves import Halves
 from var_core.findings.run_summary import RunSummary
-from var_core.findings.scaling import Point, best_by_compute
+from var_core.findings.scaling import ScalingPoint, best_by_compute
 from var_core.inspection.levels import Level
 from var_core.inspection.race import Lane
 from var_core.words import counted
@@ -122,7 +122,7 @@ def measured() -> str:
 def _costs() -> str:
     from var_core.findings import svg  # here, not above: matplotlib would hold up the start of the app
 
-    known = records.read(DATA / "costs.csv", Cost)
+    known = records.read_rows(DATA / "costs.csv", Cost)
     figures = "".join(svg.of_costs(known, measure) for measure in ("seconds", "flops"))
     exponents = (
         (way.name, *(f"{costs.exponent(known, way.name, name):.2f}" for name in costs.MEASURES), way.exponent or "")
@@ -139,14 +139,14 @@ def _halves() -> str:
     with Image.open(path) as picture:
         width, height = picture.size
     cells = "{0.scales_distance:.0f} {0.raster_distance:.0f} {0.scales_seam:.2f} {0.raster_seam:.2f}"
-    known = records.read(DATA / "halves.csv", Halves)
+    known = records.read_rows(DATA / "halves.csv", Halves)
     lines = ((DRAWN[row.kind], *cells.format(row).split()) for row in known)
     address = f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
     return lesson("halves", picture=address, width=width, height=height, lines=_lines(lines))
 
 
 def _orders() -> str:
-    trials = records.read(DATA / "orders.csv", RunSummary)
+    trials = records.read_rows(DATA / "orders.csv", RunSummary)
     lines = ((row.name, row.tokens, row.steps, f"{row.pictures:,}", *_measures(row)) for row in trials)
     cells = next(row.tokens for row in trials if row.order != SCALES)
     told = {"parameters": f"{trials[0].parameters / 1e6:.1f}", "operations": f"{trials[0].flops / 1e12:.0f}"}
@@ -172,7 +172,7 @@ def _lines(table: Iterable[Sequence[object]]) -> str:
 def _scaling() -> str:
     from var_core.findings import svg
 
-    points = records.read(DATA / "scaling.csv", Point)
+    points = records.read_rows(DATA / "scaling.csv", ScalingPoint)
     figures = "".join(svg.of_scaling(points, measure) for measure in LOSSES)
     best = "; ".join(f"{size / 1e6:.2g} M up to {_power(most)}" for size, most in best_by_compute(points, LOSSES[0]))
     return lesson("scaling", figures=figures, training=svg.of_training(points), best=best)

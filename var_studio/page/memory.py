@@ -79,7 +79,7 @@ class Memory:
         """Say whether a value from a browser, which may be anything, is one of a widget's."""
         widget: Component = self.widgets[name]
         if name in CLASSES:
-            return value in controls.classes(self.models.pipe.spec, None)
+            return value in controls.class_names(self.models.pipe.spec, None)
         if isinstance(widget, gr.Checkbox):
             return isinstance(value, bool)
         if isinstance(widget, (gr.Dropdown, gr.Radio)):

@@ -32,7 +32,7 @@ def constants() -> dict[str, object]:
         "leastProbability": render.LEAST_PROBABILITY,
         "colours": palette.ON_MAPS,
         "markAlpha": palette.MARK_ALPHA,
-        "settingPictures": setting_pictures.told(),
+        "settingPictures": setting_pictures.pictured_values(),
     }
 
 

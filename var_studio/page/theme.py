@@ -1,6 +1,7 @@
 """The look of the app: theme, style sheets and scripts."""
 
-from typing import Any
+from pathlib import Path
+from typing import TypedDict
 
 import gradio as gr
 
@@ -22,7 +23,16 @@ STYLES = (
 )
 
 
-def dress() -> dict[str, Any]:
+class Look(TypedDict, total=False):
+    """Arguments of `launch` that make the look of a page."""
+
+    theme: gr.themes.Base
+    css: str
+    css_paths: list[Path]
+    head: str
+
+
+def dress() -> Look:
     """The arguments of `launch` that make the look. Nothing in them comes from the network."""
     colours = f":root {{ --mark: {palette.MARK}; }}"
     styles = [FOLDER / "styles" / name for name in STYLES]

@@ -11,7 +11,7 @@ from var_core.inspection.sweep import Sweep
 
 from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.guarded_events import STRANGE
-from ..shared.visit_pictures import EDIT, VisitPicture, as_html, told
+from ..shared.visit_pictures import EDIT, VisitPicture, as_html, caption
 from ..shared.visitor import visitor
 from ..shared.visits import Visits
 
@@ -77,7 +77,7 @@ class VisitHandlers:
             detail=gr.Column(visible=False),
             comparing=gr.Column(visible=True),
             compare=gr.ImageSlider((left.shown, right.shown)),
-            told=_words(f"Left: {told(left)}", f"Right: {told(right)}"),
+            told=_words(f"Left: {caption(left)}", f"Right: {caption(right)}"),
         )
 
     def favour(self, token: object, shown: VisitPicture | None) -> PanelUpdate:
@@ -112,7 +112,7 @@ class VisitHandlers:
             strip=as_html(self.visits.pictures(token), picture.name),
             detail=gr.Column(visible=True),
             picture=picture.shown,
-            words=_words(told(picture)),
+            words=_words(caption(picture)),
             edits=gr.Button(visible=not grid),
             looks=gr.Button(visible=not grid),
             uses=gr.Button(visible=not grid),

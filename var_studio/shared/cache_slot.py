@@ -2,7 +2,7 @@
 
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.prefix_cache import PrefixCache
-from var_core.inspection.atlas import Atlas, path_for
+from var_core.inspection.atlas import Atlas, atlas_path
 
 from .run import StopFlag
 
@@ -23,5 +23,5 @@ class CacheSlot:
 
 def atlas_of(pipe: Pipeline) -> Atlas | None:
     """Load what the codes of a model stand for, if such a file lies beside its own; ValueError if it is damaged."""
-    path = path_for(pipe.path) if pipe.path else None
+    path = atlas_path(pipe.path) if pipe.path else None
     return Atlas.load(path) if path and path.is_file() else None

@@ -20,7 +20,7 @@ MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
 
 
 @dataclass(frozen=True)
-class FormValues:
+class ControlValues:
     """The values of the controls that ask for a request."""
 
     class_name: str
@@ -69,14 +69,14 @@ def read(
     return Request(each, seeds * len(labels), parsed(Sampling(), sampling))
 
 
-def show(spec: ModelSpec, request: Request) -> FormValues:
+def show(spec: ModelSpec, request: Request) -> ControlValues:
     """Return the control values that ask for a request: the inverse of `read`."""
     name, *also = (spec.class_name(label) for label in dict.fromkeys(request.labels))
     count = request.labels.count(request.labels[0])
-    return FormValues(name, count, seed_text(request.seeds[0]), named(request.sampling), tuple(also))
+    return ControlValues(name, count, seed_text(request.seeds[0]), named(request.sampling), tuple(also))
 
 
-def defaults(spec: ModelSpec) -> FormValues:
+def defaults(spec: ModelSpec) -> ControlValues:
     """Return what the controls say when the page opens: a class that the model draws well, at its best."""
     label = spec.label(spec.showcase) if spec.showcase else 0
     return show(spec, Request((label,), (0,), spec.default_sampling))
@@ -115,7 +115,7 @@ def groups(spec: ModelSpec) -> list[str]:
     return list(dict.fromkeys(spec.class_groups))
 
 
-def classes(spec: ModelSpec, group: str | None) -> list[str]:
+def class_names(spec: ModelSpec, group: str | None) -> list[str]:
     """The names to choose from in a group; None: all, and "no class"."""
     return [spec.class_name(label) for label in _members(spec, group)]
 
@@ -128,7 +128,7 @@ def choices(spec: ModelSpec, group: str | None) -> list[tuple[str, str]]:
 
 def random_class(spec: ModelSpec, group: str | None) -> str:
     """Return any class of a group."""
-    return secrets.choice(classes(spec, group)[: spec.transformer.classes])
+    return secrets.choice(class_names(spec, group)[: spec.transformer.classes])
 
 
 def complete(spec: ModelSpec, text: str) -> str:

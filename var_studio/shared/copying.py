@@ -17,14 +17,14 @@ EXACT = 2**53  # JSON's numbers are whole up to here
 EVENT = r"""sed 's/.*"event_id":"\([^"]*\)".*/\1/'"""
 
 
-def buttons(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
+def copy_buttons(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
     """Buttons that copy how the pictures of a request are made again; see `static/scripts/page/copying.js`.
 
     Without `host_paths` nothing tells where on this machine the model lies.
     """
     offered = (
         ("link", "Copy link", controls.link(pipe.spec, request)),
-        ("text", "Copy command", command(pipe, request, host_paths)),
+        ("text", "Copy command", command_line(pipe, request, host_paths)),
         ("text", "Copy Python", python(pipe, request, host_paths)),
         ("curl", "Copy curl", curl(pipe, request)),
     )
@@ -35,7 +35,7 @@ def buttons(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
     )
 
 
-def command(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
+def command_line(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
     """Return the command line that makes pictures again; settings at the model's default are left out."""
     asked = controls.show(pipe.spec, request)
     words = ["python", "-m", "var_core", "generate", "--model", _called(pipe, host_paths)]

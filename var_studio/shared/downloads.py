@@ -22,7 +22,7 @@ from .run import Run
 TIMES = 4  # as many pixels a side as the model draws
 
 
-def enlarged(file: str) -> str:
+def write_enlarged(file: str) -> str:
     """Write a picture of a run `TIMES` as large beside it, by Lanczos, with the recipe of the one that was drawn.
 
     Return its path. ValueError if the picture is gone.

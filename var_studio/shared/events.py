@@ -46,7 +46,7 @@ class Renewal(NamedTuple):
 
 def wire(
     trigger: Trigger,
-    handler: Callable[..., Any],
+    handler: Callable[..., object],
     inputs: Sequence[Widgets],
     outputs: Sequence[Widgets],
     options: EventOptions,
@@ -56,6 +56,7 @@ def wire(
     Widgets of a table stand for one value: a mapping by name, which may leave out those that stay as they are.
     """
     by_name = any(isinstance(given, Mapping) for given in inputs)
+    handle: Callable[..., Any] = handler  # gives updates, one or one after another
 
     def arguments(values: tuple[object, ...]) -> Sequence[object]:
         if not by_name:
@@ -67,13 +68,13 @@ def wire(
 
         @wraps(handler)
         def called(*values: object) -> Iterator[dict[Block, object]]:
-            for update in handler(*arguments(values)):
+            for update in handle(*arguments(values)):
                 yield _by_widget(outputs, update)
     else:
 
         @wraps(handler)
         def called(*values: object) -> dict[Block, object]:
-            return _by_widget(outputs, handler(*arguments(values)))
+            return _by_widget(outputs, handle(*arguments(values)))
 
     if by_name:
         del called.__wrapped__  # Gradio gives it one dictionary: the handler takes more

@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import BlockFunction
-from gradio.components import Component
 
 from var_core.files import FULL, Unwritten
 
@@ -24,7 +23,7 @@ TOO_EARLY = "There is nothing here yet that this can be done with: run or open s
 OUT_OF_BOUNDS = re.compile(r"Value \S{1,40} is (greater|less) than \w+ value \S{1,40}\.?")  # a number box says so
 MOST_TOLD = 200  # characters of an error in the log
 Number, Word = (int, float, type(None)), (str, int, float, type(None))
-TYPES: dict[type[Component], tuple[type, ...]] = {
+TYPES: dict[type, tuple[type, ...]] = {
     gr.Textbox: (str, type(None)),
     gr.Number: Number,
     gr.Slider: Number,
@@ -40,7 +39,7 @@ def guard(page: gr.Blocks) -> None:
     preprocess, call, postprocess = page.preprocess_data, page.call_function, page.postprocess_data
 
     async def preprocess_data(fn: BlockFunction, inputs: list[Any], *others: Any, **more: Any) -> Any:
-        check(fn.inputs, inputs)
+        check_values(fn.inputs, inputs)
         try:
             return await preprocess(fn, inputs, *others, **more)
         except Exception as error:
@@ -67,7 +66,7 @@ def guard(page: gr.Blocks) -> None:
     vars(page).update(preprocess_data=preprocess_data, call_function=call_function, postprocess_data=postprocess_data)
 
 
-def check(widgets: Sequence[Any], values: Sequence[object]) -> None:
+def check_values(widgets: Sequence[object], values: Sequence[object]) -> None:
     """Refuse values that are not of the kind that their widgets send, in one sentence."""
     if len(values) < len(widgets):
         raise refusal(STRANGE)

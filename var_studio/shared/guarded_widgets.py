@@ -1,7 +1,7 @@
 """Widgets that take files of visitors: they open none themselves, take only what was uploaded, and leave no files."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import gradio as gr
 import numpy as np
@@ -28,9 +28,19 @@ def uploaded(path: str, cache: str) -> str:
     return path
 
 
-def upload_button(text: str, **options: Any) -> gr.UploadButton:
+def upload_button(
+    text: str,
+    file_types: list[str],
+    elem_id: str | None = None,
+    size: Literal["sm", "md", "lg"] = "lg",
+    min_width: int | None = None,
+    variant: Literal["primary", "secondary", "stop"] = "secondary",
+) -> gr.UploadButton:
     """Lay out a button that uploads one file. Its handler gets the path, or None."""
-    return takes_uploads(gr.UploadButton(text, **options))
+    made = gr.UploadButton(
+        text, file_types=file_types, elem_id=elem_id, size=size, min_width=min_width, variant=variant
+    )
+    return takes_uploads(made)
 
 
 def takes_uploads(widget: Taking) -> Taking:

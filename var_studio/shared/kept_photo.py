@@ -2,16 +2,17 @@
 
 import base64
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from var_core.editing.photo_file import NO_EXTRAS, Extras
+from var_core.schema import Fields, entry
 
 SMALL = 1024  # pixels of the longer side of what is kept of a photo to be shown
 Seen = TypeVar("Seen")
@@ -72,10 +73,11 @@ class PhotoParts:
     xmp: str
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "PhotoParts":
+    def of(cls, told: Fields) -> "PhotoParts":
         """Return what the process that wrote the file has told."""
-        exif, icc = (base64.b64decode(told[name]) for name in ("exif", "icc"))
-        return cls(tuple(told["shape"]), bool(told["transparent"]), tuple(told["small"]), exif, icc, told["xmp"])
+        exif, icc = (base64.b64decode(entry(told, name, str)) for name in ("exif", "icc"))
+        shape, small = (tuple(entry(told, name, list)) for name in ("shape", "small"))
+        return cls(shape, bool(told["transparent"]), small, exif, icc, entry(told, "xmp", str))
 
     @property
     def with_alpha(self) -> tuple[int, ...]:

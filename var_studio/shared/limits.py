@@ -9,6 +9,8 @@ from typing import ClassVar
 from var_core.settings import Setting, check, declared, rows
 from var_core.words import counted
 
+MEGABYTE = 10**6
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -3,13 +3,13 @@
 import re
 from collections import Counter
 from contextvars import ContextVar
-from typing import Any
 from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .visitor import household
 
 STREAMS = (re.compile(r"/queue/data/?$"), re.compile(r"/call/(?:v2/)?[^/]+/(?P<event>[^/]+)/?$"))
-Asgi = Any  # an ASGI application, scope, or one of its two callables
 
 
 class Listeners:
@@ -23,11 +23,11 @@ class Listeners:
         self._address: ContextVar[str] = ContextVar("address", default="")
         self._open: Counter[str] = Counter()  # by session, or by event where that has a stream of its own
 
-    def around(self, app: Asgi) -> Asgi:
+    def around(self, app: ASGIApp) -> ASGIApp:
         """Return an application that counts the streams of another."""
         self.watching = True
 
-        async def watched(scope: Asgi, receive: Asgi, send: Asgi) -> None:
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
             client = scope.get("client")
             self._address.set(household(client[0]) if client else "")
             name = _listens_to(scope)
@@ -53,7 +53,7 @@ class Listeners:
         return not self.watching or event is None or bool({session, event} & self._open.keys())
 
 
-def _listens_to(scope: Asgi) -> str | None:
+def _listens_to(scope: Scope) -> str | None:
     """Return the session or the event whose answers a request waits for."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return None

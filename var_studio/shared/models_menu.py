@@ -10,7 +10,7 @@ import gradio as gr
 from var_core.engine.pipeline import Pipeline
 from var_core.weights.convert import FileProgress
 from var_core.weights.download import fetch, supply
-from var_core.weights.registry import MODELS, Published, fits, size
+from var_core.weights.registry import MODELS, Published, fits, size_in_words
 
 from . import html, pace
 from .events import AT_ONCE, QUIET, SKIP, Renewal, Trigger, Unchanged, in_words, wire
@@ -144,13 +144,14 @@ def _finishers(models: Models) -> list[tuple[str, str]]:
 def about(models: Models, name: str) -> str:
     """Say what a model is, how long a picture takes, what the model needs, and whether it fits on this machine."""
     now, here = name == models.name, models.here(name)
-    lines = [pace.told(models.estimate(name)), "It is loaded." if now else "It is here." if here else ""]
+    lines = [pace.pace_in_words(models.estimate(name)), "It is loaded." if now else "It is here." if here else ""]
     if name in MODELS:
         lines = [*_published(MODELS[name]), *lines]
     if name in MODELS and not here:
         model, found = MODELS[name], supply(MODELS[name], models.folder)
-        lines.append(f"To download: {size(found.left)}{found.note}; on disk afterwards: {size(model.disk_bytes)}.")
-        lines.append(f"In memory: {size(model.memory_bytes())} in float32.")
+        left, disk = size_in_words(found.left), size_in_words(model.disk_bytes)
+        lines.append(f"To download: {left}{found.note}; on disk afterwards: {disk}.")
+        lines.append(f"In memory: {size_in_words(model.memory_bytes())} in float32.")
         short = fits(model, models.folder, models.pipe.device.type, found.there)
         lines += short or ["It fits on this machine."]
     return "".join(f"<p>{escape(line)}</p>" for line in lines if line)
@@ -171,9 +172,9 @@ def describe_progress(progress: FileProgress) -> str:
     if progress.doing == "preview" or not progress.total:
         return what
     left = progress.seconds_left
-    speed = f", {size(progress.rate)} a second" if progress.doing == "download" and progress.rate else ""
+    speed = f", {size_in_words(progress.rate)} a second" if progress.doing == "download" and progress.rate else ""
     time = f", {left:.0f} s left" if left is not None and progress.done < progress.total else ""
-    return f"{what}: {size(progress.done)} of {size(progress.total)}{speed}{time}"
+    return f"{what}: {size_in_words(progress.done)} of {size_in_words(progress.total)}{speed}{time}"
 
 
 def menu(models: Models) -> Menu:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
 from gradio.context import LocalContext
@@ -17,6 +17,7 @@ from .run import StopFlag
 from .turns import Ahead, TurnRefused, Turns, Visitor, Wish, take_turns
 from .visitor import address_of, visitor
 
+Update = TypeVar("Update")
 DIRECT = "without a name"  # all who call so at one address are one visitor
 
 
@@ -29,20 +30,17 @@ class Desk(NamedTuple):
 
 def in_turns(
     desk: Desk,
-    begin: Callable[[], Iterator[Any]],
-    handler: Callable[..., Any],
+    begin: Callable[[], Iterator[Update]],
+    wish: Wish,
     left: LeftRuns | None = None,
-    **wished: Any,
-) -> Iterator[Any]:
+) -> Iterator[Update | Ahead]:
     """Yield the steps of a handler, which `begin` begins in its first turn, and an `Ahead` while it has to wait.
 
-    For the event that is being answered; `left` takes over what it leaves unfinished. `wished` are fields of a `Wish`.
-    gr.Error if the queue is full.
+    For the event that is being answered; `left` takes over what it leaves unfinished. gr.Error if the queue is full.
     """
     request, event = LocalContext.request.get(None), LocalContext.event_id.get(None)
     who = Visitor(visitor() or DIRECT, address_of(request) if request else "")
     hears = partial(desk.listeners.hear, visitor(), event)
-    wish = Wish(getattr(handler, "func", handler).__qualname__, **wished)
     try:
         take_over = left.taker(desk.turns, hears) if left else None
         yield from take_turns(desk.turns, who, wish, begin, hears, take_over)
@@ -50,25 +48,29 @@ def in_turns(
         raise refusal(str(error)) from error
 
 
-def answered_in_turns(desk: Desk, function: Callable[..., Any], told: Callable[[Ahead], Any]) -> Callable[..., Any]:
+def answered_in_turns(
+    desk: Desk, function: Callable[..., object], told: Callable[[Ahead], object]
+) -> Callable[..., object]:
     """Return a function of plain values, or a generator of them, whose steps wait for their turns.
 
     While a generator waits for its first it yields what `told` makes of that.
     """
+    kind = _kind(function)
+    steps: Callable[..., Any] = function
 
     @wraps(function)
-    def once(*values: object, **named: object) -> Any:
-        def begin() -> Iterator[Any]:
+    def once(*values: object, **named: object) -> object:
+        def begin() -> Iterator[object]:
             yield function(*values, **named)
 
-        for update in in_turns(desk, begin, function, brief=True):
+        for update in in_turns(desk, begin, Wish(kind, brief=True)):
             if not isinstance(update, Ahead):
                 return update
         raise refusal("Nobody listens to the answer: it was not made.")
 
     @wraps(function)
-    def step_by_step(*values: object, **named: object) -> Iterator[Any]:
-        for update in in_turns(desk, partial(function, *values, **named), function):
+    def step_by_step(*values: object, **named: object) -> Iterator[object]:
+        for update in in_turns(desk, partial(steps, *values, **named), Wish(kind)):
             if not isinstance(update, Ahead):
                 yield update
             elif update.runs:
@@ -80,7 +82,7 @@ def answered_in_turns(desk: Desk, function: Callable[..., Any], told: Callable[[
 def wire_in_turns(
     desk: Desk,
     trigger: Trigger,
-    handler: Callable[..., Any],
+    handler: Callable[..., object],
     inputs: Sequence[Widgets],
     outputs: Sequence[Widgets],
     bar: gr.HTML,
@@ -95,21 +97,22 @@ def wire_in_turns(
     no run is under way. `left` takes over runs whose visitors leave.
     """
     runs = inspect.isgeneratorfunction(handler)
+    handle: Callable[..., Any] = handler
     told = [*outputs] if bar in outputs else [*outputs, bar]
     place = told.index(bar)
 
     def begin(values: Sequence[object]) -> Iterator[Sequence[object]]:
         given = [*map(_now, inputs, values), *values[len(inputs) :]]
         if runs:
-            yield from handler(*given)
+            yield from handle(*given)
         else:
-            yield handler(*given)
+            yield handle(*given)
 
     @wraps(handler)
     def taking(*values: object) -> Iterator[Sequence[object]]:
         stop, waited = next((value for value in values if isinstance(value, StopFlag)), None), False
-        wished = {"brief": not runs, "small": small or not runs, "alone": alone, "stop": stop}
-        for update in in_turns(desk, partial(begin, values), handler, left, **wished):
+        wish = Wish(_kind(handler), brief=not runs, small=small or not runs, alone=alone, stop=stop)
+        for update in in_turns(desk, partial(begin, values), wish, left):
             if isinstance(update, Ahead):
                 waited = waited or update.runs > 0
                 yield _only(place, html.bar(str(update)) if update.runs else SKIP, len(told))
@@ -119,6 +122,11 @@ def wire_in_turns(
                 yield *update, READY if waited else SKIP
 
     return wire(trigger, taking, inputs, told, ON_MODEL)
+
+
+def _kind(handler: Callable[..., object]) -> str:
+    """Return what steps of a handler, which take about as long as one another, are called."""
+    return str(getattr(handler, "func", handler).__qualname__)
 
 
 def _only(place: int, value: object, count: int) -> list[object]:

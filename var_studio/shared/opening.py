@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from var_core.schema import Fields
 from var_core.words import counted
 
 from .limits import HOME, Limits
@@ -44,7 +45,7 @@ class Worker:
         self._ready = False
         self._forgotten: weakref.finalize[..., Any] | None = None  # ends the process when nobody asks any more
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, question: Mapping[str, object]) -> Fields:
         """Return the answer to a question; ValueError if there is none in time, or it is a refusal."""
         name, seconds = Path(str(question["path"])).name, self.limits.opening_seconds
         broken = f"{name} could not be opened: save it anew as a PNG, and try that."
@@ -163,7 +164,7 @@ class Opener:
             if worker.number is None:
                 worker.start()
 
-    def ask(self, visitor: str, question: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, visitor: str, question: Mapping[str, object]) -> Fields:
         """Return the answer to a visitor's question; ValueError with what went wrong, or if too many wait."""
         with self._turn(visitor) as worker:
             return worker.ask(question)

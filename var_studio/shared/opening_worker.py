@@ -20,12 +20,12 @@ from PIL import Image
 from var_core.editing.photo_file import open_photo_file
 from var_core.files import FULL
 from var_core.picture_files import recipe_text
-from var_core.picture_reading import Refused, check_size, open_image, open_levels, open_photo, read
+from var_core.picture_reading import UnusablePicture, check_size, open_file, open_image, open_levels, open_photo
 
 SMALL = 1024  # pixels of the longer side of what is kept of a photo to be shown
 MOST_TEXT = 2**20  # characters of a recipe
 CANVAS_FORMATS = ("PNG", "WEBP")  # what the page sends: neither takes longer than its pixels ask for
-Answer = dict[str, Any]
+Answer = dict[str, object]
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def _answer(question: Mapping[str, Any], megapixels: int, memory: int) -> Answer
 def _check_size(path: Path, megapixels: int) -> None:
     """ValueError for a picture of too many pixels; what cannot be read at all is told by whoever opens it."""
     size = (0, 0)
-    with contextlib.suppress(Exception), read(path) as picture:
+    with contextlib.suppress(Exception), open_file(path) as picture:
         size = picture.size
     check_size(path.name, *size, megapixels)
 
@@ -134,7 +134,7 @@ def _canvas(question: Mapping[str, Any], path: Path) -> Answer:
     """Write a picture that the page's canvas has sent, with its transparency."""
     with open_image(path, "picture") as picture:
         if picture.format not in CANVAS_FORMATS or picture.width * picture.height > question["most"]:
-            raise Refused("The page has sent a canvas that is not one of its own: reload it.")
+            raise UnusablePicture("The page has sent a canvas that is not one of its own: reload it.")
         pixels = np.asarray(picture.convert("RGBA"))
     _write(question, pixels)
     return {"shape": pixels.shape}

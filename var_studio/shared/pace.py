@@ -49,9 +49,9 @@ class Pace:
             return Estimate(statistics.median(taken), f"measured here on {counted(len(taken), 'run')}")
         if self._speed is None:
             return None
-        operations = picture_flops(spec.transformer, spec.default_sampling.guidance > 0)
-        known = f"reckoned from its {operations / 1e9:.3g} billion operations and the speed of this machine"
-        return Estimate(operations / self._speed, known)
+        flops = picture_flops(spec.transformer, spec.default_sampling.guidance > 0)
+        known = f"reckoned from its {flops / 1e9:.3g} billion operations and the speed of this machine"
+        return Estimate(flops / self._speed, known)
 
     def begin(self, pipe: Pipeline) -> threading.Thread:
         """Measure this machine and warm a model up, in a thread that ends with the app."""
@@ -81,7 +81,7 @@ def _seconds(pipe: Pipeline) -> float | None:
     return time.perf_counter() - began
 
 
-def told(estimate: Estimate | None) -> str:
+def pace_in_words(estimate: Estimate | None) -> str:
     """Say how long a picture takes, and how that is known."""
     if estimate is None:
         return "How long a picture takes here is being measured."

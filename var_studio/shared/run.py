@@ -140,7 +140,7 @@ def alone(run: Run, index: int) -> Request:
     return Request((run.request.labels[index],), (run.request.seeds[index],), run.request.sampling)
 
 
-def named(pipe: Pipeline, run: Run, index: int) -> str:
+def picture_title(pipe: Pipeline, run: Run, index: int) -> str:
     """Say which picture of a run one is: its class and seed, and what it has of its own in a sweep."""
     request = alone(run, index)
     words = f"{pipe.spec.class_name(request.labels[0])}, seed {seed_text(request.seeds[0])}"
@@ -198,9 +198,8 @@ def strip(pipe: Pipeline, run: Run, index: int, host_paths: bool = True) -> str:
     frames = "".join(map(html.frame, shown, captions))
     request = alone(run, index)
     title = f"{escape(pipe.spec.class_name(request.labels[0]))} <span>seed {seed_text(request.seeds[0])}</span>"
-    offered = f'<p class="copies">{copying.buttons(pipe, request, host_paths)}</p>'
+    offered = f'<p class="copies">{copying.copy_buttons(pipe, request, host_paths)}</p>'
     if len(run.request.labels) > 1 and run.sweep is None:
-        offered += (
-            f'<p class="copies">All {len(run.request.labels)}: {copying.buttons(pipe, run.request, host_paths)}</p>'
-        )
+        everything = copying.copy_buttons(pipe, run.request, host_paths)
+        offered += f'<p class="copies">All {len(run.request.labels)}: {everything}</p>'
     return f'<section class="strip"><h2>{title}</h2>{offered}<div class="frames">{frames}</div></section>'

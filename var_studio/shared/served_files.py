@@ -77,7 +77,7 @@ def drop(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def size(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
     """Return how many bytes the files in a folder take; 0 if it is gone."""
     with suppress(FileNotFoundError):
         return sum(file.stat().st_size for file in folder.iterdir() if file.name != HELD)

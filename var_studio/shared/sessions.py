@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import gradio as gr
 from fastapi import HTTPException
@@ -27,13 +26,13 @@ class Session(SessionState):
     def __init__(self, blocks: gr.Blocks):
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks=()))  # type: ignore[arg-type]
 
-    def __setitem__(self, key: int, value: Any) -> None:
+    def __setitem__(self, key: int, value: object) -> None:
         super().__setitem__(key, value)
         self.config_values.clear()
 
     def _update_config(self, key: int) -> None: ...
 
-    def _update_value_in_config(self, key: int, value: Any) -> None: ...
+    def _update_value_in_config(self, key: int, value: object) -> None: ...
 
 
 class Sessions(StateHolder):

@@ -43,7 +43,7 @@ def pictured() -> dict[str, tuple[type[Declared], Setting]]:
     return {row.name: (table, row) for table in TABLES for row in rows(table) if row.name in VALUES}
 
 
-def told() -> dict[str, dict[str, object]]:
+def pictured_values() -> dict[str, dict[str, object]]:
     """Return, by the name of each setting that has pictures, its label and the values that they show, as text."""
     return {
         name: {"label": row.label, "values": [row.told(value) for value in VALUES[name]]}

@@ -10,13 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from var_core.words import counted
 
 from .limits import HOME, Limits
 
-PLACES = 4  # runs under way at once: each keeps in memory what it knows of its pictures
+SLOTS = 4  # runs under way at once: each keeps in memory what it knows of its pictures
 TICK = 1.0  # seconds after which whoever waits is told anew
 PATIENCE = 10.0  # seconds within which somebody must listen to a run before it begins
 NEWER = 0.3  # weight of the last run in the mean duration of its kind
@@ -105,12 +105,12 @@ class Turns:
     def __init__(
         self,
         limits: Limits = HOME,
-        places: int = PLACES,
+        slots: int = SLOTS,
         clock: Callable[[], float] = time.perf_counter,
         models: int = 1,
     ):
-        """`models` is how many draw at the same time: 1, or as many as there are replicas, with as many more places."""
-        self.limits, self.places, self.clock, self.models = limits, places + models - 1, clock, models
+        """`models` is how many draw at the same time: 1, or as many as there are replicas, with as many more slots."""
+        self.limits, self.slots, self.clock, self.models = limits, slots + models - 1, clock, models
         self._jobs: list[Job] = []  # in the order in which they came
         self._holders: dict[Job, float] = {}  # who has a turn, and since when
         self._now = 0  # counts what happens: stamps are of this
@@ -196,7 +196,7 @@ class Turns:
                 return Ahead(len(each))
             left = [(other.visitor, self._left(other)) for other in begun]
             queued = [(other.visitor, self._means[other.wish.kind]) for other in before]
-            return Ahead(len(each), time_until_begun(job.visitor, left, queued, self.places))
+            return Ahead(len(each), time_until_begun(job.visitor, left, queued, self.slots))
 
     def _left(self, job: Job) -> float:
         mean = self._means[job.wish.kind]
@@ -229,13 +229,13 @@ class Turns:
             running.add(job.visitor)  # of those of a visitor the first
             if job.wish.alone and job.wants:
                 return found if begun else [job]
-            room = len(under_way) < self.places and by_address[job.visitor.address] < max(1, self.places - 1)
+            room = len(under_way) < self.slots and by_address[job.visitor.address] < max(1, self.slots - 1)
             if job.wants and not job.wish.alone and (room or job.wish.brief or job.stopped):
                 found.append(job)
         return found
 
 
-TakeOver = Callable[[Job, Iterator[Any], Any], bool]
+TakeOver = Callable[[Job, Iterator[object], object], bool]
 
 
 def take_turns(
@@ -298,15 +298,15 @@ def _wait(turns: Turns, job: Job, is_heard: Callable[[], bool]) -> Iterator[Ahea
 
 
 def time_until_begun(
-    visitor: Visitor, under_way: list[tuple[Visitor, float]], queued: list[tuple[Visitor, float]], places: int
+    visitor: Visitor, under_way: list[tuple[Visitor, float]], queued: list[tuple[Visitor, float]], slots: int
 ) -> float:
     """Return after how many seconds a visitor's run begins, after those that are queued, if all share one model.
 
-    Each run comes with the seconds that it needs the model. At most `places` go on together, one of each visitor.
+    Each run comes with the seconds that it needs the model. At most `slots` go on together, one of each visitor.
     """
     running, passed = dict(under_way), 0.0
     for who, needs in [*queued, (visitor, 0.0)]:
-        while who in running or len(running) >= places:
+        while who in running or len(running) >= slots:
             least = min(running.values())
             passed += least * len(running)
             running = {other: left - least for other, left in running.items() if left > least}

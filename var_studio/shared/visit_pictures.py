@@ -64,13 +64,13 @@ def as_html(pictures: Sequence[VisitPicture], shown: str = "") -> str:
     )
 
 
-def told(picture: VisitPicture) -> str:
+def caption(picture: VisitPicture) -> str:
     """Say which tab a picture comes from, and how it was made."""
     return f"{SIGNS[picture.tab][1]}: {picture.words}"
 
 
 def _card(picture: VisitPicture, is_shown: bool) -> str:
-    said = escape(f"{'Favourite. ' if picture.favourite else ''}{told(picture)}", quote=True)
+    said = escape(f"{'Favourite. ' if picture.favourite else ''}{caption(picture)}", quote=True)
     star = '<i class="star" aria-hidden="true">★</i>' if picture.favourite else ""
     sign = SIGNS[picture.tab][0]
     return (

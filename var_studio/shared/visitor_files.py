@@ -8,25 +8,24 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from PIL import Image
 
 from var_core.editing.edit import HALF
+from var_core.files import FORGOTTEN
 from var_core.picture_files import save_whole
 from var_core.recipe import Recipe
+from var_core.schema import Fields, entry
 
 from . import html, served_files
 from .kept_photo import KeptPhoto, PhotoParts
-from .limits import HOME, Limits
+from .limits import HOME, MEGABYTE, Limits
 from .opening import Opener
 from .visitor import visitor, visitor_mark
 
 OURS = "var-studio-photos-"
-FORGOTTEN = 24 * 3600.0  # seconds after which the folder of a server that has ended without a word goes
-MEGABYTE = 1_000_000
 MOST_SERVED = 32  # pictures that a page shows for a moment: its canvas, and the photos that lay there before
 
 
@@ -53,7 +52,7 @@ class VisitorFiles:
     def picture(self, path: Path | str) -> Image.Image:
         """Open a picture, as `picture_reading.open_photo` does."""
         with self._part() as place:
-            shape = self._ask("picture", path, place)["shape"]
+            shape = entry(self._ask("picture", path, place), "shape", list)
             return Image.fromarray(np.fromfile(place, np.uint8).reshape(shape))
 
     def mask(self, path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
@@ -64,13 +63,16 @@ class VisitorFiles:
     def levels(self, path: Path | str, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int] | None]:
         """Open a mask for a photo of (width, height), as `picture_reading.open_levels` does."""
         with self._part() as place:
-            found = self._ask("mask", path, place, size=size)["found"]
+            told = self._ask("mask", path, place, size=size)
             levels = np.fromfile(place, np.uint8)
-        return levels.reshape(size[::-1]), tuple(found) if found else None
+        if told["found"] is None:
+            return levels.reshape(size[::-1]), None
+        width, height = entry(told, "found", list)
+        return levels.reshape(size[::-1]), (width, height)
 
     def recipe(self, path: Path | str) -> Recipe:
         """Return the recipe inside a picture, as `Recipe.read` does."""
-        return Recipe.from_json(self._ask("text", path, Path())["text"])
+        return Recipe.from_json(entry(self._ask("text", path, Path()), "text", str))
 
     def canvas(self, given: Path | str | bytes, most: int) -> np.ndarray:
         """Open a picture that the page's canvas has sent, of so many pixels at most, as uint8 (h, w, 4)."""
@@ -79,7 +81,7 @@ class VisitorFiles:
                 sent.write_bytes(given)
             path = sent if isinstance(given, bytes) else Path(given)
             question = {"task": "canvas", "path": str(path), "target": str(place), "most": most}
-            shape = self.canvas_opener.ask(uuid4().hex, question)["shape"]
+            shape = entry(self.canvas_opener.ask(uuid4().hex, question), "shape", list)
             return np.fromfile(place, np.uint8).reshape(shape)
 
     def served(self, picture: Image.Image, cache: str) -> str:
@@ -102,7 +104,7 @@ class VisitorFiles:
         """Size of all photos' files together."""
         return sum(photo.nbytes for photo in self._photos())
 
-    def _ask(self, task: str, path: Path | str, target: Path, **more: object) -> dict[str, Any]:
+    def _ask(self, task: str, path: Path | str, target: Path, **more: object) -> Fields:
         question = {"task": task, "path": str(path), "target": str(target), **more}
         return self.opener.ask(visitor(), question)
 

@@ -13,10 +13,9 @@ from var_core.files import replacing
 from var_core.words import counted
 
 from . import served_files
-from .limits import Limits
+from .limits import MEGABYTE, Limits
 from .visit_pictures import GONE, VisitPicture, VisitPictures
 
-MEGABYTE = 1_000_000
 REFRESH = 300.0  # seconds after which the files of a visit that goes on are held anew
 GUESTS = 1000  # pages whose visit is known
 
@@ -182,7 +181,7 @@ class Visits:
 
     def _fit(self, name: str, visit: Visit) -> None:
         """Let go what a visit, and all together, have too much of."""
-        visit.sizes = {one.folder: served_files.size(one.folder) + one.nbytes for one in visit.pictures}
+        visit.sizes = {one.folder: served_files.folder_bytes(one.folder) + one.nbytes for one in visit.pictures}
         limits = self.limits
         while len(visit.pictures) > limits.kept_pictures or visit.nbytes > limits.kept_mb * MEGABYTE:
             if (folder := visit.oldest()) is None:

@@ -32,10 +32,10 @@ def test_a_model_takes_another_decoder_and_keeps_its_tokens(data, tmp_path, tmp_
     assert "is there already: add --replace" in fails(capsys, *changing, "--model", model)
     assert "there already" in fails(capsys, *changing[:-2], "--model", model)  # else over the model's own file
     changing += ("--replace",)
-    assert "both decoders have the same sizes" in fails(capsys, *changing, "--model", model, "--share", 0.5)
+    assert "both decoders have the same sizes" in fails(capsys, *changing, "--model", model, "--weight", 0.5)
     mixed = tmp_path / "mixed.safetensors"
     assert run("train", "decoder", *training[2:], "--tokenizer", out, "--out", tmp_path / "more") == 0
-    mixing = ("replace-decoder", "--data", data, "--model", out, "--decoder", tmp_path / "more", "--share", 0.25)
+    mixing = ("replace-decoder", "--data", data, "--model", out, "--decoder", tmp_path / "more", "--weight", 0.25)
     assert run(*mixing, "--out", mixed) == 0
     assert run(*mixing[:-1], 1, "--out", tmp_path / "all.safetensors") == 0
     old, part, new = (load(str(tmp_path / f"{name}.safetensors")).tokenizer for name in ("new", "mixed", "all"))

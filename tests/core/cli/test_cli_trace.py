@@ -11,7 +11,7 @@ from var_core.config import Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.inspection import render
-from var_core.inspection.atlas import Atlas, path_for
+from var_core.inspection.atlas import Atlas, atlas_path
 from var_core.inspection.trace import Trace
 from var_core.weights import checkpoints
 
@@ -106,12 +106,12 @@ def test_an_atlas_of_the_val_pictures_is_written_beside_the_model(own_model, dat
     assert run("atlas", "--model", own_model, "--data", data) == 0
     said = capsys.readouterr().out
     assert "skipped (cannot be read)" in said and "64 codes in 9 pictures" in said
-    atlas = Atlas.load(path_for(own_model))
+    atlas = Atlas.load(atlas_path(own_model))
     assert atlas.uses.sum() == 9 * 30 and len(atlas.uses) == 64
 
 
 def test_an_atlas_is_replaced_only_if_asked(own_model, data, capsys):
-    out = path_for(own_model)
+    out = atlas_path(own_model)
     out.write_bytes(b"mine")
     assert "is there already: add --replace" in fails(capsys, "atlas", "--model", own_model, "--data", data)
     assert out.read_bytes() == b"mine"
@@ -122,7 +122,7 @@ def test_an_atlas_is_replaced_only_if_asked(own_model, data, capsys):
 def test_an_atlas_is_not_written_among_the_files_of_an_installed_package(own_model, data, capsys, monkeypatch):
     monkeypatch.setattr(checkpoints, "PACKAGE", own_model.parent)
     told = fails(capsys, "atlas", "--model", own_model, "--data", data, "--replace")
-    assert "belongs to the installed package" in told and not path_for(own_model).exists()
+    assert "belongs to the installed package" in told and not atlas_path(own_model).exists()
 
 
 def test_an_atlas_of_no_model_or_no_data_is_refused(own_model, tmp_path, capsys):

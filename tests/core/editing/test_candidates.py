@@ -10,7 +10,7 @@ from support.tiny import SPEC, in_order, masked_pipeline, pipeline
 from var_core.config import Sampling
 from var_core.editing import candidates
 from var_core.editing.candidates import CANDIDATE_STRIDE, colours_apart, features_apart, misfit
-from var_core.editing.edit import Edit, EditStage, run, stages
+from var_core.editing.edit import Edit, EditStage, run_edit, stages
 from var_core.editing.edit_settings import EditSettings
 
 NULL = SPEC.transformer.null_label
@@ -91,7 +91,7 @@ def test_the_misfit_is_that_of_what_is_shown():
 def test_one_candidate_is_the_edit_as_it_was_and_seeds_repeat():
     assert seeds_of(edit(1)) == [(3, 4)]
     assert seeds_of(edit(5)) == seeds_of(edit(5))
-    first, again = (run(pipeline(), edit(5, seeds=(7,)))[0] for _ in range(2))
+    first, again = (run_edit(pipeline(), edit(5, seeds=(7,)))[0] for _ in range(2))
     assert np.array_equal(first, again)
 
 

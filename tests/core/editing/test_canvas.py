@@ -13,12 +13,12 @@ from var_core.editing.canvas import (
     Hole,
     check_box,
     dilated,
-    enlarged,
     extended,
     fill,
     matched,
     opacity,
     paste,
+    resized_to,
     spread,
     tiles,
     view,
@@ -267,7 +267,7 @@ def test_opacity_of_nothing_is_0():
 
 def test_pasting_a_square_of_its_own_size_at_full_opacity_is_that_square():
     photo, drawn = noise(20, 30), noise(10, 10, seed=1)
-    result = paste(photo, enlarged(drawn, 10), Box(25, -4, 10), np.ones((20, 30), np.float32))
+    result = paste(photo, resized_to(drawn, 10), Box(25, -4, 10), np.ones((20, 30), np.float32))
     assert np.array_equal(result[:6, 25:], drawn[4:, :5])
     changed = (result != photo).any(-1)
     assert not changed[6:].any() and not changed[:, :25].any()
@@ -278,7 +278,7 @@ def test_pasting_changes_nothing_where_opacity_is_0(side):
     photo = noise(40, 40)
     share = np.zeros((40, 40), np.float32)
     share[6:14, 8:30] = 0.5
-    result = paste(photo, enlarged(noise(10, 10, seed=1), side), Box(4, 4, side), share)
+    result = paste(photo, resized_to(noise(10, 10, seed=1), side), Box(4, 4, side), share)
     assert np.array_equal(result[share == 0], photo[share == 0])
     assert (result != photo).any() and photo is not result
 

@@ -13,7 +13,7 @@ from var_core.config import Sampling
 from var_core.device_memory import picture_bytes
 from var_core.editing import edit as edit_module
 from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated
-from var_core.editing.edit import MOST_SQUARES, Edit, run, squares, stages
+from var_core.editing.edit import MOST_SQUARES, Edit, run_edit, squares, stages
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.editing.square import second_pass
 from var_core.engine.inpainting import inpainting
@@ -33,7 +33,7 @@ WAYS = [
 @pytest.mark.parametrize("settings", WAYS)
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 def test_every_pixel_outside_the_grown_and_feathered_mask_stays(mask, settings):
-    results = run(pipeline(), Edit(photo(), mask, (1, NULL), (3, 4), settings=settings))
+    results = run_edit(pipeline(), Edit(photo(), mask, (1, NULL), (3, 4), settings=settings))
     reached = dilated(dilated(mask, settings.dilate), settings.feather)
     assert len(results) == 2
     for result in results:
@@ -44,7 +44,7 @@ def test_every_pixel_outside_the_grown_and_feathered_mask_stays(mask, settings):
 
 def test_growing_lets_more_pixels_change():
     settings = EditSettings(dilate=5, feather=0)
-    (result,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))
+    (result,) = run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=settings))
     changed, reached = (result != photo()).any(-1), dilated(MASKS["box"], 5)
     assert (changed & ~MASKS["box"]).any() and not (changed & ~reached).any()
 
@@ -68,7 +68,7 @@ def test_pixels_under_the_mask_never_reach_the_result(settings):
 def test_an_empty_mask_gives_the_photo_itself_without_work():
     edit = Edit(photo(), np.zeros((40, 56), bool), (1, 2), (3, 4))
     assert not [*stages(pipeline(), edit)]
-    assert all(np.array_equal(result, photo()) for result in run(pipeline(), edit))
+    assert all(np.array_equal(result, photo()) for result in run_edit(pipeline(), edit))
 
 
 @pytest.mark.parametrize("settings", WAYS)
@@ -76,20 +76,20 @@ def test_a_full_mask_is_generation(settings):
     square = photo(SIDE, SIDE)
     edit = Edit(square, np.ones((SIDE, SIDE), bool), (1, NULL), (3, 4), settings=settings)
     wanted = pipeline().run(Request((1, NULL), (3, 4)))
-    for result, image in zip(run(pipeline(), edit), wanted.images, strict=True):
+    for result, image in zip(run_edit(pipeline(), edit), wanted.images, strict=True):
         assert np.array_equal(result, np.array(image))
 
 
 @pytest.mark.parametrize("follow", [True, False])
 def test_a_variation_does_not_depend_on_its_neighbours_nor_no_class_on_the_second_branch(follow):
     settings = EditSettings(follow=follow)
-    (alone,) = run(pipeline(), Edit(photo(), MASKS["box"], (NULL,), (7,), settings=settings))  # one branch
-    beside = run(pipeline(), Edit(photo(), MASKS["box"], (1, NULL), (5, 7), settings=settings))  # two branches
+    (alone,) = run_edit(pipeline(), Edit(photo(), MASKS["box"], (NULL,), (7,), settings=settings))  # one branch
+    beside = run_edit(pipeline(), Edit(photo(), MASKS["box"], (1, NULL), (5, 7), settings=settings))  # two branches
     assert np.array_equal(alone, beside[1])
 
 
 def test_seed_and_class_change_what_is_painted():
-    results = run(pipeline(), Edit(photo(), MASKS["box"], (1, 1, 4), (5, 8, 5)))
+    results = run_edit(pipeline(), Edit(photo(), MASKS["box"], (1, 1, 4), (5, 8, 5)))
     assert len({result.tobytes() for result in results}) == 3
 
 
@@ -116,13 +116,13 @@ def test_however_small_what_is_painted_two_seeds_draw_it_differently(mask):
 
 
 def test_a_variation_alone_is_what_it_is_among_others():
-    together = run(pipeline(), Edit(photo(), MASKS["box"], (1,) * 4, (3, 4, 5, 6)))
-    assert np.array_equal(together[2], run(pipeline(), Edit(photo(), MASKS["box"], (1,), (5,)))[0])
+    together = run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,) * 4, (3, 4, 5, 6)))
+    assert np.array_equal(together[2], run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,), (5,)))[0])
 
 
 def test_where_memory_is_short_variations_come_in_parts_and_are_the_same(monkeypatch):
     edit = Edit(photo(), MASKS["box"], (1, 2, NULL), (3, 4, 5), settings=EditSettings(harmonise=2, candidates=1))
-    together = run(pipeline(), edit)
+    together = run_edit(pipeline(), edit)
     each = picture_bytes(SPEC, pipeline().schedule.lengths)
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: int(2.5 * each / 0.9))
     found = [*stages(pipeline(), edit)]
@@ -151,7 +151,9 @@ def test_the_square_holds_the_feather(feather, context):
 
 def test_a_feather_around_all_there_is_to_see_fades_everywhere():
     mask = painted(90, 110, (slice(20, 60), slice(30, 70)))
-    (result,) = run(pipeline(), Edit(photo(90, 110), mask, (1,), (3,), settings=EditSettings(context=1.0, feather=9)))
+    (result,) = run_edit(
+        pipeline(), Edit(photo(90, 110), mask, (1,), (3,), settings=EditSettings(context=1.0, feather=9))
+    )
     changed = (result != photo(90, 110)).any(-1)
     assert changed[:20].any() and changed[60:].any() and changed[:, :30].any() and changed[:, 70:].any()
 
@@ -188,22 +190,26 @@ def test_a_second_pass_draws_anew_along_the_seam_alone():
     assert all(keep.all() for keep in second.work.plan.keep[:2]) and 0 < free.sum() < 16
     assert not np.array_equal(first.photos[0], second.photos[0])
     bare = EditSettings(feather=0, detail=False)  # what is borrowed comes last
-    assert np.array_equal(first.photos[0], run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))[0])
+    assert np.array_equal(
+        first.photos[0], run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))[0]
+    )
     bare = replace(settings, detail=False)
-    (second_bare,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))
+    (second_bare,) = run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=bare))
     assert not np.array_equal(second.photos[0], second_bare)
 
 
 def test_only_a_pass_that_follows_is_prepared(monkeypatch):
     prepared = []
     monkeypatch.setattr(edit_module, "second_pass", lambda *given: prepared.append(given) or second_pass(*given))
-    run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(harmonise=2)))
+    run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(harmonise=2)))
     assert len(prepared) == 1
 
 
 def test_a_box_of_one_s_own_is_worked_on_and_nothing_outside_it():
     box = Box(20, 5, 12)
-    (result,) = run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(feather=0), boxes=(box,)))
+    (result,) = run_edit(
+        pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(feather=0), boxes=(box,))
+    )
     changed = (result != photo()).any(-1)
     changed[box.inside(changed.shape)] = False
     assert not changed.any()
@@ -211,7 +217,7 @@ def test_a_box_of_one_s_own_is_worked_on_and_nothing_outside_it():
 
 def test_the_photo_and_the_mask_are_left_alone():
     pixels, mask = photo().copy(), MASKS["islands"].copy()
-    run(pipeline(), Edit(pixels, mask, (1,), (3,)))
+    run_edit(pipeline(), Edit(pixels, mask, (1,), (3,)))
     assert np.array_equal(pixels, photo()) and np.array_equal(mask, MASKS["islands"])
 
 
@@ -250,12 +256,12 @@ def test_what_does_not_fit_together_is_refused():
     with pytest.raises(ValueError, match="give one seed to each label"):
         Edit(photo(), mask, (1,), (1, 2))
     with pytest.raises(ValueError, match="choose a coverage of 0 to 1 and a scale of 0 to 4"):
-        run(pipeline(), Edit(photo(), mask, (1,), (1,), settings=EditSettings(first_free_scale=5)))
+        run_edit(pipeline(), Edit(photo(), mask, (1,), (1,), settings=EditSettings(first_free_scale=5)))
 
 
 def test_guidance_and_smooth_reach_the_model():
     plain, guided, smooth = (
-        run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), sampling))[0]
+        run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), sampling))[0]
         for sampling in (Sampling(), Sampling(guidance=8), Sampling(smooth=True))
     )
     assert not np.array_equal(plain, guided) and not np.array_equal(plain, smooth)
@@ -269,5 +275,5 @@ def test_results_fed_back_stay_as_bright_as_what_is_around(bundled):
     draw = usual_sampling(bundled.spec.default_sampling, with_class=False)
     for seed in range(8):
         edit = Edit(now, mask, (bundled.spec.transformer.null_label,), (seed,), draw, EditSettings(candidates=1))
-        (now,) = run(bundled, edit)
+        (now,) = run_edit(bundled, edit)
         assert abs(now[mask].mean() - now[around].mean()) < 20

@@ -6,7 +6,7 @@ from support.masks import MASKS, photo
 from support.tiny import SPEC, pipeline
 
 from var_core.editing.canvas import extended
-from var_core.editing.edit import MOST_SQUARES, Edit, cut_to, onward, run, squares, stages
+from var_core.editing.edit import MOST_SQUARES, Edit, cut_to, onward, run_edit, squares, stages
 from var_core.editing.edit_settings import EditSettings
 
 SIDE = SPEC.tokenizer.image_side  # 32
@@ -21,7 +21,7 @@ def test_extending_never_sees_what_is_painted_and_redraws_all_of_it(sides, growt
     other[mask] = 255 - other[mask]
     settings = EditSettings(dilate=growth)
     edits = [onward(Edit(pixels, mask, (1,), (3,), settings=settings), *sides) for pixels in (photo(), other)]
-    first, second = (run(pipeline(), edit)[0] for edit in edits)
+    first, second = (run_edit(pipeline(), edit)[0] for edit in edits)
     assert np.array_equal(first, second)
     reached = np.zeros(edits[0].mask.shape, bool)
     for box in squares(pipeline(), edits[0], edits[0].hole_mask()):
@@ -33,16 +33,16 @@ def test_shrinking_leaves_the_new_border_as_it_is_and_is_refused_where_nothing_r
     edit = onward(Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(dilate=-4)), 0, 0, 9, 0)
     assert edit.hole_mask()[:, 56:].all() and edit.hole_mask()[:, :56].sum() < MASKS["box"].sum()
     with pytest.raises(ValueError, match="dilate -20 leaves nothing of the mask: shrink it by less"):
-        run(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(dilate=-20)))
+        run_edit(pipeline(), Edit(photo(), MASKS["box"], (1,), (3,), settings=EditSettings(dilate=-20)))
 
 
 def test_an_extension_of_too_many_squares_is_refused_with_the_remedy():
     edit = onward(Edit(photo(), MASKS["box"], (1,), (3,)), 3000, 0, 0, 3000)
     with pytest.raises(ValueError, match=rf"more than {MOST_SQUARES} squares\. Extend by less at once\.$"):
-        run(pipeline(), edit)
+        run_edit(pipeline(), edit)
     long = Edit(photo(10, 8000), np.zeros((10, 8000), bool), (1,), (3,))
     with pytest.raises(ValueError, match=r"squares.* by less at once, or cut so long a photo into shorter pieces"):
-        run(pipeline(), onward(long, 0, 5, 0, 0))
+        run_edit(pipeline(), onward(long, 0, 5, 0, 0))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1)])
@@ -83,7 +83,7 @@ def test_the_strips_that_are_done_make_an_edit_of_their_own(sides, harmonise):
         if found := cut_to(edit, boxes, stage.photos, stage.done):
             part, photos = found
             parts.append(part)
-            for ours, theirs in zip(run(pipeline(), part), photos, strict=True):
+            for ours, theirs in zip(run_edit(pipeline(), part), photos, strict=True):
                 assert np.array_equal(ours, theirs)
             assert np.array_equal(part.photo[part.inner], edit.photo[edit.inner])
     assert parts[0].extend == (0, 0, 0, 0) and parts[-1].extend == edit.extend

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.tiny import SPEC, in_order, pipeline
 
-from var_core.editing.finding import evidence, find, outlined
+from var_core.editing.finding import evidence, find_class, outlined
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 
@@ -68,22 +68,22 @@ def test_a_mask_is_of_the_photo_s_size_and_paints_a_part(size, monkeypatch):
     speaks = np.zeros((SPEC.tokenizer.image_side,) * 2, np.float32)
     speaks[10:20, 12:22] = 1
     monkeypatch.setattr("var_core.editing.finding.evidence", lambda *_: cv2.GaussianBlur(speaks, (0, 0), 3))
-    found = find(pipeline(), photo, 1)
+    found = find_class(pipeline(), photo, 1)
     assert found.shape == size and found.dtype == bool and found.any() and not found.all()
 
 
 def test_where_nothing_speaks_for_a_class_that_is_said(monkeypatch):
     monkeypatch.setattr("var_core.editing.finding.evidence", lambda _pipe, pixels, _: -np.ones(pixels.shape[:2]))
     with pytest.raises(ValueError, match="Nothing in this photo speaks for Rose: paint it by hand"):
-        find(pipeline(), scene(40)[0], 1)
+        find_class(pipeline(), scene(40)[0], 1)
     with pytest.raises(ValueError, match="choose a model that predicts scales"):
-        find(pipeline(in_order("raster")), scene(40)[0], 1)
+        find_class(pipeline(in_order("raster")), scene(40)[0], 1)
 
 
 @pytest.mark.parametrize("size", [(5, 4000), (3000, 10), (1, 1000)])
 def test_a_photo_too_thin_for_the_model_to_see_is_refused_in_words(size):
     with pytest.raises(ValueError, match=f"A photo of {size[1]} x {size[0]} pixels is too thin"):
-        find(pipeline(), np.zeros((*size, 3), np.uint8), 1)
+        find_class(pipeline(), np.zeros((*size, 3), np.uint8), 1)
 
 
 def test_a_photo_of_many_pixels_takes_little_memory():
@@ -91,7 +91,7 @@ def test_a_photo_of_many_pixels_takes_little_memory():
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"too thin|speaks for"):
-            find(pipeline(), photo, 1)
+            find_class(pipeline(), photo, 1)
         assert tracemalloc.get_traced_memory()[1] < 50e6
     finally:
         tracemalloc.stop()
@@ -101,6 +101,6 @@ def test_a_flower_of_the_bundled_model_is_found(bundled: Pipeline):
     """Drawn by the model itself, on its usual background: most of what is found lies in the middle."""
     label = bundled.spec.label("sunflower")
     (picture,) = bundled.run(Request((label,), (3,), bundled.spec.default_sampling)).images
-    found = find(bundled, np.asarray(picture), label)
+    found = find_class(bundled, np.asarray(picture), label)
     assert 0.05 < found.mean() < 0.9
     assert found[64:192, 64:192].mean() > found.mean()

@@ -9,7 +9,7 @@ from support.tiny import pipeline
 
 from var_core.config import Sampling
 from var_core.editing.canvas import dilated
-from var_core.editing.edit import Edit, run, squares
+from var_core.editing.edit import Edit, run_edit, squares
 from var_core.editing.edit_settings import CHANGING, EditSettings
 from var_core.editing.square import prepare
 from var_core.engine import plan
@@ -56,7 +56,7 @@ def test_what_is_painted_is_looked_at_only_by_an_edit_that_leans():
 
 def test_an_edit_that_leans_leaves_all_else_as_it_was():
     pixels = photo(1)
-    (made,) = run(pipeline(), edit(pixels, 4))
+    (made,) = run_edit(pipeline(), edit(pixels, 4))
     assert np.array_equal(made[~dilated(MASK, 1)], pixels[~dilated(MASK, 1)]) and not np.array_equal(made, pixels)
 
 

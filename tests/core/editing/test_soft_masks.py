@@ -8,7 +8,7 @@ from support.masks import photo
 from support.tiny import pipeline
 
 from var_core.config import Sampling
-from var_core.editing.edit import Edit, onward, run
+from var_core.editing.edit import Edit, onward, run_edit
 from var_core.editing.edit_settings import FAINTEST, EditSettings
 
 
@@ -27,7 +27,7 @@ def with_soft(settings: EditSettings, levels: np.ndarray | None = None) -> Edit:
 def test_a_soft_mask_says_how_much_of_what_is_drawn_shows():
     soft = replace(EditSettings(), soft=True, feather=0, detail=False)
     mixed = with_soft(soft)
-    (found,), (whole,) = run(pipeline(), mixed), run(pipeline(), replace(mixed, levels=None))
+    (found,), (whole,) = run_edit(pipeline(), mixed), run_edit(pipeline(), replace(mixed, levels=None))
     share = soft_levels()[..., None] / 255
     inside = (whole > 0) & (whole < 255)  # else more was drawn than a photo can show
     assert np.where(inside, np.abs(photo() + share * (whole.astype(float) - photo()) - found), 0).max() <= 1
@@ -42,8 +42,8 @@ def test_without_the_switch_levels_are_cut_at_half():
 def test_a_soft_mask_of_black_and_white_is_a_hard_one_with_its_feather_and_growth():
     levels = np.where(soft_levels() > 127, 255, 0).astype(np.uint8)
     for settings in (EditSettings(dilate=2, feather=3), EditSettings(dilate=-2), EditSettings(harmonise=4)):
-        wanted = run(pipeline(), with_soft(settings, levels))[0]
-        assert np.array_equal(run(pipeline(), with_soft(replace(settings, soft=True), levels))[0], wanted)
+        wanted = run_edit(pipeline(), with_soft(settings, levels))[0]
+        assert np.array_equal(run_edit(pipeline(), with_soft(replace(settings, soft=True), levels))[0], wanted)
 
 
 def test_noise_in_the_black_of_a_mask_s_file_paints_nothing():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from var_core.editing.canvas import enlarged
+from var_core.editing.canvas import resized_to
 from var_core.editing.texture import borrowed, detail
 
 SIDE = 64
@@ -62,7 +62,7 @@ def test_nothing_is_borrowed_where_nothing_is_known_or_nothing_lacks(share):
 @pytest.mark.parametrize("full", [24, 60, SIDE])
 def test_nothing_is_added_where_photo_and_drawing_agree(full):
     drawn = np.random.default_rng(0).integers(256, size=(SIDE, SIDE, 3)).astype(np.float32)
-    photo, known = enlarged(drawn, full).round().astype(np.uint8), hole(full, (0.4, 0.6), (0.4, 0.6))
+    photo, known = resized_to(drawn, full).round().astype(np.uint8), hole(full, (0.4, 0.6), (0.4, 0.6))
     assert np.abs(detail(photo, known, drawn, SIDE)).max() < 1
     assert np.abs(borrowed(photo, known, drawn, SIDE)).max() < 1
 

@@ -35,7 +35,7 @@ def test_the_shares_are_bayes_rule_over_the_models_own_likelihoods(monkeypatch):
     assert [one.label for one in found] == (-losses[:null]).argsort(descending=True).tolist()
     for one in found:
         assert one.share == pytest.approx(float(shares[one.label]), abs=1e-4)
-        assert one.gain == pytest.approx(float(losses[null] - losses[one.label]), abs=1e-2)
+        assert one.nats == pytest.approx(float(losses[null] - losses[one.label]), abs=1e-2)
 
 
 def test_pictures_of_a_class_are_taken_for_it_more_often_than_by_chance():
@@ -55,7 +55,7 @@ def test_classes_that_are_unlikely_at_the_coarse_scales_are_not_tried_further(mo
 def test_tokens_that_are_not_counted_say_nothing():
     tokens = pipeline().run(Request((2,), (5,), CERTAIN)).tokens
     nothing = ranked(tokens, torch.zeros(pipeline().schedule.total, dtype=torch.bool))
-    assert all(one.share == pytest.approx(1 / len(NAMES)) and one.gain == 0 for one in nothing)
+    assert all(one.share == pytest.approx(1 / len(NAMES)) and one.nats == 0 for one in nothing)
     last = torch.zeros(pipeline().schedule.total, dtype=torch.bool)
     last[pipeline().schedule.spans[-1]] = True
     other = [*tokens[:-1], (tokens[-1] + 1) % 64]
@@ -78,7 +78,7 @@ def test_a_picture_is_asked_about_whole_or_beside_a_hole():
     coverage[:, 8:] = 1
     whole, part = pipeline().classify(picture), pipeline().classify(picture, coverage)
     assert {one.label for one in whole} == set(range(len(NAMES)))
-    assert [one.gain for one in whole] != [one.gain for one in part]
+    assert [one.nats for one in whole] != [one.nats for one in part]
 
 
 def test_a_model_that_draws_cell_after_cell_is_refused():

@@ -150,13 +150,13 @@ def test_a_step_is_shown_the_codes_before_it_as_they_were_mixed(pipe):
 
 
 def test_what_shows_scales_refuses_cells_in_words(pipe):
-    from var_core.inspection.atlas import build
+    from var_core.inspection.atlas import build_atlas
     from var_core.inspection.recording import recorded
 
     with pytest.raises(ValueError, match=r"tiny draws cell after cell.* and a trace shows scale after scale"):
         recorded(pipe, Request((1,), (1,)))
     with pytest.raises(ValueError, match="and an atlas shows scale after scale"):
-        build(pipe, [photo()])
+        build_atlas(pipe, [photo()])
 
 
 def test_the_app_refuses_a_model_of_cells_before_it_gives_up_another(tmp_path):

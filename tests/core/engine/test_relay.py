@@ -13,7 +13,7 @@ from support.tiny import SPEC, pipeline
 
 from var_core.config import Sampling
 from var_core.editing.edit import Edit
-from var_core.editing.edit import run as run_edit
+from var_core.editing.edit import run_edit as run_edit
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request

@@ -12,7 +12,16 @@ from var_core.engine import sampling
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.request import Request, seed_at
-from var_core.engine.sampling import Guidance, certainty, filter_logits, guide, gumbels, largest, sample, uniforms
+from var_core.engine.sampling import (
+    Guidance,
+    certainty,
+    filter_logits,
+    guide,
+    gumbels,
+    largest,
+    sample_tokens,
+    uniforms,
+)
 from var_core.inspection.recording import recorded
 from var_core.schedule import Schedule
 
@@ -267,7 +276,7 @@ def test_a_scale_does_not_see_finer_ones():
 
 def test_top_k_1_is_argmax():
     logits = torch.randn(2, 9, 50)
-    drawn = sample(filter_logits(logits, 1, 1.0).softmax(-1), torch.rand(2, 9))
+    drawn = sample_tokens(filter_logits(logits, 1, 1.0).softmax(-1), torch.rand(2, 9))
     assert torch.equal(drawn, logits.argmax(-1))
 
 
@@ -312,7 +321,7 @@ def test_filters_leave_their_argument_alone():
 
 def test_draws_follow_the_softmax():
     count, logits = 20_000, torch.tensor([1.0, 0.0, -1.0, 2.0, -torch.inf, 0.5])
-    drawn = sample(logits.softmax(-1).expand(1, count, -1), uniforms((3,), 0, count))
+    drawn = sample_tokens(logits.softmax(-1).expand(1, count, -1), uniforms((3,), 0, count))
     found = torch.bincount(drawn[0], minlength=6).double()
     expected = logits.double().softmax(-1) * count
     assert found[4] == 0
@@ -323,7 +332,7 @@ def test_draws_follow_the_softmax():
 def test_the_largest_uniform_number_draws_a_possible_token():
     probability = torch.tensor([[[0.1, 3.0, -torch.inf, -torch.inf]]]).softmax(-1)
     largest = torch.tensor([[1 - 2**-24]])
-    assert sample(probability, largest).item() == 1
+    assert sample_tokens(probability, largest).item() == 1
 
 
 def test_noise_of_a_token_does_not_depend_on_other_seeds_or_scales():

@@ -26,7 +26,7 @@ def test_the_command_writes_what_the_lesson_reads(tmp_path):
         (tmp_path / name / "evaluation.json").write_text(json.dumps({"scores": scores}))
     out = tmp_path / "halves.csv"
     assert run("halves", tmp_path / "scales", tmp_path / "raster", "--csv", out) == 0
-    assert records.read(out, Halves) == side_by_side(SCALES, RASTER)
+    assert records.read_rows(out, Halves) == side_by_side(SCALES, RASTER)
     files = (tmp_path / kind / "evaluation.json" for kind in ("scales", "raster"))
     assert run("halves", *files, "--csv", tmp_path / "again.csv") == 0
     assert (tmp_path / "again.csv").read_bytes() == out.read_bytes()

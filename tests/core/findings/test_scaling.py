@@ -14,8 +14,8 @@ from var_core.findings import records
 from var_core.findings.scaling import (
     MEASURES,
     PAPER,
-    Point,
     PowerLaw,
+    ScalingPoint,
     best_by_compute,
     frontier,
     laws,
@@ -30,7 +30,7 @@ from var_core.nn.transformer import VAR
 from var_core.schedule import Schedule
 
 CODES = tiny.SPEC.tokenizer
-POINT = Point(1, 100, 10, 1.0, 1e9, 4.0, 5.0, 0.9, 0.95)
+POINT = ScalingPoint(1, 100, 10, 1.0, 1e9, 4.0, 5.0, 0.9, 0.95)
 
 
 @pytest.mark.parametrize("planted", list(PAPER.values()))
@@ -117,8 +117,8 @@ def test_sizes_are_best_one_after_the_other():
 
 def test_points_survive_a_file(tmp_path):
     points = [POINT, replace(POINT, depth=2, seconds=1 / 3, flops=1.5e13)]
-    records.write(tmp_path / "deep" / "points.csv", Point, points)
-    assert records.read(tmp_path / "deep" / "points.csv", Point) == points
+    records.write_rows(tmp_path / "deep" / "points.csv", ScalingPoint, points)
+    assert records.read_rows(tmp_path / "deep" / "points.csv", ScalingPoint) == points
 
 
 def test_a_log_becomes_points_where_val_was_measured(tmp_path):
@@ -127,7 +127,9 @@ def test_a_log_becomes_points_where_val_was_measured(tmp_path):
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
     config = TransformerConfig.of_depth(1, CODES, 7)
     (point,) = points_of(tmp_path, config, batch=4, tokens=30)
-    assert point == Point(1, parameters(config), 40, 2.0, 40 * 4 * training_flops(config, 30), 4.0, 5.0, 0.9, 0.95)
+    assert point == ScalingPoint(
+        1, parameters(config), 40, 2.0, 40 * 4 * training_flops(config, 30), 4.0, 5.0, 0.9, 0.95
+    )
 
 
 def test_laws_are_of_the_last_point_of_each_size():

@@ -8,7 +8,7 @@ import pytest
 
 from var_core.findings import svg as plots
 from var_core.findings.costs import WAYS, Cost
-from var_core.findings.scaling import MEASURES, PAPER, Point
+from var_core.findings.scaling import MEASURES, PAPER, ScalingPoint
 from var_core.measuring import costs
 
 COSTS = [
@@ -16,7 +16,7 @@ COSTS = [
     for way in WAYS
     for side in (4, 8, 16)
 ]
-POINT = Point(1, 10**5, 10, 60.0, 1e12, 6.5, 6.0, 0.96, 0.94)
+POINT = ScalingPoint(1, 10**5, 10, 60.0, 1e12, 6.5, 6.0, 0.96, 0.94)
 POINTS = [
     replace(
         POINT,

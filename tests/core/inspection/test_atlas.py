@@ -12,7 +12,17 @@ from support import pictures, tiny
 
 from var_core.config import Sampling
 from var_core.inspection import render
-from var_core.inspection.atlas import DESCRIPTION, NONE, PATCHES, SIDE, Atlas, build, cell_boxes, changes, path_for
+from var_core.inspection.atlas import (
+    DESCRIPTION,
+    NONE,
+    PATCHES,
+    SIDE,
+    Atlas,
+    atlas_path,
+    build_atlas,
+    cell_boxes,
+    changes,
+)
 from var_core.inspection.changes import given_request
 from var_core.inspection.codebook import codebook_hash
 from var_core.inspection.recording import recorded
@@ -27,7 +37,7 @@ def shown(count: int = 12) -> list[Image.Image]:
 
 @cache
 def made() -> Atlas:
-    return build(tiny.pipeline(), shown())
+    return build_atlas(tiny.pipeline(), shown())
 
 
 def same(a: Atlas, b: Atlas) -> bool:
@@ -84,7 +94,7 @@ def test_changes_are_those_of_a_trace():
 
 
 def test_an_atlas_repeats_itself_and_its_seed_chooses_the_patches():
-    again, other = build(tiny.pipeline(), iter(shown())), build(tiny.pipeline(), shown(), seed=1)
+    again, other = build_atlas(tiny.pipeline(), iter(shown())), build_atlas(tiny.pipeline(), shown(), seed=1)
     assert same(made(), again)
     assert np.array_equal(other.uses, made().uses) and not np.array_equal(other.patches, made().patches)
 
@@ -155,7 +165,7 @@ def test_a_strip_of_nothing_is_refused():
 
 def test_an_atlas_of_no_pictures_is_refused():
     with pytest.raises(ValueError, match="no pictures to make an atlas of"):
-        build(tiny.pipeline(), [])
+        build_atlas(tiny.pipeline(), [])
 
 
 def write(path: Path, size: tuple[int, int] = (64 * PATCHES * SIDE, SIDE), **changes: object) -> None:
@@ -209,13 +219,13 @@ def test_files_that_are_no_atlas_are_refused_with_the_remedy(tmp_path):
 
 
 def test_an_atlas_lies_beside_its_model_and_is_not_taken_for_one():
-    path = path_for(Path("folder/flowers.v2.safetensors"))
+    path = atlas_path(Path("folder/flowers.v2.safetensors"))
     assert path == Path("folder/flowers.v2.atlas.webp")
 
 
 def test_the_bundled_atlas_is_of_the_bundled_model_s_codes(bundled):
     path = checkpoints.find(checkpoints.DEFAULT)
-    atlas, codebook = Atlas.load(path_for(path)), bundled.tokenizer.quantizer.codebook
+    atlas, codebook = Atlas.load(atlas_path(path)), bundled.tokenizer.quantizer.codebook
     assert atlas.codebook == codebook_hash(codebook) and len(atlas.uses) == len(codebook)
     assert (atlas.count > 0).mean() > 0.99
-    assert path_for(path).stat().st_size < 1.2e6
+    assert atlas_path(path).stat().st_size < 1.2e6

@@ -13,7 +13,7 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.plan import Plan
 from var_core.engine.prefix_cache import PrefixCache
 from var_core.engine.request import Request
-from var_core.engine.sampling import filter_logits, sample, uniforms
+from var_core.engine.sampling import filter_logits, sample_tokens, uniforms
 from var_core.inspection.recording import recorded
 from var_core.inspection.trace import UNKNOWN, Trace
 from var_core.measuring.bench import COUNTED
@@ -88,7 +88,7 @@ def test_unguided_tokens_are_drawn_by_the_same_chance_from_the_conditional_branc
         kept = filter_logits(conditional[None] / heats[:, None], settings.top_k, settings.top_p)
         for scale, span in enumerate(SCHEDULE.spans):
             noise = uniforms((trace.about.scale_seeds,), scale, span.stop - span.start)
-            wanted = sample(kept[:, span].softmax(-1), noise)[0]
+            wanted = sample_tokens(kept[:, span].softmax(-1), noise)[0]
             free = ~trace.keep[span]
             assert torch.equal(trace.unguided[span][free].long(), wanted[free])
 

@@ -14,12 +14,12 @@ from var_core.measuring.ablation import (
     VARIANTS,
     Variant,
     clocked,
-    fitted,
     peaks,
     plain_filter,
     random_networks,
     report,
     run_ablation,
+    switched,
     throughput,
 )
 from var_core.schedule import Schedule
@@ -36,8 +36,8 @@ def test_the_plain_filter_keeps_what_the_engine_keeps(top_k, top_p):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_every_variant_draws_the_tokens_of_the_plain_one(task, name):
-    plain = clocked(fitted(random_networks(tiny.SPEC), VARIANTS["plain"]), task, VARIANTS["plain"], SAMPLING)
-    found = clocked(fitted(random_networks(tiny.SPEC), VARIANTS[name]), task, VARIANTS[name], SAMPLING)
+    plain = clocked(switched(random_networks(tiny.SPEC), VARIANTS["plain"]), task, VARIANTS["plain"], SAMPLING)
+    found = clocked(switched(random_networks(tiny.SPEC), VARIANTS[name]), task, VARIANTS[name], SAMPLING)
     assert torch.equal(found.tokens, plain.tokens)
     assert len(found.seconds) == len(tiny.SIDES) + 1 and min(found.seconds) > 0
 
@@ -62,7 +62,7 @@ def test_what_a_gpu_would_run_runs_here():
     variants = run_ablation(tiny.SPEC, 1, SAMPLING, ways, batch=3)
     assert [variant.name for variant in variants] == list(ways)
     assert all(count == 0 for variant in variants[:-1] for count in variant.differing.values())
-    halved = fitted(random_networks(tiny.SPEC), ON_GPU["+ products in float16"]).var
+    halved = switched(random_networks(tiny.SPEC), ON_GPU["+ products in float16"]).var
     assert halved.blocks[0].attention.qkv.weight.dtype == torch.float16 and halved.head.weight.dtype == torch.float32
     assert throughput(
         [Variant("plain", {PICTURE: (1.0, 1.0)}, {}), Variant("+ all", {PICTURE: (0.5, 0.5)}, {})], 4

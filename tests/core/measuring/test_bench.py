@@ -6,7 +6,7 @@ from support import tiny
 from var_core.config import Sampling
 from var_core.engine.request import Request
 from var_core.measuring import bench
-from var_core.measuring.bench import Row, edits, flop_gauge, measure, report, scales, traces
+from var_core.measuring.bench import BenchRow, edits, flop_gauge, measure, report, scales, traces
 
 
 @pytest.mark.slow
@@ -35,7 +35,7 @@ def test_one_branch_costs_half_of_two_but_for_the_head():
 
 
 def test_the_report_adds_up():
-    text = report([Row("a", 1e9, 0.02), Row("b", 3e9, 0.04)], 1e11)
+    text = report([BenchRow("a", 1e9, 0.02), BenchRow("b", 3e9, 0.04)], 1e11)
     assert "| whole picture | 4.000 | 60.0 | 40.0 | 1.50 |" in text
 
 

@@ -6,7 +6,7 @@ from support.tiny import NAMES, pipeline
 
 from var_core.config import Sampling
 from var_core.engine.request import Request
-from var_core.measuring.classification import HALF, WHOLE, Guess, guessed, rows
+from var_core.measuring.classification import HALF, WHOLE, Guess, accuracy_rows, guessed
 from var_core.training.data import PictureSet
 
 LABELS = tuple(range(len(NAMES)))
@@ -28,7 +28,7 @@ def test_every_picture_is_guessed_whole_and_half():
 
 def test_the_table_counts_right_guesses():
     found = {WHOLE: [Guess(0, 0.8), Guess(3, 0.4)], HALF: [Guess(7, 0.2), Guess(0, 0.6)]}
-    table = {(row["kind"], row["measure"]): row for row in rows(found, 0.75)}
+    table = {(row["kind"], row["measure"]): row for row in accuracy_rows(found, 0.75)}
     assert table[WHOLE, "accuracy"] == {"kind": WHOLE, "measure": "accuracy", "model": 0.5, "probe": 0.75}
     assert table[WHOLE, "right class among the first 5"]["model"] == 1
     assert table[HALF, "right class among the first 5"]["model"] == 0.5

@@ -40,7 +40,7 @@ def test_each_run_finds_its_own_tokenizer_and_tells_what_it_is(trained, data, tm
     csv = tmp_path / "runs.csv"
     asked = ("--data", data, "--count", 8, "--guidance", "0,2", "--csv", csv, "--cache", tmp_path / "cache")
     assert run("compare", trained / "scales", trained / "raster", "--tokenizer", *both(trained), *asked) == 0
-    scales, raster = records.read(csv, RunSummary)
+    scales, raster = records.read_rows(csv, RunSummary)
     assert (scales.name, scales.tokens, scales.steps) == ("scales", 21, 3)
     assert (raster.order, raster.tokens, raster.steps) == ("raster", 16, 16)
     assert scales.pictures == raster.pictures == 12 and scales.guidance in (0, 2)

@@ -88,8 +88,8 @@ def test_what_was_not_drawn_has_no_time_and_no_exponent_of_it():
 
 
 def test_costs_survive_a_file(tmp_path):
-    records.write(tmp_path / "costs.csv", Cost, planted())
-    assert records.read(tmp_path / "costs.csv", Cost) == planted()
+    records.write_rows(tmp_path / "costs.csv", Cost, planted())
+    assert records.read_rows(tmp_path / "costs.csv", Cost) == planted()
 
 
 def test_the_command_prints_the_tables_and_writes_the_file(tmp_path, capsys, monkeypatch):
@@ -98,6 +98,6 @@ def test_the_command_prints_the_tables_and_writes_the_file(tmp_path, capsys, mon
     asked = ("costs", "--csv", out, "--repeats", 1)
     assert run(*asked, "--sides", "2,4", "--most-tflop", 0.001) == 0
     assert "| raster, no cache | 4 | 16 | 16 |" in capsys.readouterr().out
-    assert len(records.read(out, Cost)) == 8
+    assert len(records.read_rows(out, Cost)) == 8
     assert "choose two sides of 2 or more" in fails(capsys, *asked, "--sides", "4")
     assert "choose two sides of 2 or more" in fails(capsys, *asked, "--sides", "1,4")

@@ -15,9 +15,9 @@ from var_core.measuring.edit_scores import (
     cut_to_painted,
     jump,
     overall,
+    report,
     scored,
     seam,
-    table,
 )
 from var_core.measuring.reference import Measured, Reference
 from var_core.training.features import HELD_OUT_NETWORK, ImageFeatures
@@ -69,8 +69,8 @@ def test_the_table_has_a_part_for_each_kind_and_one_for_their_mean():
         for place, (kind, true) in enumerate([*((kind, 1.25) for kind in KINDS[:2]), (CLASS_EDIT, None)])
         for method in ("a", "b")
     ]
-    text = table(rows)
-    assert "mean" not in table([row for row in rows if row.kind != KINDS[0]])  # of one kind there is none
+    text = report(rows)
+    assert "mean" not in report([row for row in rows if row.kind != KINDS[0]])  # of one kind there is none
     assert (
         text.count("### ") == 4
         and text.count("| a | 10.0 | 1.10 (1.00 to 1.20) | 0.10 | 2.0 | 3.0 | 0.500 | 1.25 | 200 |") == 1

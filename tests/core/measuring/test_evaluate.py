@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from var_core.measuring.evaluate import Figure, compare, nearest_distance, quality, table
+from var_core.measuring.evaluate import Figure, compare, nearest_distance, quality, report
 from var_core.measuring.reference import Gaussian, Measured, Probe, Reference, frechet
 from var_core.training.features import ImageFeatures
 
@@ -87,5 +87,5 @@ def test_copies_of_training_pictures_show_in_the_nearest_distance():
 
 
 def test_the_table_has_a_row_for_each_figure():
-    rows = table([Figure("a", 1.5, 3.0), Figure("b", 2.0)]).splitlines()
+    rows = report([Figure("a", 1.5, 3.0), Figure("b", 2.0)]).splitlines()
     assert rows[2:] == ["| a | 1.5 | 3 | 0.50 |", "| b | 2 |  |  |"]

@@ -14,7 +14,7 @@ from support.processes import two_started
 from var_core.cli import main
 from var_core.config import Sampling
 from var_core.engine.request import Request
-from var_core.measuring.fid_samples import NOTE, FidJob, make_samples, pack
+from var_core.measuring.fid_samples import NOTE, FidJob, make_samples, write_npz
 
 PIPE = tiny.pipeline()
 
@@ -68,7 +68,7 @@ def test_a_folder_of_another_job_is_refused(tmp_path: Path):
 def test_the_npz_holds_all_pictures_in_order(tmp_path: Path):
     job = FidJob(5, (1, 2), tmp_path / "made")
     drained(job)
-    pack(job, tmp_path / "made.npz")
+    write_npz(job, tmp_path / "made.npz")
     found = np.load(tmp_path / "made.npz")["arr_0"]
     assert found.shape == (5, 32, 32, 3) and found.dtype == np.uint8
     for number in range(5):
@@ -80,7 +80,7 @@ def test_a_missing_picture_is_told(tmp_path: Path):
     drained(job)
     job.path(1).unlink()
     with pytest.raises(ValueError, match="1 of 3 pictures missing"):
-        pack(job, tmp_path / "made.npz")
+        write_npz(job, tmp_path / "made.npz")
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"batch": 0}, {"labels": ()}])

@@ -12,13 +12,13 @@ from var_core.measuring.previews import (
     PreviewMethod,
     at_side,
     costs,
-    decoded,
+    decoded_coarsely,
     distances,
-    drawn,
+    drawn_f_hats,
     fitted_to,
     maps,
-    methods,
     own_pairs,
+    preview_methods,
     report_costs,
     report_distances,
 )
@@ -28,9 +28,9 @@ SAMPLING = Sampling(top_k=20)
 
 def test_decoding_is_no_distance_from_itself_and_a_grey_picture_is_some():
     pipe = tiny.pipeline()
-    *_, whole = methods(pipe)
+    *_, whole = preview_methods(pipe)
     grey = PreviewMethod("grey", lambda f_hat: torch.zeros(len(f_hat), 3, 16, 16))
-    exact, far = distances(pipe.tokenizer, [whole, grey], drawn(pipe, (0, 1), SAMPLING))
+    exact, far = distances(pipe.tokenizer, [whole, grey], drawn_f_hats(pipe, (0, 1), SAMPLING))
     assert exact == [0.0] * len(tiny.SIDES)
     assert min(far) > 0
 
@@ -49,14 +49,14 @@ def test_even_pictures_keep_their_value_at_any_side(side):
 
 @pytest.mark.parametrize(("parts", "side"), [(1, 32), (2, 16), (4, 8), (100, 8)])
 def test_decoding_from_fewer_cells_gives_smaller_pictures(parts, side):
-    assert decoded(tiny.pipeline().tokenizer, torch.randn(1, 8, 4, 4), parts).shape == (1, 3, side, side)
+    assert decoded_coarsely(tiny.pipeline().tokenizer, torch.randn(1, 8, 4, 4), parts).shape == (1, 3, side, side)
 
 
 def test_a_map_is_nearest_to_the_pictures_that_it_was_fitted_to():
     pipe = tiny.pipeline()
     own = PreviewMethod("own", fitted_to(pipe, own_pairs(pipe, SAMPLING)))
     fitted, unfitted = distances(
-        pipe.tokenizer, [own, PreviewMethod("random", pipe.preview_map)], drawn(pipe, OWN, SAMPLING)
+        pipe.tokenizer, [own, PreviewMethod("random", pipe.preview_map)], drawn_f_hats(pipe, OWN, SAMPLING)
     )
     assert sum(fitted) < sum(unfitted)
 
@@ -67,7 +67,7 @@ def test_maps_are_judged_on_pictures_that_they_were_not_fitted_to():
 
 def test_every_method_is_timed_and_told():
     pipe = tiny.pipeline()
-    judged = methods(pipe)
+    judged = preview_methods(pipe)
     spent = costs(pipe, judged, SAMPLING, 1)
     assert len(spent.previews) == len(judged) and min(*spent.previews, spent.run) > 0
     assert all(f"| {method.name} |" in report_costs(judged, spent, 4) for method in judged)

@@ -22,7 +22,7 @@ from var_core.nn.tokenizer import Preview, Tokenizer
 from var_core.nn.transformer import VAR
 from var_core.weights import checkpoints
 from var_core.weights.checkpoints import HALVED, PARTS, available, find, from_published, load, load_strict, save
-from var_core.weights.convert import write as write_tensors
+from var_core.weights.convert import write_safetensors as write_tensors
 
 OFFICIAL = json.loads((DATA / "official_state_dicts.json").read_text())
 TOKENIZER = OFFICIAL.pop("vae_ch160v4096z32.pth")

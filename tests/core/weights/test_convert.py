@@ -19,7 +19,7 @@ from var_core.images import from_pil
 from var_core.weights import checkpoints
 from var_core.weights.convert import PICTURES, FileProgress, convert, crops, origin_of
 from var_core.weights.imagenet import classes
-from var_core.weights.published import pair, read, recognise
+from var_core.weights.published import pair, read_network, recognise
 from var_core.weights.registry import TOKENIZER_FILE
 
 
@@ -187,10 +187,10 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"weight": torch.zeros(2), "bomb": Bomb()}, "bomb.pth")
     with pytest.raises(ValueError, match=r"bomb\.pth holds code .*get it from its authors"):
-        read(Path("bomb.pth"))
+        read_network(Path("bomb.pth"))
     Path("plain.pth").write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ValueError, match=r"plain\.pth"):
-        read(Path("plain.pth"))
+        read_network(Path("plain.pth"))
     assert not Path("exploded").exists()
 
 
@@ -200,12 +200,12 @@ def test_damaged_empty_nested_and_absent_files_are_told_apart(made, tmp_path):
         path = tmp_path / f"{name}.pth"
         path.write_bytes(content)
         with pytest.raises(ValueError, match=rf"{name}\.pth.*Get it again|{name}\.pth holds code or is no checkpoint"):
-            read(path)
+            read_network(path)
     torch.save({"trainer": {"var": torch.zeros(1)}}, tmp_path / "nested.pth")
     with pytest.raises(ValueError, match="holds more than weights"):
-        read(tmp_path / "nested.pth")
+        read_network(tmp_path / "nested.pth")
     with pytest.raises(ValueError, match="there is no such file"):
-        read(tmp_path / "absent.pth")
+        read_network(tmp_path / "absent.pth")
 
 
 def test_a_pair_is_found_by_file_folder_or_name(made, tmp_path):

@@ -106,7 +106,7 @@ def test_a_tokenizer_among_the_downloads_comes_before_one_in_a_model(tmp_path):
 def test_sizes_told_beforehand_know_of_the_tokenizer_that_is_here(tmp_path, capsys, monkeypatch):
     drained(tmp_path)
     _, told, _ = said(capsys, "list", "--folder", tmp_path)
-    left = registry.size(TWIN.download_bytes - MODEL.tokenizer_bytes)
+    left = registry.size_in_words(TWIN.download_bytes - MODEL.tokenizer_bytes)
     assert f"Tiny twin, FID 9.9: {left} to download (the tokenizer is that of plain, which is here), 20.1 MB on" in told
     room = TWIN.download_bytes - MODEL.tokenizer_bytes + TWIN.disk_bytes
     monkeypatch.setattr(registry.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(room))

@@ -97,7 +97,7 @@ def test_every_name_leads_back_to_its_label_also_through_the_controls(spec):
 
 def test_a_typed_name_or_synonym_is_in_the_dropdown_and_enter_takes_the_class_of_that_name(spec):
     choices = controls.choices(spec, None)
-    assert sorted(name for _, name in choices) == sorted(controls.classes(spec, None))
+    assert sorted(name for _, name in choices) == sorted(controls.class_names(spec, None))
     shown = [(text.casefold(), name) for text, name in choices]
     for label, synonyms in enumerate(spec.class_synonyms):
         name = spec.class_names[label]
@@ -110,7 +110,7 @@ def test_the_groups_split_the_classes_and_none_is_too_large_to_look_through(spec
     counts = Counter(classes().groups)
     assert counts.keys() == VALUES["groups"].keys() == tool.GROUPS.keys()
     assert sum(counts.values()) == 1000 and max(counts.values()) <= 130
-    assert sum(len(controls.classes(spec, group)) for group in controls.groups(spec)) == 1000
+    assert sum(len(controls.class_names(spec, group)) for group in controls.groups(spec)) == 1000
 
 
 def test_a_class_is_in_the_group_of_its_ancestor_and_every_ancestor_is_needed():
@@ -141,7 +141,7 @@ def test_a_class_is_in_the_group_of_its_ancestor_and_every_ancestor_is_needed():
     ],
 )
 def test_groups_hold_what_one_looks_for_in_them(spec, group, names):
-    assert set(names) <= set(controls.classes(spec, group))
+    assert set(names) <= set(controls.class_names(spec, group))
 
 
 def test_the_script_says_the_same_of_a_small_wordnet():

@@ -16,10 +16,10 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.weights import hub_file, pretrained
 from var_core.weights.checkpoints import find
-from var_core.weights.pretrained import CARD, FILE, fetch, locate, push, save
+from var_core.weights.pretrained import CARD, FILE, fetch_repository, locate, push, save
 
 REQUEST = Request((2,), seeds=(5,), sampling=tiny.SPEC.default_sampling)
-HERE = pretrained.kept
+HERE = pretrained.local_folder
 
 
 def pixels(pipe: Pipeline) -> bytes:
@@ -179,7 +179,7 @@ def test_no_network_and_an_offline_hub_are_sentences_too(line, monkeypatch, mode
 
 @pytest.mark.parametrize("name", ["mine", "../mine", "a/b/c", "a b/c", "someone/"])
 def test_a_name_that_no_repository_can_have_is_refused(model, name):
-    for act in (lambda: push(model, name), lambda: list(fetch(name))):
+    for act in (lambda: push(model, name), lambda: list(fetch_repository(name))):
         with pytest.raises(ValueError, match="give OWNER/NAME"):
             act()
 

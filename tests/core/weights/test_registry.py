@@ -14,7 +14,7 @@ from var_core.nn.tokenizer import Tokenizer
 from var_core.nn.transformer import VAR
 from var_core.weights import registry
 from var_core.weights.checkpoints import HALVED
-from var_core.weights.registry import MODELS, fits, named, place, short_of_disk, size
+from var_core.weights.registry import MODELS, fits, model_named, place, short_of_disk, size_in_words
 
 Usage = namedtuple("Usage", "free")
 GIGABYTE = 10**9
@@ -80,9 +80,9 @@ def test_settings_are_those_of_the_paper_and_its_demo():
 
 
 def test_a_name_is_found_in_any_case_and_another_lists_all():
-    assert named(" VAR-d16 ") is MODELS["var-d16"]
+    assert model_named(" VAR-d16 ") is MODELS["var-d16"]
     with pytest.raises(ValueError, match=r"no published model 'var-d17'\. Choose one of: var-d16, .*var-d36-s, .*\."):
-        named("var-d17")
+        model_named("var-d17")
 
 
 @pytest.mark.usefixtures("roomy")
@@ -124,4 +124,4 @@ def test_memory_that_the_system_does_not_tell_stands_in_nobodys_way(monkeypatch,
 
 
 def test_sizes_read_as_on_a_package():
-    assert [size(n) for n in (5, 1500, 2_500_000, 1_676_927_500)] == ["5 bytes", "1.5 kB", "2.5 MB", "1.7 GB"]
+    assert [size_in_words(n) for n in (5, 1500, 2_500_000, 1_676_927_500)] == ["5 bytes", "1.5 kB", "2.5 MB", "1.7 GB"]

@@ -17,7 +17,7 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_studio.cluster import replica
 from var_studio.cluster.pipeline import Cluster, ClusterPipeline
-from var_studio.cluster.replica import Job, together
+from var_studio.cluster.replica import WaitingRequest, grouped
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ def same(first, second) -> bool:
 def test_jobs_that_are_drawn_alike_go_together_and_get_their_own_pictures():
     pipe, warm = tiny.pipeline(), Sampling(temperature=1.5)
     requests = [Request((1, 2), (3, 4)), Request((5,), (6,)), Request((1,), (3,), warm), Request((0,), (9,))]
-    groups = together([Job(pipe, request) for request in requests])
+    groups = grouped([WaitingRequest(pipe, request) for request in requests])
     assert [len(group.jobs) for group in groups] == [3, 1]
     for group in groups:
         steps = []
@@ -50,13 +50,13 @@ def test_jobs_that_are_drawn_alike_go_together_and_get_their_own_pictures():
 def test_jobs_that_memory_does_not_hold_together_are_drawn_apart(monkeypatch):
     pipe = tiny.pipeline()
     monkeypatch.setattr(Pipeline, "at_once", lambda _, request: min(2, len(request.labels)))
-    groups = together([Job(pipe, Request((1,), (seed,))) for seed in range(5)])
+    groups = grouped([WaitingRequest(pipe, Request((1,), (seed,))) for seed in range(5)])
     assert [len(group.jobs) for group in groups] == [2, 2, 1]
 
 
 def test_what_nobody_waits_for_any_more_is_drawn_no_further():
     pipe = tiny.pipeline()
-    (group,) = together([Job(pipe, Request((1,), (2,))), Job(pipe, Request((1,), (3,)))])
+    (group,) = grouped([WaitingRequest(pipe, Request((1,), (2,))), WaitingRequest(pipe, Request((1,), (3,)))])
     group.jobs[0].gone = True
     assert all(group.next())
     group.jobs[1].gone = True
@@ -121,7 +121,7 @@ def test_many_at_once_do_not_mix(pipe, plain):
 
 def test_an_error_of_the_drawing_is_told_as_it_is(pipe):
     with pytest.raises(ValueError, match="has another random"):
-        list(pipe.cluster.steps(pipe.called, replica.Asked(Request((1,), (2,)), "another")))
+        list(pipe.cluster.steps(pipe.called, replica.ReplicaRequest(Request((1,), (2,)), "another")))
 
 
 def test_a_replica_killed_in_mid_run_costs_no_pixel(pipe, plain):

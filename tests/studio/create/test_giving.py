@@ -14,7 +14,7 @@ from var_core.config import Sampling
 from var_core.engine.request import Request
 from var_core.inspection.sweep import Axis, Sweep
 from var_studio.create.giving import pictures_of
-from var_studio.create.handlers import RunHandlers
+from var_studio.create.handlers import CreateRunHandlers
 from var_studio.create.setting_handlers import SettingHandlers
 from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.shared import run as runs
@@ -53,7 +53,7 @@ def test_a_grid_is_one_picture_and_drawn_again_from_it(tmp_path: Path):
     made = runs.finish(PIPE, begun, tmp_path)
     (picture,) = pictures_of(PIPE, made)
     assert picture.file == made.sheet and picture.words.startswith("Grid of 4 pictures · guidance by seed · Rose")
-    handlers = RunHandlers(Models(PIPE), str(tmp_path))
+    handlers = CreateRunHandlers(Models(PIPE), str(tmp_path))
     asked, flag, tabs, bar, run, stop = handlers.prepare_again(picture)
     assert tabs.selected == "create" and "Waiting" in bar and stop.visible and not run.visible
     *_, stage = handlers.watch(asked, flag)
@@ -70,7 +70,7 @@ def test_pictures_whose_files_are_gone_are_told_of_with_a_way_to_have_them_again
     with fresh_folder(str(tmp_path)) as folder:
         gone = runs.finish(PIPE, begun, folder)
     shutil.rmtree(folder)
-    handlers, photos = RunHandlers(Models(PIPE), str(tmp_path)), PhotoHandlers(str(tmp_path), FILES)
+    handlers, photos = CreateRunHandlers(Models(PIPE), str(tmp_path)), PhotoHandlers(str(tmp_path), FILES)
     for act in (
         lambda: handlers.choose(gone, SimpleNamespace(index=1)),
         lambda: handlers.check_files(gone),

@@ -16,7 +16,7 @@ from var_core.device_memory import picture_bytes
 from var_core.engine.request import Request
 from var_core.recipe import Recipe
 from var_studio.create import layout
-from var_studio.create.handlers import RunHandlers
+from var_studio.create.handlers import CreateRunHandlers
 from var_studio.create.preparing import Asked
 from var_studio.create.setting_handlers import SettingHandlers
 from var_studio.shared import controls, html
@@ -27,42 +27,42 @@ from var_studio.shared.run import StopFlag
 
 
 @pytest.fixture
-def handlers(tmp_path: Path) -> RunHandlers:
-    return RunHandlers(Models(tiny.pipeline()), str(tmp_path))
+def handlers(tmp_path: Path) -> CreateRunHandlers:
+    return CreateRunHandlers(Models(tiny.pipeline()), str(tmp_path))
 
 
-def last(handlers: RunHandlers, request: Request) -> runs.Run:
+def last(handlers: CreateRunHandlers, request: Request) -> runs.Run:
     *_, stage = handlers.watch(asked(request), StopFlag())
     return stage.run
 
 
-def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: RunHandlers):
+def test_a_locked_seed_stays_and_an_unlocked_one_is_rolled_and_shown(handlers: CreateRunHandlers):
     kept, _, _, shown, *_ = handlers.prepare(True, *asking(seed="5"))
     assert (kept.request.seeds, shown) == ((5,), "5")
     rolled, _, _, shown, *_ = handlers.prepare(False, *asking(seed="5"))
     assert rolled.request.seeds == (int(shown),) != (5,)
 
 
-def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: RunHandlers):
+def test_a_bad_value_becomes_a_sentence_for_the_page(handlers: CreateRunHandlers):
     with pytest.raises(gr.Error, match="out of range") as caught:
         handlers.prepare(True, *asking(count=99))
     assert not caught.value.print_exception
 
 
-def test_what_a_visitor_types_is_shown_as_text(handlers: RunHandlers):
+def test_what_a_visitor_types_is_shown_as_text(handlers: CreateRunHandlers):
     with pytest.raises(gr.Error) as caught:
         handlers.prepare(True, *asking(**{"class": "<img src=x onerror=alert(1)>"}))
     assert "<img" not in caught.value.message
 
 
-def test_the_stage_tells_of_every_scale(handlers: RunHandlers):
+def test_the_stage_tells_of_every_scale(handlers: CreateRunHandlers):
     stages = list(handlers.watch(asked(read(count=2)), StopFlag()))
     told = [re.search(r"<span>(.*?) ·", stage.bar)[1] for stage in stages[:-1]]
     assert told == [f"scale {k} of 4, {n} token{'s' * (n > 1)}" for k, n in ((1, 1), (2, 4), (3, 9), (4, 16))]
     assert "2 pictures in" in stages[-1].bar
 
 
-def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: RunHandlers):
+def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: CreateRunHandlers):
     request = read(**{"class": "Rose", "count": 3, "seed": "11"})
     run = last(handlers, request)
     expected = tiny.pipeline().run(request).images
@@ -73,7 +73,7 @@ def test_finished_files_are_the_pixels_of_the_run_with_their_recipes(handlers: R
 
 
 def test_larger_pictures_than_are_encoded_are_shown_and_written(tmp_path: Path):
-    large = RunHandlers(Models(tiny.pipeline(tiny.ENLARGING)), str(tmp_path))
+    large = CreateRunHandlers(Models(tiny.pipeline(tiny.ENLARGING)), str(tmp_path))
     made = last(large, Request((1,), (5,)))
     assert Image.open(made.files[0]).size == (64, 64)
 
@@ -85,11 +85,11 @@ def test_pictures_that_take_longer_to_enlarge_are_previewed_sooner(monkeypatch: 
     assert runs.decodes_live(large, 1) and not runs.decodes_live(large, 2)
 
 
-def test_two_runs_never_share_a_file(handlers: RunHandlers):
+def test_two_runs_never_share_a_file(handlers: CreateRunHandlers):
     assert not set(last(handlers, read()).files) & set(last(handlers, read()).files)
 
 
-def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on_with(handlers: RunHandlers):
+def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on_with(handlers: CreateRunHandlers):
     run = replace(last(handlers, read(count=2)), digest="of another")
     chosen = gr.SelectData(None, {"index": 1, "value": None})
     shown = handlers.choose(run, chosen)
@@ -100,19 +100,21 @@ def test_what_another_model_has_drawn_can_be_looked_at_and_saved_but_not_gone_on
         handlers.prepare_alike(run, 1, 2, 1)
 
 
-def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers: RunHandlers):
+def test_what_waited_while_another_model_was_loaded_is_not_drawn_by_it(handlers: CreateRunHandlers):
     with pytest.raises(gr.Error, match="Another model is loaded"):
         next(handlers.watch(Asked(read(), "of another"), StopFlag()))
 
 
-def test_a_picture_whose_file_is_gone_is_answered(handlers: RunHandlers):
+def test_a_picture_whose_file_is_gone_is_answered(handlers: CreateRunHandlers):
     run = last(handlers, read(count=2))
     Path(run.files[1]).unlink()
     with pytest.raises(gr.Error, match="no longer kept"):
         handlers.choose(run, gr.SelectData(None, {"index": 1, "value": None}))
 
 
-def test_use_these_settings_makes_the_chosen_picture_again_and_leaves_the_number_of_pictures(handlers: RunHandlers):
+def test_use_these_settings_makes_the_chosen_picture_again_and_leaves_the_number_of_pictures(
+    handlers: CreateRunHandlers,
+):
     run = last(handlers, read(count=3, seed="20"))
     name, count, *values, locked = SettingHandlers(handlers.models, FILES).use(run, 2)
     assert locked and count == gr.skip()
@@ -120,7 +122,7 @@ def test_use_these_settings_makes_the_chosen_picture_again_and_leaves_the_number
     assert Path(again.files[0]).read_bytes() == Path(run.files[2]).read_bytes()
 
 
-def stopped(handlers: RunHandlers, request: Request, scales: int) -> list[layout.StageUpdate]:
+def stopped(handlers: CreateRunHandlers, request: Request, scales: int) -> list[layout.StageUpdate]:
     """All stages of a run that is stopped while it shows its n-th scale."""
     stop_flag, stages = StopFlag(), []
     for stage in handlers.watch(asked(request), stop_flag):
@@ -130,7 +132,7 @@ def stopped(handlers: RunHandlers, request: Request, scales: int) -> list[layout
     return stages
 
 
-def test_stop_keeps_the_scales_that_are_there(handlers: RunHandlers):
+def test_stop_keeps_the_scales_that_are_there(handlers: CreateRunHandlers):
     *growing, stage = stopped(handlers, read(count=2), 2)
     assert len(growing) == 2
     assert "stopped after scale 2 of 4" in stage.bar
@@ -138,12 +140,12 @@ def test_stop_keeps_the_scales_that_are_there(handlers: RunHandlers):
     assert len(stage.run.files) == 2
 
 
-def test_a_stopped_picture_carries_no_recipe(handlers: RunHandlers):
+def test_a_stopped_picture_carries_no_recipe(handlers: CreateRunHandlers):
     with pytest.raises(ValueError, match="no recipe"):
         Recipe.read(Path(stopped(handlers, read(), 1)[-1].run.files[0]))
 
 
-def test_stop_after_the_last_scale_changes_nothing(handlers: RunHandlers):
+def test_stop_after_the_last_scale_changes_nothing(handlers: CreateRunHandlers):
     assert stopped(handlers, read(), 4)[-1].run.complete(0)
 
 
@@ -155,7 +157,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: RunHandlers):
+def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handlers: CreateRunHandlers):
     *growing, over = handlers.watch(asked(read(count=5)), StopFlag())
     told = [re.search(r"<span>(.*?)</span>", stage.bar)[1] for stage in growing]
     assert re.fullmatch(
@@ -168,7 +170,9 @@ def test_where_memory_is_short_pictures_come_in_parts_and_the_bar_says_so(handle
 
 
 @pytest.mark.usefixtures("short")
-def test_pictures_that_come_in_parts_are_those_of_one_pass(handlers: RunHandlers, monkeypatch: pytest.MonkeyPatch):
+def test_pictures_that_come_in_parts_are_those_of_one_pass(
+    handlers: CreateRunHandlers, monkeypatch: pytest.MonkeyPatch
+):
     parted = last(handlers, read(count=5))
     monkeypatch.setattr("var_core.engine.pipeline.free_memory", lambda _: None)
     for ours, theirs in zip(parted.files, last(handlers, read(count=5)).files, strict=True):
@@ -177,7 +181,7 @@ def test_pictures_that_come_in_parts_are_those_of_one_pass(handlers: RunHandlers
 
 
 @pytest.mark.usefixtures("short")
-def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_begun(handlers: RunHandlers):
+def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_begun(handlers: CreateRunHandlers):
     stage = stopped(handlers, read(count=5, seed="30"), 6)[-1]
     assert "stopped after pictures 3 to 4 of 5, scale 2 of 4" in stage.bar
     names = [Path(file).name for file in stage.run.files]
@@ -190,7 +194,9 @@ def test_stop_keeps_whole_pictures_and_those_under_way_but_none_that_have_not_be
     assert [strip.count("<figure>") for strip in strips] == [4, 2] and "seed 31" in strips[0]
 
 
-def test_the_last_picture_of_the_strip_is_the_finished_one(handlers: RunHandlers, monkeypatch: pytest.MonkeyPatch):
+def test_the_last_picture_of_the_strip_is_the_finished_one(
+    handlers: CreateRunHandlers, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(runs, "LIVE_PIXELS", 0)  # as of a large model, whose scales are only previewed
     run = last(handlers, read(count=2))
     shown = re.findall(r'src="([^"]+)"', runs.strip(handlers.pipe, run, 1))
@@ -203,14 +209,14 @@ def test_pictures_in_small_places_are_small(size: tuple[int, int]):
     assert max(shown.size) == min(max(size), html.MOST_SMALL)
 
 
-def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: RunHandlers):
+def test_stop_before_a_runs_turn_leaves_the_pictures_alone(handlers: CreateRunHandlers):
     stop_flag = StopFlag()
     stop_flag.set()
     (stage,) = handlers.watch(asked(read()), stop_flag)
     assert stage == layout.StageUpdate(bar=READY)
 
 
-def test_a_dropped_picture_restores_every_control(handlers: RunHandlers):
+def test_a_dropped_picture_restores_every_control(handlers: CreateRunHandlers):
     request = read(**{"class": "Sea", "seed": "3", "guidance": 1.25, "top_k": 7, "smooth": True})
     restored = SettingHandlers(handlers.models, FILES).restore(last(handlers, request).files[0])
     *values, locked, emptied = restored
@@ -218,7 +224,7 @@ def test_a_dropped_picture_restores_every_control(handlers: RunHandlers):
     assert locked and emptied is None
 
 
-def test_a_picture_of_another_model_is_refused_by_name(handlers: RunHandlers, tmp_path: Path):
+def test_a_picture_of_another_model_is_refused_by_name(handlers: CreateRunHandlers, tmp_path: Path):
     recipe = replace(Recipe.of(tiny.pipeline(), read(), 0), model="other", digest="f" * 12)
     recipe.save(Image.new("RGB", (8, 8)), tmp_path / "other.png")
     with pytest.raises(gr.Error, match="made by the model other"):
@@ -226,7 +232,7 @@ def test_a_picture_of_another_model_is_refused_by_name(handlers: RunHandlers, tm
 
 
 def test_a_picture_of_another_version_of_the_model_gives_its_settings_and_says_so(
-    handlers: RunHandlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    handlers: CreateRunHandlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     told: list[str] = []
     monkeypatch.setattr(gr, "Info", told.append)
@@ -238,17 +244,17 @@ def test_a_picture_of_another_version_of_the_model_gives_its_settings_and_says_s
     assert "Another version of this model made it: Run makes a picture like it" in told[0]
 
 
-def test_a_picture_without_a_recipe_is_refused(handlers: RunHandlers, tmp_path: Path):
+def test_a_picture_without_a_recipe_is_refused(handlers: CreateRunHandlers, tmp_path: Path):
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
     with pytest.raises(gr.Error, match="carries no recipe"):
         SettingHandlers(handlers.models, FILES).restore(str(tmp_path / "plain.png"))
 
 
-def choose(handlers: RunHandlers, run: runs.Run, index: int) -> layout.StageUpdate:
+def choose(handlers: CreateRunHandlers, run: runs.Run, index: int) -> layout.StageUpdate:
     return handlers.choose(run, gr.SelectData(None, {"index": index, "value": None}))
 
 
-def test_more_like_this_keeps_the_coarse_scales_of_the_chosen_picture(handlers: RunHandlers):
+def test_more_like_this_keeps_the_coarse_scales_of_the_chosen_picture(handlers: CreateRunHandlers):
     run = last(handlers, read(**{"class": "Rose", "count": 3, "seed": "20", "guidance": 1.5}))
     asked, *_ = handlers.prepare_alike(run, 2, 1, 1)
     assert asked.request.labels == (1,) * 4 and asked.request.sampling == run.request.sampling
@@ -264,14 +270,14 @@ def test_more_like_this_keeps_the_coarse_scales_of_the_chosen_picture(handlers: 
     assert np.array_equal(np.asarray(Image.open(stage.run.files[1])), np.asarray(again))
 
 
-def test_more_like_one_that_is_like_another_keeps_what_both_share(handlers: RunHandlers):
+def test_more_like_one_that_is_like_another_keeps_what_both_share(handlers: CreateRunHandlers):
     run = last(handlers, read(seed="5, 9 from scale 3"))
     asked, *_ = handlers.prepare_alike(run, 0, 1, 1)
     assert {seed[:3] for seed in asked.request.seeds} == {(5, 5, 9)}
 
 
 def test_nothing_drawn_anew_is_the_same_picture_once_and_more_than_four_are_drawn_where_asked_for(
-    handlers: RunHandlers,
+    handlers: CreateRunHandlers,
 ):
     run = last(handlers, read(seed="7"))
     assert handlers.prepare_alike(run, 0, 0, 6)[0].request == read(seed="7")
@@ -282,7 +288,7 @@ def test_nothing_drawn_anew_is_the_same_picture_once_and_more_than_four_are_draw
         handlers.prepare_alike(None, 0, 1, 1)
 
 
-def test_several_classes_are_drawn_with_the_same_seeds_and_named(handlers: RunHandlers):
+def test_several_classes_are_drawn_with_the_same_seeds_and_named(handlers: CreateRunHandlers):
     request = controls.read(SPEC, "Rose", 2, "3", {}, ["Sea"])
     *_, stage = handlers.watch(asked(request), StopFlag())
     assert [Path(file).name for file in stage.run.files] == [
@@ -291,18 +297,18 @@ def test_several_classes_are_drawn_with_the_same_seeds_and_named(handlers: RunHa
     assert "Picture 3 of 4: Sea, seed 3" in choose(handlers, stage.run, 2).marked
 
 
-def test_the_chosen_picture_has_a_line_around_it_where_there_are_others(handlers: RunHandlers):
+def test_the_chosen_picture_has_a_line_around_it_where_there_are_others(handlers: CreateRunHandlers):
     run = last(handlers, read(count=3, seed="3"))
     assert "nth-child(2)" in choose(handlers, run, 1).marked
     assert "<style>" not in choose(handlers, last(handlers, read()), 0).marked
 
 
-def grid(handlers: RunHandlers, *axes: str) -> Asked:
+def grid(handlers: CreateRunHandlers, *axes: str) -> Asked:
     x, x_values, y, y_values = axes
     return handlers.prepare_grid((x, y), (x_values, y_values), "Rose", "5", {})[0]
 
 
-def test_a_grid_is_drawn_as_one_picture_and_as_files_that_say_what_they_are(handlers: RunHandlers):
+def test_a_grid_is_drawn_as_one_picture_and_as_files_that_say_what_they_are(handlers: CreateRunHandlers):
     *_, stage = handlers.watch(grid(handlers, "guidance", "0, 2", "class", "sea, rose"), StopFlag())
     names = [Path(file).name for file in stage.run.files]
     assert names[0] == "01-guidance-0-sea-sea-seed-5.png" and names[3] == "04-guidance-2-rose-rose-seed-5.png"
@@ -326,12 +332,12 @@ def test_a_grid_is_drawn_as_one_picture_and_as_files_that_say_what_they_are(hand
         (("guidance", "1", "guidance", "2"), "two different settings"),
     ],
 )
-def test_a_grid_that_cannot_be_is_answered(handlers: RunHandlers, axes: tuple[str, ...], sentence: str):
+def test_a_grid_that_cannot_be_is_answered(handlers: CreateRunHandlers, axes: tuple[str, ...], sentence: str):
     with pytest.raises(gr.Error, match=sentence):
         grid(handlers, *axes)
 
 
-def test_a_grid_stops_within_a_scale_and_keeps_what_is_there(handlers: RunHandlers):
+def test_a_grid_stops_within_a_scale_and_keeps_what_is_there(handlers: CreateRunHandlers):
     flag, stages = StopFlag(), []
     for stage in handlers.watch(grid(handlers, "guidance", "0, 1, 2", "", ""), flag):
         stages.append(stage)

@@ -9,13 +9,13 @@ from support.opened import FILES
 from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.edit.photo_handlers import PhotoHandlers
 from var_studio.edit.result_handlers import ResultHandlers
-from var_studio.edit.run_handlers import RunHandlers
+from var_studio.edit.run_handlers import EditRunHandlers
 from var_studio.shared.models import Models
 
 
 @pytest.fixture
-def handlers(tmp_path: Path) -> RunHandlers:
-    return RunHandlers(Models(tiny.pipeline()), str(tmp_path), FILES)
+def handlers(tmp_path: Path) -> EditRunHandlers:
+    return EditRunHandlers(Models(tiny.pipeline()), str(tmp_path), FILES)
 
 
 @pytest.fixture

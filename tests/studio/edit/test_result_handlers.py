@@ -15,7 +15,7 @@ from support.edits import FORM, SAMPLING, SETTINGS, SPEC, WORKSPACE, asked, draw
 from var_core import picture_files
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import run
+from var_core.editing.edit import run_edit
 from var_core.editing.edit_settings import REMOVING, EditSettings
 from var_studio.edit import form as forms
 from var_studio.edit import sheet
@@ -95,7 +95,9 @@ def test_the_settings_of_an_edit_with_its_mask_make_the_same_results_again(handl
     assert np.array_equal(workspaces.painted_on(now, sent(canvas)), painted())
     assert len(now.masks) == 1  # the mask that was there can be had again
     again = handlers.ready(now, sent(canvas), locked, *values)[0]
-    drawn = {seed: picture for seed, picture in zip(again.edit.seeds, run(tiny.pipeline(), again.edit), strict=True)}
+    drawn = {
+        seed: picture for seed, picture in zip(again.edit.seeds, run_edit(tiny.pipeline(), again.edit), strict=True)
+    }
     for request, shown in zip(result.requests, result.shown, strict=True):
         assert np.array_equal(drawn[request.seeds[0]], np.asarray(shown))
 
@@ -163,4 +165,4 @@ def test_an_edit_is_told_by_what_differs_from_the_defaults(changes, words):
     class_name = changes.get("class_name", "no class")
     sampling = Sampling() if class_name != "no class" else Sampling(top_k=30)
     form = replace(FORM, **{"settings": usual, "sampling": sampling, **changes})
-    assert forms.described(form, SPEC.default_sampling) == words
+    assert forms.form_in_words(form, SPEC.default_sampling) == words

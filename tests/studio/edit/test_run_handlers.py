@@ -12,7 +12,7 @@ from PIL import Image
 from support import tiny
 from support.edits import WORKSPACE, asked, drawn_on, painted, results, watched
 
-from var_core.editing.edit import guess, run, stages
+from var_core.editing.edit import guess, run_edit, stages
 from var_core.editing.edit_settings import FILLING_TOP_K, EditSettings
 from var_core.recipe import Recipe
 from var_core.settings import named
@@ -21,7 +21,7 @@ from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT, REMOVE
 from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.results import EditResult
-from var_studio.edit.run_handlers import RunHandlers
+from var_studio.edit.run_handlers import EditRunHandlers
 from var_studio.shared.run import StopFlag
 
 
@@ -32,14 +32,14 @@ def test_every_scale_is_shown_and_the_files_are_the_results_with_their_recipes(h
     assert told == [*(f"scale {k} of 4" for k in (1, 2, 3, 4)), "Writing the results …"]
     result = sheets[-1].result
     assert [Path(file).name for file in result.files] == ["garden-rose-edit-seed-5.png", "garden-rose-edit-seed-6.png"]
-    for file, wanted in zip(result.files, run(tiny.pipeline(), job.edit), strict=True):
+    for file, wanted in zip(result.files, run_edit(tiny.pipeline(), job.edit), strict=True):
         assert np.array_equal(np.asarray(Image.open(file)), wanted)
         again = Recipe.read(Path(file)).edit(tiny.pipeline(), WORKSPACE.photo, painted())
-        assert np.array_equal(run(tiny.pipeline(), again)[0], wanted)
+        assert np.array_equal(run_edit(tiny.pipeline(), again)[0], wanted)
     assert np.array_equal(np.asarray(Image.open(result.mask_file)), painted())
 
 
-def stopped(handlers: RunHandlers, after: int, last: EditResult | None) -> SheetUpdate:
+def stopped(handlers: EditRunHandlers, after: int, last: EditResult | None) -> SheetUpdate:
     """The sheet of an edit that is stopped once so many sheets have come."""
     stop_flag, sheets = StopFlag(), []
     for sheet in handlers.watch(asked(handlers)[0], stop_flag, last):
@@ -108,7 +108,7 @@ def test_without_a_class_an_edit_dares_less_unless_it_was_told_otherwise(asking)
         assert asking.usual_draw(INPAINT, name, named(replace(usual, top_k=77))) == ({},)
 
 
-def extended_until(handlers: RunHandlers, done: int) -> SheetUpdate:
+def extended_until(handlers: EditRunHandlers, done: int) -> SheetUpdate:
     """The sheet of an extension to the right that is stopped once so many of its squares are done."""
     job, stop_flag, finished = asked(handlers, EXTEND, sides=("pixels", 0, 0, 90, 0))[0], StopFlag(), []
     for sheet in handlers.watch(job, stop_flag, None):
@@ -126,7 +126,7 @@ def test_stop_keeps_the_strips_that_are_done_and_their_recipe_repeats_them(handl
     assert first.shape[0] == height and width < first.shape[1] < width + 90
     assert np.array_equal(first[~painted()[:, :1].any(1)][:, :10], WORKSPACE.photo[~painted()[:, :1].any(1)][:, :10])
     again = Recipe.read(Path(files[0])).edit(tiny.pipeline(), WORKSPACE.photo, painted())
-    assert np.array_equal(run(tiny.pipeline(), again)[0], first)
+    assert np.array_equal(run_edit(tiny.pipeline(), again)[0], first)
 
 
 def test_what_the_photo_shows_is_painted_for_the_user_and_joins_the_mask(photos, asking, monkeypatch):
@@ -154,7 +154,7 @@ def test_an_extension_that_is_stopped_before_its_first_strip_can_be_asked_for_ag
     sheet = extended_until(handlers, 1)
     assert sheet.result.form.task == INPAINT and not any(sheet.result.form.extend)
     again = forms.edit_asked_for(tiny.SPEC, WORKSPACE, painted(), sheet.result.form)
-    drawn = dict(zip(again.seeds, run(tiny.pipeline(), again), strict=True))
+    drawn = dict(zip(again.seeds, run_edit(tiny.pipeline(), again), strict=True))
     for request, shown in zip(sheet.result.requests, results(sheet.result), strict=True):
         assert np.array_equal(drawn[request.seeds[0]], shown)
 

@@ -11,7 +11,7 @@ from support.edits import FORM, SETTINGS, SPEC, WORKSPACE, asked, drawn_on, pain
 
 from var_core.config import Sampling
 from var_core.editing.canvas import Box
-from var_core.editing.edit import Edit, guess, onward, run
+from var_core.editing.edit import Edit, guess, onward, run_edit
 from var_core.editing.edit_settings import EditSettings
 from var_core.engine.classifier import ClassShare
 from var_core.engine.request import Request
@@ -45,7 +45,7 @@ def test_a_result_restores_every_control(handlers, label, boxes, extend, choice)
     assert tuple(restored[0]) == Choice._fields and tuple(restored[0].values()) == (*choice, "pixels", *extend)
     assert restored[1:] == (named(settings), named(Sampling(guidance=2.5, smooth=True)), 1, "77", True)
     again, *_ = handlers.ready(WORKSPACE, drawn_on(WORKSPACE, painted()), True, *restored[:-1])
-    assert np.array_equal(run(tiny.pipeline(), again.edit)[0], results(last.result)[0])
+    assert np.array_equal(run_edit(tiny.pipeline(), again.edit)[0], results(last.result)[0])
 
 
 def test_the_class_and_seed_of_a_result_go_to_the_create_tab(handlers):
@@ -113,7 +113,7 @@ def test_the_likeliest_classes_of_a_photo_are_named_and_what_is_painted_is_not_l
     hidden = fresh_workspace("garden", np.where(mask[..., None], 255 - WORKSPACE.photo, WORKSPACE.photo))
     wanted = guess(asking.pipe, WORKSPACE.photo, mask, EditSettings())
     assert wanted == guess(asking.pipe, hidden.photo, mask, EditSettings())
-    known = [replace(one, gain=1.0) for one in wanted]
+    known = [replace(one, nats=1.0) for one in wanted]
     monkeypatch.setattr("var_studio.edit.asking_handlers.guess", lambda *_: known)
     (radio,) = asking.guess(WORKSPACE, drawn_on(WORKSPACE, mask), SETTINGS)
     answers = radio.choices

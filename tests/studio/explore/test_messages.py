@@ -10,7 +10,7 @@ from PIL import Image
 from support import tiny
 from support.explored import PIPE, SCALES, acted, drawn
 
-from var_core.inspection.atlas import build
+from var_core.inspection.atlas import build_atlas
 from var_core.inspection.trace import Spot
 from var_studio.explore import messages
 from var_studio.explore.messages import TokenQuestion
@@ -73,7 +73,7 @@ def test_attention_on_its_way_to_the_page_still_sums_to_one(handlers: Sources):
 
 def test_patches_of_a_code_come_from_the_atlas_of_its_codebook(handlers: Sources):
     here = drawn(handlers)
-    atlas = build(PIPE, [Image.fromarray(here.trace.pictures[-1].numpy())])
+    atlas = build_atlas(PIPE, [Image.fromarray(here.trace.pictures[-1].numpy())])
     told = [TokenQuestion(here, Spot(3, index)).answer(atlas, False) for index in range(16)]
     assert all((one["patches"] is not None) == (one["uses"] > 0) for one in told)
     strange = replace(atlas, codebook="0" * 12)

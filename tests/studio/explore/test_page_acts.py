@@ -57,7 +57,7 @@ def test_the_small_pictures_of_alternatives_are_what_choosing_them_gives(handler
     assert [len(view.channel["pictures"]) for view in views] == list(range(1, 11))
     code = int(here.trace.likeliest[here.trace.schedule.spans[2].start + 3, 4])
     after = acted(handlers, here, does="swap", scale=2, index=3, value=code, later=later)[-1].session
-    assert views[-1].channel["pictures"][4] == messages.address(after.trace.pictures[-1].numpy())
+    assert views[-1].channel["pictures"][4] == messages.data_url(after.trace.pictures[-1].numpy())
 
 
 def test_a_question_that_the_page_has_dropped_is_answered_no_further(
@@ -130,7 +130,7 @@ def test_a_mix_is_what_its_requests_make_and_one_can_be_taken(handlers: Sources)
     assert len(view.channel["pictures"]) == SCALES + 1 and not view.channel["more"]
     assert end.channel is view.channel and end.bar == READY  # told again: else it may be lost in a frame with the end
     after = acted(handlers, view.session, does="take", cut=2)[-1].session
-    assert messages.address(after.trace.pictures[-1].numpy()) == view.channel["pictures"][2]
+    assert messages.data_url(after.trace.pictures[-1].numpy()) == view.channel["pictures"][2]
     assert after.branch.title == "2 scales, then Sea"
     old, new = here.trace.pyramid(), after.trace.pyramid()
     assert all(torch.equal(a, b) for a, b in zip(old[:2], new[:2], strict=True))
@@ -140,7 +140,7 @@ def test_two_pictures_mix(handlers: Sources):
     one = drawn(handlers)
     two = drawn(handlers, one, seed="9")
     *_, view, _ = acted(handlers, two, does="mix", node=one.current)
-    ends = [messages.address(each.trace.pictures[-1].numpy()) for each in (one, two)]
+    ends = [messages.data_url(each.trace.pictures[-1].numpy()) for each in (one, two)]
     assert [view.channel["pictures"][0], view.channel["pictures"][-1]] == ends
 
 

@@ -12,7 +12,7 @@ from support.explored import KNOBS, PIPE, SCALES, acted, acts_of, drawn, equal, 
 from support.tiny import masked_pipeline
 
 from var_core.config import NO_CLASS, Sampling
-from var_core.editing.edit import Edit, run, stages
+from var_core.editing.edit import Edit, run_edit, stages
 from var_core.editing.edit_settings import EditSettings
 from var_core.engine.classifier import ClassShare, token_losses
 from var_core.engine.request import Request
@@ -69,11 +69,11 @@ def test_a_picture_of_ones_own_begins_with_its_likeliest_class_not_with_the_one_
     first, own = str(controls.defaults(PIPE.spec).class_name), own_picture(tmp_path)
     wanted = PIPE.spec.class_name(4)
     assert first not in ("Sea", wanted)
-    assert looked_at(handlers, own, first, monkeypatch, share=0.6, gain=3.0).trace.about.class_name == wanted
-    assert looked_at(handlers, own, "Sea", monkeypatch, share=0.6, gain=3.0).trace.about.class_name == "Sea"
+    assert looked_at(handlers, own, first, monkeypatch, share=0.6, nats=3.0).trace.about.class_name == wanted
+    assert looked_at(handlers, own, "Sea", monkeypatch, share=0.6, nats=3.0).trace.about.class_name == "Sea"
 
 
-@pytest.mark.parametrize("share", [{"share": 0.1, "gain": 3.0}, {"share": 0.6, "gain": -1.0}])
+@pytest.mark.parametrize("share", [{"share": 0.1, "nats": 3.0}, {"share": 0.6, "nats": -1.0}])
 def test_a_picture_of_ones_own_that_looks_like_nothing_begins_with_no_class(
     handlers: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: dict[str, float]
 ):
@@ -158,7 +158,7 @@ def test_what_the_controls_said_the_last_time_stays_when_the_tab_is_entered_and_
 
 
 def test_all_traces_that_ship_open():
-    assert len(trace_files.shipped()) == len(trace_files.thumbnails(trace_files.shipped())) >= 3
+    assert len(trace_files.shipped()) == len(trace_files.trace_thumbnails(trace_files.shipped())) >= 3
 
 
 def test_a_picture_from_create_is_looked_into(handlers: Sources):
@@ -185,7 +185,9 @@ def test_a_picture_from_edit_with_candidates_is_the_one_that_was_taken(handlers:
     edit = replace(edited(True)[0], labels=(PIPE.spec.transformer.null_label,) * 2, seeds=(8, 9))
     edit = replace(edit, settings=replace(edit.settings, candidates=6, min_coverage=0.1, first_free_scale=0))
     squares = [DrawnSquare.from_stage(stage) for stage in stages(PIPE, edit) if stage.photos]
-    done = outcomes.write(PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, tmp_path)
+    done = outcomes.write_results(
+        PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run_edit(PIPE, edit), squares, 1.0, tmp_path
+    )
     trace = final(handlers.from_edit(done, 1, ExploreSession())).session.trace
     assert squares[-1].seeds[1] != edit.seeds[1] and trace.about.seed == squares[-1].seeds[1]
     assert torch.equal(trace.tokens.long(), torch.cat([part[1] for part in squares[-1].plan.tokens]))
@@ -195,7 +197,9 @@ def test_a_picture_from_edit_with_candidates_is_the_one_that_was_taken(handlers:
 def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Sources, tmp_path: Path, follow: bool):
     edit, finished = edited(follow)
     squares = [DrawnSquare.from_stage(stage) for stage in finished]
-    done = outcomes.write(PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, tmp_path)
+    done = outcomes.write_results(
+        PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run_edit(PIPE, edit), squares, 1.0, tmp_path
+    )
     view = final(handlers.from_edit(done, 1, ExploreSession()))
     trace = view.session.trace
     levels = trace.pictures[-1].numpy().astype(int) - squares[-1].drawn[1]
@@ -207,8 +211,8 @@ def test_a_picture_from_edit_is_what_the_model_drew_there(handlers: Sources, tmp
 def test_what_the_masked_path_drew_is_looked_into_as_it_was_drawn(handlers: Sources, tmp_path: Path):
     edit, seeing = edited(True)[0], masked_pipeline()
     squares = [DrawnSquare.from_stage(stage) for stage in stages(seeing, edit) if stage.photos]
-    done = outcomes.write(
-        seeing, outcomes.EditJob("photo", PIPE.digest, edit), run(seeing, edit), squares, 1.0, tmp_path
+    done = outcomes.write_results(
+        seeing, outcomes.EditJob("photo", PIPE.digest, edit), run_edit(seeing, edit), squares, 1.0, tmp_path
     )
     trace = final(handlers.from_edit(done, 1, ExploreSession())).session.trace
     assert torch.equal(trace.tokens.long(), torch.cat([part[1] for part in squares[-1].plan.tokens]))
@@ -223,7 +227,9 @@ def test_what_a_photo_has_given_stays_whatever_is_drawn_anew(
     monkeypatch.setattr(controls, "roll", lambda: "1")  # of a hundred seeds two draw the few free tokens as they were
     edit, finished = edited(True)
     squares = [DrawnSquare.from_stage(stage) for stage in finished]
-    done = outcomes.write(PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run(PIPE, edit), squares, 1.0, tmp_path)
+    done = outcomes.write_results(
+        PIPE, outcomes.EditJob("photo", PIPE.digest, edit), run_edit(PIPE, edit), squares, 1.0, tmp_path
+    )
     view = final(handlers.from_edit(done, 0, ExploreSession()))
     here = view.session
     kept, before = here.trace.keep, here.trace.tokens

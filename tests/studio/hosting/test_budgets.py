@@ -3,8 +3,9 @@
 import pytest
 
 from var_studio.hosting import budgets
-from var_studio.hosting.budgets import MEGABYTE, Budgets
+from var_studio.hosting.budgets import Budgets
 from var_studio.hosting.refusals import Refused
+from var_studio.shared.limits import MEGABYTE
 
 
 class Clock:

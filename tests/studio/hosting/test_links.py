@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 from gradio import networking
 
-from var_studio.hosting.links import public_link, told
+from var_studio.hosting.links import link_in_words, public_link
 
 LINK = "https://0123456789abcdef01.gradio.live"
 
@@ -17,13 +17,13 @@ def page() -> gr.Blocks:
 
 
 def test_on_a_terminal_a_link_has_a_code_for_a_phone():
-    words = told(LINK, terminal=True)
+    words = link_in_words(LINK, terminal=True)
     assert words.startswith(f"Public link: {LINK}\nIt lives as long as this runs, for a week at most.\n")
     assert words.count("\n") > 10 and "█" in words + words.replace("\x1b[7m", "█")
 
 
 def test_elsewhere_it_has_none():
-    assert told(LINK, terminal=False).splitlines() == [
+    assert link_in_words(LINK, terminal=False).splitlines() == [
         f"Public link: {LINK}",
         "It lives as long as this runs, for a week at most.",
     ]

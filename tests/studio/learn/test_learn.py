@@ -18,7 +18,7 @@ from var_core.findings import records as rows
 from var_core.findings.costs import WAYS, Cost
 from var_core.findings.halves import Halves
 from var_core.findings.run_summary import RunSummary
-from var_core.findings.scaling import PAPER, Point, best_by_compute, laws, trained
+from var_core.findings.scaling import PAPER, ScalingPoint, best_by_compute, laws, trained
 from var_core.inspection.race import race
 from var_core.weights import checkpoints
 from var_studio.learn import lessons as shown
@@ -167,7 +167,7 @@ def test_what_has_no_data_is_left_out():
 
 def test_halves_that_were_completed_are_shown(data: Path):
     Image.new("RGB", (60, 20)).save(data / "halves.jpg")
-    rows.write(data / "halves.csv", Halves, [Halves("bottom half", 178.4, 172.6, 1.0252, 1.5)])
+    rows.write_rows(data / "halves.csv", Halves, [Halves("bottom half", 178.4, 172.6, 1.0252, 1.5)])
     page = shown.measured.__wrapped__()
     held = re.search(r'<img src="data:image/jpeg;base64,([^"]+)" width="60" height="20" alt="[^"]+">', page)[1]
     assert base64.b64decode(held) == (data / "halves.jpg").read_bytes()
@@ -179,7 +179,7 @@ def test_orders_that_were_trained_are_told(data: Path):
         "<spiral>", "spiral", 4_240_000, 256, 256, 19200, 1.5e14, 1800.0, 22.0, 2.25, 1.5, 7.5, 0.25, 2300.0
     )
     scales = replace(row, name="scales", order="scales", tokens=341)
-    rows.write(data / "orders.csv", RunSummary, [row, scales])
+    rows.write_rows(data / "orders.csv", RunSummary, [row, scales])
     page = shown.measured.__wrapped__()
     cells = "256 256 19,200 2.25 1.5 7.50 0.25 2300".split()
     assert '<th scope="row">&lt;spiral&gt;</th>' + "".join(f"<td>{cell}</td>" for cell in cells) in page
@@ -188,15 +188,15 @@ def test_orders_that_were_trained_are_told(data: Path):
 
 
 def test_sizes_that_were_trained_are_drawn(data: Path):
-    sizes = [Point(d, 10**d, 9, 1.0, 10.0**d, *[3.0 / d] * 4) for d in (1, 2, 3)]
-    rows.write(data / "scaling.csv", Point, sizes)
+    sizes = [ScalingPoint(d, 10**d, 9, 1.0, 10.0**d, *[3.0 / d] * 4) for d in (1, 2, 3)]
+    rows.write_rows(data / "scaling.csv", ScalingPoint, sizes)
     page = shown.measured.__wrapped__()
     assert page.count("<svg") == 5 and page.count("measured here") == 1
     assert "0.001 M up to 1.0 · 10<sup>3</sup> operations" in page  # each size is best after its one point
 
 
 def test_the_sizes_that_come_along_are_what_their_lesson_says():
-    known = rows.read(shown.DATA / "scaling.csv", Point)
+    known = rows.read_rows(shown.DATA / "scaling.csv", ScalingPoint)
     sizes = trained(known)
     for name in ("loss_mean", "loss_last"):
         losses = [getattr(point, name) for point in sizes]
@@ -210,7 +210,7 @@ def test_the_sizes_that_come_along_are_what_their_lesson_says():
 
 
 def test_costs_were_measured_up_to_a_map_of_64():
-    known = rows.read(shown.DATA / "costs.csv", Cost)
+    known = rows.read_rows(shown.DATA / "costs.csv", Cost)
     assert {4, 8, 16, 32, 64} <= {row.side for row in known} and {row.way for row in known} == {
         way.name for way in WAYS
     }

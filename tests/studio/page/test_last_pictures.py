@@ -8,7 +8,7 @@ import pytest
 from support import tiny
 
 from var_core.engine.request import Request
-from var_studio.create.handlers import RunHandlers
+from var_studio.create.handlers import CreateRunHandlers
 from var_studio.create.preparing import Asked
 from var_studio.page import last_pictures
 from var_studio.page.last_pictures import LastPictures
@@ -60,7 +60,7 @@ def test_what_runs_took_is_told_in_the_menu_of_models(last: LastPictures, run: R
 
 
 def test_a_run_is_shown_again_with_its_files_and_made_again_once_they_are_gone(run: Run, tmp_path: Path):
-    handlers = RunHandlers(Models(tiny.pipeline()), str(tmp_path))
+    handlers = CreateRunHandlers(Models(tiny.pipeline()), str(tmp_path))
     (shown,) = handlers.show_again(run)
     assert shown.run is run and shown.chosen == 0 and "2 pictures in" in shown.bar
     with pytest.raises(gr.Error, match="Another model"):
@@ -70,7 +70,7 @@ def test_a_run_is_shown_again_with_its_files_and_made_again_once_they_are_gone(r
 
 
 def test_a_run_that_was_cut_off_comes_back_with_the_same_pictures(last: LastPictures, run: Run, tmp_path: Path):
-    handlers = RunHandlers(last.models, str(tmp_path))
+    handlers = CreateRunHandlers(last.models, str(tmp_path))
     asked = Asked(run.request, run.digest)
     token = last.expect(asked, None)
     cut_off = handlers.watch(asked, StopFlag())

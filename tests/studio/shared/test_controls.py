@@ -125,13 +125,13 @@ def test_a_short_link_leaves_the_rest_at_its_default():
 
 def test_groups_split_the_classes():
     assert controls.groups(SPEC) == ["flower", "scene"]
-    assert controls.classes(SPEC, "scene") == ["Forest", "Mountain", "Sea"]
-    assert controls.classes(SPEC, None) == [*tiny.NAMES, "no class"]
+    assert controls.class_names(SPEC, "scene") == ["Forest", "Mountain", "Sea"]
+    assert controls.class_names(SPEC, None) == [*tiny.NAMES, "no class"]
 
 
 def test_a_dropdown_shows_names_alone_where_there_are_no_synonyms():
     for group in (None, *controls.groups(SPEC)):
-        assert controls.choices(SPEC, group) == [(name, name) for name in controls.classes(SPEC, group)]
+        assert controls.choices(SPEC, group) == [(name, name) for name in controls.class_names(SPEC, group)]
 
 
 def test_a_dropdown_shows_the_synonyms_that_the_name_does_not_say_and_whole_names_come_first():

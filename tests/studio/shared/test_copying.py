@@ -33,7 +33,7 @@ def pipe(request, tmp_path, monkeypatch) -> Pipeline:
 
 @pytest.mark.parametrize("request_", [USUAL, OTHER])
 def test_the_command_makes_the_same_picture(pipe, tmp_path, request_):
-    words = shlex.split(copying.command(pipe, request_))
+    words = shlex.split(copying.command_line(pipe, request_))
     assert words[:5] == ["python", "-m", "var_core", "generate", "--model"]
     assert (words[5] == "tiny") == (pipe.path.parent.name == "models")
     assert run(*words[3:], "--out", tmp_path / "made.png") == 0
@@ -53,7 +53,7 @@ SEVERAL = Request((1, 1, 0, 0), ((7, 7, 9, 9), (7, 7, 10, 10)) * 2, SPEC.default
 def test_the_command_and_the_lines_of_python_make_several_pictures(pipe, tmp_path, monkeypatch):
     wanted = [np.asarray(image) for image in pipe.run(SEVERAL).images]
     monkeypatch.chdir(tmp_path)
-    assert run(*shlex.split(copying.command(pipe, SEVERAL))[3:], "--out", tmp_path / "made") == 0
+    assert run(*shlex.split(copying.command_line(pipe, SEVERAL))[3:], "--out", tmp_path / "made") == 0
     names = [f"{name}-seed-7-then-{seed}.png" for name in ("rose", "lotus") for seed in (9, 10)]
     exec(compile(copying.python(pipe, SEVERAL), "copied", "exec"), {})
     for number, (name, image) in enumerate(zip(names, wanted, strict=True), 1):
@@ -63,23 +63,23 @@ def test_the_command_and_the_lines_of_python_make_several_pictures(pipe, tmp_pat
 
 def test_how_the_model_was_loaded_is_told_only_where_it_changes_pictures(pipe):
     changed = pipe.options.dtype == "int8"
-    assert ("--device cpu --dtype int8" in copying.command(pipe, USUAL)) == changed
+    assert ("--device cpu --dtype int8" in copying.command_line(pipe, USUAL)) == changed
     assert ("LoadOptions(device='cpu', dtype='int8')" in copying.python(pipe, USUAL)) == changed
 
 
 def test_where_the_model_lies_is_told_to_nobody_else(pipe):
-    assert str(pipe.path.parent) not in copying.buttons(pipe, SEVERAL, host_paths=False)
-    assert "--model tiny" in copying.command(pipe, SEVERAL, host_paths=False)
+    assert str(pipe.path.parent) not in copying.copy_buttons(pipe, SEVERAL, host_paths=False)
+    assert "--model tiny" in copying.command_line(pipe, SEVERAL, host_paths=False)
 
 
 def test_settings_at_their_default_are_left_out(pipe):
-    assert "--guidance" not in copying.command(pipe, USUAL) and "replace" not in copying.python(pipe, USUAL)
+    assert "--guidance" not in copying.command_line(pipe, USUAL) and "replace" not in copying.python(pipe, USUAL)
 
 
 def test_the_buttons_carry_link_command_python_and_curl_as_text(pipe):
-    shown = copying.buttons(pipe, OTHER)
+    shown = copying.copy_buttons(pipe, OTHER)
     assert shown.count("<button") == 3  # 2^62 is no number of JSON
-    assert copying.buttons(pipe, USUAL).count("<button") == 4
+    assert copying.copy_buttons(pipe, USUAL).count("<button") == 4
     assert copying.curl(pipe, SEVERAL) == ""
     assert f'data-copy-link="{controls.link(SPEC, OTHER)}"'.replace("&", "&amp;") in shown
     assert "data-copy-text=" in shown and "<img" not in shown

@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_an_enlarged_picture_is_four_times_as_large_and_knows_how_it_was_drawn(run: Run):
-    made = Path(downloads.enlarged(run.files[0]))
+    made = Path(downloads.write_enlarged(run.files[0]))
     small, large = Image.open(run.files[0]), Image.open(made)
     assert large.size == (4 * small.width, 4 * small.height) and made.name == "sunflower-seed-5-x4.png"
     assert Recipe.read(made) == Recipe.read(Path(run.files[0]))
@@ -36,7 +36,7 @@ def test_a_stopped_picture_is_enlarged_without_a_recipe(tmp_path: Path):
     first = next(runs.after_each_scale(tiny.pipeline(), read()))
     stopped = runs.finish(tiny.pipeline(), first, tmp_path)
     with pytest.raises(ValueError, match="no recipe"):
-        Recipe.read(Path(downloads.enlarged(stopped.files[0])))
+        Recipe.read(Path(downloads.write_enlarged(stopped.files[0])))
 
 
 def test_the_archive_holds_every_file_as_it_is_and_a_table_of_them(run: Run):

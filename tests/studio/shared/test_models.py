@@ -14,7 +14,7 @@ from support import tiny
 from var_core.config import ON_CPU, Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_core.inspection.atlas import path_for
+from var_core.inspection.atlas import atlas_path
 from var_core.weights import checkpoints
 from var_core.weights.convert import FileProgress
 from var_core.weights.registry import MODELS
@@ -85,7 +85,7 @@ def test_the_loaded_model_comes_back_if_memory_is_short_for_another_one(models: 
 
 
 def test_a_model_with_a_damaged_atlas_is_not_taken(models: Models):
-    path_for(models.folder / "second.safetensors").write_bytes(b"nothing")
+    atlas_path(models.folder / "second.safetensors").write_bytes(b"nothing")
     old, slot = models.pipe.digest, models.slot
     with pytest.raises(ValueError, match="atlas"):
         models.change("second")

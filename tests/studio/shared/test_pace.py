@@ -12,7 +12,7 @@ SPEC = tiny.SPEC
 
 def test_nothing_is_estimated_before_anything_was_measured():
     assert Pace().of("any", SPEC) is None
-    assert pace.told(None) == "How long a picture takes here is being measured."
+    assert pace.pace_in_words(None) == "How long a picture takes here is being measured."
 
 
 def test_what_runs_took_counts_by_the_picture_and_the_median_is_told():
@@ -39,5 +39,5 @@ def test_a_measured_machine_knows_of_models_that_were_never_loaded():
     ("seconds", "words"), [(0.034, "0.034 s"), (0.0001, "0.01 s"), (1.26, "1.3 s"), (12.4, "12 s"), (150, "2 minutes")]
 )
 def test_times_are_told_in_two_digits(seconds: float, words: str):
-    assert pace.told(Estimate(seconds, "so")) == f"A picture takes about {words} here (so)."
+    assert pace.pace_in_words(Estimate(seconds, "so")) == f"A picture takes about {words} here (so)."
     assert pace.short(Estimate(seconds, "so")) == f"about {words} a picture"

@@ -47,10 +47,10 @@ def test_a_folder_that_is_held_stays_for_a_while_after_its_session_and_counts_as
     (folder / "picture.png").write_bytes(b"kept")
     os.utime(folder / "picture.png", (0, 0))
     served_files.hold(folder)
-    assert (folder / "picture.png").stat().st_mtime > 0 and served_files.size(folder) == 4
+    assert (folder / "picture.png").stat().st_mtime > 0 and served_files.folder_bytes(folder) == 4
     assert not served_files.remove(str(tmp_path), "", 100.0)
     assert folder.exists() and not other.exists()
     (folder / served_files.HELD).write_text(str(time.monotonic() - 101))
     assert served_files.remove(str(tmp_path), "", 100.0) and not folder.exists()
     served_files.hold(folder)  # which is gone
-    assert served_files.size(folder) == 0 and not folder.exists()
+    assert served_files.folder_bytes(folder) == 0 and not folder.exists()

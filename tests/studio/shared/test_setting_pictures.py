@@ -50,7 +50,7 @@ def test_the_pictures_are_small_and_no_setting_is_told_twice():
     files = list(setting_pictures.FOLDER.glob("*.webp"))
     assert {path.stem for path in files} == {row.name for row in ROWS} and len(ROWS) == len(files)
     assert sum(path.stat().st_size for path in files) < MOST_BYTES
-    assert setting_pictures.told()["top_k"] == {"label": "Top-k", "values": ["1", "30", "1000"]}
+    assert setting_pictures.pictured_values()["top_k"] == {"label": "Top-k", "values": ["1", "30", "1000"]}
 
 
 def test_the_tool_draws_what_a_setting_changes_and_nothing_else():

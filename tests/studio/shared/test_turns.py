@@ -82,7 +82,7 @@ def test_many_names_at_one_address_get_no_more_turns_than_one_at_another():
 
 
 def test_an_address_leaves_a_place_for_others():
-    hall = Round(Turns(places=3))
+    hall = Round(Turns(slots=3))
     for one in visitors(6, "192.0.2.1"):
         hall.enter(one, 50)
     hall.go(most=20)
@@ -92,7 +92,7 @@ def test_an_address_leaves_a_place_for_others():
 
 
 def test_so_many_runs_are_under_way_at_once_and_a_brief_step_needs_no_place():
-    hall = Round(Turns(places=2))
+    hall = Round(Turns(slots=2))
     *runners, asker = visitors(5)
     for one in runners:
         hall.enter(one, 3)
@@ -115,7 +115,7 @@ def test_what_is_to_be_alone_waits_for_those_under_way_and_is_not_overtaken():
 
 
 def test_who_stops_while_waiting_is_next():
-    turns, stop = Turns(places=1), StopFlag()
+    turns, stop = Turns(slots=1), StopFlag()
     hall = Round(turns)
     *others, last = visitors(4)
     for one in others:
@@ -169,7 +169,7 @@ def test_places_in_the_queue_stay_bounded_when_many_threads_ask_at_once():
 
 
 def test_one_step_at_a_time_is_made_whatever_the_threads():
-    turns, inside, seen = Turns(places=3), threading.Lock(), []
+    turns, inside, seen = Turns(slots=3), threading.Lock(), []
 
     def steps() -> Iterator[int]:
         for number in range(5):
@@ -195,7 +195,7 @@ def test_one_step_at_a_time_is_made_whatever_the_threads():
 
 
 def test_a_run_that_is_dropped_hands_its_place_on_at_once():
-    turns, closed = Turns(places=1), []
+    turns, closed = Turns(slots=1), []
 
     def endless() -> Iterator[int]:
         try:
@@ -253,7 +253,7 @@ def test_an_error_in_a_step_hands_the_model_on():
 
 
 def test_runs_in_turns_draw_the_tokens_that_they_draw_alone():
-    pipe, turns = tiny.pipeline(), Turns(places=3)
+    pipe, turns = tiny.pipeline(), Turns(slots=3)
     requests = [read(**{"class": name, "count": 2, "seed": str(seed)}) for seed, name in enumerate(tiny.NAMES[:3])]
     runs = [
         take_turns(turns, visitor, RUN, lambda asked=asked: pipe.stream(asked))
@@ -269,7 +269,7 @@ def test_runs_in_turns_draw_the_tokens_that_they_draw_alone():
 def test_the_time_that_is_told_is_that_which_it_takes():
     """Simulated: each step takes a second, and how long runs take is known."""
     now = [0.0]
-    turns = Turns(places=2, clock=lambda: now[0])
+    turns = Turns(slots=2, clock=lambda: now[0])
     hall, jobs = Round(turns), {}
     for one in visitors(2):  # from which it is learned
         hall.enter(one, 6)
@@ -296,10 +296,10 @@ def test_the_time_that_is_told_is_that_which_it_takes():
 
 def test_time_until_a_run_begins_counts_those_that_share_the_model():
     anna, ben, cleo, dora = visitors(4)
-    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [], places=3) == 0
-    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [], places=2) == 8
-    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [(cleo, 3.0)], places=2) == 14
-    assert time_until_begun(anna, [(anna, 4.0), (ben, 10.0)], [], places=4) == 8  # it is their own that they wait for
+    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [], slots=3) == 0
+    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [], slots=2) == 8
+    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [(cleo, 3.0)], slots=2) == 14
+    assert time_until_begun(anna, [(anna, 4.0), (ben, 10.0)], [], slots=4) == 8  # it is their own that they wait for
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_times_are_told_as_nearly_as_they_are_known():
 
 
 def test_with_two_replicas_two_runs_have_a_turn_at_once():
-    turns = Turns(places=2, models=2)
+    turns = Turns(slots=2, models=2)
     jobs = [turns.enter(one, Wish()) for one in visitors(4)]
     for job in jobs:
         turns.ask(job)
