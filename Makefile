@@ -14,7 +14,7 @@ AGAIN := --last-failed --last-failed-no-failures none
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo quick test browser package audit gpu lint-js clean
+.PHONY: demo quick test browser package audit cluster gpu lint-js clean
 
 demo: $(VENV)/.app
 	$(BIN)/python app.py $(ARGS)

@@ -23,7 +23,6 @@ from ..picture_reading import open_levels, open_photo
 from ..recipe import Recipe, pixel_hash
 from ..settings import Value, named, parsed
 from ..training.data import is_picture
-from ..weights import checkpoints
 from ..words import counted
 from .pictures import recipe_in, vacant
 from .shared import (
@@ -34,6 +33,7 @@ from .shared import (
     integers,
     loaded,
     loading_options,
+    model_option,
     names_picture,
     picture_file,
     refuse_beside,
@@ -240,7 +240,7 @@ def add_commands(commands: "Commands") -> None:
     made.add_argument("--seed", type=int, default=0, help="seed of the first result")
     made.add_argument("--count", type=int, default=1, help="number of results")
     made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
-    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    model_option(made)
     told = {name: _told(name, value) for name, value in named(REPAINTING).items()}
     setting_options(made, EditSettings, "how the edit is done", told)
     made.set_defaults(usual=made.get_default)

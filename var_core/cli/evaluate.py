@@ -21,7 +21,6 @@ from ..measuring.reference import Measured, Reference
 from ..schema import entry, parse_fields
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
-from ..weights import checkpoints
 from .enlarged import evaluate_enlarged
 from .features import cache_option, kept_features, reference_of, seen_pictures
 from .shared import (
@@ -33,6 +32,7 @@ from .shared import (
     integers,
     loaded,
     loading_options,
+    model_option,
     names,
     out_file,
     read_pictures,
@@ -213,7 +213,7 @@ def evaluate_photos(options: argparse.Namespace, pipe: Pipeline) -> None:
 def add_commands(commands: Commands) -> None:
     """Add it to the program's."""
     measured = command(commands, "evaluate", evaluate_model)
-    measured.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    model_option(measured)
     data_options(measured, required=False)
     text = "with --edit: measure edits of all pictures in this folder, at their own resolution and with no class"
     measured.add_argument("--photos", type=Path, metavar="DIR", help=text)

@@ -13,7 +13,6 @@ from ..engine.seeds import read_seed
 from ..files import replacing
 from ..inspection.sweep import NAMES, Axis, Sweep
 from ..recipe import Recipe, slug
-from ..weights import checkpoints
 from ..words import counted, from_commas
 from .pictures import recipe_in, vacant
 from .shared import (
@@ -22,6 +21,7 @@ from .shared import (
     finish_options,
     loaded,
     loading_options,
+    model_option,
     names_picture,
     sampling_of,
     sampling_options,
@@ -82,7 +82,7 @@ def add_commands(commands: "Commands") -> None:
     made.add_argument("--class", dest="class_name", default="no class", help="name or number of the class")
     made.add_argument("--seed", default="0", help="seed of all pictures; kept scales are those of its picture")
     made.add_argument("--out", type=Path, default=Path("outputs"), help="folder, made if need be")
-    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    model_option(made)
     sampling_options(made)
     loading_options(made)
     finish_options(made)

@@ -12,7 +12,7 @@ from ..engine.pipeline import pick_device, pick_dtype
 from ..weights import checkpoints, pretrained
 from ..weights.convert import FileProgress
 from ..weights.registry import MODELS, fits, model_named, short_of_memory, size_in_words
-from .shared import MODEL_OUT_HELP, Commands, command, complain, model_file, say
+from .shared import MODEL_OUT_HELP, Commands, command, complain, model_file, model_option, say
 
 
 def list_classes(options: argparse.Namespace) -> None:
@@ -125,7 +125,7 @@ def add_commands(commands: Commands) -> None:
     fetched = command(commands, "download", download)
     fetched.add_argument("name", help=f"one of {', '.join(MODELS)}, or OWNER/NAME of a repository")
     classes = command(commands, "classes", list_classes)
-    classes.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    model_option(classes)
     listed = command(commands, "list", list_models)
     for made in (fetched, listed):
         made.add_argument("--folder", type=Path, help="folder of the models (default: see var-core --help)")

@@ -19,7 +19,6 @@ from ..picture_files import PNG, kind_of
 from ..picture_reading import open_photo
 from ..recipe import Recipe, slug
 from ..training import distributed
-from ..weights import checkpoints
 from ..words import counted
 from .shared import (
     ANYWAY_HELP,
@@ -29,6 +28,7 @@ from .shared import (
     given,
     loaded,
     loading_options,
+    model_option,
     out_file,
     picture_file,
     refuse_beside,
@@ -199,10 +199,10 @@ def _picture_commands(commands: "Commands") -> None:
     made.add_argument("--count", type=int, default=1, help="number of pictures of each class")
     made.add_argument("--out", type=Path, default=Path("outputs"), help=OUT_HELP)
     made.add_argument("--scales", action="store_true", help="also a strip of each picture at every scale")
-    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    model_option(made)
     sampling_options(made)
     many = command(commands, "sample", sample)
-    many.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    model_option(many)
     many.add_argument("--count", type=int, default=50_000, help="number of pictures")
     many.add_argument("--classes", default="all", help="all, or names or numbers with commas, taken in turn")
     many.add_argument("--seed", type=int, default=0, help="seed of the first picture")
@@ -231,6 +231,6 @@ def _trace_command(commands: "Commands") -> None:
     made.add_argument("--mp4", type=Path, metavar="FILE", help="the same as a film")
     made.add_argument("--sheet", type=Path, metavar="FILE", help="also a poster of every scale: .png, .jpg or .webp")
     made.add_argument("--replace", action="store_true", help="replace files that are there already")
-    made.add_argument("--model", default=checkpoints.DEFAULT, help="name or path of a model")
+    model_option(made)
     sampling_options(made)
     loading_options(made)

@@ -21,6 +21,7 @@ from .shared import (
     data_options,
     device_option,
     model_file,
+    model_option,
     read_pictures,
     read_split,
     refuse_taken,
@@ -49,19 +50,29 @@ def export_model(options: argparse.Namespace) -> None:
 
 def add_masked_path(options: argparse.Namespace) -> None:
     """Write a model's file again with a masked path, with which edits see what is around a hole."""
-    out = options.out or checkpoints.find(options.model)
-    checkpoints.refuse_shipped(out)
+    out = rewritten(options)
     add_masked(options.model, options.masked, out)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
 
 
 def replace_a_decoder(options: argparse.Namespace) -> None:
     """Write a model's file again with a decoder that was trained for its tokens; all else stays."""
-    out = options.out or checkpoints.find(options.model)
-    checkpoints.refuse_shipped(out)
+    out = rewritten(options)
     side = checkpoints.read_spec(checkpoints.find(options.model)).tokenizer.image_side
     replace_decoder(options.model, options.decoder, read_pictures(options, side).train, out, options.weight)
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)")
+
+
+def rewritten(options: argparse.Namespace) -> Path:
+    """Return where to write a model with a part exchanged: as --out says, or else over its own file.
+
+    ValueError if a file is there that --replace does not give up, or if it is one of an installed package.
+    """
+    own = checkpoints.find(options.model)
+    out = model_file(options.out, own.stem) if options.out else own
+    checkpoints.refuse_shipped(out)
+    refuse_taken(out, options.replace)
+    return out
 
 
 def make_atlas(options: argparse.Namespace) -> None:
@@ -79,6 +90,13 @@ def make_atlas(options: argparse.Namespace) -> None:
     say(f"{out} ({out.stat().st_size / 2**20:.1f} MiB): {seen}")
 
 
+def rewriting_options(made: argparse.ArgumentParser) -> None:
+    """Add what says where a model with a part exchanged is written: see `rewritten`."""
+    text = "folder, or a file that ends in .safetensors (default: over the model's own file, with --replace)"
+    made.add_argument("--out", type=Path, help=text)
+    made.add_argument("--replace", action="store_true", help="replace a file that is there already")
+
+
 def add_commands(commands: Commands) -> None:
     """Add them to the program's."""
     curves = command(commands, "plot", plot_curves)
@@ -93,20 +111,20 @@ def add_commands(commands: Commands) -> None:
     pack.add_argument("--showcase", metavar="CLASS", help=text)
     sampling_options(pack, "how the model draws best, which its file will say")
     added = command(commands, "add-masked", add_masked_path)
-    added.add_argument("--model", required=True, help="name or path of a model")
+    model_option(added, required=True)
     added.add_argument("--masked", type=Path, required=True, help="folder of a run of `train masked` for that model")
-    added.add_argument("--out", type=Path, help="file to write (default: that of the model)")
+    rewriting_options(added)
     changed = command(commands, "replace-decoder", replace_a_decoder)
     data_options(changed, required=True, text="the data folder that the decoder was trained on")
-    changed.add_argument("--model", required=True, help="name or path of a model")
+    model_option(changed, required=True)
     changed.add_argument(
         "--decoder", type=Path, required=True, help="folder of a run of `train decoder` for that model"
     )
     text = "its weight in a mix with the model's own decoder; below 1 both must have the same sizes"
     changed.add_argument("--weight", type=float, default=1.0, help=text)
-    changed.add_argument("--out", type=Path, help="file to write (default: that of the model)")
+    rewriting_options(changed)
     shown = command(commands, "atlas", make_atlas)
-    shown.add_argument("--model", required=True, help="name or path of a model")
+    model_option(shown, required=True)
     data_options(shown, required=True)
     shown.add_argument("--replace", action="store_true", help="replace an atlas that is there already")
     device_option(shown)

@@ -262,6 +262,13 @@ def divided(options: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**{**vars(options), "data": Divided(options.data, options.split, options.split_seed)})
 
 
+def model_option(*commands: argparse.ArgumentParser, required: bool = False) -> None:
+    """Add --model: which model a command is about, the bundled one unless told."""
+    for made in commands:
+        usual = None if required else checkpoints.DEFAULT
+        made.add_argument("--model", required=required, default=usual, help="name or path of a model")
+
+
 def device_option(*commands: argparse.ArgumentParser) -> None:
     """Add --device: where to compute."""
     for made in commands:

@@ -158,26 +158,10 @@ class Plan:
     ) -> Plan:
         """Draw what a mask covers, keep the rest of the tokens of a picture whose hole has been filled.
 
-        `coverage` (S, S) in [0, 1] is the fraction of each pixel that is to be repainted. A token is free if more than
-        `min_coverage` of its cell is; before `first_free_scale` only if all of it is (where steps are cells, none is
-        coarse, and this plays no part). Where a mask is too thin for that, the most covered cells of the finest
-        scale are free, so that what is painted always changes.
+        `coverage` (S, S) in [0, 1] is the fraction of each pixel that is to be repainted; see `free_cells`.
         """
-        if not (0 <= min_coverage <= 1 and 0 <= first_free_scale <= len(schedule)):
-            raise ValueError(
-                f"min_coverage {min_coverage}, first_free_scale {first_free_scale}: choose a coverage of 0 to 1 and a "
-                f"scale of 0 to {len(schedule)}."
-            )
-        strict, freed = 0 if schedule.by_cell else first_free_scale, []
-        for scale, side in enumerate(schedule.sides):
-            weights = averaging(len(coverage), side).to(coverage)
-            fraction = (weights @ coverage @ weights.T).flatten()  # (side * side,)
-            most = min_coverage if scale >= strict else 1.0
-            free = fraction > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
-            if scale == len(schedule.sides) - 1 and not free.any():
-                free = fraction > max(0.5 * float(fraction.max()), 1e-6)
-            freed.append(free)
-        kept = ~torch.cat(freed)[None].to(tokens[0].device)  # (1, L), cell by cell
+        freed = free_cells(coverage, schedule, min_coverage, first_free_scale)
+        kept = ~freed[None].to(tokens[0].device)  # (1, L), cell by cell
         keep = [part.expand_as(given) for part, given in zip(schedule.visit(kept), tokens, strict=True)]
         return cls(tokens, keep, target, shown)
 
@@ -191,6 +175,31 @@ class Plan:
         tokens[:, positions], keep[:, positions] = values, True
         maps, kept = _with(self.tokens, scale, tokens), _with(self.keep, scale, keep)
         return replace(self, tokens=maps, keep=kept, target=None)
+
+
+def free_cells(coverage: Tensor, schedule: Schedule, min_coverage: float, first_free_scale: int) -> Tensor:
+    """Return which cells of all scales a mask frees, bool (L,), cell by cell, for `coverage` (S, S) of each pixel.
+
+    A token is free if more than `min_coverage` of its cell is covered; before `first_free_scale` only if all of it is
+    (where steps are cells, none is coarse, and this plays no part). Where a mask is too thin for that, the most covered
+    cells of the finest scale are free, so that what is painted always changes.
+    """
+    if not (0 <= min_coverage <= 1 and 0 <= first_free_scale <= len(schedule)):
+        raise ValueError(
+            f"min_coverage {min_coverage}, first_free_scale {first_free_scale}: choose a coverage of 0 to 1 and a "
+            f"scale of 0 to {len(schedule)}."
+        )
+    strict = 0 if schedule.by_cell else first_free_scale
+    freed = []
+    for scale, side in enumerate(schedule.sides):
+        weights = averaging(len(coverage), side).to(coverage)
+        fraction = (weights @ coverage @ weights.T).flatten()  # (side * side,)
+        most = min_coverage if scale >= strict else 1.0
+        free = fraction > min(most + 1e-6, 1 - 1e-5)  # rounding must not keep what is covered wholly
+        if scale == len(schedule.sides) - 1 and not free.any():
+            free = fraction > max(0.5 * float(fraction.max()), 1e-6)
+        freed.append(free)
+    return torch.cat(freed)
 
 
 def _joined(name: str, features: Sequence[Tensor | None]) -> Tensor | None:

@@ -9,6 +9,10 @@ import gradio as gr
 from gradio.components import Component
 from gradio.components.api_component import Api
 
+from var_core.config import Sampling
+from var_core.editing.edit_settings import EditSettings
+from var_core.settings import Declared
+
 from ..shared import controls
 from ..shared.events import AT_ONCE, ON_MODEL, EventOptions
 from ..shared.guarded_widgets import takes_uploads
@@ -17,8 +21,9 @@ from ..shared.on_model import answered_in_turns
 from ..shared.visitor_files import VisitorFiles
 from .edits import TASKS, EditEndpoints
 from .endpoints import Endpoints
+from .values import schema
 
-NAMED_VALUES: dict[str, Any] = {"type": "object", "additionalProperties": True}  # the schema of settings
+TABLES: dict[str, type[Declared]] = {"sampling": Sampling, "settings": EditSettings}
 
 
 def endpoints(models: Models, files: VisitorFiles) -> None:
@@ -33,7 +38,8 @@ def endpoints(models: Models, files: VisitorFiles) -> None:
         usual = controls.defaults(models.pipe.spec)
         name, optional = gr.Textbox(usual.class_name, label="class_name"), gr.Textbox("", label="class_name")
         count, seed = gr.Number(1, precision=0, label="count"), gr.Number(0, precision=0, label="seed")
-        sampling, settings = (Api({}, NAMED_VALUES, label=label) for label in ("sampling", "settings"))
+        tables: dict[str, dict[str, Any]] = {label: schema(kind) for label, kind in TABLES.items()}
+        sampling, settings = (Api({}, table, label=label) for label, table in tables.items())
         photo, mask = (takes_uploads(gr.File(label=label)) for label in ("photo", "mask"))
         task = gr.Textbox(next(iter(TASKS)), label="task")
         sides = [gr.Number(0, precision=0, label=side) for side in ("left", "top", "right", "bottom")]

@@ -40,6 +40,21 @@ def known(kind: type[Declared], values: Mapping[str, object] | None) -> Mapping[
     return values or {}
 
 
+JSON_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string"}
+
+
+def schema(kind: type[Declared]) -> Fields:
+    """Return the JSON schema of settings by name, of which any may be left out."""
+
+    def property_of(row: Setting) -> Fields:
+        told: Fields = {"type": JSON_TYPES[row.kind], "title": row.label, "description": row.help}
+        if row.choices:
+            return {**told, "enum": list(row.choices)}
+        return told if row.kind is bool else {**told, "minimum": row.low, "maximum": row.high}
+
+    return {"type": "object", "properties": {row.name: property_of(row) for row in rows(kind)}}
+
+
 def status_of(fraction: float, seconds: float, seeds: Sequence[Seed]) -> Status:
     """Say how far a run is, and which seeds it draws."""
     return {"done": False, "fraction": round(fraction, 3), "seconds": round(seconds, 2), "seeds": list(seeds)}

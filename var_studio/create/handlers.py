@@ -111,7 +111,7 @@ class CreateRunHandlers(Preparing):
         words = f"{where}: {runs.picture_title(self.pipe, run, index)}" if ours else where
         large = _if_there_is_room(lambda: downloads.write_enlarged(file))
         return StageUpdate(
-            strip=runs.strip(self.pipe, run, index) if ours else "",
+            strip=runs.strip(self.pipe, run, index, self.models.limits.host_paths) if ours else "",
             marked=_marked(words, index if len(run.files) > 1 else None),
             download=gr.DownloadButton(f"Download {picture.width} px", value=file),
             large=gr.DownloadButton(_enlarged_words(picture.width), value=large, visible=large is not None),

@@ -45,7 +45,7 @@ class Hosting:
         if self.root and not self.root.startswith(("/", "http://", "https://")):
             raise ValueError(f"--root-path must be a path such as /studio, or a whole address: {self.root} is neither.")
         if self.tools and importlib.util.find_spec("mcp") is None:
-            raise ValueError("--mcp needs the package mcp: pip install mcp.")
+            raise ValueError("--mcp needs the package mcp: pip install 'var-studio[mcp]'.")
 
     @property
     def is_local(self) -> bool:

@@ -1,4 +1,4 @@
-"""Tell in figures and in the log what the handlers of a page do: never what a visitor sent or was shown."""
+"""Tell in figures and in the log what the handlers of a page do; of what visitors sent, only the words of an error."""
 
 import inspect
 import time

@@ -17,12 +17,15 @@ EXACT = 2**53  # JSON's numbers are whole up to here
 EVENT = r"""sed 's/.*"event_id":"\([^"]*\)".*/\1/'"""
 
 
-def copy_buttons(pipe: Pipeline, request: Request) -> str:
-    """Buttons that copy how the pictures of a request are made again; see `static/scripts/page/copying.js`."""
+def copy_buttons(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
+    """Buttons that copy how the pictures of a request are made again; see `static/scripts/page/copying.js`.
+
+    Without `host_paths` nothing tells where on this machine the model lies.
+    """
     offered = (
         ("link", "Copy link", controls.link(pipe.spec, request)),
-        ("text", "Copy command", command_line(pipe, request)),
-        ("text", "Copy Python", python(pipe, request)),
+        ("text", "Copy command", command_line(pipe, request, host_paths)),
+        ("text", "Copy Python", python(pipe, request, host_paths)),
         ("curl", "Copy curl", curl(pipe, request)),
     )
     return "".join(
@@ -32,10 +35,10 @@ def copy_buttons(pipe: Pipeline, request: Request) -> str:
     )
 
 
-def command_line(pipe: Pipeline, request: Request) -> str:
+def command_line(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
     """Return the command line that makes pictures again; settings at the model's default are left out."""
     asked = controls.show(pipe.spec, request)
-    words = ["python", "-m", "var_core", "generate", "--model", _called(pipe)]
+    words = ["python", "-m", "var_core", "generate", "--model", _called(pipe, host_paths)]
     words += [word for name, value in _loading(pipe) for word in (f"--{name}", value)]
     words += [word for name in (asked.class_name, *asked.also) for word in ("--class", name)]
     words += ["--seed", asked.seed, *(["--count", str(asked.count)] if asked.count > 1 else [])]
@@ -44,7 +47,7 @@ def command_line(pipe: Pipeline, request: Request) -> str:
     return shlex.join(words)
 
 
-def python(pipe: Pipeline, request: Request) -> str:
+def python(pipe: Pipeline, request: Request, host_paths: bool = True) -> str:
     """Return lines of Python that make the pictures of a request again."""
     changes = "".join(f", {row.name}={value!r}" for row, value in _changed(pipe, request))
     sampling = f"replace(pipe.spec.default_sampling{changes})" if changes else "pipe.spec.default_sampling"
@@ -52,7 +55,8 @@ def python(pipe: Pipeline, request: Request) -> str:
     loading = ", ".join(f"{name}={value!r}" for name, value in _loading(pipe))
     if loading:
         imports.append("from var_core.config import LoadOptions")
-    what = f"{_called(pipe)!r}, LoadOptions({loading})" if loading else repr(_called(pipe))
+    called = repr(_called(pipe, host_paths))
+    what = f"{called}, LoadOptions({loading})" if loading else called
     names = [pipe.spec.class_name(label) for label in dict.fromkeys(request.labels)]
     if len(request.labels) == 1:
         asking = [
@@ -98,9 +102,9 @@ def curl(pipe: Pipeline, request: Request) -> str:
     )
 
 
-def _called(pipe: Pipeline) -> str:
+def _called(pipe: Pipeline, host_paths: bool) -> str:
     """Return the name by which the model is loaded, or its path where that name means none or another one."""
-    if pipe.path is None:
+    if pipe.path is None or not host_paths:
         return pipe.spec.name
     try:
         found = checkpoints.find(pipe.path.stem)

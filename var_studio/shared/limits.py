@@ -57,6 +57,9 @@ class Limits:
         2000, Setting("Memory to open", "megabytes of memory that opening one file may take", low=256, high=64_000)
     )
 
+    # What visitors are told
+    host_paths: bool = declared(True, Setting("Paths", "lines to copy may say where on this machine a model lies"))
+
     # What is kept
     visitors: int = declared(100, Setting("Visitors", "visitors whose work is kept at once", low=1, high=100_000))
     visitor_mb: int = declared(
@@ -125,6 +128,7 @@ PUBLIC = Limits(
     waiting=3,
     queue=40,
     leave_seconds=60,
+    host_paths=False,
     megapixels=25,
     file_mb=30,
     uploads=120,

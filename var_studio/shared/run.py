@@ -184,10 +184,10 @@ def _parted(run: Run) -> str:
     return "" if run.sweep else parted(run.progress)  # cells are parted because their settings differ
 
 
-def strip(pipe: Pipeline, run: Run, index: int) -> str:
+def strip(pipe: Pipeline, run: Run, index: int, host_paths: bool = True) -> str:
     """One picture of a finished run at every scale, side by side, under a line that says what it is.
 
-    ValueError if its file is gone.
+    Without `host_paths` nothing tells where on this machine the model lies. ValueError if its file is gone.
     """
     decode, steps = pipe.decode if decodes_live(pipe) else pipe.preview, run.progress.of(index)
     shown = [
@@ -198,7 +198,8 @@ def strip(pipe: Pipeline, run: Run, index: int) -> str:
     frames = "".join(map(html.frame, shown, captions))
     request = alone(run, index)
     title = f"{escape(pipe.spec.class_name(request.labels[0]))} <span>seed {seed_text(request.seeds[0])}</span>"
-    offered = f'<p class="copies">{copying.copy_buttons(pipe, request)}</p>'
+    offered = f'<p class="copies">{copying.copy_buttons(pipe, request, host_paths)}</p>'
     if len(run.request.labels) > 1 and run.sweep is None:
-        offered += f'<p class="copies">All {len(run.request.labels)}: {copying.copy_buttons(pipe, run.request)}</p>'
+        copies = copying.copy_buttons(pipe, run.request, host_paths)
+        offered += f'<p class="copies">All {len(run.request.labels)}: {copies}</p>'
     return f'<section class="strip"><h2>{title}</h2>{offered}<div class="frames">{frames}</div></section>'

@@ -29,6 +29,9 @@ def test_a_model_takes_another_decoder_and_keeps_its_tokens(data, tmp_path, tmp_
     tokens = after.tokenizer.encode(images)
     assert all(torch.equal(a, b) for a, b in zip(tokens, before.tokenizer.encode(images), strict=True))
     assert not torch.equal(*(each.tokenizer.decode(each.tokenizer.features(images)) for each in (before, after)))
+    assert "is there already: add --replace" in fails(capsys, *changing, "--model", model)
+    assert "there already" in fails(capsys, *changing[:-2], "--model", model)  # else over the model's own file
+    changing += ("--replace",)
     assert "both decoders have the same sizes" in fails(capsys, *changing, "--model", model, "--weight", 0.5)
     mixed = tmp_path / "mixed.safetensors"
     assert run("train", "decoder", *training[2:], "--tokenizer", out, "--out", tmp_path / "more") == 0

@@ -16,7 +16,9 @@ from PIL import Image
 from support import tiny
 
 from var_core.engine.request import Request
+from var_core.settings import rows
 from var_studio import main as app
+from var_studio.api.page import TABLES
 from var_studio.shared import copying
 
 DOCS = (Path(app.__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -98,6 +100,19 @@ def test_programs_see_the_endpoints_and_nothing_else(address):
     assert list(told["named_endpoints"]) == [f"/{name}" for name in ENDPOINTS] and not told["unnamed_endpoints"]
     for name, endpoint in told["named_endpoints"].items():
         assert endpoint["description"].endswith(".") and name != "/"
+
+
+@pytest.mark.parametrize(("label", "kind"), TABLES.items())
+def test_programs_are_told_each_setting_with_its_type_and_bounds(address, label, kind):
+    endpoints = httpx.get(f"{address}/gradio_api/info").json()["named_endpoints"].values()
+    found = [taken["type"] for each in endpoints for taken in each["parameters"] if taken["label"] == label]
+    assert found and all(taken == found[0] for taken in found)
+    for row in rows(kind):
+        told = found[0]["properties"][row.name]
+        assert told["type"] == {float: "number", int: "integer", bool: "boolean", str: "string"}[row.kind]
+        assert (told["title"], told["description"], told.get("enum", [])) == (row.label, row.help, list(row.choices))
+        assert ("minimum" in told) == (row.kind in (int, float))
+    assert len(found[0]["properties"]) == len(rows(kind))
 
 
 def test_pictures_come_scale_by_scale_and_a_wrong_class_in_a_sentence(address):

@@ -67,6 +67,11 @@ def test_how_the_model_was_loaded_is_told_only_where_it_changes_pictures(pipe):
     assert ("LoadOptions(device='cpu', dtype='int8')" in copying.python(pipe, USUAL)) == changed
 
 
+def test_where_the_model_lies_is_told_to_nobody_else(pipe):
+    assert str(pipe.path.parent) not in copying.copy_buttons(pipe, SEVERAL, host_paths=False)
+    assert "--model tiny" in copying.command_line(pipe, SEVERAL, host_paths=False)
+
+
 def test_settings_at_their_default_are_left_out(pipe):
     assert "--guidance" not in copying.command_line(pipe, USUAL) and "replace" not in copying.python(pipe, USUAL)
 
