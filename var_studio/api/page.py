@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -38,9 +38,8 @@ def endpoints(models: Models, files: VisitorFiles) -> None:
         usual = controls.defaults(models.pipe.spec)
         name, optional = gr.Textbox(usual.class_name, label="class_name"), gr.Textbox("", label="class_name")
         count, seed = gr.Number(1, precision=0, label="count"), gr.Number(0, precision=0, label="seed")
-        sampling, settings = (
-            Api({}, cast(dict[str, str], schema(kind)), label=label) for label, kind in TABLES.items()
-        )
+        tables: dict[str, dict[str, Any]] = {label: schema(kind) for label, kind in TABLES.items()}
+        sampling, settings = (Api({}, table, label=label) for label, table in tables.items())
         photo, mask = (takes_uploads(gr.File(label=label)) for label in ("photo", "mask"))
         task = gr.Textbox(next(iter(TASKS)), label="task")
         sides = [gr.Number(0, precision=0, label=side) for side in ("left", "top", "right", "bottom")]

@@ -43,11 +43,11 @@ def known(kind: type[Declared], values: Mapping[str, object] | None) -> Mapping[
 JSON_TYPES = {float: "number", int: "integer", bool: "boolean", str: "string"}
 
 
-def schema(kind: type[Declared]) -> dict[str, object]:
+def schema(kind: type[Declared]) -> Fields:
     """Return the JSON schema of settings by name, of which any may be left out."""
 
-    def property_of(row: Setting) -> dict[str, object]:
-        told: dict[str, object] = {"type": JSON_TYPES[row.kind], "title": row.label, "description": row.help}
+    def property_of(row: Setting) -> Fields:
+        told: Fields = {"type": JSON_TYPES[row.kind], "title": row.label, "description": row.help}
         if row.choices:
             return {**told, "enum": list(row.choices)}
         return told if row.kind is bool else {**told, "minimum": row.low, "maximum": row.high}

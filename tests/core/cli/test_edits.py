@@ -43,7 +43,7 @@ def test_an_edit_is_the_kind_of_file_that_its_name_says_and_keeps_what_the_photo
 def test_a_kind_of_file_that_cannot_hold_the_result_is_refused_before_the_work(model, tmp_path, capsys, monkeypatch):
     photo, mask = painted_photo(tmp_path)
     monkeypatch.setitem(picture_files.SIDE_LIMITS, picture_files.WEBP, 70)
-    monkeypatch.setattr("var_core.cli.edits.run", None)  # the work would fail otherwise
+    monkeypatch.setattr("var_core.cli.edits.run_edit", None)  # the work would fail otherwise
     task = ("edit", photo, "--model", model, "--mask", mask, "--extend", "0,0,40,0", "--out", tmp_path / "out.webp")
     assert "a WebP file holds 70 a side at most. Choose PNG" in fails(capsys, *task)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([photo.name, mask.name])
