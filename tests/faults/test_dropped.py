@@ -3,14 +3,13 @@
 import threading
 from pathlib import Path
 
-from support import tiny
+from support.served import served
 
 from tools.load.person import Person
-from tools.load.server import served
 
 
 def test_a_run_that_was_cut_off_lies_among_the_pictures_of_the_page_that_is_loaded_again(tmp_path: Path):
-    with served(str(tiny.write(tmp_path))) as server, Person(server.address) as anna:
+    with served(tmp_path) as (address, _), Person(address.rstrip("/")) as anna:
         entered = next(event for event in anna.page.events if event.get("api_name") == "entered")
         (token,), (_, strip) = entered["inputs"], entered["outputs"]
         anna.hear(entered)

@@ -1,6 +1,7 @@
 """The tool that loads a served app, with few visitors for a few seconds: nothing is mixed up, nothing fails."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline
 
 SECONDS = 5
+LIMITS = ("--limit", "idle_minutes=10")  # as the tool's command asks for by itself
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(model: Path) -> Iterator[Server]:
-    with served(str(model)) as found:
+    with served(str(model), *LIMITS) as found:
         yield found
 
 
@@ -91,7 +93,15 @@ def test_what_a_run_tells_is_divided_into_drawing_and_writing(server: Server, tm
     assert 0 < told.first_sign < told.seconds
 
 
-def test_memory_is_looked_at_once_in_so_many_runs(model: Path, capsys: pytest.CaptureFixture[str]):
+def test_memory_is_looked_at_once_in_so_many_runs(
+    server: Server, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    @contextmanager
+    def there_already(*asked: str) -> Iterator[Server]:
+        assert asked == (str(model), *LIMITS)
+        yield server
+
+    monkeypatch.setattr(load, "served", there_already)
     load.main(["--model", str(model), "--alone", "--runs", "4", "--every", "2"])
     told = capsys.readouterr().out
     assert "MB after 2 runs" in told and "MB after 4 runs" in told and "| errors | none |" in told

@@ -1,5 +1,6 @@
 // The page's scripts, all in one: what each tab needs, and what Gradio calls by name.
 import "./page/theme.js";
+import { hearingAll } from "./page/answers.js";
 import "./page/announcing.js";
 import "./page/names.js";
 import "./page/tab_keys.js";
@@ -26,6 +27,7 @@ import "./explore/hands.js";
 import "./explore/tour.js";
 import "./learn/pyramid.js";
 
+globalThis.fetch = hearingAll(globalThis.fetch); // before Gradio asks for anything
 globalThis.explorer = explorer; // the Explore tab's widget connects it to the server
 globalThis.showMask = showMask; // the Edit tab's widgets for the look of the mask call it
 globalThis.opened = opened; // what answers the page's address calls it
