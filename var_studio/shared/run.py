@@ -200,6 +200,6 @@ def strip(pipe: Pipeline, run: Run, index: int, host_paths: bool = True) -> str:
     title = f"{escape(pipe.spec.class_name(request.labels[0]))} <span>seed {seed_text(request.seeds[0])}</span>"
     offered = f'<p class="copies">{copying.copy_buttons(pipe, request, host_paths)}</p>'
     if len(run.request.labels) > 1 and run.sweep is None:
-        copies = copying.copy_buttons(pipe, run.request, host_paths)
-        offered += f'<p class="copies">All {len(run.request.labels)}: {copies}</p>'
+        everything = copying.copy_buttons(pipe, run.request, host_paths)
+        offered += f'<p class="copies">All {len(run.request.labels)}: {everything}</p>'
     return f'<section class="strip"><h2>{title}</h2>{offered}<div class="frames">{frames}</div></section>'
