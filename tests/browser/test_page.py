@@ -29,6 +29,20 @@ LATE_END = """{
 }"""
 
 
+@pytest.fixture(scope="module")
+def opened_once(shared_visits):
+    return shared_visits.open()
+
+
+@pytest.fixture
+def shared(opened_once, shared_visits):
+    """A page that other tests use as well, in the tab that it begins with; nothing has the focus."""
+    tab(opened_once, "Create")
+    opened_once.evaluate("document.activeElement.blur()")
+    yield opened_once
+    shared_visits.check()
+
+
 def tab(page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
     page.get_by_role("tab", name=name, exact=True, selected=True).wait_for()
@@ -123,7 +137,8 @@ def test_the_tour_goes_through_the_tabs_by_keyboard_and_is_not_urged_twice(page)
     assert later.locator("html.newcomer").count() == 0
 
 
-def test_the_tour_can_be_left_at_any_time(page):
+def test_the_tour_can_be_left_at_any_time(shared):
+    page = shared
     page.click("#tour_button")
     page.keyboard.press("Escape")
     assert page.locator("#tabs_tour").count() == 0
@@ -149,7 +164,8 @@ def test_the_theme_goes_round_and_is_remembered(page):
     until(page, lambda: not dark(page))
 
 
-def test_a_setting_shows_pictures_of_what_it_does_to_mouse_keys_and_finger(page):
+def test_a_setting_shows_pictures_of_what_it_does_to_mouse_keys_and_finger(shared):
+    page = shared
     unfold(page, "drawing", "guidance")
     settings = page.locator("#drawing .pictured")
     until(page, lambda: settings.count() == settings.locator(":scope > .help").count() > 0)
@@ -185,7 +201,8 @@ def test_the_last_pictures_come_back_after_a_reload(page):
     page.locator("#bring_back").wait_for(state="hidden")
 
 
-def test_keys_lead_to_the_tabs_and_along_rows(page):
+def test_keys_lead_to_the_tabs_and_along_rows(shared):
+    page = shared
     for number, name in ((3, "Explore"), (2, "Edit"), (1, "Create")):
         page.keyboard.press(f"Alt+{number}")
         page.get_by_role("tab", name=name, exact=True, selected=True).wait_for()
@@ -200,7 +217,8 @@ def test_keys_lead_to_the_tabs_and_along_rows(page):
     assert page.evaluate("document.activeElement.closest('#task')") is None
 
 
-def test_every_stop_of_the_tab_key_shows_its_focus(page):
+def test_every_stop_of_the_tab_key_shows_its_focus(shared):
+    page = shared
     shown = """() => {
       const now = document.activeElement, ring = getComputedStyle(now), box = now.getBoundingClientRect();
       const held = now.closest(".pills label") ?? now;
@@ -222,14 +240,17 @@ def test_at_twice_the_size_nothing_is_lost_at_the_sides(visit: Callable):
         assert page.evaluate("document.documentElement.scrollWidth") <= 720, name
 
 
-def test_nothing_moves_where_it_is_not_wanted(page):
+def test_nothing_moves_where_it_is_not_wanted(shared):
+    page = shared
     page.emulate_media(reduced_motion="reduce")
     run(page)
     moving = """() => document.getAnimations().filter(({ effect }) => effect.getTiming().duration > 10).length"""
     assert page.evaluate(moving) == 0
+    page.emulate_media(reduced_motion="null")
 
 
-def test_progress_is_read_out(page):
+def test_progress_is_read_out(shared):
+    page = shared
     page.evaluate("window.heard = []")
     page.evaluate("""() => new MutationObserver(() => heard.push(document.querySelector("#announcer")?.textContent))
       .observe(document.body, {childList: true, subtree: true, characterData: true})""")
@@ -238,7 +259,8 @@ def test_progress_is_read_out(page):
     assert page.locator("#announcer[role=status]").count() == 1
 
 
-def test_every_tab_has_its_headings_and_what_is_chosen_has_a_name(page):
+def test_every_tab_has_its_headings_and_what_is_chosen_has_a_name(shared):
+    page = shared
     for name in TABS:
         tab(page, name)
         assert page.get_by_role("heading", name=name, level=2).count() == 1
