@@ -27,6 +27,7 @@ from .caching import Caching
 from .connections import KEPT, PatientProtocol
 from .figures import Figures
 from .health import Health
+from .joins import Joins
 from .links import public_link, told
 from .login import Attempts, SlowLogin
 from .logs import logged
@@ -37,7 +38,8 @@ from .routes import OnlyUsed
 from .serving import Hosting
 from .watching import watch
 
-STREAMS = 8  # connections of a page, and some to spare
+# Connections of a page: a browser opens six to a host, and two are to spare. How many pages there are is a limit.
+STREAMS = 8
 GRACE = 3  # seconds that answers under way have when the server ends
 
 
@@ -76,6 +78,7 @@ def behind_door(
     if hosting.accounts:
         app = SlowLogin(app, Attempts(limits.passwords, limits.locked_minutes))
     app = Bodies(app, limits, Path(page.GRADIO_CACHE), hosting.root)
+    app = Joins(app, limits, page._queue)
     app = OnlyUsed(app, calls, hosting.tools)
     app = OwnPages(app, hosting.root, hosting.is_local)
     app = OpenRequests(app, limits.connections)
