@@ -1,5 +1,6 @@
 """Keep what visitors leave with the server, and let it go: who is at work is never put out by who comes."""
 
+import sys
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -70,6 +71,7 @@ class Sessions(StateHolder):
             queue.active_jobs += [None] * (page.max_threads - len(queue.active_jobs))
             page.create_limiter()
         queue.max_thread_count, queue.max_size = page.max_threads, self.limits.event_queue
+        queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize  # else a table of 10,000 events is reckoned anew after each
 
     def __getitem__(self, session_id: str) -> SessionState:
         with self.lock:
