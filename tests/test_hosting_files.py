@@ -5,15 +5,21 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import nbformat
 import pytest
 import yaml
 from support import tiny
+from support.served import Visitor, free_port
 
 from var_core.engine.request import Request
 from var_studio import flags
+from var_studio.shared.limits import PUBLIC
+from var_studio.shared.sessions import Sessions
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -163,3 +169,37 @@ def test_progress_on_the_cpu_is_the_same_progress(space):
     moved = of_space.on_cpu(done)
     assert (moved.f_hat == done.f_hat).all() and moved.count == done.count
     assert {tensor.device.type for tensor in (moved.f_hat, moved.last.tokens)} == {"cpu"}
+
+
+def test_a_space_of_lent_gpus_bounds_visitors_and_deletes_what_they_leave(space, monkeypatch):
+    assert space.is_dir()
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lambda **_: str))
+    import space as of_space
+
+    monkeypatch.setattr(of_space, "lent", lambda *_: tiny.pipeline())  # there is no GPU
+    monkeypatch.setattr(of_space, "HOST", "127.0.0.1")
+    monkeypatch.setattr(of_space, "PORT", free_port())
+    monkeypatch.setattr(gr.Blocks, "block_thread", look_around)
+    assert of_space.main() == 0
+
+
+def look_around(page: gr.Blocks) -> None:
+    """Visit an app while it is served, and look at what is left once the visitor has been idle for long."""
+    try:
+        with Visitor(page.local_url) as visitor:
+            sent = visitor.http.post("gradio_api/upload", files={"files": ("photo.png", b"x")}).json()[0]
+            assert visitor.fire("random_class")["success"] and Path(sent).is_file()
+            body = {"data": [], "fn_index": visitor.event("watch")["id"], "session_hash": visitor.session}
+            assert visitor.http.post("gradio_api/run/watch", json=body).status_code == 404
+            assert visitor.http.get("monitoring").status_code != 200
+        sessions = page.app.state_holder
+        assert isinstance(sessions, Sessions) and visitor.session in sessions.session_data
+        assert page._queue.max_size == PUBLIC.event_queue
+        later = time.monotonic() + 60 * PUBLIC.idle_minutes + 1
+        for now in (later, 2 * later):
+            sessions.clock = sessions._noted.clock = lambda now=now: now
+            sessions.delete_all_expired_state()
+        assert not sessions.session_data and not Path(sent).exists()
+    finally:
+        page.close()

@@ -15,10 +15,14 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.progress import Progress
 from var_core.engine.request import Request
 from var_studio import main as studio
+from var_studio.hosting import without_door
+from var_studio.hosting.serving import own_cache
 from var_studio.page import theme
 from var_studio.shared.limits import PUBLIC
+from var_studio.shared.models import Models
 
 LENT_SECONDS = 60  # for which one run may have the GPU
+HOST, PORT = "0.0.0.0", 7860  # those of Spaces
 
 
 class Lent(Pipeline):
@@ -63,10 +67,13 @@ def lent(device: str, borrow: Callable) -> Lent:
 def main() -> int:
     """Serve the app at the port of Spaces; with ZeroGPU by Gradio's own server, on whose start `spaces` waits."""
     if "SPACES_ZERO_GPU" not in os.environ:
-        return studio.main(["--host", "0.0.0.0", "--port", "7860", "--public"])
-    page = studio.build(lent("cuda", spaces.GPU(duration=LENT_SECONDS)), choose=False, limits=PUBLIC, public=True)
-    studio.guard()
-    page.launch(server_name="0.0.0.0", server_port=7860, max_file_size=f"{PUBLIC.file_mb}mb", **theme.dress())
+        return studio.main(["--host", HOST, "--port", str(PORT), "--public"])
+    with own_cache():
+        running = Models(lent("cuda", spaces.GPU(duration=LENT_SECONDS)), limits=PUBLIC)
+        page = studio.page_of(running, choose=False, public=True)
+        studio.guard()
+        without_door.launch(page, running, theme.dress(), HOST, PORT)
+        page.block_thread()
     return 0
 
 

@@ -18,7 +18,7 @@ from var_studio.hosting.logs import PLAIN, logged
 from var_studio.hosting.serving import Hosting
 from var_studio.shared.limits import PUBLIC
 
-LIMITS = replace(PUBLIC, uploads=12, upload_mb=3, file_mb=1, request_kb=64, connections=8)
+LIMITS = replace(PUBLIC, uploads=12, upload_mb=3, file_mb=1, request_kb=64, connections=8, painted=2000)
 PASSWORD = "correct horse"
 EVIL = "https://evil.example"
 
@@ -187,6 +187,28 @@ def test_uploads_are_bounded_in_size_number_and_an_hour(visitor: Visitor):
     assert [upload(visitor, bytes(900_000)).status_code for _ in range(4)] == [200] * 3 + [429]
 
 
+def test_two_hundred_strokes_use_up_nobody_s_uploads(visitor: Visitor):
+    for number in range(200):  # with each the page sends all that its canvas shows
+        for name in ("background.png", "layer_0.png", "composite.png"):
+            sent = visitor.http.post("gradio_api/upload", files={"files": (name, b"%d" % number)})
+            assert sent.status_code == 200, (number, sent.text)
+    assert upload(visitor, b"x").status_code == 200
+
+
+def test_two_hundred_strokes_are_taken_as_the_editor_s_own_pictures(visitor: Visitor):
+    form = {"type": "layer", "index": "0", "id": "ab", "fn_name": "accept_blobs", "session_hash": visitor.session}
+    form["component_id"] = str(canvas_of(visitor))
+    ask = visitor.http.post
+    answers = [ask("gradio_api/component_server", data=form, files={"file": b"x"}).status_code for _ in range(200)]
+    assert set(answers) == {200}
+
+
+def canvas_of(visitor: Visitor) -> int:
+    """The number of the canvas."""
+    parts = visitor.config["components"]
+    return next(part["id"] for part in parts if part["props"].get("elem_id") == "canvas")
+
+
 def test_a_field_of_a_form_is_bounded(visitor: Visitor):
     answer = visitor.http.post("gradio_api/upload", data={"files": "x" * 20_000}, files={"files": b"x"})
     assert answer.status_code == 413
@@ -194,8 +216,7 @@ def test_a_field_of_a_form_is_bounded(visitor: Visitor):
 
 @pytest.mark.parametrize("index", ["20000000", "16", "-1", "1e9"])
 def test_a_layer_of_the_editor_has_a_sane_number(visitor: Visitor, index: str):
-    config = visitor.config
-    canvas = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "canvas")
+    canvas = canvas_of(visitor)
     form = {"type": "layer", "index": index, "id": "ab", "fn_name": "accept_blobs"}
     form |= {"component_id": str(canvas), "session_hash": visitor.session}
     answer = visitor.http.post("gradio_api/component_server", data=form, files={"file": b"x"})

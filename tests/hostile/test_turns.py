@@ -18,7 +18,7 @@ SCALES = 4  # of the tiny model
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[House]:
-    with served(replace(PUBLIC, waiting=2, queue=6)) as found:
+    with served(replace(PUBLIC, waiting=2, queue=6, events=10_000, event_queue=10_000)) as found:
         yield found
 
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from var_core.files import FULL
 
+from ..shared.canvases import PART
 from ..shared.guarded_events import NO_ROOM
 from ..shared.limits import MEGABYTE, Limits
 from .addresses import address
@@ -25,7 +26,10 @@ PATIENCE = 30.0  # seconds without a byte after which a body is given up
 LOGIN_BYTES = 16_000
 IN_MEMORY = MEGABYTE  # of a form that is checked as a whole before it is handed on
 BLOB_FIELDS = {"type": ("background", "layer", "composite"), "fn_name": ("accept_blobs",)}
+# A number is refused here that no page sends; how many layers are opened is told where that is done.
 MOST_FORM_LAYERS = 16
+    16  # a number is refused here that no page sends; how many layers are opened is told where that is done
+)
 
 
 class Bodies:
@@ -36,6 +40,7 @@ class Bodies:
         self.app, self.limits, self.root, self.patience = app, limits, root, patience
         self.broken = BrokenUploads(uploads, patience)
         self.budgets = Budgets(limits.uploads, limits.upload_mb)
+        self.painting = Budgets(limits.painted, limits.painted_mb)  # one stroke is several pictures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,7 +75,7 @@ class Bodies:
 
         with self.broken.swept():
             try:
-                await reading(self.app, scope, self._form(scope, receive, MOST_FILES)[0], sending)
+                await reading(self.app, scope, self._form(scope, receive, MOST_FILES, self._budget)[0], sending)
             except OSError as error:
                 if not failed or error.errno not in FULL:
                     raise
@@ -78,7 +83,7 @@ class Bodies:
 
     async def _blob(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on a picture of the editor's once it is here as a whole: Gradio would keep it in memory at once."""
-        form, reader = self._form(scope, receive, most_files=1)
+        form, reader = self._form(scope, receive, 1, lambda _: self.painting)
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as kept:
             while True:
                 message = await form()
@@ -91,8 +96,15 @@ class Bodies:
             kept.seek(0)
             await self.app(scope, _again(iter(lambda: kept.read(IN_MEMORY), b""), receive), send)
 
-    def _form(self, scope: Scope, receive: Receive, most_files: int) -> tuple[Receive, FormReader]:
-        """Return what reads a form, bounded and counted, and what follows it."""
+    def _budget(self, reader: FormReader) -> Budgets:
+        """Return what an upload is counted by: a canvas sends several files with each event, which nobody chose."""
+        is_canvas = bool(reader.names) and all(map(PART.fullmatch, reader.names))
+        return self.painting if is_canvas else self.budgets
+
+    def _form(
+        self, scope: Scope, receive: Receive, most_files: int, budget: Callable[[FormReader], Budgets]
+    ) -> tuple[Receive, FormReader]:
+        """Return what reads a form, bounded and counted by a budget, and what follows it."""
         visitor, headers = address(scope), Headers(scope=scope)
         reader = FormReader(headers.get("content-type", ""), most_files)
         bounded = _bounded(receive, self.limits.file_mb * MEGABYTE, self.patience)
@@ -104,7 +116,7 @@ class Bodies:
             message = await bounded()
             before = reader.files
             reader.write(message.get("body", b""))
-            self.budgets.spend(visitor, reader.files - before, len(message.get("body", b"")))
+            budget(reader).spend(visitor, reader.files - before, len(message.get("body", b"")))
             return message
 
         return received, reader

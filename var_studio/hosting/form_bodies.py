@@ -5,12 +5,13 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from .refusals import Refused
 
-MOST_PARTS = 30
-MOST_FIELD_BYTES = 10_000
+# What no page of the app comes near, and nobody who runs it would set otherwise: files have limits of their own.
+MOST_PARTS = 30  # a form of the page has ten files, or a file and six fields
+MOST_FIELD_BYTES = 10_000  # a field is a name or a number
 
 
 class FormReader:
-    """Follows a form with files: counts its files, and keeps its fields, both within bounds."""
+    """Follows a form with files: keeps their names and its fields, both within bounds."""
 
     def __init__(self, content_type: str, most_files: int):
         """Refused if the body says that it is no form with files."""
@@ -18,7 +19,7 @@ class FormReader:
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             raise Refused(415, "form", "This must be a form with files (multipart/form-data).")
         self.most_files = most_files
-        self.parts, self.files, self.fields = 0, 0, dict[str, bytes]()
+        self.parts, self.names, self.fields = 0, list[str](), dict[str, bytes]()
         self._header, self._value, self._disposition = b"", b"", b""
         self._field: str | None = None  # whose bytes come now; None: a file's
         calls = {
@@ -30,6 +31,11 @@ class FormReader:
             "on_part_data": self._data,
         }
         self._parser = MultipartParser(options[b"boundary"], calls)  # type: ignore[arg-type]
+
+    @property
+    def files(self) -> int:
+        """Number of files whose names have come."""
+        return len(self.names)
 
     def write(self, chunk: bytes) -> None:
         """Follow the next bytes; Refused if they break a bound, or are no such form."""
@@ -58,7 +64,8 @@ class FormReader:
     def _named(self) -> None:
         _, options = parse_options_header(self._disposition)
         if b"filename" in options:
-            self.files, self._field = self.files + 1, None
+            self.names.append(options[b"filename"].decode("utf-8", "replace"))
+            self._field = None
             if self.files > self.most_files:
                 raise Refused(413, "files", f"More than {self.most_files} files at once: send fewer.")
             return

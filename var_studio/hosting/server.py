@@ -28,6 +28,7 @@ from .caching import Caching
 from .connections import KEPT, PatientProtocol
 from .figures import Figures
 from .health import Health
+from .joins import Joins
 from .links import link_in_words, public_link
 from .login import Attempts, SlowLogin
 from .logs import logged
@@ -38,7 +39,8 @@ from .routes import OnlyUsed
 from .serving import Hosting
 from .watching import watch
 
-STREAMS = 8  # connections of a page, and some to spare
+# Connections of a page: a browser opens six to a host, and two are to spare. How many pages there are is a limit.
+STREAMS = 8
 GRACE = 3  # seconds that answers under way have when the server ends
 
 
@@ -75,6 +77,7 @@ def behind_door(page: gr.Blocks, running: Models, hosting: Hosting, look: Look, 
     if hosting.accounts:
         app = SlowLogin(app, Attempts(limits.passwords, limits.locked_minutes))
     app = Bodies(app, limits, Path(page.GRADIO_CACHE), hosting.root)
+    app = Joins(app, limits, page._queue)
     app = OnlyUsed(app, calls, hosting.tools)
     app = OwnPages(app, hosting.root, hosting.is_local)
     app = OpenRequests(app, limits.connections)

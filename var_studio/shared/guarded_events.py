@@ -10,6 +10,8 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import BlockFunction
+from gradio.context import LocalContext
+from gradio.state_holder import SessionState
 
 from var_core.files import FULL, Unwritten
 
@@ -38,10 +40,13 @@ def guard(page: gr.Blocks) -> None:
     under_way: ContextVar[Any] = ContextVar("under_way")  # the iterator of a handler that yields
     preprocess, call, postprocess = page.preprocess_data, page.call_function, page.postprocess_data
 
-    async def preprocess_data(fn: BlockFunction, inputs: list[Any], *others: Any, **more: Any) -> Any:
+    async def preprocess_data(
+        fn: BlockFunction, inputs: list[Any], state: SessionState | None, *others: Any, **more: Any
+    ) -> Any:
         check_values(fn.inputs, inputs)
+        LocalContext.blocks_config.set(state.blocks_config if state else None)  # tells a canvas whose it is
         try:
-            return await preprocess(fn, inputs, *others, **more)
+            return await preprocess(fn, inputs, state, *others, **more)
         except Exception as error:
             raise _told(error, fn, STRANGE) from error
 

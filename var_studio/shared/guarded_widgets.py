@@ -5,20 +5,24 @@ from typing import Any, Literal, TypeVar
 
 import gradio as gr
 import numpy as np
+from fastapi import HTTPException
 from gradio.components.image_editor import EditorData, EditorDataBlobs
+from gradio.context import LocalContext
 from gradio.data_classes import FileData, ListFiles
 from gradio.utils import is_in_or_equal
 from gradio_client.utils import is_valid_file
 
+from .canvases import Canvases, NoRoom
 from .events import in_words, refusal
 from .guarded_events import STRANGE
+from .visitor import household
 from .visitor_files import VisitorFiles
 
 Taking = TypeVar("Taking", gr.UploadButton, gr.File)
 MOST_LAYERS = 4  # the page sends one
 MOST_CANVAS_PIXELS = 2048 * 2048  # of each picture; the page sends half as many a side
-MOST_BLOB_BYTES = 16_000_000  # of one picture that the page sends before it says what it is for
-MOST_BLOBS = 32  # canvases of which nobody has asked for the blobs yet
+MOST_BLOB_BYTES = 4 * MOST_CANVAS_PIXELS  # of one picture that the page sends before it says what it is for
+MOST_NAME = 100  # characters of the name that the page gives to a canvas; it has about 10
 
 
 def uploaded(path: str, cache: str) -> str:
@@ -62,6 +66,11 @@ def takes_uploads(widget: Taking) -> Taking:
 def image_editor(files: VisitorFiles, **options: Any) -> gr.ImageEditor:
     """Lay out a canvas. Its handlers get background and layers as uint8 (h, w, 4), and no composite, or None."""
     editor = gr.ImageEditor(**options)
+    canvases = Canvases(files.limits)
+
+    def whose() -> object:
+        """Return what lives as long as the session of the visitor who is answered."""
+        return LocalContext.blocks_config.get(None) or editor
 
     def opened(given: FileData | bytes | None) -> np.ndarray | None:
         if given is None:
@@ -74,7 +83,7 @@ def image_editor(files: VisitorFiles, **options: Any) -> gr.ImageEditor:
             return None
         sent: EditorData | EditorDataBlobs = payload
         if payload.id is not None:
-            sent = editor.blob_storage.pop(payload.id, EditorDataBlobs(background=None, layers=[], composite=None))
+            sent = canvases.take(whose(), payload.id)
         layers = [layer for layer in sent.layers if layer is not None]
         if len(layers) > MOST_LAYERS:
             raise refusal(STRANGE)
@@ -89,18 +98,16 @@ def image_editor(files: VisitorFiles, **options: Any) -> gr.ImageEditor:
             ((_, picture),) = data.files
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise refusal(STRANGE) from error
-        if len(picture) > MOST_BLOB_BYTES or len(name) > 100 or not (number is None or 0 <= number < MOST_LAYERS):
+        if len(picture) > MOST_BLOB_BYTES or len(name) > MOST_NAME or not 0 <= (number or 0) < MOST_LAYERS:
             raise refusal(STRANGE)
-        store = editor.blob_storage
-        canvas = store.pop(name, EditorDataBlobs(background=None, layers=[], composite=None))
-        if kind == "background":
-            canvas.background = picture
-        elif kind == "layer" and number is not None:
-            canvas.layers += [None] * (number + 1 - len(canvas.layers))
-            canvas.layers[number] = picture
-        store[name] = canvas  # the last one
-        while len(store) > MOST_BLOBS:
-            store.pop(next(iter(store)), None)
+        if not (kind == "background" or (kind == "layer" and number is not None)):
+            return  # what the others make together
+        client = getattr(LocalContext.request.get(None), "client", None)
+        layer = number if kind == "layer" else None
+        try:
+            canvases.put(whose(), household(client.host) if client else "", name, layer, picture)
+        except NoRoom as error:
+            raise HTTPException(429, str(error)) from error
 
     def postprocess(value: Any) -> EditorData | None:
         if isinstance(value, dict):
@@ -110,5 +117,7 @@ def image_editor(files: VisitorFiles, **options: Any) -> gr.ImageEditor:
 
     shown = editor.postprocess
     vars(accept_blobs)["_is_server_fn"] = True
-    vars(editor).update(preprocess=preprocess, postprocess=postprocess, accept_blobs=accept_blobs)
+    vars(editor).update(
+        preprocess=preprocess, postprocess=postprocess, accept_blobs=accept_blobs, blob_storage=canvases
+    )
     return editor

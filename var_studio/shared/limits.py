@@ -30,6 +30,13 @@ class Limits:
         200, Setting("Runs of all", "runs that may be under way or waiting, of all visitors", low=1, high=10_000)
     )
 
+    # Events: all that a page asks for, runs among them; as long as one waits or is answered, it has a place
+    events: int = declared(
+        6000, Setting("Events a minute", "events that the pages of one address begin in a minute", low=60, high=100_000)
+    )
+    event_queue: int = declared(
+        800, Setting("Events of all", "events of all visitors that wait for a thread", low=20, high=100_000)
+    )
     leave_seconds: int = declared(
         600,
         Setting(
@@ -46,12 +53,25 @@ class Limits:
     upload_mb: int = declared(
         20_000, Setting("Megabytes an hour", "megabytes that a visitor sends in an hour", high=1_000_000)
     )
+    painted: int = declared(
+        1_000_000,
+        Setting("Pictures painted", "pictures of canvases that a visitor's page sends in an hour", high=10**7),
+    )
+    painted_mb: int = declared(
+        100_000, Setting("Megabytes painted", "megabytes of these pictures in an hour", high=1_000_000)
+    )
     request_kb: int = declared(
         4000, Setting("Kilobytes a request", "kilobytes of a request that is no file", low=16, high=100_000)
     )
     text: int = declared(40_000, Setting("Characters", "characters of one text", low=100, high=1_000_000))
     opening_seconds: int = declared(
         20, Setting("Seconds to open", "seconds that opening one file may take", low=1, high=600)
+    )
+    opening_waiting: int = declared(
+        3, Setting("Files of a visitor", "files that one visitor may have waiting to be opened", low=1, high=100)
+    )
+    opening_queue: int = declared(
+        12, Setting("Files of all", "files of all visitors that may wait to be opened", low=1, high=1000)
     )
     opening_mb: int = declared(
         2000, Setting("Memory to open", "megabytes of memory that opening one file may take", low=256, high=64_000)
@@ -62,6 +82,10 @@ class Limits:
 
     # What is kept
     visitors: int = declared(100, Setting("Visitors", "visitors whose work is kept at once", low=1, high=100_000))
+    work_minutes: int = declared(
+        10,
+        Setting("Minutes at work", "minutes after an event for which nobody takes a visitor's place", low=1, high=1000),
+    )
     visitor_mb: int = declared(
         2000,
         Setting(
@@ -79,6 +103,19 @@ class Limits:
     )
     all_kept_mb: int = declared(
         4000, Setting("Files of all visits", "megabytes kept of all visits' pictures", low=1, high=1_000_000)
+    )
+    canvas_mb: int = declared(
+        200,
+        Setting(
+            "Canvases of a visitor", "megabytes of a visitor's canvases that wait for their event", low=32, high=64_000
+        ),
+    )
+    all_canvas_mb: int = declared(
+        800, Setting("Canvases of all", "megabytes of all visitors' canvases that wait", low=64, high=1_000_000)
+    )
+    address_percent: int = declared(
+        25,
+        Setting("Share of an address", "per cent of the room for all that one address may take up", low=1, high=100),
     )
     idle_minutes: int = declared(
         24 * 60, Setting("Idle minutes", "minutes after which an idle visitor's work and files go", low=1, high=100_000)
@@ -113,6 +150,7 @@ def foot(limits: Limits, under_way: int = 0, waiting: int = 0) -> str:
         f"{counted(limits.variations, 'variation')} and {counted(limits.squares, 'square')} an edit",
         f"{counted(limits.waiting, 'run')} waiting",
         f"photos of {limits.megapixels} megapixels and {limits.file_mb} MB",
+        f"{counted(limits.uploads, 'file')} and {limits.upload_mb:,} MB an hour",
         f"work kept for {counted(limits.idle_minutes, 'minute')} of rest",
     )
     busy = f"{counted(under_way, 'run')} under way, {waiting} waiting, when this page was opened"
@@ -127,12 +165,16 @@ PUBLIC = Limits(
     squares=24,
     waiting=3,
     queue=40,
+    events=600,
+    event_queue=300,
     leave_seconds=60,
     host_paths=False,
     megapixels=25,
     file_mb=30,
     uploads=120,
     upload_mb=500,
+    painted=20_000,  # one stroke is a dozen, and all are small
+    painted_mb=6000,
     request_kb=1000,
     text=40_000,  # a line that is drawn around something has 2000 points
     opening_seconds=5,
@@ -143,6 +185,8 @@ PUBLIC = Limits(
     kept_pictures=60,
     kept_mb=100,
     all_kept_mb=2000,
+    canvas_mb=40,
+    all_canvas_mb=400,
     idle_minutes=60,
     connections=32,
     passwords=5,

@@ -20,8 +20,6 @@ from var_core.words import counted
 from .limits import HOME, Limits
 
 LOG = logging.getLogger(__name__)
-MOST_WAITING = 12  # files of all visitors that wait for their turn
-MOST_OF_ONE = 3  # the same of one visitor
 # A process may compute for so many seconds; where others keep it from that, it has several times as long to do so.
 BUSY_MACHINE = 3 if hasattr(signal, "SIGXCPU") else 1
 EXCEEDED = -int(getattr(signal, "SIGXCPU", 1000))  # what a process ends with that has computed for longer
@@ -150,10 +148,10 @@ def _ended(process: "subprocess.Popen[bytes]") -> None:
 class Opener:
     """Several processes that open files, and the visitors who wait for them: one file of a visitor at a time."""
 
-    def __init__(self, limits: Limits = HOME, workers: int = 2, most_waiting: int = MOST_WAITING):
-        """`most_waiting` bounds the files that wait; each holds one of the server's threads."""
-        self.workers = tuple(Worker(limits) for _ in range(workers))
-        self._free, self._most_waiting = list(self.workers), most_waiting
+    def __init__(self, limits: Limits = HOME, workers: int = 2):
+        """`limits` bound the files that wait, too: each holds one of the server's threads."""
+        self.workers, self.limits = tuple(Worker(limits) for _ in range(workers)), limits
+        self._free = list(self.workers)
         self._waiting: list[tuple[str, object]] = []  # visitors, each with a ticket of his own; who came first is first
         self._served: list[str] = []
         self._changed = threading.Condition()
@@ -175,7 +173,7 @@ class Opener:
         ticket = (visitor, object())
         with self._changed:
             of_one = sum(other == visitor for other, _ in self._waiting)
-            if len(self._waiting) >= self._most_waiting or of_one >= MOST_OF_ONE:
+            if len(self._waiting) >= self.limits.opening_queue or of_one >= self.limits.opening_waiting:
                 raise ValueError(BUSY)
             self._waiting.append(ticket)
             mine = self._changed.wait_for(lambda: self._next() is ticket, PATIENCE)

@@ -9,12 +9,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from .canvases import PART
 from .visitor import mark_of, visitor
 
 KEPT = 24 * 3600  # seconds that files stay which were written for visitors of another server
 OURS = "studio-"
 HELD = ".held"  # a file in folders that outlive their session; it says when that was said last
 LOOKED = 60.0  # seconds between two looks at the files that Gradio has noted
+PAINTED = 600.0  # seconds that files of a canvas stay: with each event the page sends them anew
 SERVER = uuid4().hex[:8]  # in the names of folders of this server: they go with their sessions, by no clock that jumps
 
 
@@ -93,7 +95,10 @@ class NotedFiles:
         self._swept = clock()
 
     def sweep(self, most: float) -> None:
-        """Delete the files that have stayed as they are for more than so many seconds, but look once a minute only."""
+        """Delete the files that have stayed as they are for more than so many seconds, but look once a minute only.
+
+        Those of canvases go sooner: there are several for each stroke.
+        """
         now = self.clock()
         if now - self._swept < LOOKED:
             return
@@ -104,7 +109,8 @@ class NotedFiles:
                     changed = os.lstat(name).st_ctime_ns
                     known, since = before.get(name, (changed, now))
                     self._since[name] = changed, since if known == changed else now
-                    if now - self._since[name][1] > most:
+                    kept = min(most, PAINTED) if PART.fullmatch(os.path.basename(name)) else most
+                    if now - self._since[name][1] > kept:
                         os.remove(name)
                 if not os.path.lexists(name):
                     files.discard(name)

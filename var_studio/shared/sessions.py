@@ -1,5 +1,6 @@
 """Keep what visitors leave with the server, and let it go: who is at work is never put out by who comes."""
 
+import sys
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -12,12 +13,10 @@ from . import served_files
 from .limits import Limits
 from .served_files import NotedFiles
 
-AT_WORK = 600.0  # seconds after a visitor's last event within which nobody takes their place
-CLOSED = 60.0  # the same once their page is closed: it may only have lost its connection
+CLOSED = 60.0  # seconds for which nobody takes the place of a closed page: it may only have lost its connection
 KEPT_CLOSED = 3600.0  # seconds that the work of a closed page is kept, for one that is opened again
 LOOK_AGAIN = 60.0  # seconds until files that were held are looked at once more
 THREADS = 40  # for all that does not wait for the model: Gradio's own number
-SHARE = 4  # an address has at most one part in so many of the visitors whose work is kept
 
 
 class Session(SessionState):
@@ -61,7 +60,7 @@ class Sessions(StateHolder):
         self._noted: NotedFiles | None = None
 
     def install(self, page: gr.Blocks) -> None:
-        """Hold the sessions of a page that its `app` serves, and let as many of its runs wait as the queue holds."""
+        """Hold the sessions of a page that its `app` serves, and let as many of its runs and events wait as may."""
         self.set_blocks(page)
         self.capacity = self.limits.visitors
         page.app.state_holder = self
@@ -70,7 +69,8 @@ class Sessions(StateHolder):
         if queue.active_jobs:  # it has begun
             queue.active_jobs += [None] * (page.max_threads - len(queue.active_jobs))
             page.create_limiter()
-        queue.max_thread_count = page.max_threads
+        queue.max_thread_count, queue.max_size = page.max_threads, self.limits.event_queue
+        queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize  # else a table of 10,000 events is reckoned anew after each
 
     def __getitem__(self, session_id: str) -> SessionState:
         with self.lock:
@@ -104,7 +104,7 @@ class Sessions(StateHolder):
     def _make_room(self, address: str) -> None:
         """Drop the session that has been idle for longest, if there are too many; refuse a new one if none is idle."""
         near = [name for name in self.session_data if self._addresses[name] == address] if address else []
-        crowded = len(near) >= max(1, self.capacity // SHARE)
+        crowded = len(near) >= max(1, self.capacity * self.limits.address_percent // 100)
         if not crowded and len(self.session_data) < self.capacity:
             return
         idle = [name for name in (near if crowded else self.session_data) if self._is_idle(name)]
@@ -115,7 +115,7 @@ class Sessions(StateHolder):
         self._drop(min(idle, key=self._used.__getitem__))
 
     def _is_idle(self, name: str) -> bool:
-        rest = CLOSED if self.session_data[name].is_closed else AT_WORK
+        rest = CLOSED if self.session_data[name].is_closed else 60.0 * self.limits.work_minutes
         return self.clock() - self._used[name] > rest
 
     def _drop(self, name: str) -> None:

@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,7 +36,8 @@ class VisitorFiles:
     def __init__(self, limits: Limits = HOME):
         self.limits = limits
         self.opener = Opener(limits)
-        self.canvas_opener = Opener(limits, 1, 24)  # what is painted is small, and need not wait for photos
+        painted = replace(limits, opening_queue=2 * limits.opening_queue)
+        self.canvas_opener = Opener(painted, 1)  # what is painted is small, and need not wait for photos
         self._kept: dict[int, weakref.ref[KeptPhoto]] = {}  # those whose files are there; who was used first is first
         self._served: dict[str, list[Path]] = {}  # of each visitor, the oldest first
         self._changing = threading.RLock()

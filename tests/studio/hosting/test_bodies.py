@@ -11,7 +11,7 @@ from support.door import ask, echo, form, in_pieces, photo
 from var_studio.hosting.bodies import Bodies, BrokenUploads
 from var_studio.shared.limits import Limits
 
-LIMITS = Limits(file_mb=1, uploads=3, upload_mb=2, request_kb=16, text=1000)
+LIMITS = Limits(file_mb=1, uploads=3, upload_mb=2, painted=20, painted_mb=3, request_kb=16, text=1000)
 JOIN, UPLOAD, BLOB = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/component_server"
 JSON = {"content-type": "application/json"}
 DRAWN = {"type": "layer", "index": "0", "id": "ab", "fn_name": "accept_blobs", "component_id": "7", "session_hash": "s"}
@@ -85,6 +85,25 @@ def test_an_hour_s_uploads_are_counted(door: Bodies):
     kind, body = form({}, [photo()])
     other = ask(door, UPLOAD, "POST", client=("8.8.8.8", 1), content=body, headers={"content-type": kind})
     assert other.status_code == 200
+
+
+def part(name: str, size: int = 10) -> tuple[str, tuple[str, bytes]]:
+    return "files", (name, b"x" * size)
+
+
+def test_what_a_canvas_sends_has_an_hour_of_its_own(door: Bodies):
+    names = ("background.png", "composite.png", "layer_0.png")
+    assert {send(door, UPLOAD, {}, [part(name)])[0] for name in names for _ in range(5)} == {200}
+    assert [send(door, BLOB, DRAWN, [photo()])[0] for _ in range(6)] == [200] * 5 + [429]
+    assert send(door, UPLOAD, {}, [part("layer_0.png")])[0] == 429
+    assert [send(door, UPLOAD, {}, [part("layer_0.png.png")])[0] for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_the_bytes_of_a_canvas_are_bounded_and_files_among_them_are_counted(door: Bodies):
+    large = part("composite.png", 900_000)
+    assert [send(door, UPLOAD, {}, [large])[0] for _ in range(4)] == [200] * 3 + [429]
+    both = [part("layer_0.png"), part("photo.png")]
+    assert [send(door, UPLOAD, {}, both)[0] for _ in range(2)] == [200, 429]
 
 
 def test_what_broken_uploads_leave_is_removed_and_what_others_write_is_kept(tmp_path: Path):

@@ -12,7 +12,7 @@ from PIL import Image
 from support.opened import FILES
 
 from var_studio.shared.guarded_events import STRANGE
-from var_studio.shared.guarded_widgets import MOST_BLOBS, MOST_LAYERS, image_editor, upload_button
+from var_studio.shared.guarded_widgets import MOST_LAYERS, image_editor, upload_button
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_canvas_is_opened_in_files_and_in_blobs(cache):
     editor.accept_blobs(blob(data, "background", None))
     editor.accept_blobs(blob(data, "layer", 1))
     value = editor.preprocess(EditorData(id="one"))
-    assert np.array_equal(value["background"], wanted) and len(value["layers"]) == 1 and not editor.blob_storage
+    assert np.array_equal(value["background"], wanted) and len(value["layers"]) == 1 and not editor.blob_storage.size
     assert editor.preprocess(EditorData(id="gone")) == {"background": None, "layers": [], "composite": None}
 
 
@@ -85,15 +85,14 @@ def test_blobs_that_no_page_sends_are_refused(wrong):
     editor = image_editor(FILES)
     with pytest.raises(gr.Error, match=STRANGE):
         editor.accept_blobs(wrong)
-    assert not editor.blob_storage
+    assert not editor.blob_storage.size
 
 
-def test_blobs_that_nobody_asks_for_are_forgotten():
+def test_only_what_an_event_opens_is_kept_of_a_canvas():
     editor = image_editor(FILES)
-    for number in range(MOST_BLOBS + 5):
-        editor.accept_blobs(blob(b"", name=str(number)))
-    assert list(editor.blob_storage) == [str(number) for number in range(5, MOST_BLOBS + 5)]
-    assert editor.accept_blobs._is_server_fn
+    for kind, index in (("composite", None), ("layer", "null"), ("else", 0)):
+        editor.accept_blobs(blob(b"", kind, index))
+    assert not editor.blob_storage.size and editor.accept_blobs._is_server_fn
 
 
 def test_what_the_canvas_shows_goes_to_files_that_are_counted(cache):

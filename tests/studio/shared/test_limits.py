@@ -20,3 +20,4 @@ def test_the_foot_says_what_holds_and_how_busy_it_is():
     told = foot(Limits(pictures=1, waiting=2), 3, 4)
     assert "1 picture a run · 8 variations and 1,000 squares an edit · 2 runs waiting" in told
     assert "3 runs under way, 4 waiting" in told
+    assert "30 MB · 120 files and 500 MB an hour · " in foot(PUBLIC)

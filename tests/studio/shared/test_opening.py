@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from var_studio.shared.limits import HOME
-from var_studio.shared.opening import BUSY, MOST_OF_ONE, Opener, Worker
+from var_studio.shared.opening import BUSY, Opener, Worker
 
 SOON = replace(HOME, opening_seconds=1)
 SMALL = replace(HOME, opening_mb=400)
@@ -116,9 +116,10 @@ def test_a_visitor_has_one_turn_at_a_time_and_others_come_between():
     assert sorted(taken) == ["first"] * 3 + ["other"] and not opener._served and len(opener._free) == 2
 
 
-@pytest.mark.parametrize(("names", "waiting"), [(["one"] * MOST_OF_ONE, 99), (["one", "two"], 2)])
+@pytest.mark.parametrize(("names", "waiting"), [(["one"] * 3, 99), (["one", "two"], 2)])
 def test_too_many_files_that_wait_are_refused_at_once(names, waiting):
-    opener, release = Opener(workers=1, most_waiting=waiting), threading.Event()
+    limits = replace(HOME, opening_waiting=3, opening_queue=waiting)
+    opener, release = Opener(limits, 1), threading.Event()
 
     def wait(name: str) -> None:
         with opener._turn(name):

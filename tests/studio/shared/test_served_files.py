@@ -54,3 +54,16 @@ def test_a_folder_that_is_held_stays_for_a_while_after_its_session_and_counts_as
     assert served_files.remove(str(tmp_path), "", 100.0) and not folder.exists()
     served_files.hold(folder)  # which is gone
     assert served_files.folder_bytes(folder) == 0 and not folder.exists()
+
+
+def test_files_of_a_canvas_go_sooner_than_those_that_somebody_has_chosen(tmp_path: Path):
+    files, now = [tmp_path / name for name in ("layer_0.png", "background.png", "photo.png")], [0.0]
+    for file in files:
+        file.write_bytes(b"sent")
+    noted = served_files.NotedFiles([{str(file) for file in files}], lambda: now[0])
+    for now[0] in (100.0, 100.0 + served_files.PAINTED, 101.0 + served_files.PAINTED):
+        assert all(file.exists() for file in files)
+        noted.sweep(3600)
+    now[0] += served_files.LOOKED
+    noted.sweep(3600)
+    assert [file.exists() for file in files] == [False, False, True]

@@ -12,7 +12,9 @@ from gradio.state_holder import SessionState
 
 from var_studio.shared import served_files, sessions, visitor
 from var_studio.shared.limits import HOME
-from var_studio.shared.sessions import AT_WORK, CLOSED, KEPT_CLOSED, LOOK_AGAIN, Sessions
+from var_studio.shared.sessions import CLOSED, KEPT_CLOSED, LOOK_AGAIN, Sessions
+
+AT_WORK = 60.0 * HOME.work_minutes
 
 
 class House:
