@@ -19,6 +19,7 @@ STYLES = (
     "learn.css",
     "welcome.css",
     "visit.css",
+    "languages.css",
 )
 
 
