@@ -61,11 +61,14 @@ const changed = (changes) => {
     else addedNodes.forEach(translateAll);
   }
   translateChosen();
+  watcher.takeRecords(); // of what it has changed itself
 };
+
+const watcher = new MutationObserver(changed);
 
 const start = () => {
   translateAll(document.documentElement);
-  new MutationObserver(changed).observe(document.documentElement, {
+  watcher.observe(document.documentElement, {
     childList: true,
     subtree: true,
     characterData: true,
