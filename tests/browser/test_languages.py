@@ -69,12 +69,11 @@ def test_a_german_browser_makes_a_picture_and_reads_no_english(german: Callable)
 
 def test_a_refusal_is_german_and_still_marks_its_field(german: Callable):
     page = german()
-    page.fill("#seed textarea, #seed input", "viele")
-    page.click("#run")
-    page.locator("[data-testid=toast-text]").get_by_text("keine ganze Zahl").or_(
-        page.locator("[data-testid=toast-text]").get_by_text("keine Zahl")
-    ).wait_for()
-    page.locator("#seed [aria-invalid=true]").wait_for()
+    page.click("#class input")
+    page.keyboard.type("Sunflour")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Es gibt keine Klasse „Sunflour“. Gemeint vielleicht: Sunflower").wait_for()
+    page.locator("#class input[aria-invalid=true]").wait_for()
 
 
 def test_another_language_can_be_chosen_and_is_remembered(german: Callable):
