@@ -2,33 +2,20 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.node import node
 
 from var_core.inspection import render
 from var_studio.page import scripts, theme
 from var_studio.shared import palette
 from var_studio.shared.static import FOLDER
 
-ROOT = Path(__file__).resolve().parents[2]
 TESTS = sorted((Path(__file__).parent / "scripts").glob("*.test.js"))
 MOST_LINES = 400
 COLOURS = "await import('./var_studio/static/scripts/explore/colours.js')"
-
-
-def node(*arguments: object, text: str | None = None) -> str:
-    """What node prints; without node the test skips."""
-    path = shutil.which("node")
-    if path is None:
-        pytest.skip("there is no 'node' on the PATH, so the JavaScript is not tested")
-    command = [path, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_the_scripts_compute_what_they_should():

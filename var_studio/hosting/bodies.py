@@ -28,8 +28,6 @@ IN_MEMORY = MEGABYTE  # of a form that is checked as a whole before it is handed
 BLOB_FIELDS = {"type": ("background", "layer", "composite"), "fn_name": ("accept_blobs",)}
 # A number is refused here that no page sends; how many layers are opened is told where that is done.
 MOST_FORM_LAYERS = 16
-    16  # a number is refused here that no page sends; how many layers are opened is told where that is done
-)
 
 
 class Bodies:

@@ -187,4 +187,4 @@ def _power(value: float) -> str:
 def lesson(name: str, **values: object) -> str:
     """The text of a lesson with values in their places."""
     text = Template((FOLDER / "lessons" / f"{name}.html").read_text(encoding="utf-8"))
-    return f'<div class="ln">{text.substitute(values, measured=MEASURED)}</div>'
+    return f'<div class="ln" lang="en" translate="no">{text.substitute(values, measured=MEASURED)}</div>'

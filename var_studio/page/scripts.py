@@ -33,13 +33,21 @@ def constants() -> dict[str, object]:
         "colours": palette.ON_MAPS,
         "markAlpha": palette.MARK_ALPHA,
         "settingPictures": setting_pictures.pictured_values(),
+        "catalogues": catalogues(),
     }
+
+
+def catalogues() -> dict[str, dict[str, str]]:
+    """Return the texts of the page in other languages: by a language's tag {English text: text}."""
+    files = sorted((FOLDER / "languages").glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 def script() -> str:
     """Return all scripts as one that needs no other file."""
     parts = "".join(_as_function(name, text) for name, text in modules(FOLDER / "scripts", MAIN).items())
-    return f"globalThis.varStudio = {json.dumps(constants())};\n(() => {{\nconst modules = {{}};\n{parts}}})();\n"
+    known = json.dumps(constants(), ensure_ascii=False)
+    return f"globalThis.varStudio = {known};\n(() => {{\nconst modules = {{}};\n{parts}}})();\n"
 
 
 def modules(folder: Path, main: str) -> dict[str, str]:

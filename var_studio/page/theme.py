@@ -20,6 +20,7 @@ STYLES = (
     "learn.css",
     "welcome.css",
     "visit.css",
+    "languages.css",
 )
 
 

@@ -29,6 +29,8 @@ def header_line(pipe: Pipeline) -> str:
         f'<span title="the model, and where it runs" data-model="{pipe.digest}">'
         f"{escape(pipe.spec.name)} · {pipe.device.type}</span>"
         '<button type="button" id="tour_button">Take the tour</button>'
+        '<button type="button" data-language="en" lang="en">English</button>'
+        '<button type="button" data-language="de" lang="de">Deutsch</button>'
         '<button type="button" id="theme_button" title="Theme: light, dark, as the system" '
         'aria-label="Theme: as the system, light or dark"></button>'
         '<button type="button" id="shortcuts" title="Shortcuts (?)" aria-label="Shortcuts">?</button>'

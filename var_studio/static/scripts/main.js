@@ -1,4 +1,5 @@
 // The page's scripts, all in one: what each tab needs, and what Gradio calls by name.
+import "./page/translating.js";
 import "./page/theme.js";
 import { hearingAll } from "./page/answers.js";
 import "./page/announcing.js";

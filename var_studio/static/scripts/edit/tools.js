@@ -12,4 +12,5 @@ export const chooseTool = (tool) => document.querySelector(`#tool input[value="$
 export const takesAway = () => document.querySelector("#takes input")?.checked === true;
 
 // Brush and eraser are also tools of the editor itself, each with a button.
-export const chooseOwnTool = (name) => document.querySelector(`#canvas .toolbar-wrap [aria-label="${name}"]`)?.click();
+export const chooseOwnTool = (name) =>
+  document.querySelector(`#canvas .toolbar-wrap :is([aria-label="${name}"], [data-english="${name}"])`)?.click();

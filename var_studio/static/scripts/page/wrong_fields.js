@@ -1,5 +1,6 @@
 // Marks the field that an error is about, until something else is written there.
 import { fieldIdsOf } from "../shared/words.js";
+import { englishOf } from "./translating.js";
 
 const INPUTS = "input:not([type=range]), textarea";
 
@@ -10,7 +11,8 @@ const fieldOf = (text) =>
     .find((field) => field?.offsetParent);
 
 const mark = (toast) => {
-  const field = fieldOf(toast.querySelector("[data-testid=toast-text]")?.textContent.trim() ?? "");
+  const text = toast.querySelector("[data-testid=toast-text]");
+  const field = fieldOf(text ? englishOf(text).trim() : "");
   if (!field) return;
   for (const input of field.querySelectorAll(INPUTS)) input.setAttribute("aria-invalid", "true");
   field.scrollIntoView({ block: "nearest" });
