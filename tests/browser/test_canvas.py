@@ -174,6 +174,39 @@ def test_a_lasso_paints_by_mouse_and_takes_away_by_finger(two_halves):
     assert page.is_checked("#tool input[value=Brush]")
 
 
+def dragged(page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag from one place of the photo to another."""
+    page.mouse.move(*spot(page, *start))
+    page.mouse.down()
+    page.mouse.move(*spot(page, *end), steps=2)
+    page.mouse.up()
+
+
+def test_a_rectangle_is_dragged_on_the_canvas_and_shift_or_alt_take_one_away(two_halves):
+    page = two_halves
+    page.keyboard.press("r")
+    assert page.is_checked("#tool input[value=Rectangle]") and page.locator("#takes").is_visible()
+    laying(page, lambda: dragged(page, (0.75, 0.8), (0.25, 0.2)))
+    box = np.zeros((160, 240), bool)
+    box[32:129, 60:181] = True
+    painted_as(page, lambda mask: (mask ^ box).mean() < 0.02)
+    for key, start, end in (("Shift", (0.1, 0.1), (0.4, 0.9)), ("Alt", (0.6, 0.1), (0.9, 0.9))):
+        page.keyboard.down(key)
+        laying(page, lambda start=start, end=end: dragged(page, start, end))
+        page.keyboard.up(key)
+    box[:, :97] = box[:, 144:] = False
+    painted_as(page, lambda mask: (mask ^ box).mean() < 0.02)
+    page.mouse.click(*spot(page, 0.1, 0.1))  # which is no rectangle
+    page.mouse.move(*spot(page, 0.1, 0.1))
+    page.mouse.down()
+    page.mouse.move(*spot(page, 0.9, 0.9), steps=2)
+    assert page.get_attribute("#canvas .lasso polygon", "points").count(",") == 4
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert page.get_attribute("#canvas .lasso polygon", "points") == ""
+    painted_as(page, lambda mask: (mask ^ box).mean() < 0.02)
+
+
 def test_similar_colour_is_painted_taken_back_and_with_shift_taken_away(two_halves):
     page = two_halves
     page.get_by_text("Similar colour", exact=True).click()

@@ -57,7 +57,7 @@ def test_keys_paint_as_a_mouse_does_and_erase_and_it_is_said_where(desk):
     assert less.sum() < stroke.sum() and less[100, 150]
 
 
-def test_keys_draw_a_lasso_and_a_rectangle_which_escape_drops(desk):
+def test_keys_draw_a_lasso_and_rectangles_which_escape_drops(desk):
     page = desk
     unfold(page, "masking", "save_mask")
     page.evaluate("scrollTo(0, 0)")
@@ -71,7 +71,15 @@ def test_keys_draw_a_lasso_and_a_rectangle_which_escape_drops(desk):
     wanted[:100] = wanted[141:] = False
     wanted[:, :150] = wanted[:, 211:] = False
     assert wanted.any()
-    painted_as(page, lambda mask: (mask ^ wanted).mean() < 0.01)
+    lasso = painted_as(page, lambda mask: (mask ^ wanted).mean() < 0.01)
+
+    reach(page)  # the cross stands at 70 %, 70 %
+    press(page, "r", "Enter", "Enter")
+    heard(page, "needs another corner")
+    press(page, *["Shift+ArrowRight"] * 3, *["Shift+ArrowUp"] * 3, "Enter")
+    heard(page, "rectangle closed, x 85 %, y 55 %")
+    wanted[110:141, 210:256] = True
+    painted_as(page, lambda mask: (mask ^ wanted).mean() < 0.01 and (mask & ~lasso).any())
 
     page.focus("#mask_pixels input")
     while page.evaluate("document.activeElement.className") != "picker":

@@ -113,9 +113,14 @@ def test_stop_keeps_what_is_there(page):
     set_number(page, "pictures", 16)
     page.keyboard.press("Control+Enter")
     page.locator("#bar").get_by_text(re.compile(f"^scale [2345] of {SCALES}")).first.wait_for()
+    page.evaluate(LISTEN)
     page.click("#stop")
+    page.wait_for_function("document.querySelector('#stop')?.disabled ?? true")
     page.locator("#bar").get_by_text(re.compile(f"^stopped after scale [2-8] of {SCALES}")).wait_for()
     page.locator("#run").wait_for()
+    told = page.evaluate("told")
+    told = told[max(n for n, text in enumerate(told) if text.startswith("Stopping")) :]
+    assert not any(text.startswith("scale") for text in told)  # while files are written it still says so
     assert page.locator("#gallery .thumbnail-lg img").count() == 16
     made = page.locator("#strip figure").count()
     assert page.inner_text("#bar span").startswith(f"stopped after scale {made} of {SCALES}")

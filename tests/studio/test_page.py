@@ -45,6 +45,14 @@ def test_every_button_does_something(page: gr.Blocks):
     assert deaf == []
 
 
+def test_stop_changes_itself_and_the_bar_in_every_tab(page: gr.Blocks):
+    stops = [block for block in page.blocks.values() if isinstance(block, gr.Button) and block.value == "Stop"]
+    assert {stop.elem_id for stop in stops} >= {"stop", "edit_stop", "explore_stop"}
+    for stop in stops:
+        (halting,) = [fn for fn in page.fns.values() if (stop._id, "click") in fn.targets]
+        assert stop in halting.outputs and len(halting.outputs) == 2
+
+
 @pytest.mark.parametrize(
     ("widgets", "update"),
     [

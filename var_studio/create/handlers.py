@@ -14,7 +14,7 @@ from var_core.picture_reading import open_photo
 from ..shared import downloads
 from ..shared import run as runs
 from ..shared.events import SKIP, in_words
-from ..shared.html import READY
+from ..shared.html import READY, STOPPING
 from ..shared.run import Run, StopFlag
 from ..shared.served_files import fresh_folder
 from .layout import StageUpdate
@@ -38,8 +38,10 @@ class CreateRunHandlers(Preparing):
         pipe = self.pipe
         going = runs.over_a_grid(pipe, asked.sweep) if asked.sweep else runs.after_each_scale(pipe, asked.request)
         for run in going:
-            yield self._under_way(run)
+            if not stop_flag.is_set():
+                yield self._under_way(run)
             if stop_flag.is_set():
+                yield StageUpdate(bar=STOPPING)  # again: what was told of this scale may have come later
                 break
         yield self._over(run)
 

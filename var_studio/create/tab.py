@@ -118,7 +118,7 @@ def _wire_runs(
     begin(onward.alike.click, handlers.prepare_alike, of_run)
     axes: list[Widgets] = [grid.x, grid.x_values, grid.y, grid.y_values]
     begin(grid.draw.click, prepare_grid, [*axes, *seen, settings.sampling])
-    actions.stop.click(halt, stop_flag, stage.bar, **AT_ONCE)
+    actions.stop.click(halt, stop_flag, [stage.bar, actions.stop], **AT_ONCE)
     in_turns(stage.gallery.select, handlers.choose, [stage.run], list(stage))
     return asked, begin
 

@@ -19,6 +19,7 @@ from var_core.settings import Value, parsed
 from ..shared import controls, html
 from ..shared.events import buttons, in_words
 from ..shared.handover import DrawnSquare
+from ..shared.html import STOPPING
 from ..shared.models import Models
 from ..shared.run import StopFlag
 from ..shared.served_files import fresh_folder
@@ -120,12 +121,15 @@ class EditRunHandlers:
                 extends = any(job.edit.extend)
                 if stage.done and extends and (part := cut_to(job.edit, boxes, photos, stage.done)):
                     kept = replace(job, edit=part[0]), part[1], squares_done, misfit
-                bar = outcomes.edit_progress(stage, time.perf_counter() - started)
-                yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
+                if not stop_flag.is_set():
+                    bar = outcomes.edit_progress(stage, time.perf_counter() - started)
+                    yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))
+                if stop_flag.is_set():
+                    yield SheetUpdate(bar=STOPPING)  # again: what was told of this scale may have come later
             if stopped and not kept:
                 yield sheet.over(last)._replace(bar=html.bar("Stopped. The photo is as it was."))
                 return
-            yield SheetUpdate(bar=html.bar("Writing the results …", 1.0))
+            yield SheetUpdate(bar=STOPPING if stop_flag.is_set() else html.bar("Writing the results …", 1.0))
             whole = kept if stopped and kept else (job, photos, squares_done, misfit)
             drawn = outcomes.best_first(*whole)
             with fresh_folder(self.cache) as folder:

@@ -1,4 +1,4 @@
-"""Closed lines, and places of a colour, that are drawn on the canvas, and how they change a mask. No widgets."""
+"""Lines, rectangles and places of a colour that are drawn on the canvas, and how they change a mask. No widgets."""
 
 import json
 from collections.abc import Sequence
@@ -9,9 +9,11 @@ import numpy as np
 
 from var_core.settings import parse_int
 
-BRUSH, LASSO, SIMILAR, MOVE = TOOLS = ("Brush", "Lasso", "Similar colour", "Move")
+from .mask_tools import with_rectangle
+
+BRUSH, LASSO, RECTANGLE, SIMILAR, MOVE = TOOLS = ("Brush", "Lasso", "Rectangle", "Similar colour", "Move")
 MOST_POINTS = 5000  # of a line
-LIMITS = {LASSO: (3, MOST_POINTS), SIMILAR: (1, 1)}  # of the number of points
+LIMITS = {LASSO: (3, MOST_POINTS), RECTANGLE: (2, 2), SIMILAR: (1, 1)}  # of the number of points
 MOST_LETTERS = 100 * MOST_POINTS
 MOST_TOLERANCE, TOLERANCE = 100, 20  # levels of 255 by which a colour may differ
 
@@ -19,7 +21,10 @@ Point = tuple[float, float]  # across and down, in shares of the photo from 0 to
 
 
 class Shape(NamedTuple):
-    """A closed line, or for `SIMILAR` the one place of a colour; it adds to what is painted, or takes away from it."""
+    """A closed line, for `RECTANGLE` two opposite corners, or for `SIMILAR` the one place of a colour.
+
+    It adds to what is painted, or takes away from it.
+    """
 
     tool: str
     points: tuple[Point, ...]
@@ -50,7 +55,12 @@ def with_shape(mask: np.ndarray, photo: np.ndarray, shape: Shape, tolerance: obj
     """Return the mask, bool (H, W), with what a shape holds of the photo, uint8 (H, W, 3), painted or taken away."""
     size = photo.shape[1], photo.shape[0]
     places = [(min(int(x * size[0]), size[0] - 1), min(int(y * size[1]), size[1] - 1)) for x, y in shape.points]
-    held = enclosed(places, size) if shape.tool == LASSO else similar(photo, places[0], tolerance)
+    if shape.tool == SIMILAR:
+        held = similar(photo, places[0], tolerance)
+    elif shape.tool == RECTANGLE:
+        held = with_rectangle(np.zeros_like(mask), places)
+    else:
+        held = enclosed(places, size)
     return mask & ~held if shape.takes else mask | held
 
 

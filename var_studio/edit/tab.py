@@ -186,4 +186,4 @@ def _wire_runs(runs: EditRunHandlers, left: LeftRuns, table: Table, given: Contr
         running.then(lambda: (*buttons(running=False), None), None, [*actions, job], **AT_ONCE)  # which is large
 
     begin(actions.run.click)
-    actions.stop.click(halt, stop_flag, sheet.bar, **AT_ONCE)
+    actions.stop.click(halt, stop_flag, [sheet.bar, actions.stop], **AT_ONCE)

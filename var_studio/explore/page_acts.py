@@ -127,8 +127,8 @@ class PageActs(MixActs):
             raise ValueError("All tokens from there on are locked, or a photo's: unlock a scale to draw it anew.")
         yield from self._branch(session, asked, f"from scale {scale + 1}, seed {seed}")
 
-    def stop(self, session: ExploreSession) -> str:
-        """End the run under way."""
+    def stop(self, session: ExploreSession) -> tuple[str, gr.Button]:
+        """End the run under way; the bar and Stop say so."""
         return halt(session.stop_flag)
 
     def exported(self, kind: str, session: ExploreSession) -> Iterator[tuple[str | Unchanged]]:

@@ -88,7 +88,7 @@ def _wire_sources(sources: Sources, acts: PageActs, view: View, source: Source, 
     _begin(sources, view, source.picture.upload, sources.picture, [session, source.picture, source.class_name])
     _begin(sources, view, source.file.upload, sources.file, [session, source.file])
     _begin(sources, view, source.shelf.select, sources.example, [session])
-    source.stop.click(acts.stop, session, view.bar, **AT_ONCE)
+    source.stop.click(acts.stop, session, [view.bar, source.stop], **AT_ONCE)
 
 
 def _wire_acts(acts: PageActs, view: View, reset: Trigger, export: Export) -> None:

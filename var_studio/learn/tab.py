@@ -266,4 +266,4 @@ def _wire_race(handlers: RaceHandlers, course: Course, actions: widgets.Actions,
     running = wire_in_turns(desk, ready.success, handlers.run, [asked, stop_flag], list(track), track.bar)
     running.then(partial(buttons, running=False), None, list(actions), **AT_ONCE)
     running.failure(lambda: "", None, track.bar, **AT_ONCE)
-    actions.stop.click(halt, stop_flag, track.bar, **AT_ONCE)
+    actions.stop.click(halt, stop_flag, [track.bar, actions.stop], **AT_ONCE)

@@ -11,8 +11,7 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
-from . import html
-from .html import READY
+from .html import READY, STOPPING
 from .run import StopFlag
 
 Trigger = Callable[..., gr.events.Dependency]  # an event of a widget, or what follows another one: it takes a handler
@@ -119,14 +118,14 @@ def in_words() -> Iterator[None]:
         raise refusal(str(error)) from error
 
 
-def halt(stop_flag: StopFlag | None) -> str:
-    """Set the stop flag of the run under way."""
+def halt(stop_flag: StopFlag | None) -> tuple[str, gr.Button]:
+    """Set the stop flag of the run under way; say so in the bar, and let Stop be pressed no more until the next run."""
     if stop_flag is None:
-        return READY
+        return READY, gr.Button()
     stop_flag.set()
-    return html.bar("Stopping after this scale …")
+    return STOPPING, gr.Button(interactive=False)
 
 
 def buttons(running: bool) -> tuple[gr.Button, gr.Button]:
     """Run and Stop, as they show while something runs or does not."""
-    return gr.Button(visible=not running), gr.Button(visible=running)
+    return gr.Button(visible=not running), gr.Button(visible=running, interactive=True)

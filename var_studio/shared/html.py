@@ -24,6 +24,7 @@ def bar(text: str, fraction: float = 0.0) -> str:
 
 
 READY = bar("Ready")
+STOPPING = bar("Stopping after this scale …")  # until the files of what is drawn are written
 HOLD = '<button type="button" class="hold" aria-pressed="false" title="Or hold Space">Hold to compare</button>'
 
 

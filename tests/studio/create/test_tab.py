@@ -21,7 +21,7 @@ from var_studio.create.preparing import Asked
 from var_studio.create.setting_handlers import SettingHandlers
 from var_studio.shared import controls, html
 from var_studio.shared import run as runs
-from var_studio.shared.html import READY
+from var_studio.shared.html import READY, STOPPING
 from var_studio.shared.models import Models
 from var_studio.shared.run import StopFlag
 
@@ -133,11 +133,27 @@ def stopped(handlers: CreateRunHandlers, request: Request, scales: int) -> list[
 
 
 def test_stop_keeps_the_scales_that_are_there(handlers: CreateRunHandlers):
-    *growing, stage = stopped(handlers, read(count=2), 2)
-    assert len(growing) == 2
+    *growing, stopping, stage = stopped(handlers, read(count=2), 2)
+    assert len(growing) == 2 and stopping == layout.StageUpdate(bar=STOPPING)  # until the files are written
     assert "stopped after scale 2 of 4" in stage.bar
     assert stage.strip.count("<figure>") == 2
     assert len(stage.run.files) == 2
+
+
+def test_once_stop_is_pressed_the_bar_tells_of_no_scale_any_more(handlers: CreateRunHandlers, monkeypatch):
+    stop_flag = StopFlag()
+    made = handlers.watch(asked(read()), stop_flag)
+    assert "scale 1 of 4" in next(made).bar
+    pressed_before = runs.pictures
+
+    def pictures(*given):  # while a scale is decoded somebody presses Stop
+        stop_flag.set()
+        return pressed_before(*given)
+
+    monkeypatch.setattr("var_studio.create.handlers.runs.pictures", pictures)
+    told = [stage.bar for stage in made]
+    assert told[-2] == STOPPING and "stopped after scale 2 of 4" in told[-1]
+    assert not any("scale 3" in bar for bar in told)
 
 
 def test_a_stopped_picture_carries_no_recipe(handlers: CreateRunHandlers):

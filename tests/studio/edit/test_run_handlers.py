@@ -22,6 +22,7 @@ from var_studio.edit.form import CHANGE, EXTEND, INPAINT, REMOVE
 from var_studio.edit.layout import SheetUpdate
 from var_studio.edit.results import EditResult
 from var_studio.edit.run_handlers import EditRunHandlers
+from var_studio.shared.html import STOPPING
 from var_studio.shared.run import StopFlag
 
 
@@ -54,7 +55,7 @@ def test_stop_ends_an_edit_within_a_scale_and_brings_the_last_results_back(handl
     for sheet in handlers.watch(asked(handlers)[0], stop_flag, None):
         sheets.append(sheet)
         stop_flag.set()
-    assert len(sheets) == 2 and "Stopped" in sheet.bar and sheet.result is None
+    assert len(sheets) == 3 and sheets[1].bar == STOPPING and "Stopped" in sheet.bar and sheet.result is None
     first = watched(handlers, asked(handlers)[0])
     sheet = stopped(handlers, 1, first.result)
     assert "Stopped" in sheet.bar and sheet.result is first.result and sheet.bundle == first.bundle

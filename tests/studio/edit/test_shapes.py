@@ -9,7 +9,7 @@ from support.edits import WORKSPACE, drawn_on, painted, sent
 
 from var_studio.edit import shapes
 from var_studio.edit import workspace as workspaces
-from var_studio.edit.shapes import LASSO, MOST_POINTS, SIMILAR
+from var_studio.edit.shapes import LASSO, MOST_POINTS, RECTANGLE, SIMILAR
 
 SQUARE = [[0.25, 0.25], [0.5, 0.25], [0.5, 0.5], [0.25, 0.5]]  # 15 to 30 across, 10 to 20 down of 60 x 40 pixels
 
@@ -28,6 +28,17 @@ def test_a_closed_line_paints_what_it_encloses_or_takes_it_away(photos):
     _, back = photos.undo_mask(less, None)
     assert np.array_equal(back.mask, now.mask)
     assert np.array_equal(photos.redo_mask(back, None)[1].mask, less.mask)
+
+
+def test_a_rectangle_paints_its_box_whichever_corners_are_told_or_takes_it_away(photos):
+    wanted = np.zeros((40, 60), bool)
+    wanted[10:21, 15:31] = True
+    for corners in ([[0.25, 0.25], [0.5, 0.5]], [[0.5, 0.25], [0.25, 0.5]]):
+        _, now = photos.add_shape(WORKSPACE, None, told(RECTANGLE, corners), 20)
+        assert np.array_equal(now.mask, wanted)
+    _, less = photos.add_shape(now, None, told(RECTANGLE, [[0, 0], [1, 0.45]], takes=True), 20)
+    wanted[:19] = False
+    assert np.array_equal(less.mask, wanted)
 
 
 def test_a_line_that_crosses_itself_leaves_no_hole():
@@ -83,6 +94,8 @@ def test_similar_colour_leaves_thin_borders_and_walls_of_another_colour_alone(wi
         (told(points=[[0.1, 0.2], [1.5, 0.4], [0, 0]]), "1.50, 0.40 lies outside the photo"),
         (told(SIMILAR, [[0.1, -0.2]]), "outside the photo"),
         (told(SIMILAR, []), "encloses nothing"),
+        (told(RECTANGLE, [[0.1, 0.2]]), "encloses nothing"),
+        (told(RECTANGLE, [[0.1, 0.2]] * 3), "has 3 points: draw one of at most 2"),
     ],
 )
 def test_what_is_no_shape_is_refused_in_words_and_nothing_changes(photos, text, sentence):

@@ -5,6 +5,7 @@ import {
   cellBeside,
   cellUnder,
   clamp,
+  cornersBetween,
   fitScale,
   fractionAlong,
   fractionsIn,
@@ -35,6 +36,17 @@ test("a value out of range becomes the nearer end", () => {
 test("a point outside a box counts as on its edge", () => {
   assert.equal(fractionAlong(50, 100, 200), 0);
   assert.deepEqual(fractionsIn(BOX, 150, 999), [0.25, 1]);
+});
+
+test("a rectangle has four corners in a row around it, whichever two opposite ones are known", () => {
+  const wanted = [
+    [3, 1],
+    [2, 1],
+    [2, 5],
+    [3, 5],
+  ];
+  assert.deepEqual(cornersBetween([3, 1], [2, 5]), wanted);
+  assert.deepEqual(cornersBetween([2, 5], [3, 1]).toSorted(), wanted.toSorted());
 });
 
 test("cells are counted row by row, and the last edge belongs to the last cell", () => {

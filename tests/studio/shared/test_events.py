@@ -7,7 +7,9 @@ import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
 
-from var_studio.shared.events import AT_ONCE, SKIP, wire
+from var_studio.shared.events import AT_ONCE, SKIP, buttons, halt, wire
+from var_studio.shared.html import READY, STOPPING
+from var_studio.shared.run import StopFlag
 
 
 def page(handler) -> tuple[gr.Blocks, dict[str, gr.components.Component]]:
@@ -54,3 +56,13 @@ def test_a_table_alone_may_name_nothing():
     (number,) = made.fns
     result = asyncio.run(made.process_api(number, [1, 2], SessionState(made), root_path=""))
     assert result["data"] == [SKIP, SKIP]
+
+
+def test_stop_says_so_and_can_be_pressed_again_only_in_the_next_run():
+    stop_flag = StopFlag()
+    bar, stop = halt(stop_flag)
+    assert stop_flag.is_set() and bar == STOPPING and stop.interactive is False
+    for running in (True, False):
+        run, stop = buttons(running)
+        assert stop.interactive and stop.visible is running is not run.visible
+    assert halt(None)[0] == READY

@@ -3,7 +3,7 @@
 
 import { announce } from "../page/announcing.js";
 import { focusCameByKeys } from "../shared/elements.js";
-import { isFar, placeBeside } from "../shared/geometry.js";
+import { cornersBetween, isFar, placeBeside } from "../shared/geometry.js";
 import { placeInWords } from "../shared/words.js";
 import { brushRadius, dropStroke } from "./brush.js";
 import { editorInSight, withEachEditor } from "./editor.js";
@@ -17,12 +17,12 @@ const LARGE = 5; // steps with Shift
 const PAUSE = 400; // milliseconds after a key until the place is told: who holds an arrow wants no more than the end
 const NAME =
   "The photo. Arrow keys move a cross, Space paints there, Enter puts the brush down or lifts it. " +
-  "With the lasso Enter marks corners. The question mark lists all keys.";
+  "With lasso and rectangle Enter marks corners. The question mark lists all keys.";
 const MOUSE = { bubbles: true, cancelable: true, composed: true, pointerId: 1, pointerType: "mouse", isPrimary: true };
 const LEAST_CORNERS = 3;
 
 let place = [0.5, 0.5]; // of the cross, on the photo
-let corners = []; // of a lasso
+let corners = []; // of a lasso, or the first one of a rectangle
 let stroke = null; // the key that holds the brush down: " " while it is pressed, "Enter" until it is pressed again
 let telling;
 
@@ -55,7 +55,7 @@ const sight = (made) => {
   return made.target_element.querySelector(".cross");
 };
 
-// Shows the cross where it is, with what the brush covers there, and the corners of a lasso.
+// Shows the cross where it is, with what the brush covers there, and the lasso or the rectangle that is begun.
 const draw = (made) => {
   const shown = sight(made);
   shown.style.display = crossed() ? "" : "none";
@@ -63,7 +63,8 @@ const draw = (made) => {
   const [x, y] = inPixels(made, place);
   shown.firstChild.setAttribute("transform", `translate(${x} ${y})`);
   shown.querySelector("circle").setAttribute("r", toolNow() === TOOLS.b ? brushRadius(made) : 0);
-  if (corners.length) showLine(made, [...corners, place]);
+  if (!corners.length) return;
+  showLine(made, toolNow() === TOOLS.r ? cornersBetween(corners[0], place) : [...corners, place]);
 };
 
 const mouse = (made, kind, buttons) => {
@@ -106,10 +107,11 @@ const paint = (made, key, repeated) => {
   tell(key === "Enter" ? `brush ${stroke ? "down" : "lifted"}` : "");
 };
 
+const isNear = (made, other) => !isFar(inPixels(made, place), inPixels(made, other), 1);
+
 // A corner of a lasso; the same place once more closes it.
 const mark = (made, takes) => {
-  const near = (other) => !isFar(inPixels(made, place), inPixels(made, other), 1);
-  if (corners.length && near(corners.at(-1))) {
+  if (corners.length && isNear(made, corners.at(-1))) {
     if (corners.length < LEAST_CORNERS) return tell(`a lasso needs ${LEAST_CORNERS} corners`);
     send(TOOLS.l, corners, takes);
     drop();
@@ -117,6 +119,18 @@ const mark = (made, takes) => {
   }
   corners.push(place);
   return tell(`corner ${corners.length}`);
+};
+
+// A corner of a rectangle; the second, opposite one ends it.
+const markRectangle = (made, takes) => {
+  if (!corners.length) {
+    corners.push(place);
+    return tell("first corner");
+  }
+  if (isNear(made, corners[0])) return tell("a rectangle needs another corner");
+  send(TOOLS.r, [corners[0], place], takes);
+  drop();
+  return tell("rectangle closed");
 };
 
 const act = (made, event) => {
@@ -129,6 +143,7 @@ const act = (made, event) => {
   else if (toolNow() === TOOLS.b) paint(made, event.key, event.repeat);
   else if (event.repeat) return true;
   else if (toolNow() === TOOLS.l) mark(made, takes);
+  else if (toolNow() === TOOLS.r) markRectangle(made, takes);
   else send(TOOLS.s, [place], takes);
   return true;
 };
@@ -196,6 +211,7 @@ const yieldToPointer = (event) => {
 const spare = (event) => stroke && event.isTrusted && stop(event);
 
 onPinch(drop);
+addEventListener("change", (event) => event.target.closest?.("#tool") && drop()); // what was begun with another tool
 addEventListener("pointermove", spare, true);
 addEventListener("pointerdown", yieldToPointer, true);
 addEventListener("keydown", press, true);

@@ -1,6 +1,7 @@
-// Lasso and "similar colour" on the Edit tab's canvas: what is drawn goes to the server as places relative to the photo.
+// Lasso, rectangle and "similar colour" on the Edit tab's canvas: what is drawn goes to the server as places relative to
+// the photo.
 import { typeInto } from "../shared/elements.js";
-import { clamp, isFar, thinned } from "../shared/geometry.js";
+import { clamp, cornersBetween, isFar, thinned } from "../shared/geometry.js";
 import { editorInSight, editorNow } from "./editor.js";
 import { chooseTool, TOOLS, takesAway, toolNow } from "./tools.js";
 // listens before this: a drag that moves the photo is no line
@@ -10,8 +11,9 @@ const LEAST_STEP = 3; // pixels between points of a line
 const MOST_POINTS = 2000; // the server takes a few more
 const DIGITS = 5; // of their places, which are sent as text: a tenth of a pixel of a large photo
 const OWN_TOOLS = "#canvas .toolbar-wrap button"; // of the editor
-const DRAWN = [TOOLS.l, TOOLS.s]; // tools that tell the server a shape
+const DRAWN = [TOOLS.l, TOOLS.r, TOOLS.s]; // tools that tell the server a shape
 const CLICK = 8; // pixels that a hand may move within a click
+const LEAST_SIDE = 2; // pixels of a rectangle
 
 let drawn = null; // {id: the pointer's number, points: of the photo, from 0 to 1, takes}
 
@@ -21,6 +23,10 @@ const onPhoto = (made, event) => {
   const { scale, x, y } = viewOf(made);
   return [(across - x) / (scale * made.width), (down - y) / (scale * made.height)];
 };
+
+// Whether a rectangle between two places has some of the photo in it.
+const holdsSome = ([x0, y0], [x1, y1]) =>
+  Math.min(x0, x1) < 1 && Math.max(x0, x1) > 0 && Math.min(y0, y1) < 1 && Math.max(y0, y1) > 0;
 
 const isInside = (place) => place.every((part) => part >= 0 && part <= 1);
 
@@ -76,7 +82,7 @@ const begin = (event) => {
   stop(event);
   if (event.button || drawn) return;
   document.activeElement?.blur(); // as a click does that nobody stops
-  drawn = { id: event.pointerId, points: [onPhoto(made, event)], takes: event.shiftKey || takesAway() };
+  drawn = { id: event.pointerId, points: [onPhoto(made, event)], takes: event.shiftKey || event.altKey || takesAway() };
   made.app.canvas.setPointerCapture(event.pointerId);
 };
 
@@ -87,8 +93,13 @@ const go = (event) => {
   showCursor(made, brush);
   if (brush) return;
   stop(event);
-  if (drawn?.id !== event.pointerId || toolNow() !== TOOLS.l) return;
+  if (drawn?.id !== event.pointerId) return;
   const place = onPhoto(made, event);
+  if (toolNow() === TOOLS.r) {
+    drawn.points[1] = place;
+    showLine(made, cornersBetween(...drawn.points));
+  }
+  if (toolNow() !== TOOLS.l) return;
   if (!isFar(inPixels(made, place), inPixels(made, drawn.points.at(-1)), LEAST_STEP)) return;
   drawn.points.push(place);
   showLine(made, drawn.points);
@@ -101,12 +112,20 @@ const end = (event) => {
   drop();
   if (!made) return;
   const tool = toolNow();
-  const [first] = points;
+  const [first, last] = points;
   if (tool === TOOLS.l && points.length > 2) {
     send(tool, thinned(points, MOST_POINTS), takes);
+  } else if (tool === TOOLS.r && last && isWide(made, first, last) && holdsSome(first, last)) {
+    send(tool, [first, last], takes);
   } else if (tool === TOOLS.s && isInside(first) && !isFar(placeOf(made, event), inPixels(made, first), CLICK)) {
     send(tool, [first], takes);
   }
+};
+
+// Whether a drag was one, and drew a rectangle with both its sides.
+const isWide = (made, one, other) => {
+  const [[x0, y0], [x1, y1]] = [one, other].map((place) => inPixels(made, place));
+  return Math.min(Math.abs(x1 - x0), Math.abs(y1 - y0)) >= LEAST_SIDE;
 };
 
 const press = (event) => event.key === "Escape" && drawn && drop();

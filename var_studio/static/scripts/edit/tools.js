@@ -1,6 +1,6 @@
 // What a drag, a click or a key on the Edit tab's canvas does: the tool that is chosen in the row above it.
 
-export const TOOLS = { b: "Brush", l: "Lasso", s: "Similar colour", m: "Move" }; // by their keys, in the row's words
+export const TOOLS = { b: "Brush", l: "Lasso", r: "Rectangle", s: "Similar colour", m: "Move" }; // by their keys
 
 // The tool that a key chooses.
 export const toolOf = (event) => TOOLS[event.key.toLowerCase()];

@@ -14,10 +14,11 @@ export const KEYS = {
     [["B"], "brush"],
     [["E"], "eraser"],
     [["L"], "lasso"],
+    [["R"], "rectangle"],
     [["S"], "similar colour"],
     [["M"], "move: a drag, or one finger, moves the photo; if all of it is seen, a finger scrolls the page"],
-    [["Shift+drag", "Shift+click"], "with these two: take away from what is painted"],
-    [["Esc"], "drop the line that is being drawn"],
+    [["Shift+drag", "Shift+click", "Alt+drag"], "with these three: take away from what is painted"],
+    [["Esc"], "drop what is being drawn"],
     [["[", "]"], "a smaller or a larger brush and eraser"],
     [["Ctrl+Z"], "take back what was painted last"],
     [["Ctrl+Y", "Ctrl+Shift+Z"], "bring it again"],
@@ -31,7 +32,10 @@ export const KEYS = {
   "Edit, on the canvas or the small photo, reached by Tab": [
     [["Arrows"], "move the cross; with Shift in larger steps"],
     [["Space"], "paint or erase there; held down, along the arrows too"],
-    [["Enter"], "put the brush down, or lift it; mark a corner, or a colour; a lasso closes at the same place again"],
+    [
+      ["Enter"],
+      "put the brush down, or lift it; mark a colour, or a corner: a rectangle has two, a lasso closes at the last one again",
+    ],
     [["Esc"], "drop what was begun"],
   ],
   Explore: [

@@ -40,6 +40,14 @@ export const rectangleBetween = (one, other) => [
   Math.max(one[1], other[1]),
 ];
 
+// The four corners, in a row around it, of a rectangle of which two opposite ones are known.
+export const cornersBetween = ([x0, y0], [x1, y1]) => [
+  [x0, y0],
+  [x1, y0],
+  [x1, y1],
+  [x0, y1],
+];
+
 // A rectangle in fractions of a photo, in its pixels; both corners lie inside.
 export const inPixels = (rectangle, width, height) =>
   rectangle.map((part, end) => {
