@@ -226,9 +226,7 @@ class Trainer(Generic[Network]):
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             raise ValueError(f"The state in {self.out} does not fit this training, or is damaged: {error}") from error
         self.step, self.seconds = state["step"], state["seconds"]
-        if rank() > 0:
-            return
-        if log_of(self.out).is_file():
+        if rank() == 0 and log_of(self.out).is_file():
             rows: list[dict[str, Any]] = [*read_log(self.out)]
             write_log(self.out, (row for row in rows if row["step"] <= self.step))
 

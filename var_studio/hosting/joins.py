@@ -4,8 +4,8 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from gradio.queueing import Event, Queue
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..shared.limits import Limits
@@ -25,7 +25,7 @@ class Joins:
     A run that waits for the model is such an event, too; `turns` bounds these more narrowly.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, queue: Any, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, app: ASGIApp, limits: Limits, queue: Queue, clock: Callable[[], float] = time.monotonic):
         """`queue`: Gradio's own, which knows the events that wait and those that are being answered."""
         self.app, self.limits, self.queue, self.clock = app, limits, queue, clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # events that each may begin; when that was
@@ -57,7 +57,7 @@ class Joins:
             sentence = "Your network waits for too many answers already: wait for some of them, then try again."
             raise Refused(429, "events", sentence, 1)
 
-    def _events(self) -> Iterator[Any]:
+    def _events(self) -> Iterator[Event]:
         """Yield the events that wait, and those that are being answered."""
         for waiting in self.queue.event_queue_per_concurrency_id.values():
             yield from waiting.queue

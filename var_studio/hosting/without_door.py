@@ -1,16 +1,14 @@
 """Serve the app by Gradio's own server, where a host demands that: with what of the door can be had there."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import gradio as gr
 from starlette.middleware import Middleware
 
+from ..page.theme import Look
 from ..shared.models import Models
 from ..shared.sessions import Sessions
 
 
-def launch(page: gr.Blocks, running: Models, look: Mapping[str, Any], host: str, port: int) -> None:
+def launch(page: gr.Blocks, running: Models, look: Look, host: str, port: int) -> None:
     """Begin to serve a page, and return: visitors' sessions and files have their bounds, and events are private.
 
     What comes in is not looked at: only the size of files is bounded. Nor is it known where it comes from, but for the
