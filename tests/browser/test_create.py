@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from support.hands import SIDES, download, drop, pixels, set_number, unfold, until
+from support.hands import SETTLE, SIDES, download, drop, pixels, set_number, unfold, until
 
 from var_core.recipe import Recipe
 
@@ -134,14 +134,31 @@ def test_an_unknown_class_is_answered_and_nothing_is_lost(page):
     page.click("#class input")
     page.keyboard.type("Sunflour")
     page.keyboard.press("Control+Enter")
-    page.get_by_text("There is no class 'Sunflour'. Did you mean: Sunflower").wait_for()
+    sentence = "There is no class 'Sunflour'. Did you mean: Sunflower"
+    page.locator("[data-testid=toast-body]").get_by_text(sentence).wait_for()
     page.locator("#class input[aria-invalid=true]").wait_for()
+    page.locator("[data-testid=toast-close]").click()
+    page.locator("[data-testid=toast-body]").wait_for(state="detached")
+    words = page.locator(f"#{page.get_attribute('#class input', 'aria-describedby')}")  # they outlive the message
+    assert sentence in words.inner_text()
+    field, below = page.locator("#class input").bounding_box(), words.bounding_box()
+    assert below["y"] >= field["y"] + field["height"]
     assert page.locator("[aria-invalid=true]").count() == 1
     assert page.get_attribute("#gallery .thumbnail-lg img", "src") == before
     assert controls(page)["class"] == "Sunflour"
     assert page.is_visible("#run")
     page.fill("#class input", "Sunflow")
-    assert page.locator("[aria-invalid=true]").count() == 0
+    assert page.locator("[aria-invalid=true], [aria-describedby^=wrong], .wrong").count() == 0
+
+
+def test_what_an_error_says_leaves_its_field_once_the_page_itself_sets_it(page):
+    page.fill("#seed input, #seed textarea", "much")
+    page.wait_for_timeout(SETTLE)
+    page.keyboard.press("Control+Enter")
+    page.locator("#seed .wrong").wait_for()
+    page.click("#dice")
+    page.locator("#seed .wrong").wait_for(state="detached")
+    assert page.locator("#seed [aria-invalid], #seed [aria-describedby]").count() == 0
 
 
 def test_a_picture_without_a_recipe_changes_nothing(page, tmp_path: Path):

@@ -185,7 +185,9 @@ def test_a_class_that_does_not_exist_is_answered_and_nothing_is_lost(page):
     before = page.evaluate("explorer.view.trace.node")
     page.fill("#xp-other", "Sunflour")
     page.click("#xp-mix button")
-    page.get_by_text("There is no class 'Sunflour'. Did you mean: Sunflower").wait_for()
+    page.locator("#explore_class .wrong").get_by_text(
+        "There is no class 'Sunflour'. Did you mean: Sunflower"
+    ).wait_for()
     page.wait_for_function("!document.querySelector('.xp-busy')")
     assert page.evaluate("explorer.view.trace.node") == before
 

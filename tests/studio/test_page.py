@@ -2,19 +2,25 @@
 
 import gradio as gr
 import pytest
+from support import tiny
 from support.form import SPEC
+from support.opened import FILES
 
-from var_core.config import Sampling
+from var_core.config import SPECS, Sampling
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.request import Request
 from var_core.settings import Setting, named, rows
 from var_studio.create import layout
 from var_studio.create.preparing import Asked
+from var_studio.create.setting_handlers import SettingHandlers
 from var_studio.edit import layout as edit_layout
+from var_studio.edit.asking_handlers import AskingHandlers
 from var_studio.explore import layout as explore_layout
 from var_studio.explore import tab as explore_tab
+from var_studio.explore.sources import Sources
 from var_studio.learn import tab as learn
-from var_studio.shared import controls, models_menu
+from var_studio.shared import controls, models_menu, widgets
+from var_studio.shared.models import Models
 
 
 def test_every_setting_is_wired_into_a_run_by_its_name(page: gr.Blocks):
@@ -43,6 +49,20 @@ def test_every_button_does_something(page: gr.Blocks):
     kinds = (gr.Button, gr.UploadButton)
     deaf = [block.elem_id for block in page.blocks.values() if isinstance(block, kinds) and block._id not in heard]
     assert deaf == []
+
+
+def test_numbers_of_scales_end_at_those_of_the_model_also_of_another_that_is_loaded(page: gr.Blocks):
+    names = ("unguided_scales", "reused_scales")
+    found = {block.elem_id: block for block in page.blocks.values() if isinstance(block, gr.Slider)}
+    scales = len(SPEC.tokenizer.sides)
+    for prefix in ("", "edit_", "explore_"):
+        assert [found[f"{prefix}{name}"].maximum for name in names] == [scales, scales]
+    renewed = widgets.renewed_sampling(Sampling(unguided_scales=2), SPECS["var-d16"])
+    assert [renewed[name].maximum for name in names] == [10, 10]
+    assert renewed["unguided_scales"].value == 2 and renewed["guidance"] == Sampling().guidance
+    models = Models(tiny.pipeline())
+    for tab in (SettingHandlers(models, FILES), AskingHandlers(models), Sources(models, "", FILES)):
+        assert tab.renew()[-1]["reused_scales"].maximum == len(tiny.SPEC.tokenizer.sides)
 
 
 def test_stop_changes_itself_and_the_bar_in_every_tab(page: gr.Blocks):
@@ -82,7 +102,8 @@ def test_every_setting_has_a_widget_as_its_table_says(page: gr.Blocks, settings:
         assert isinstance(widget, kinds.get(row.kind, gr.Number if row.typed else gr.Slider))
         assert (widget.label, widget.info, widget.value) == (row.label, row.help, getattr(settings, row.name))
         if isinstance(widget, gr.Slider):
-            end = len(SPEC.tokenizer.sides) if row.name == "first_free_scale" else row.most_shown or row.high
+            of_model = row.name in ("first_free_scale", "unguided_scales", "reused_scales")
+            end = len(SPEC.tokenizer.sides) if of_model else row.most_shown or row.high
             assert (widget.minimum, widget.maximum, widget.step) == (row.low, end, row.step)
         if row.choices:
             assert [value for _, value in widget.choices] == list(row.choices)

@@ -20,6 +20,7 @@ from var_studio.shared.run import StopFlag
 SPEC = tiny.SPEC
 FORM = EditForm(INPAINT, "no class", 1, "5", Sampling(), EditSettings(), (0, 0, 0, 0))
 NUMBERS = ("pixels", 0, 0, 0, 0)
+REDRAWS = True  # what is painted, also while extending
 SETTINGS, SAMPLING = named(EditSettings()), named(Sampling())
 
 
@@ -70,11 +71,11 @@ def asked(
     box: str = "",
 ) -> tuple:
     canvas = drawn_on(WORKSPACE, painted())
-    choice = dict(zip(Choice._fields, (task, box, name, *sides), strict=True))
+    choice = dict(zip(Choice._fields, (task, box, name, REDRAWS, *sides), strict=True))
     return handlers.ready(WORKSPACE, canvas, True, choice, SETTINGS, SAMPLING, count, "5")
 
 
 def asked_of(handlers: EditRunHandlers, now: Workspace, mask: np.ndarray) -> EditJob:
     """The job of inpainting a photo."""
-    choice = dict(zip(Choice._fields, (INPAINT, "", "no class", *NUMBERS), strict=True))
+    choice = dict(zip(Choice._fields, (INPAINT, "", "no class", REDRAWS, *NUMBERS), strict=True))
     return handlers.ready(now, drawn_on(now, mask), True, choice, SETTINGS, SAMPLING, 2, "5")[0]

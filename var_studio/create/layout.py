@@ -106,7 +106,7 @@ def settings_column(models: Models) -> tuple[RequestControls, Helpers, GridContr
     seeding = widgets.seeding("Pictures", models.limits.pictures, usual.count)
     actions = widgets.actions()
     with gr.Accordion("How it draws", open=False, elem_id="drawing"):
-        sampling, _ = widgets.sampling_widgets(lambda: models.default_sampling)
+        sampling, _ = widgets.sampling_widgets(lambda: models.default_sampling, spec)
     with gr.Accordion("Compare settings in a grid", open=False, elem_id="comparing"):
         grid = _grid()
     upload = upload_button("Restore from a picture", size="sm", file_types=["image"], elem_id="restore")

@@ -8,7 +8,7 @@ import gradio as gr
 
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import OTHER_VERSION
-from var_core.settings import Value, named
+from var_core.settings import Value
 
 from ..shared import controls
 from ..shared import run as runs
@@ -18,6 +18,7 @@ from ..shared.models import Models
 from ..shared.run import Run
 from ..shared.visit_pictures import VisitPicture
 from ..shared.visitor_files import VisitorFiles
+from ..shared.widgets import renewed_sampling
 from .layout import freedom_slider, grouping
 
 # New values of the controls of a request, and of the lock of its seed.
@@ -87,10 +88,10 @@ class SettingHandlers:
         """Return any class of the group that is chosen in one widget or the other."""
         return controls.random_class(self.pipe.spec, next(filter(None, groups), None))
 
-    def renew(self) -> tuple[gr.Dropdown, gr.Dropdown, gr.Radio, gr.Dropdown, gr.Slider, Mapping[str, Value]]:
+    def renew(self) -> tuple[gr.Dropdown, gr.Dropdown, gr.Radio, gr.Dropdown, gr.Slider, Mapping[str, object]]:
         """Classes, groups, scales and knobs for the model that is loaded."""
         spec, name = self.pipe.spec, controls.defaults(self.pipe.spec).class_name
         pills, rest = grouping(spec)
         choices = controls.choices(spec, None)
         chosen, also = gr.Dropdown(choices, value=name), gr.Dropdown(choices, value=[])
-        return chosen, also, pills, rest, freedom_slider(spec), named(self.models.default_sampling)
+        return chosen, also, pills, rest, freedom_slider(spec), renewed_sampling(self.models.default_sampling, spec)

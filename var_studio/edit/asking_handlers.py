@@ -12,11 +12,12 @@ from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.editing.finding import find_class
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import pixel_hash
-from var_core.settings import Value, named, parsed
+from var_core.settings import named, parsed
 
 from ..shared import controls
 from ..shared.events import in_words
 from ..shared.models import Models
+from ..shared.widgets import renewed_sampling
 from . import layout
 from . import workspace as workspaces
 from .form import EXTEND, INPAINT, REMOVE
@@ -62,13 +63,13 @@ class AskingHandlers:
             mask = PackedMask.pack(find_class(pipe, here.photo, label))
         return (Found(pixel_hash(here.photo), mask, pipe.spec.class_name(label)),)
 
-    def renew(self) -> tuple[gr.Dropdown, gr.Slider, gr.Checkbox, gr.Radio, Mapping[str, Value]]:
+    def renew(self) -> tuple[gr.Dropdown, gr.Slider, gr.Checkbox, gr.Radio, Mapping[str, object]]:
         """Class, scales and knobs for the model that is loaded."""
         spec = self.pipe.spec
         scales = gr.Slider(maximum=len(spec.tokenizer.sides))
         choices = gr.Dropdown(layout.class_choices(spec), value=NO_CLASS)
         shown = gr.Checkbox(visible=self.pipe.masked is not None)
-        return choices, scales, shown, layout.no_answers(), named(self.models.filling_sampling)
+        return choices, scales, shown, layout.no_answers(), renewed_sampling(self.models.filling_sampling, spec)
 
     def usual_draw(self, task: str, class_name: str, sampling: Mapping[str, object]) -> tuple[Mapping[str, object]]:
         """Return the knobs that are at their default for an edit without a class, or with one, at that of the other.

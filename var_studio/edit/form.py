@@ -27,7 +27,7 @@ USUAL = {INPAINT: REPAINTING, REMOVE: REMOVING, EXTEND: REPAINTING, CHANGE: CHAN
 HINTS = {
     INPAINT: "Painted = will be repainted, to fit what is around it.",
     REMOVE: "Painted = will be taken away; what is around it goes on. Paint its shadow, too.",
-    EXTEND: "The photo is drawn onward beyond its edges. What you paint is redrawn too.",
+    EXTEND: "The photo is drawn onward beyond its edges.",
     CHANGE: "Painted = will become the class you choose.",
 }
 CLASS_HINTS = {
@@ -76,6 +76,7 @@ class EditForm:
     settings: EditSettings
     extend: tuple[int, int, int, int]
     box: Box | None = None  # the square that the model sees; None: one around the mask
+    redraws: bool = False  # while extending, what is painted too
 
 
 class FormValues(NamedTuple):
@@ -93,7 +94,8 @@ def shown(form: EditForm) -> FormValues:
     """Return the values with which the widgets ask for what a form has asked for."""
     sides = dict(zip(SIDES, form.extend, strict=True))
     box = mask_tools.shown_box(form.box) if form.box else ""
-    choice: dict[str, Value] = {"task": form.task, "box": box, "class_name": form.class_name, "unit": PIXELS, **sides}
+    what: dict[str, Value] = {"task": form.task, "box": box, "class_name": form.class_name}
+    choice = {**what, "redraws": form.redraws, "unit": PIXELS, **sides}
     count = parse_int("variations", form.count)
     return FormValues(choice, named(form.settings), named(form.sampling), count, str(form.seed), True)
 
@@ -106,6 +108,7 @@ def form_in_words(form: EditForm, usual: Sampling) -> str:
     parts = [form.task.replace("…", form.class_name) if into else form.task]
     sides = [f"{pixels} {name}" for name, pixels in zip(SIDES, form.extend, strict=True) if pixels]
     parts += [f"by {', '.join(sides)}"] if sides else []
+    parts += ["with what is painted"] if form.task == EXTEND and form.redraws else []
     parts += [] if into or form.task == REMOVE else [form.class_name]
     parts += [f"seed {seed}" if count == 1 else f"seeds {seed} to {seed + count - 1}"]
     parts += [f"looking at {mask_tools.shown_box(form.box)}"] if form.box else []
@@ -133,6 +136,8 @@ def edit_asked_for(
         raise ValueError("Choose a class: what should it become?")
     seeds = tuple(range(seed, seed + count))
     told = workspace.told(mask) if form.settings.soft else mask
+    if form.task == EXTEND and not form.redraws:
+        told = np.zeros_like(mask)
     levels = told.astype(np.uint8) * 255 if told.dtype == bool else told
     plain = Edit.with_levels(workspace.photo, levels, (label,) * count, seeds, form.sampling, form.settings)
     if form.task == EXTEND:

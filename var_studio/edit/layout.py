@@ -30,6 +30,7 @@ class Choice(NamedTuple):
     task: gr.Radio
     box: gr.Textbox
     class_name: gr.Dropdown
+    redraws: gr.Checkbox  # while extending, what is painted too
     unit: gr.Radio
     left: gr.Number
     top: gr.Number
@@ -149,17 +150,17 @@ def left_column(
     """
     opened = upload_button("Open a photo", variant="secondary", file_types=["image"], elem_id="open")
     shelf = example_shelf("examples")
-    task, outline, name, guessing, unit, sides = _choice(spec)
+    task, outline, name, guessing, redraws, unit, sides = _choice(spec)
     seeding = widgets.seeding("Variations", most, min(4, most), "edit_")
     actions = widgets.actions("edit_")
     with gr.Accordion("Mask", open=False, elem_id="masking"):
         masking, box = _masking()
-    choice = Choice(task, box, name, unit, *sides)
+    choice = Choice(task, box, name, redraws, unit, *sides)
     with gr.Accordion("How it edits", open=False, elem_id="editing"):
         settings = widgets.setting_widgets(EditSettings(), first_free_scale=len(spec.tokenizer.sides))
         settings["shown"].visible = masked
     with gr.Accordion("How it draws", open=False, elem_id="edit_drawing"):
-        sampling, after_reset = widgets.sampling_widgets(filling_sampling, "edit_")
+        sampling, after_reset = widgets.sampling_widgets(filling_sampling, spec, "edit_")
     restore = upload_button("Restore settings from a result", size="sm", file_types=["image"], elem_id="edit_restore")
     return Controls(
         opened, shelf, choice, guessing, outline, seeding, actions, masking, settings, sampling, after_reset, restore
@@ -176,8 +177,10 @@ def no_answers() -> gr.Radio:
     return gr.Radio([], value=None, visible=False)
 
 
-def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, gr.Radio, list[gr.Number]]:
-    """Lay out what a task needs: the task, the outline, the class, and the unit before the four sides."""
+def _choice(
+    spec: ModelSpec,
+) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, gr.Checkbox, gr.Radio, list[gr.Number]]:
+    """Lay out what a task needs: the task, the outline, the class, what Extend redraws, and its unit and four sides."""
     with gr.Group(elem_id="what"):
         task = gr.Radio(
             list(TASKS), value=INPAINT, label="Task", show_label=False, elem_id="task", elem_classes="pills"
@@ -198,6 +201,11 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
                     for name in forms.SIDES
                 ]
             outline = gr.HTML(elem_id="outline")
+            redraws = gr.Checkbox(
+                label="Redraw what is painted, too",
+                info="Off: the photo stays as it is, whatever is painted on it.",
+                elem_id="redraws",
+            )
     task.change(
         lambda chosen: (
             f"<p>{forms.HINTS[chosen]}</p>",
@@ -209,7 +217,7 @@ def _choice(spec: ModelSpec) -> tuple[gr.Radio, gr.HTML, gr.Dropdown, Guessing, 
         [hint, class_name, ask, sides],
         **AT_ONCE,
     )
-    return task, outline, class_name, Guessing(ask, answers, find), unit, numbers
+    return task, outline, class_name, Guessing(ask, answers, find), redraws, unit, numbers
 
 
 def _masking() -> tuple[Masking, gr.Textbox]:

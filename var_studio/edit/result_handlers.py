@@ -19,6 +19,7 @@ from . import form as forms
 from . import results as outcomes
 from . import sheet
 from . import workspace as workspaces
+from .form import EXTEND
 from .layout import SheetUpdate
 from .results import EditResult
 from .workspace import Canvas, ShownCanvas, Workspace
@@ -78,6 +79,9 @@ class ResultHandlers:
         values = forms.shown(result.form)
         if now is None or pixel_hash(now.photo) != result.photo:
             gr.Info("The settings are back. The mask is not: it was painted on another photo than that on the canvas.")
+            return *values, SKIP, SKIP
+        if result.form.task == EXTEND and not result.form.redraws:  # what is painted has no part in it
+            gr.Info("The settings are back.")
             return *values, SKIP, SKIP
         after = workspaces.with_mask(replace(now, soft=result.soft), canvas, result.painted.unpack())
         gr.Info("Settings and mask are back.")

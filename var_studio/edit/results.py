@@ -52,7 +52,8 @@ class EditJob:
         box = edit.boxes[0] if edit.boxes and not any(edit.extend) else None  # an extension has squares of its own
         task = INPAINT if self.task == EXTEND and not any(edit.extend) else self.task  # it was stopped before
         name, seed = pipe.spec.class_name(edit.labels[0]), str(min(edit.seeds))
-        return EditForm(task, name, len(edit.seeds), seed, edit.sampling, edit.settings, edit.extend, box)
+        redraws = any(edit.extend) and bool(edit.painted.any())
+        return EditForm(task, name, len(edit.seeds), seed, edit.sampling, edit.settings, edit.extend, box, redraws)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

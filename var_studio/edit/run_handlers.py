@@ -13,7 +13,7 @@ from var_core.editing.canvas import Box
 from var_core.editing.edit import cut_to, squares, stages
 from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
-from var_core.recipe import OTHER_VERSION
+from var_core.recipe import OTHER_VERSION, EditOrigin, pixel_hash
 from var_core.settings import Value, parsed
 
 from ..shared import controls, html
@@ -85,6 +85,7 @@ class EditRunHandlers:
                 settings=parsed(EditSettings(), settings),
                 extend=forms.extension(now, str(choice["unit"]), *sides) if now and task == EXTEND else (0, 0, 0, 0),
                 box=mask_tools.box_of(str(choice["box"] or ""), now) if now and task != EXTEND else None,
+                redraws=bool(choice["redraws"]),
             )
             mask = workspaces.painted_on(now, canvas) if now else None
             pipe = self.pipe
@@ -152,8 +153,11 @@ class EditRunHandlers:
             self.models.require(result.digest)
         return gr.Tabs(selected="create"), *controls.show(self.pipe.spec, result.requests[index]).all(), True
 
-    def restore(self, path: str) -> FormValues:
-        """The settings in the recipe of an edited photo."""
+    def restore(self, path: str, now: Workspace | None) -> FormValues:
+        """The settings in the recipe of an edited photo.
+
+        Whether what is painted was redrawn can be told of an extension while its photo lies on the canvas.
+        """
         with in_words():
             made = self.files.recipe(path)
             recipe = made.adopted(self.pipe)
@@ -172,5 +176,12 @@ class EditRunHandlers:
         name = self.pipe.spec.class_name(recipe.label)
         left, top, right, bottom = edited.extend
         extend = (left, top, right, bottom)
-        form = EditForm(task, name, 1, str(recipe.seed), recipe.sampling, edited.settings, extend, box)
+        redraws = task == EXTEND and now is not None and _redrew(edited, now)
+        form = EditForm(task, name, 1, str(recipe.seed), recipe.sampling, edited.settings, extend, box, redraws)
         return forms.shown(form)
+
+
+def _redrew(edited: EditOrigin, now: Workspace) -> bool:
+    """Say whether an edit of the photo that lies here drew some of what it showed anew."""
+    nothing = [pixel_hash(np.zeros(now.photo.shape[:2], kind)) for kind in (bool, np.uint8)]
+    return edited.photo == pixel_hash(now.photo) and edited.mask not in nothing

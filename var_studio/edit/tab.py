@@ -53,7 +53,7 @@ def tab(models: Models, files: VisitorFiles, tabs: gr.Tabs, create: CreateHandov
     _wire_runs(runs, left, table, given, sheet)
     results, asked = ResultHandlers(models), _asked(given)
     _wire_results(results, table, given, sheet, onward)
-    wire(given.restore.upload, runs.restore, [given.restore], asked, AT_ONCE)
+    wire(given.restore.upload, runs.restore, [given.restore, table.workspace], asked, AT_ONCE)
     here = [table.workspace, table.canvas]
     create.send.click(photos.receive, [create.run, create.chosen, *here], [tabs, *laid], **AT_ONCE)
     wire(onward.send.click, runs.send_back, [sheet.result, sheet.chosen], [tabs, *create.controls], AT_ONCE)

@@ -106,7 +106,7 @@ def left_column(
     )
     with gr.Accordion("How it draws", open=True, elem_id="explore_drawing"):
         gr.HTML("<p>Every knob acts at once, with the same seed.</p>", apply_default_css=False, elem_classes="note")
-        sampling, reset = widgets.sampling_widgets(default_sampling, "explore_")
+        sampling, reset = widgets.sampling_widgets(default_sampling, spec, "explore_")
     with gr.Accordion("Save and open", open=True, elem_id="explore_files"):
         export, file = _files()
     source = Source(class_name, *seeding, run, stop, picture, file, shelf)

@@ -13,13 +13,13 @@ from var_core.engine.request import Request
 from var_core.engine.seeds import seed_text
 from var_core.inspection.changes import given_request, with_kept
 from var_core.inspection.trace import Trace
-from var_core.settings import Value, named
 
 from ..shared import controls, html
 from ..shared import run as runs
 from ..shared.events import SKIP, in_words
 from ..shared.handover import DrawnEdit, DrawnPicture
 from ..shared.html import READY
+from ..shared.widgets import renewed_sampling
 from . import messages, trace_files
 from .layout import SAME, ViewUpdate
 from .messages import PageMessage
@@ -159,8 +159,8 @@ class Sources(Painter):
             self._paint(_afresh(session), asked, Origin(f"{name}, seed {asked.seeds[0]}", name), "drawn")
         )
 
-    def renew(self) -> tuple[gr.Dropdown, PageMessage, Mapping[str, Value]]:
+    def renew(self) -> tuple[gr.Dropdown, PageMessage, Mapping[str, object]]:
         """Class, what the page knows, and knobs for the model that is loaded."""
         name = controls.defaults(self.pipe.spec).class_name
         chosen = gr.Dropdown(controls.choices(self.pipe.spec, None), value=name)
-        return chosen, messages.hello_message(self.pipe), named(self.models.default_sampling)
+        return chosen, messages.hello_message(self.pipe), renewed_sampling(self.models.default_sampling, self.pipe.spec)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from support.edits import FORM, SETTINGS, SPEC, WORKSPACE, asked, painted
 
+from var_core.config import Sampling
 from var_core.editing.canvas import FILLS, Box
 from var_core.editing.edit_settings import EditSettings
 from var_core.settings import named, parsed
 from var_studio.edit import form as forms
 from var_studio.edit.form import CHANGE, EXTEND, INPAINT, REMOVE
+from var_studio.edit.workspace import PackedLevels
 
 
 def test_sides_are_pixels_or_per_cent_of_the_photos_own_side():
@@ -115,10 +117,24 @@ def test_each_control_changes_its_own_setting(field):
 def test_the_controls_ask_for_the_edit_that_they_show(handlers):
     job, stop_flag, seed, *_ = asked(handlers, EXTEND, sides=("per cent", 10, 0, 0, 0))
     edit = job.edit
-    wanted = forms.edit_asked_for(SPEC, WORKSPACE, painted(), replace(FORM, task=EXTEND, count=2, extend=(6, 0, 0, 0)))
+    form = replace(FORM, task=EXTEND, count=2, extend=(6, 0, 0, 0), redraws=True)
+    wanted = forms.edit_asked_for(SPEC, WORKSPACE, painted(), form)
     assert seed == "5" and not stop_flag.is_set() and job.name == "garden"
     assert (edit.seeds, edit.labels, edit.extend) == (wanted.seeds, wanted.labels, wanted.extend)
     assert np.array_equal(edit.mask, wanted.mask)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_extend_leaves_the_photo_as_it_is_unless_it_is_told_to_redraw_what_is_painted(soft: bool):
+    greys = np.where(painted(), 255, 40).astype(np.uint8)  # all of a soft mask shows a little
+    now = replace(WORKSPACE, soft=PackedLevels.pack(greys))
+    form = replace(FORM, task=EXTEND, extend=(0, 0, 8, 0), settings=replace(FORM.settings, soft=soft))
+    for redraws in (False, True):
+        edit = forms.edit_asked_for(SPEC, now, painted(), replace(form, redraws=redraws))
+        assert edit.painted.any() == redraws and edit.mask[:, 60:].all()
+        assert (edit.levels is None or edit.levels[:, :60].any()) == (redraws or not soft)
+        told = forms.described(replace(form, redraws=redraws), Sampling())
+        assert ("with what is painted" in told) == redraws
 
 
 def usual(task: str, **now: object) -> dict[str, object]:

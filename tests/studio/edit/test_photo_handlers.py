@@ -10,6 +10,7 @@ from PIL import Image
 from support.edits import (
     FORM,
     NUMBERS,
+    REDRAWS,
     SAMPLING,
     SETTINGS,
     SPEC,
@@ -30,7 +31,7 @@ from var_studio.edit import workspace as workspaces
 from var_studio.edit.form import EXTEND, INPAINT, edit_asked_for
 from var_studio.edit.layout import Choice
 
-CHOICE = dict(zip(Choice._fields, (INPAINT, "", "no class", *NUMBERS), strict=True))
+CHOICE = dict(zip(Choice._fields, (INPAINT, "", "no class", REDRAWS, *NUMBERS), strict=True))
 
 
 def test_a_result_becomes_the_photo_and_one_can_step_back(handlers, photos):

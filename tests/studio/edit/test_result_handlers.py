@@ -88,6 +88,7 @@ def test_the_settings_of_an_edit_with_its_mask_make_the_same_results_again(handl
         "task": task,
         "class_name": name,
         "box": box,
+        "redraws": task == EXTEND,
         "unit": PIXELS,
         **dict(zip(forms.SIDES, sides, strict=True)),
     }
@@ -122,7 +123,7 @@ def test_a_result_is_a_file_of_any_kind_under_the_name_of_its_photo_and_restores
     assert file.name == f"garden-rose-edit-seed-{result.requests[1].seeds[0]}{suffix}"
     with Image.open(file) as opened:
         assert opened.format == kind.upper() and opened.size == (60, 40)
-    choice, *_, seed, locked = handlers.restore(str(file))
+    choice, *_, seed, locked = handlers.restore(str(file), None)
     assert (choice["task"], choice["class_name"], seed, locked) == (
         CHANGE,
         "Rose",

@@ -162,5 +162,5 @@ def test_an_extension_that_is_stopped_before_its_first_strip_can_be_asked_for_ag
 
 def test_an_extension_that_was_stopped_is_restored_without_its_squares(handlers):
     sheet = extended_until(handlers, 3)
-    choice = handlers.restore(sheet.result.files[0])[0]
+    choice = handlers.restore(sheet.result.files[0], None)[0]
     assert (choice["task"], choice["box"]) == (EXTEND, "") and choice["right"] > 0

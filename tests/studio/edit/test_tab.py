@@ -32,16 +32,16 @@ from var_studio.shared.models import Models
 @pytest.mark.parametrize(
     ("label", "boxes", "extend", "choice"),
     [
-        (1, (Box(0, 0, 40),), (0, 0, 0, 0), (CHANGE, "0, 0, 40", "Rose")),
-        (SPEC.transformer.null_label, None, (0, 0, 0, 0), (INPAINT, "", "no class")),
-        (1, None, (4, 0, 7, 0), (EXTEND, "", "Rose")),
+        (1, (Box(0, 0, 40),), (0, 0, 0, 0), (CHANGE, "0, 0, 40", "Rose", False)),
+        (SPEC.transformer.null_label, None, (0, 0, 0, 0), (INPAINT, "", "no class", False)),
+        (1, None, (4, 0, 7, 0), (EXTEND, "", "Rose", True)),
     ],
 )
 def test_a_result_restores_every_control(handlers, label, boxes, extend, choice):
     settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 9.0, 32, False, 3)
     plain = Edit(WORKSPACE.photo, painted(), (label,), (77,), Sampling(guidance=2.5, smooth=True), settings, boxes)
     last = watched(handlers, EditJob("garden", handlers.pipe.digest, onward(plain, *extend) if any(extend) else plain))
-    restored = handlers.restore(last.result.files[0])
+    restored = handlers.restore(last.result.files[0], WORKSPACE)
     assert tuple(restored[0]) == Choice._fields and tuple(restored[0].values()) == (*choice, "pixels", *extend)
     assert restored[1:] == (named(settings), named(Sampling(guidance=2.5, smooth=True)), 1, "77", True)
     again, *_ = handlers.ready(WORKSPACE, drawn_on(WORKSPACE, painted()), True, *restored[:-1])
@@ -59,7 +59,7 @@ def test_a_picture_that_is_no_edit_is_sent_to_the_other_tab(handlers, tmp_path):
     recipe = Recipe(SPEC.name, tiny.pipeline().digest, 0, "Lotus", 1, Sampling())
     recipe.save(Image.new("RGB", (8, 8)), tmp_path / "made.png")
     with pytest.raises(gr.Error, match="restore it in the Create tab"):
-        handlers.restore(str(tmp_path / "made.png"))
+        handlers.restore(str(tmp_path / "made.png"), None)
 
 
 def test_every_control_is_wired_into_a_run_by_its_name(page):
@@ -67,7 +67,7 @@ def test_every_control_is_wired_into_a_run_by_its_name(page):
     settings = EditSettings("telea", 1, 0.45, False, True, False, 2, 3, 1.25, 1, False, 2)
     sampling = Sampling(2.5, 0.7, 0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1, reused_scales=2)
     drawn = {f"edit_{name}": value for name, value in named(sampling).items()}
-    chosen = {"task": EXTEND, "box": "", "into": "Rose", "unit": "pixels"}
+    chosen = {"task": EXTEND, "box": "", "into": "Rose", "redraws": True, "unit": "pixels"}
     sides = {"extend_left": 4, "extend_top": 0, "extend_right": 7, "extend_bottom": 0}
     values = {**chosen, **sides, **drawn, **named(settings), "edit_lock": True, "edit_variations": 2, "edit_seed": "5"}
     values |= {"canvas": drawn_on(WORKSPACE, painted()), None: WORKSPACE}  # the workspace has no id

@@ -2,6 +2,7 @@
 import { scrollBehavior } from "../shared/elements.js";
 
 const NARROW = 720; // pixels: below, pictures stand above the controls, as in the style sheets
+const WIDE = 1100; // from here on, Edit's results stand beside the canvas
 
 // Ctrl-Enter (or Cmd-Enter) runs, wherever the cursor is.
 const run = (event) => {
@@ -16,12 +17,14 @@ const run = (event) => {
 const selectText = (event) =>
   event.target.closest("#class input, #into input, #explore_class input, #model input")?.select();
 
-// When a run starts, go to where its pictures appear: on a phone they are above the controls, in Edit below the canvas.
+// When a run starts, go to where its pictures appear: on a phone they are above the controls, in Edit below the canvas,
+// or beside it, where there is room.
 const showPictures = (event) => {
   const behavior = scrollBehavior();
   const narrow = innerWidth < NARROW;
   if (narrow && event.target.closest("#run, #alike, #grid_run, #explore_run")) scrollTo({ top: 0, behavior });
   if (!event.target.closest("#edit_run")) return;
+  if (innerWidth >= WIDE) return document.querySelector("#shaping").scrollIntoView({ behavior, block: "nearest" });
   const bar = document.querySelector("#edit_bar");
   if (narrow || bar.getBoundingClientRect().bottom > innerHeight / 2) bar.scrollIntoView({ behavior });
 };
