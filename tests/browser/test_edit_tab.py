@@ -37,6 +37,8 @@ def run(page, count: int) -> None:
 
 def stop_an_extension(page, pixels: int) -> None:
     """Start to extend the photo to the right, by many squares, and stop that; then back to inpainting."""
+    usual = int(page.input_value("#edit_variations input[type=number]"))
+    set_number(page, "edit_variations", 8)  # so that no square is done before the stop is there
     page.get_by_text("Extend", exact=True).click()
     set_number(page, "extend_right", pixels)
     page.click("#edit_run")
@@ -45,6 +47,7 @@ def stop_an_extension(page, pixels: int) -> None:
     page.locator("#edit_bar").get_by_text("Stopped. The photo is as it was.").wait_for()
     page.locator("#edit_run").wait_for()
     page.get_by_text("Inpaint", exact=True).click()
+    set_number(page, "edit_variations", usual)
 
 
 def mask_of(page) -> np.ndarray:
