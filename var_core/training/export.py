@@ -55,16 +55,15 @@ def _load_run(run: Path, tokenizer: Tokenizer, network: type[Network], *kinds: s
 def add_masked(model: str, run: Path, out: Path) -> None:
     """Write a model's file again with the masked path of a training run.
 
-    The first masked path leaves the model's digest as it is, since recipes from before are repeated without it.
-    ValueError if the run is of another model.
+    The model's digest stays as it is, since a masked path draws edits alone, whose recipes name it by a digest of its
+    own. ValueError if the run is of another model.
     """
     loaded = load(model)
     masked = load_masked(run, loaded.tokenizer)
     if masked.config != loaded.spec.transformer:
         raise ValueError(f"{run} has trained the masked path of a model of other sizes than {model}.")
-    digest = loaded.digest if loaded.masked is None else None
     out.parent.mkdir(parents=True, exist_ok=True)
-    save(out, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var, masked, digest)
+    save(out, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var, masked, loaded.digest)
 
 
 def replace_decoder(model: str, run: Path, pictures: PictureSet, out: Path, weight: float = 1.0) -> None:
