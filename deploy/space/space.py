@@ -71,7 +71,7 @@ def main() -> int:
     with own_cache():
         running = Models(lent("cuda", spaces.GPU(duration=LENT_SECONDS)), limits=PUBLIC)
         page = studio.page_of(running, choose=False, public=True)
-        studio.guard()
+        studio.guard_gradio()
         without_door.launch(page, running, theme.dress(), HOST, PORT)
         page.block_thread()
     return 0

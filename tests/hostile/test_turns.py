@@ -78,7 +78,7 @@ def test_the_queue_of_all_is_bounded_with_a_sentence(house: House):
 
 
 def test_who_waits_is_told_how_many_are_before(house: House, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(house.models.desk.turns, "places", 1)
+    monkeypatch.setattr(house.models.desk.turns, "slots", 1)
     first, ben = Guest(house, "anna").run(seed=1), Guest(house, "ben")
     house.scales.await_held(0)
     ben.prepare(seed=2)

@@ -133,7 +133,7 @@ def test_extend_leaves_the_photo_as_it_is_unless_it_is_told_to_redraw_what_is_pa
         edit = forms.edit_asked_for(SPEC, now, painted(), replace(form, redraws=redraws))
         assert edit.painted.any() == redraws and edit.mask[:, 60:].all()
         assert (edit.levels is None or edit.levels[:, :60].any()) == (redraws or not soft)
-        told = forms.described(replace(form, redraws=redraws), Sampling())
+        told = forms.form_in_words(replace(form, redraws=redraws), Sampling())
         assert ("with what is painted" in told) == redraws
 
 

@@ -134,7 +134,7 @@ def test_what_the_photo_shows_is_painted_for_the_user_and_joins_the_mask(photos,
     asked_for, found = [], np.zeros_like(painted())
     found[0:5, 0:5] = True
     monkeypatch.setattr(
-        "var_studio.edit.asking_handlers.find", lambda _pipe, _photo, label: asked_for.append(label) or found
+        "var_studio.edit.asking_handlers.find_class", lambda _pipe, _photo, label: asked_for.append(label) or found
     )
     likeliest = guess(tiny.pipeline(), WORKSPACE.photo, np.zeros_like(painted()), EditSettings())[0].label
     canvas = drawn_on(WORKSPACE, painted())
