@@ -205,7 +205,7 @@ class Sampling:
     )
     temperature: float = declared(1.0, Setting("Temperature", "Below 1 safer, above 1 bolder.", 0.05, 5, 0.05))
     cooling: float = declared(
-        0.0, Setting("Cooling", "The fraction of it that is gone at the last scale.", 0, 0.95, 0.05, idle=0)
+        0.0, Setting("Calmer fine scales (cooling)", "Share of the temperature gone at the end.", 0, 0.95, 0.05, idle=0)
     )
     top_k: int = declared(100, Setting("Top-k", "Only the k likeliest codes; 0 is off.", 0, 1_000_000, typed=True))
     top_p: float = declared(

@@ -36,6 +36,7 @@ class Setting:
     most_shown: float | None = None  # where a slider ends, if not at `high`
     typed: bool = False  # into a box: the bounds are too wide for a slider
     choices: tuple[str, ...] = ()
+    choice_words: tuple[str, ...] = ()  # what the app calls each of them; empty: the same
     short: str = ""  # how `described` says it, with {} for the value; empty: the label
     idle: Value | None = None  # a value that does nothing, so that `described` leaves it out
     name: str = ""  # of the field, which `rows` fills in with its default
@@ -58,6 +59,11 @@ class Setting:
             return f"one of {', '.join(self.choices)}"
         return "" if self.kind is bool else f"{self.low} to {self.high}"
 
+    @property
+    def term(self) -> str:
+        """Return the technical word, which the label may have in brackets, as errors and short texts say it."""
+        return self.label.rpartition("(")[2].rstrip(")").lower()
+
     def check(self, value: Value) -> None:
         """ValueError, with what to choose, unless the value is one of the choices or within the bounds."""
         if self.choices:
@@ -68,7 +74,7 @@ class Setting:
 
     def parse(self, value: object) -> Value:
         """Read a value of a form, a link or a call, which may be text; ValueError, in words, if it cannot be used."""
-        called = self.label.lower()
+        called = self.term
         if self.kind is bool:
             found: Value = parse_switch(called, value)
         elif self.kind is int:
@@ -87,9 +93,9 @@ class Setting:
     def says(self, value: Value) -> str:
         """The setting in a few words, for example "top-k 100"."""
         if self.kind is bool and not self.short:
-            return f"{'' if value else 'no '}{self.label.lower()}"
+            return f"{'' if value else 'no '}{self.term}"
         said = self.told(value)
-        return (self.short or f"{self.label.lower()} {{}}").format(said, s="" if value == 1 else "s")
+        return (self.short or f"{self.term} {{}}").format(said, s="" if value == 1 else "s")
 
 
 def declared(default: Default, row: Setting) -> Default:

@@ -63,6 +63,8 @@ def test_a_table_has_a_row_for_each_field_with_its_type_and_default(kind):
 
 @each(ROWS)
 def test_a_row_says_all_that_a_person_needs(kind, row):
+    assert len(row.choice_words) in (0, len(row.choices))
+    assert row.term == row.label.lower() or row.label.lower().endswith(f" ({row.term})")
     assert row.label and row.help.endswith(".") and row.label[0].isupper() and row.help[0].isupper()
     assert row.low < row.high and row.step > 0 and (row.most_shown or row.high) <= row.high
     row.check(row.default)
@@ -109,7 +111,7 @@ def test_a_form_or_a_link_may_say_it_as_text(kind, row):
 
 @each([pair for pair in ROWS if pair[1].kind is not str])
 def test_a_form_that_says_nothing_useful_is_answered_in_words(kind, row):
-    with pytest.raises(ValueError, match=f"^{row.label.lower()} 'much' is (not a number|neither on nor off)"):
+    with pytest.raises(ValueError, match=f"^{row.term} 'much' is (not a number|neither on nor off)"):
         parsed(kind(), {row.name: "much"})
 
 

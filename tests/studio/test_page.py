@@ -27,7 +27,7 @@ def test_every_setting_is_wired_into_a_run_by_its_name(page: gr.Blocks):
     labels = ["Keep this seed", "Class", "And also", "Pictures", "Seed", "Guidance", "Guidance ramp"]
     labels += [
         "Temperature",
-        "Cooling",
+        "Calmer fine scales (cooling)",
         "Top-k",
         "Top-p",
         "Smooth",
@@ -106,7 +106,7 @@ def test_every_setting_has_a_widget_as_its_table_says(page: gr.Blocks, settings:
             end = len(SPEC.tokenizer.sides) if of_model else row.most_shown or row.high
             assert (widget.minimum, widget.maximum, widget.step) == (row.low, end, row.step)
         if row.choices:
-            assert [value for _, value in widget.choices] == list(row.choices)
+            assert widget.choices == list(zip(row.choice_words or row.choices, row.choices, strict=True))
 
 
 @pytest.mark.parametrize("row", rows(Sampling), ids=lambda row: row.name)

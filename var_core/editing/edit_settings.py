@@ -14,14 +14,40 @@ FAINTEST = 16  # levels of 255: what is darker in a soft mask is noise of its fi
 class EditSettings:
     """Settings of how an edit is done. Pixels are the photo's."""
 
-    fill: str = declared("navier-stokes", Setting("Fill", "What the hole holds while it is encoded.", choices=FILLS))
+    fill: str = declared(
+        "navier-stokes",
+        Setting(
+            "Fill",
+            "What the hole holds while the model looks at the photo.",
+            choices=FILLS,
+            choice_words=(
+                "colours spread inwards (spread)",
+                "edges go on inwards, layer by layer (telea)",
+                "edges flow on inwards (navier-stokes)",
+                "the average colour (mean)",
+                "grey (none)",
+            ),
+        ),
+    )
     first_free_scale: int = declared(
-        2, Setting("Kept scales", "So many first scales keep the photo's layout.", 0, 10_000, most_shown=10)
+        2, Setting("Kept scales", "How many first, coarse scales keep the photo's layout.", 0, 10_000, most_shown=10)
     )
     min_coverage: float = declared(
-        0.6, Setting("Free above", "Fraction of a cell that must be painted for its token to be drawn.", 0, 1, 0.05)
+        0.6,
+        Setting(
+            "Repaint cells covered by more than (min coverage)",
+            "The share of a token's cell that must be painted for it to be drawn anew.",
+            0,
+            1,
+            0.05,
+        ),
     )
-    follow: bool = declared(True, Setting("Follow", "Kept tokens correct what their neighbours spill over them."))
+    follow: bool = declared(
+        True,
+        Setting(
+            "Fit what is kept to what is new (follow)", "Kept tokens correct what new ones beside them spill over."
+        ),
+    )
     match: bool = declared(True, Setting("Match colours", "Colours shift smoothly, so that the seam has no step."))
     detail: bool = declared(
         True, Setting("Detail", "Detail finer than the model draws is borrowed from elsewhere in the photo.")
@@ -36,8 +62,8 @@ class EditSettings:
     harmonise: int = declared(
         0,
         Setting(
-            "Harmonise",
-            "A second pass along the seam, so many of the model's pixels wide; 0 is off.",
+            "Blend the seam once more (harmonise)",
+            "How wide a strip along the seam, in the model's pixels, is drawn a second time; 0 is off.",
             0,
             MOST_HARMONISED,
         ),

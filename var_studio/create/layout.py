@@ -194,7 +194,7 @@ def stage_column(models: Models) -> tuple[RunStage, PictureButtons]:
 def freedom_slider(spec: ModelSpec) -> gr.Slider:
     """Return a slider for the number of the finest scales that are drawn anew, for a model."""
     scales = len(Schedule.of(spec.tokenizer))
-    text = f"0: the same. {scales - 1}: only the idea. So many of the {scales} scales, the finest, are drawn anew."
+    text = f"How many of the {scales} scales, the finest first, are drawn anew; {scales - 1} keeps only the idea."
     return gr.Slider(
         0,
         scales - 1,

@@ -65,7 +65,8 @@ def _setting_widget(row: Setting, value: Any, prefix: str, most: float | None) -
     if row.kind is bool:
         return gr.Checkbox(value, **told)
     if row.choices:
-        return gr.Dropdown(list(row.choices), value=value, **told)
+        words = row.choice_words or row.choices
+        return gr.Dropdown(list(zip(words, row.choices, strict=True)), value=value, **told)
     if row.typed:  # without bounds: what lies beyond is refused with a sentence that says more than Gradio's
         return gr.Number(value, **told)
     return gr.Slider(row.low, most or row.most_shown or row.high, value, step=row.step, **told)
