@@ -155,7 +155,8 @@ def test_the_table_of_limits_is_that_of_the_code():
     assert limits.table() in text_of(ROOT / "docs" / "commands.md")
 
 
-def test_the_tests_that_the_page_on_reliability_names_are_there():
+@pytest.mark.parametrize("page", ["reliability.md", "walk.md"])
+def test_the_tests_that_a_page_names_are_there(page):
     there = "".join(text_of(path) for path in (ROOT / "tests").glob("**/test_*.py"))
-    named = re.findall(r"`(test_\w+)`", text_of(ROOT / "docs" / "reliability.md"))
+    named = re.findall(r"`(test_\w+)`", text_of(ROOT / "docs" / page))
     assert len(named) > 30 and not [name for name in named if f"def {name}(" not in there]
