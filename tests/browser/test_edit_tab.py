@@ -237,7 +237,7 @@ def test_edits_of_the_visit_come_back_with_settings_and_mask(desk, tmp_path: Pat
     page.get_by_text("Remove", exact=True).click()
     run(page, 1)
     looked_at(page, -1)
-    assert page.inner_text("#visit_words").startswith("Edit: garden · Inpaint · no class · seed ")
+    page.get_by_text(re.compile("^Edit: garden · Inpaint · no class · seed ")).wait_for()
 
     def use_settings() -> None:
         page.click("#visit_use")

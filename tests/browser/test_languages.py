@@ -72,7 +72,7 @@ def test_a_refusal_is_german_and_still_marks_its_field(german: Callable):
     page.click("#class input")
     page.keyboard.type("Sunflour")
     page.keyboard.press("Control+Enter")
-    page.get_by_text("Es gibt keine Klasse „Sunflour“. Gemeint vielleicht: Sunflower").wait_for()
+    page.locator("#wrong_class", has_text="Es gibt keine Klasse „Sunflour“. Gemeint vielleicht: Sunflower").wait_for()
     page.locator("#class input[aria-invalid=true]").wait_for()
 
 

@@ -69,7 +69,7 @@ def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with
     assert (tmp_path / "models" / f"{MODEL.name}.safetensors").is_file()
 
     page.click("#model_load")
-    page.get_by_text(f"{MODEL.name} is loaded.").wait_for()
+    page.locator("#model_bar", has_text=f"{MODEL.name} is loaded.").wait_for()
     page.wait_for_function("document.querySelector('#class input').value === '0'")
     assert MODEL.name in page.inner_text("#header")
     page.click("#run")
@@ -94,7 +94,7 @@ def test_a_file_that_came_since_the_start_can_be_loaded_from_a_page_opened_then(
         choose(page, name)
         page.get_by_text("It is here.").wait_for()
         page.click("#model_load")
-        page.get_by_text(f"{name} is loaded.").wait_for()
+        page.locator("#model_bar", has_text=f"{name} is loaded.").wait_for()
         page.wait_for_function(f"explorer.view.trace.live === {live}")
         assert (page.locator("#xp-lock-0").count() == 1) is (live == "true")
         page.click("#models button.label-wrap")
