@@ -187,7 +187,7 @@ def test_a_link_opens_with_its_settings(visit: Callable):
     assert (said["class"], said["seed"], said["pictures"], said["guidance"]) == ("Lotus", "7", 2, 1.5)
 
 
-def test_a_link_is_copied_and_nothing_is_lost(page):
+def test_a_link_is_copied_and_nothing_is_lost_and_makes_the_same_picture_on_a_phone(page, visit: Callable):
     run(page, 1)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     before = page.get_attribute("#gallery .thumbnail-lg img", "src")
@@ -196,6 +196,10 @@ def test_a_link_is_copied_and_nothing_is_lost(page):
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(page.url) and f"seed={controls(page)['seed']}" in link
     assert page.get_attribute("#gallery .thumbnail-lg img", "src") == before
+    phone = visit("?" + link.partition("?")[2], 390, 844, phone=True)
+    phone.click("#run")
+    finished(phone, 1)
+    assert np.array_equal(pixels(download(phone, "#download")), pixels(download(page, "#download")))
 
 
 def test_run_waits_for_the_settings_of_a_link(visit: Callable):
