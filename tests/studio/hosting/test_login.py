@@ -3,6 +3,7 @@
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from support.clock import Clock
 from support.door import ask
 
 from var_studio.hosting import login
@@ -10,16 +11,9 @@ from var_studio.hosting.login import MANY, TURN, Attempts, SlowLogin
 from var_studio.hosting.refusals import Refused
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from support.clock import Clock
 
 from var_studio.shared.canvases import AT_WORK, BESIDES, Canvases, NoRoom
 from var_studio.shared.limits import HOME
@@ -12,13 +13,6 @@ LIMITS = replace(HOME, canvas_mb=32, all_canvas_mb=100)
 
 class Visitor:
     """Somebody who paints."""
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
