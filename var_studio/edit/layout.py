@@ -12,7 +12,7 @@ from var_core.picture_files import KINDS, PNG
 from ..shared import controls, palette, widgets
 from ..shared.events import AT_ONCE, SKIP, Trigger, Unchanged
 from ..shared.examples import example_shelf
-from ..shared.guarded_widgets import image_editor, upload_button
+from ..shared.guarded_widgets import takes_canvases, upload_button
 from ..shared.html import HOLD, READY
 from ..shared.visitor_files import VisitorFiles
 from ..shared.widgets import Actions, Seeding, SettingWidgets
@@ -267,8 +267,7 @@ def _mask_look() -> MaskLook:
 
 def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:
     """The right column."""
-    canvas = image_editor(
-        files,
+    canvas = gr.ImageEditor(
         label="Painted = will be repainted",
         sources=(),
         transforms=(),
@@ -281,6 +280,7 @@ def right_column(files: VisitorFiles) -> tuple[Table, Sheet, ResultButtons]:
         buttons=["fullscreen"],
         elem_id="canvas",
     )
+    takes_canvases(canvas, files)
     past = _shelf("Before that: click to step back", "past")
     bar = gr.HTML(READY, elem_id="edit_bar")
     gallery = gr.Gallery(

@@ -63,9 +63,8 @@ def takes_uploads(widget: Taking) -> Taking:
     return widget
 
 
-def image_editor(files: VisitorFiles, **options: Any) -> gr.ImageEditor:
-    """Lay out a canvas. Its handlers get background and layers as uint8 (h, w, 4), and no composite, or None."""
-    editor = gr.ImageEditor(**options)
+def takes_canvases(editor: gr.ImageEditor, files: VisitorFiles) -> gr.ImageEditor:
+    """Let a canvas hand on its background and layers as uint8 (h, w, 4), and no composite, or None."""
     canvases = Canvases(files.limits)
 
     def whose() -> object:

@@ -12,7 +12,7 @@ from PIL import Image
 from support.opened import FILES
 
 from var_studio.shared.guarded_events import STRANGE
-from var_studio.shared.guarded_widgets import MOST_LAYERS, image_editor, upload_button
+from var_studio.shared.guarded_widgets import MOST_LAYERS, takes_canvases, upload_button
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_other_files_and_other_kinds_are_refused(cache, tmp_path):
 
 
 def test_a_canvas_is_opened_in_files_and_in_blobs(cache):
-    editor, sent = image_editor(FILES), picture(cache)
+    editor, sent = takes_canvases(gr.ImageEditor(), FILES), picture(cache)
     wanted = np.asarray(Image.open(sent.path))
     value = editor.preprocess(EditorData(background=sent, layers=[sent], composite=sent))
     assert np.array_equal(value["background"], wanted) and np.array_equal(value["layers"][0], wanted)
@@ -63,7 +63,7 @@ def test_a_canvas_is_opened_in_files_and_in_blobs(cache):
 
 
 def test_more_layers_than_the_page_sends_are_refused(cache):
-    editor, sent = image_editor(FILES), picture(cache)
+    editor, sent = takes_canvases(gr.ImageEditor(), FILES), picture(cache)
     assert len(editor.preprocess(EditorData(layers=[sent] * MOST_LAYERS))["layers"]) == MOST_LAYERS
     with pytest.raises(gr.Error, match=STRANGE):
         editor.preprocess(EditorData(layers=[sent] * (MOST_LAYERS + 1)))
@@ -82,20 +82,20 @@ def test_more_layers_than_the_page_sends_are_refused(cache):
     ],
 )
 def test_blobs_that_no_page_sends_are_refused(wrong):
-    editor = image_editor(FILES)
+    editor = takes_canvases(gr.ImageEditor(), FILES)
     with pytest.raises(gr.Error, match=STRANGE):
         editor.accept_blobs(wrong)
     assert not editor.blob_storage.size
 
 
 def test_only_what_an_event_opens_is_kept_of_a_canvas():
-    editor = image_editor(FILES)
+    editor = takes_canvases(gr.ImageEditor(), FILES)
     for kind, index in (("composite", None), ("layer", "null"), ("else", 0)):
         editor.accept_blobs(blob(b"", kind, index))
     assert not editor.blob_storage.size and editor.accept_blobs._is_server_fn
 
 
 def test_what_the_canvas_shows_goes_to_files_that_are_counted(cache):
-    editor = image_editor(FILES)
+    editor = takes_canvases(gr.ImageEditor(), FILES)
     shown = editor.postprocess({"background": Image.new("RGB", (9, 9)), "layers": [], "composite": None})
     assert Path(shown.background.path).is_file() and Path(shown.background.path).is_relative_to(cache)
