@@ -23,6 +23,7 @@ FLOORS = (
         "var_core.files",
         "var_core.clock",
         "var_core.words",
+        "var_core.tables",
         "var_core.picture_reading",
         "var_core.images",
         "var_core.xmp",

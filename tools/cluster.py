@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline, use_threads
 from var_core.engine.request import Request
+from var_core.tables import markdown
 from var_studio.cluster.pipeline import Cluster
 
 ROUNDS = 3
@@ -43,9 +44,8 @@ def main() -> None:
     for _ in range(ROUNDS):
         for name, pipe in zip(found, (here, there), strict=True):
             found[name].append(pictures_a_second(pipe, options.pictures, options.visitors))
-    print(f"| {options.visitors} visitors | pictures a second, {ROUNDS} rounds in turns |\n|---|---|")  # noqa: T201
-    for name, rates in found.items():
-        print(f"| {name} | {', '.join(f'{rate:.2f}' for rate in rates)} |")  # noqa: T201
+    heads = (f"{options.visitors} visitors", f"pictures a second, {ROUNDS} rounds in turns")
+    print(markdown(heads, [(name, ", ".join(f"{rate:.2f}" for rate in rates)) for name, rates in found.items()]))  # noqa: T201
 
 
 if __name__ == "__main__":

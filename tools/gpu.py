@@ -26,9 +26,9 @@ from var_core.clock import timed  # noqa: E402
 from var_core.config import SPECS, ModelSpec, Sampling, TransformerConfig  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
 from var_core.engine.sampling import steps  # noqa: E402
-from var_core.findings.tables import markdown  # noqa: E402
 from var_core.measuring import ablation  # noqa: E402
 from var_core.nn.transformer import VAR, initialise  # noqa: E402
+from var_core.tables import markdown  # noqa: E402
 from var_core.weights import checkpoints  # noqa: E402
 
 MINUTES = 8.0

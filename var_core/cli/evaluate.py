@@ -15,10 +15,10 @@ from ..editing.edit_settings import usual_sampling
 from ..engine.pipeline import Pipeline
 from ..files import replacing, runs_folder
 from ..findings.halves import Score
-from ..findings.tables import markdown
 from ..measuring import classification, edit_benchmark, edit_scores, evaluate, photo_benchmark
 from ..measuring.reference import Measured, Reference
 from ..schema import entry, parse_fields
+from ..tables import markdown
 from ..training.data import Dataset
 from ..training.features import HELD_OUT_NETWORK, ImageFeatures
 from .enlarged import evaluate_enlarged

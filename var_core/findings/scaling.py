@@ -11,8 +11,8 @@ import numpy as np
 from ..config import TransformerConfig
 from ..flops import training_flops
 from ..schedule import Schedule
+from ..tables import markdown
 from .run_log import read_log
-from .tables import markdown
 
 MEASURES = ("loss_last", "loss_mean", "error_last", "error_mean")
 LAWFUL = 0.9  # least fall together, as a correlation, of what is called a law

@@ -23,13 +23,13 @@ from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
 from ..engine.sampling import guide, sample_tokens, steps, uniforms
-from ..findings.tables import markdown
 from ..nn.cache import KVCache
 from ..nn.layers import Block, compile_block
 from ..nn.linear import Linear, pack
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR, randomise
 from ..schedule import Schedule
+from ..tables import markdown
 from ..weights.checkpoints import HALVED, PARTS, LoadedModel, load_strict, read_spec
 from ..weights.convert import write_safetensors
 from .bench import peak_bytes

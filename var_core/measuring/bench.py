@@ -19,8 +19,8 @@ from ..editing.edit import Edit, run_edit
 from ..editing.edit_settings import EditSettings
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
-from ..findings.tables import markdown
 from ..inspection.recording import recorded
+from ..tables import markdown
 
 # (work, device) -> floating-point operations, seconds
 Gauge = Callable[[Callable[[], object], torch.device], tuple[float, float]]

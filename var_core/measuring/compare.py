@@ -14,11 +14,11 @@ from ..engine.pipeline import Pipeline
 from ..engine.request import Request
 from ..findings.run_summary import RunSummary
 from ..findings.scaling import seen
-from ..findings.tables import markdown
 from ..flops import training_flops
 from ..nn.tokenizer import Preview, Tokenizer
 from ..nn.transformer import VAR
 from ..schema import Fields, entry
+from ..tables import markdown
 from ..training.data import Classes, PictureSet
 from ..training.export import load_transformer
 from ..training.tokenizer_task import tokenizer_hash

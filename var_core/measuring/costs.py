@@ -17,12 +17,12 @@ from ..engine.prefix_cache import PrefixCache
 from ..engine.request import Request
 from ..engine.sampling import steps
 from ..findings.costs import COUNT, FORMULA, MEASURES, WAYS, Cost, DrawingWay, exponent
-from ..findings.tables import markdown
 from ..flops import attention_flops, modulation_flops, read_flops
 from ..nn.linear import pack
 from ..nn.quantizer import Quantizer, quantizer_of
 from ..nn.transformer import VAR, randomise
 from ..schedule import Schedule
+from ..tables import markdown
 from .bench import counted_flops
 
 SMALL = TransformerConfig((1,), classes=1, depth=4, width=256, heads=4)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..editing.canvas import dilated
-from ..findings.tables import by_kind
+from ..tables import by_kind
 from ..training.features import ImageFeatures
 from .bootstrap import FEW, Interval, interval, said
 from .reference import Gaussian, Reference, frechet

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
-from ..findings.tables import markdown
 from ..images import averaged, to_float, to_uint8
 from ..nn.tokenizer import Tokenizer
+from ..tables import markdown
 from ..training.data import PictureSet
 from ..training.features import ImageFeatures, apart, directions
 from .bootstrap import Interval, interval, said

@@ -12,8 +12,8 @@ from ..engine.classifier import token_losses
 from ..engine.pipeline import Pipeline
 from ..engine.plan import Plan
 from ..engine.request import Request
-from ..findings.tables import markdown
 from ..images import averaged, averaged_pixels, to_uint8
+from ..tables import markdown
 from ..training.data import PictureSet
 from ..training.tokenizer_task import psnr
 from .reference import Measured, Reference

@@ -9,7 +9,7 @@ from ..clock import timed
 from ..config import Sampling
 from ..engine.pipeline import INT8, Pipeline
 from ..engine.request import Request
-from ..findings.tables import markdown
+from ..tables import markdown
 from .evaluate import generated
 from .reference import Measured, QualityCost, Reference
 

@@ -15,9 +15,9 @@ from ..editing.canvas import filled_view
 from ..editing.edit import Edit, onward, run_edit
 from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
-from ..findings.tables import by_kind
 from ..images import to_float
 from ..picture_reading import flat, open_image
+from ..tables import by_kind
 from ..training.data import pictures_in
 from ..training.features import ImageFeatures
 from ..words import counted

@@ -13,9 +13,9 @@ from ..clock import timed
 from ..config import Sampling
 from ..engine.pipeline import Pipeline
 from ..engine.request import Request
-from ..findings.tables import markdown
 from ..images import from_pil
 from ..nn.tokenizer import Preview, Tokenizer
+from ..tables import markdown
 from ..weights.convert import crops, fitted
 
 LEVELS = 255 / 2  # grey levels in a unit of pictures in [-1, 1]

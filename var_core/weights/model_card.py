@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ..settings import described
+from ..tables import markdown
 from .checkpoints import MASKED, PARTS, file_digest, opened_model, read_spec
 
 TITLES = dict(zip((*PARTS, MASKED), ("tokenizer", "preview", "transformer", "masked path"), strict=True))
@@ -53,8 +54,7 @@ def card(model: Path, source: str, license: str | None = None) -> str:
         "drawn by default with": ", ".join(described(spec.default_sampling)),
         "digest": f"`{file_digest(model)}`",
     }
-    table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    parts = [f"---\n{front.to_yaml()}\n---", f"# {spec.name}", INTRODUCTION, f"| | |\n|---|---|\n{table}"]
+    parts = [f"---\n{front.to_yaml()}\n---", f"# {spec.name}", INTRODUCTION, markdown(("", ""), facts.items())]
     parts.append(USE.format(source=json.dumps(source), class_name=json.dumps(spec.showcase or spec.class_name(0))))
     if spec.class_names:
         parts.append(f"<details><summary>Classes</summary>\n\n{', '.join(spec.class_names)}\n\n</details>")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from var_core.settings import Setting, check, declared, rows
+from var_core.tables import markdown
 from var_core.words import counted
 
 MEGABYTE = 10**6
@@ -139,8 +140,8 @@ class Limits:
 
 def table() -> str:
     """Return all limits, at home and in public, as a table in Markdown."""
-    lines = [f"| `{row.name}` | {row.help} | {row.default} | {getattr(PUBLIC, row.name)} |" for row in rows(Limits)]
-    return "\n".join(("| limit | | at home | in public |", "|---|---|---|---|", *lines))
+    cells = [(f"`{row.name}`", row.help, row.default, getattr(PUBLIC, row.name)) for row in rows(Limits)]
+    return markdown(("limit", "", "at home", "in public"), cells)
 
 
 def foot(limits: Limits, under_way: int = 0, waiting: int = 0) -> str:

@@ -1,6 +1,6 @@
 """Tables in Markdown."""
 
-from var_core.findings.tables import markdown
+from var_core.tables import markdown
 
 
 def test_a_table_has_a_line_for_its_heads_and_one_for_each_row():
