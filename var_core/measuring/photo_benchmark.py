@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..config import Sampling
-from ..editing.canvas import filled_view
+from ..editing.canvas import FILLS, filled_view
 from ..editing.edit import Edit, onward, run_edit
 from ..editing.edit_settings import REPAINTING, EditSettings
 from ..engine.pipeline import Pipeline
@@ -174,6 +174,11 @@ def photo_methods(pipe: Pipeline, sampling: Sampling) -> dict[str, PhotoMethod]:
         "kept tokens fixed": (replace(usual, follow=not usual.follow), sampling),
         "colours not matched": (replace(usual, match=not usual.match), sampling),
         "no borrowed detail": (replace(usual, detail=not usual.detail), sampling),
+        **{f"fill {kind}": (replace(usual, fill=kind), sampling) for kind in FILLS if kind != usual.fill},
+        **{f"free above coverage {c}": (replace(usual, min_coverage=c), sampling) for c in (0.3, 0.8)},
+        **{f"feather {n}": (replace(usual, feather=n), sampling) for n in (0, 6)},
+        "harmonised within 12 pixels": (replace(usual, harmonise=12), sampling),
+        "smooth": (usual, replace(sampling, smooth=True)),
         **{f"context {c}": (replace(usual, context=c), sampling) for c in (1.5, 3.0, 4.0)},
         **{f"temperature {t}": (usual, replace(sampling, temperature=t)) for t in (0.5, 0.8)},
         **{f"top-k {k}": (usual, replace(sampling, top_k=k)) for k in (10, 100)},
