@@ -18,6 +18,7 @@ FLOORS = (
         "var_core.schema",
         "var_core.formats",
         "var_core.config",
+        "var_core.published_specs",
         "var_core.flops",
         "var_core.schedule",
         "var_core.files",

@@ -23,11 +23,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from var_core.clock import timed  # noqa: E402
-from var_core.config import SPECS, ModelSpec, Sampling, TransformerConfig  # noqa: E402
+from var_core.config import ModelSpec, Sampling, TransformerConfig  # noqa: E402
 from var_core.engine.request import Request  # noqa: E402
 from var_core.engine.sampling import steps  # noqa: E402
 from var_core.measuring import ablation  # noqa: E402
 from var_core.nn.transformer import VAR, initialise  # noqa: E402
+from var_core.published_specs import SPECS  # noqa: E402
 from var_core.tables import markdown  # noqa: E402
 from var_core.weights import checkpoints  # noqa: E402
 

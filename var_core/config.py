@@ -1,4 +1,4 @@
-"""Sizes of every model, as frozen values. A checkpoint carries its own; `SPECS` names those known in advance."""
+"""Sizes of a model and how it draws, as frozen values, which its file carries."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from .formats import (
     ADDED_TRANSFORMER,
+    FIRST_PUBLISHED,
     FIRST_PUBLISHED_SAMPLING,
     FIRST_SAMPLING,
     FORMAT,
@@ -365,10 +366,6 @@ class ModelSpec:
         return exact(cls, upgrade(values))
 
 
-PUBLISHED_SAMPLING = Sampling(guidance=4.0, top_k=900, top_p=0.95)  # of the published models, for single pictures
-METRICS = Sampling(guidance=1.5, top_k=900, top_p=0.96)  # those of the published FID
-
-
 def upgrade(values: Mapping[str, object]) -> Fields:
     """Return the fields of a `ModelSpec` as they are today, from values of this or any earlier format.
 
@@ -379,22 +376,8 @@ def upgrade(values: Mapping[str, object]) -> Fields:
         told = {"class_names": [], "class_groups": (), "class_synonyms": (), **told}
         told = {"showcase": usual_showcase(entry(told, "class_names", list)), **told}
         told["transformer"] = {**ADDED_TRANSFORMER, **entry(told, "transformer", dict)}
-        first = FIRST_PUBLISHED_SAMPLING if told["name"] in SPECS else FIRST_SAMPLING
+        first = FIRST_PUBLISHED_SAMPLING if told["name"] in FIRST_PUBLISHED else FIRST_SAMPLING
         told["default_sampling"] = {**first, **entry({"looks": told.pop("looks", {})}, "looks", dict)}
     told["tokenizer"] = tokenizer_of_format(version, entry(told, "tokenizer", dict))
     told["default_sampling"] = sampling_of_format(version, entry(told, "default_sampling", dict))
     return told
-
-
-def published(depth: int, sides: tuple[int, ...] = OFFICIAL_SIDES_256, shared_adaln: bool = False) -> ModelSpec:
-    """The ImageNet model of a given depth, by the published shape rules."""
-    name = f"var-d{depth}" + ("-s" if shared_adaln else "")
-    codes = TokenizerConfig(sides=sides)
-    transformer = TransformerConfig.of_depth(depth, codes, 1000, shared_adaln)
-    return ModelSpec(name, codes, transformer, default_sampling=PUBLISHED_SAMPLING)
-
-
-SPECS = {
-    spec.name: spec
-    for spec in (*(published(depth) for depth in (16, 20, 24, 30)), published(36, OFFICIAL_SIDES_512, True))
-}

@@ -25,16 +25,17 @@ Multipliers = Annotated[tuple[Annotated[int, Meta(ge=1, le=64)], ...], Meta(min_
 Text = Annotated[str, Meta(max_length=1000)]
 Texts = Annotated[tuple[Text, ...], Meta(max_length=2**16)]
 
-# What was added to format 1 while it lasted, as files from before mean it.
-ADDED_SAMPLING = {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0}
-ADDED_TOKENIZER = {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False}
-ADDED_TRANSFORMER = {"order": "scales"}
-# What was added to format 2: no decoder enlarged.
-LATER_SAMPLING = {"reused_scales": 0}
-ADDED_ENLARGEMENT = {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0}
-# What was added to format 4: all scales of a picture were drawn with one seed.
-ADDED_SEEDS: Fields = {"later": ()}
-# Settings of edits, by the format that first held them, as edits were done before.
+# What was added, by the first format that always holds it, as files from before mean it.
+ADDED_SAMPLING: dict[int, Fields] = {
+    2: {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0},
+    3: {"reused_scales": 0},
+}
+ADDED_TOKENIZER: dict[int, Fields] = {
+    2: {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False},
+    3: {"enlarge": 1, "enlarge_channels": 0, "enlarge_blocks": 0},  # no decoder enlarged
+}
+ADDED_TRANSFORMER = {"order": "scales"}  # to format 1 while it lasted
+ADDED_SEEDS: Fields = {"later": ()}  # to format 4: all scales of a picture were drawn with one seed
 ADDED_EDIT_SETTINGS: dict[int, Fields] = {
     3: {"shown": False},
     4: {"candidates": 1},
@@ -42,20 +43,31 @@ ADDED_EDIT_SETTINGS: dict[int, Fields] = {
     6: {"likeness": 0.0},
 }
 # How models draw that say nothing of it, from before they could.
-FIRST_SAMPLING = {"guidance": 4.0, "temperature": 1.0, "top_k": 100, "top_p": 0.95, "smooth": False, **ADDED_SAMPLING}
+FIRST_SAMPLING = {
+    "guidance": 4.0,
+    "temperature": 1.0,
+    "top_k": 100,
+    "top_p": 0.95,
+    "smooth": False,
+    **ADDED_SAMPLING[2],
+}
 FIRST_PUBLISHED_SAMPLING = {**FIRST_SAMPLING, "top_k": 900}
+FIRST_PUBLISHED = ("var-d16", "var-d20", "var-d24", "var-d30", "var-d36-s")
+
+
+def left_out(added: Mapping[int, Fields], version: int) -> Fields:
+    """Return what files of a format leave out, of all that was added since."""
+    return {name: value for first, values in added.items() if version < first for name, value in values.items()}
 
 
 def sampling_of_format(version: int, values: Mapping[str, object]) -> Fields:
     """Return the values of a `Sampling` that a file of a format holds, with what that format left out."""
-    added = {**(ADDED_SAMPLING if version == 1 else {}), **(LATER_SAMPLING if version < 3 else {})}
-    return {**added, **values}
+    return {**left_out(ADDED_SAMPLING, version), **values}
 
 
 def tokenizer_of_format(version: int, values: Mapping[str, object]) -> Fields:
     """Return the sizes of a tokenizer that a file of a format holds, with what that format left out."""
-    added = {**(ADDED_TOKENIZER if version == 1 else {}), **(ADDED_ENLARGEMENT if version < 3 else {})}
-    return {**added, **values}
+    return {**left_out(ADDED_TOKENIZER, version), **values}
 
 
 def usual_showcase(names: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ from .formats import (
     ADDED_SEEDS,
     FORMAT,
     FORMAT_KEY,
+    left_out,
     sampling_of_format,
     split_format,
 )
@@ -234,7 +235,4 @@ def edit_settings_of_format(version: int, values: Mapping[str, object]) -> Field
                 settings[now] = settings.pop(before)
     if version < 4 and settings.pop("drafts", 1) != 1:
         raise ValueError("This edit was chosen from drafts, which are no longer drawn: it cannot be made again.")
-    for first, added in ADDED_EDIT_SETTINGS.items():
-        if version < first:
-            settings = {**added, **settings}
-    return settings
+    return {**left_out(ADDED_EDIT_SETTINGS, version), **settings}

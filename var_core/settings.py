@@ -92,8 +92,8 @@ class Setting:
 
     def says(self, value: Value) -> str:
         """The setting in a few words, for example "top-k 100"."""
-        if self.kind is bool and not self.short:
-            return f"{'' if value else 'no '}{self.term}"
+        if self.kind is bool:
+            return f"{'' if value else 'no '}{self.short or self.term}"
         said = self.told(value)
         return (self.short or f"{self.term} {{}}").format(said, s="" if value == 1 else "s")
 

@@ -6,8 +6,9 @@ import json
 import pytest
 from support.tiny import ENLARGING, SPEC, in_order
 
-from var_core.config import SPECS, ModelSpec, Sampling, TokenizerConfig, TransformerConfig
+from var_core.config import ModelSpec, Sampling, TokenizerConfig, TransformerConfig
 from var_core.formats import FORMAT
+from var_core.published_specs import SPECS
 
 SYNONYMS = (
     ("Nelumbo", "water lily"),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from var_core import device_memory as budget
-from var_core.config import SPECS
 from var_core.device_memory import (
     container_memory,
     decoder_bytes,
@@ -18,6 +17,7 @@ from var_core.device_memory import (
     picture_bytes,
     portions,
 )
+from var_core.published_specs import SPECS
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDLESS = 9223372036854771712  # what version 1 says where there is no limit

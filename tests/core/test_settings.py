@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from support.settings import another
 
 from var_core.cli.shared import given, setting_options
 from var_core.config import Sampling
@@ -38,15 +39,6 @@ def label(value: object) -> str | None:
 
 def each(pairs: list[tuple[type[Declared], Setting]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("kind", "row"), pairs, ids=label)
-
-
-def another(row: Setting) -> float | int | bool | str:
-    """A value within the bounds that is not the default."""
-    if row.kind is bool:
-        return not row.default
-    if row.choices:
-        return next(choice for choice in row.choices if choice != row.default)
-    return row.kind(row.low if row.default != row.low else row.high)
 
 
 def on_the_command_line(kind: type[Declared], *words: str) -> dict[str, object]:
@@ -138,6 +130,11 @@ def test_a_description_names_what_is_not_idle(kind, row):
     said = row.says(another(row))
     assert said in described(changed)
     assert (row.says(row.default) in described(kind())) == (row.default != row.idle)
+
+
+@pytest.mark.parametrize("row", [row for _, row in ROWS], ids=label)
+def test_another_value_is_said_in_other_words(row):
+    assert row.says(another(row)) != row.says(row.default)
 
 
 def test_one_thing_is_not_said_in_the_plural():

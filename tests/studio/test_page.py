@@ -5,10 +5,12 @@ import pytest
 from support import tiny
 from support.form import SPEC
 from support.opened import FILES
+from support.settings import another
 
-from var_core.config import SPECS, Sampling
+from var_core.config import Sampling
 from var_core.editing.edit_settings import EditSettings, usual_sampling
 from var_core.engine.request import Request
+from var_core.published_specs import SPECS
 from var_core.settings import Setting, named, rows
 from var_studio.create import layout
 from var_studio.create.preparing import Asked
@@ -24,19 +26,12 @@ from var_studio.shared.models import Models
 
 
 def test_every_setting_is_wired_into_a_run_by_its_name(page: gr.Blocks):
-    labels = ["Keep this seed", "Class", "And also", "Pictures", "Seed", "Guidance", "Guidance ramp"]
-    labels += [
-        "Temperature",
-        "Calmer fine scales (cooling)",
-        "Top-k",
-        "Top-p",
-        "Smooth",
-        "Scales without guidance",
-        "Scales that reuse guidance",
-    ]
+    labels = ["Keep this seed", "Class", "And also", "Pictures", "Seed", *(row.label for row in rows(Sampling))]
     wired = [fn for fn in page.fns.values() if fn.name == "prepare"]
-    assert wired and all(sorted(widget.label for widget in fn.inputs) == sorted(labels) for fn in wired)
-    wanted = Sampling(2.5, 0.7, 0.3, cooling=0.4, top_k=5, top_p=0.5, smooth=True, unguided_scales=1, reused_scales=2)
+    assert wired
+    for fn in wired:
+        assert sorted(widget.label for widget in fn.inputs) == sorted(labels)
+    wanted = Sampling(**{row.name: another(row) for row in rows(Sampling)})
     values = {"class": "Sea", "pictures": 3, "seed": "41", "lock": True, "also": ["Lotus"], **named(wanted)}
     for fn in wired:
         update = fn.fn({widget: values[widget.elem_id] for widget in fn.inputs})

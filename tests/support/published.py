@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from var_core.config import PUBLISHED_SAMPLING, ModelSpec, TokenizerConfig, TransformerConfig
+from var_core.config import ModelSpec, TokenizerConfig, TransformerConfig
 from var_core.nn.tokenizer import Tokenizer
 from var_core.nn.transformer import VAR
+from var_core.published_specs import PUBLISHED_SAMPLING
 from var_core.weights.checkpoints import from_published, load_strict
 
 DATA = Path(__file__).parents[1] / "data"

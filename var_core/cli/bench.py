@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import torch
 
-from ..config import SPECS, LoadOptions, ModelSpec
+from ..config import LoadOptions, ModelSpec
 from ..engine.pipeline import Pipeline, pick_device
 from ..engine.request import Request
 from ..measuring import ablation, bench, fast_modes, previews
+from ..published_specs import SPECS
 from ..schedule import Schedule
 from ..weights import checkpoints
 from ..words import counted

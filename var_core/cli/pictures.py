@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from tqdm import tqdm
 
-from ..config import METRICS, Sampling
+from ..config import Sampling
 from ..engine.request import Request
 from ..engine.seeds import counted_on, read_seed
 from ..files import replacing
 from ..images import tiled
 from ..picture_files import PNG, kind_of
 from ..picture_reading import open_photo
+from ..published_specs import METRICS
 from ..recipe import Recipe, slug
 from ..training import distributed
 from ..words import counted

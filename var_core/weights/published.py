@@ -13,12 +13,12 @@ from torch import Tensor
 from ..config import (
     OFFICIAL_SIDES_256,
     OFFICIAL_SIDES_512,
-    PUBLISHED_SAMPLING,
     SCALES,
     ModelSpec,
     TokenizerConfig,
     TransformerConfig,
 )
+from ..published_specs import PUBLISHED_SAMPLING
 from ..schema import exact
 from .checkpoints import DERIVED, SUFFIX, from_published, places, read_spec
 from .foreign import TOKENIZER, TRANSFORMER, holds_both, weights_in

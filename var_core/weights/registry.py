@@ -6,9 +6,10 @@ from pathlib import Path, PurePosixPath
 
 import torch
 
-from ..config import METRICS, SPECS, ModelSpec
+from ..config import ModelSpec
 from ..device_memory import decoder_bytes, free_memory, picture_bytes
 from ..files import user_models
+from ..published_specs import METRICS, SPECS
 
 REPOSITORY = "FoundationVision/var"
 ALIGNED_REPOSITORY = "ChenDRAG/CCA_VAR"  # trained on so that they need no guidance: Chen et al. 2024

@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from support.published import DATA
 from support.tiny import SPEC, networks, pipeline, write
 
-from var_core.config import ON_CPU, SPECS, LoadOptions, ModelSpec, Sampling, TokenizerConfig
+from var_core.config import ON_CPU, LoadOptions, ModelSpec, Sampling, TokenizerConfig
 from var_core.engine.pipeline import Pipeline, pick_dtype
 from var_core.engine.request import Request
 from var_core.nn.tokenizer import Preview, Tokenizer
 from var_core.nn.transformer import VAR
+from var_core.published_specs import SPECS
 from var_core.weights import checkpoints
 from var_core.weights.checkpoints import HALVED, PARTS, available, find, from_published, load, load_strict, save
 from var_core.weights.convert import write_safetensors as write_tensors

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from support import hub
 from support.published import NAMES, OFFICIAL, entries, networks, spec
 
-from var_core.config import SPECS
 from var_core.images import from_pil
+from var_core.published_specs import SPECS
 from var_core.weights import checkpoints
 from var_core.weights.convert import PICTURES, FileProgress, convert, crops, origin_of
 from var_core.weights.imagenet import classes

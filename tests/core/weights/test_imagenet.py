@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tools import imagenet_classes as tool
-from var_core.config import ModelSpec, published
+from var_core.config import ModelSpec
+from var_core.published_specs import published
 from var_core.weights.imagenet import FILE, classes
 from var_studio.shared import controls
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from support.published import OFFICIAL, entries
 
-from var_core.config import METRICS, SPECS
 from var_core.nn.tokenizer import Tokenizer
 from var_core.nn.transformer import VAR
+from var_core.published_specs import METRICS, SPECS
 from var_core.weights import registry
 from var_core.weights.checkpoints import HALVED
 from var_core.weights.registry import MODELS, fits, model_named, place, short_of_disk, size_in_words

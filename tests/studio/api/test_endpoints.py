@@ -1,5 +1,6 @@
 """The endpoints give what the tabs and the library give, and refuse in one sentence what these refuse."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -9,7 +10,9 @@ from PIL import Image
 from support import tiny
 from support.called import last, pixels
 from support.opened import FILES
+from support.settings import another
 
+from var_core.config import Sampling
 from var_core.engine.request import Request
 from var_core.inspection.trace import Trace
 from var_core.recipe import Recipe
@@ -32,6 +35,14 @@ def test_pictures_are_those_of_the_library_and_hold_their_recipes(api):
     assert (recipe.label, recipe.seed, recipe.sampling.guidance) == (1, 6, 1.5)
     whole = api.pipe.run(Request((1,), (6,), recipe.sampling)).images[0]
     assert (pixels(files[1]) == np.asarray(whole)).all()
+
+
+@pytest.mark.parametrize("row", rows(Sampling), ids=lambda row: row.name)
+def test_each_setting_does_to_a_picture_what_it_does_in_the_library(api, row):
+    turned = replace(api.pipe.spec.default_sampling, **{row.name: another(row)})
+    _, files = last(api.generate("1", seed=5, sampling=named(turned)))
+    assert (pixels(files[0]) == np.asarray(api.pipe.run(Request((1,), (5,), turned)).images[0])).all()
+    assert Recipe.read(Path(files[0])).sampling == turned
 
 
 def test_token_maps_of_a_picture_are_those_of_the_library(api, photo):

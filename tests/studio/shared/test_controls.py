@@ -8,8 +8,9 @@ import pytest
 from support import tiny
 from support.form import SPEC, read
 
-from var_core.config import Sampling, published
+from var_core.config import Sampling
 from var_core.engine.request import Request
+from var_core.published_specs import published
 from var_core.schedule import Schedule
 from var_core.settings import Setting, rows
 from var_studio.shared import controls

@@ -3,7 +3,7 @@
 import pytest
 from support import tiny
 
-from var_core.config import SPECS
+from var_core.published_specs import SPECS
 from var_studio.shared import pace
 from var_studio.shared.pace import Estimate, Pace
 
