@@ -14,10 +14,12 @@ import nbformat
 import pytest
 import yaml
 from support import tiny
+from support.door import ask, echo
 from support.served import Visitor, free_port
 
 from var_core.engine.request import Request
 from var_studio import flags
+from var_studio.hosting.addresses import Forwarded
 from var_studio.shared.limits import PUBLIC
 from var_studio.shared.sessions import Sessions
 
@@ -184,6 +186,36 @@ def test_a_space_of_lent_gpus_bounds_visitors_and_deletes_what_they_leave(space,
     assert of_space.main() == 0
 
 
+@pytest.fixture
+def at_the_proxy_of_a_space(space, monkeypatch):
+    """Tells by which address a request is counted that a Space's proxy hands on with an `X-Forwarded-For`."""
+    assert space.is_dir()
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    import space as of_space
+
+    given = []
+    monkeypatch.setattr(of_space.studio, "main", lambda arguments: given.extend(arguments) or 0)
+    assert of_space.main() == 0
+    believing = Forwarded(echo, flags.read_flags(given, {}).proxies)
+
+    def counted(forwarded: str, proxy: str = "10.16.3.80") -> str:
+        return ask(believing, client=(proxy, 4000), headers={"X-Forwarded-For": forwarded}).json()["client"]
+
+    return counted
+
+
+@pytest.mark.parametrize("proxy", ["10.16.3.80", "172.20.0.2", "192.168.1.1", "100.64.3.4"])
+def test_visitors_of_a_space_have_addresses_of_their_own(at_the_proxy_of_a_space, proxy):
+    addresses = [at_the_proxy_of_a_space(one, proxy) for one in ("8.8.8.8", "7.7.7.7", "6.6.6.6, 10.0.0.9")]
+    assert addresses == ["8.8.8.8", "7.7.7.7", "6.6.6.6"]
+
+
+@pytest.mark.parametrize("forged", ["1.2.3.4", "10.9.9.9", "127.0.0.1", "1.2.3.4, 10.9.9.9", "nonsense", ""])
+def test_a_visitor_of_a_space_cannot_choose_his_address(at_the_proxy_of_a_space, forged):
+    assert at_the_proxy_of_a_space(f"{forged}, 8.8.8.8") == "8.8.8.8"
+    assert at_the_proxy_of_a_space(forged, "8.8.8.8") == "8.8.8.8"  # who comes past the proxies is not believed
+
+
 def look_around(page: gr.Blocks) -> None:
     """Visit an app while it is served, and look at what is left once the visitor has been idle for long."""
     try:
@@ -194,6 +226,9 @@ def look_around(page: gr.Blocks) -> None:
             assert visitor.http.post("gradio_api/run/watch", json=body).status_code == 404
             assert visitor.http.get("monitoring").status_code != 200
         sessions = page.app.state_holder
+        with Visitor(page.local_url, **{"X-Forwarded-For": "1.2.3.4, 8.8.8.8, 10.16.3.80"}) as other:
+            assert other.fire("random_class")["success"]
+        assert (sessions._addresses[visitor.session], sessions._addresses[other.session]) == ("", "8.8.8.8")
         assert isinstance(sessions, Sessions) and visitor.session in sessions.session_data
         assert page._queue.max_size == PUBLIC.event_queue
         later = time.monotonic() + 60 * PUBLIC.idle_minutes + 1

@@ -16,13 +16,15 @@ from var_core.engine.progress import Progress
 from var_core.engine.request import Request
 from var_studio import main as studio
 from var_studio.hosting import without_door
-from var_studio.hosting.serving import own_cache
+from var_studio.hosting.serving import OWN_MACHINE, own_cache
 from var_studio.page import theme
 from var_studio.shared.limits import PUBLIC
 from var_studio.shared.models import Models
 
 LENT_SECONDS = 60  # for which one run may have the GPU
 HOST, PORT = "0.0.0.0", 7860  # those of Spaces
+# Nobody but the host's own proxies reaches a Space, from private networks: what they append is where a visitor is.
+PROXIES = f"{OWN_MACHINE},10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10"
 
 
 class Lent(Pipeline):
@@ -67,12 +69,12 @@ def lent(device: str, borrow: Callable) -> Lent:
 def main() -> int:
     """Serve the app at the port of Spaces; with ZeroGPU by Gradio's own server, on whose start `spaces` waits."""
     if "SPACES_ZERO_GPU" not in os.environ:
-        return studio.main(["--host", HOST, "--port", str(PORT), "--public"])
+        return studio.main(["--host", HOST, "--port", str(PORT), "--public", "--proxies", PROXIES])
     with own_cache():
         running = Models(lent("cuda", spaces.GPU(duration=LENT_SECONDS)), limits=PUBLIC)
         page = studio.page_of(running, choose=False, public=True)
         studio.guard_gradio()
-        without_door.launch(page, running, theme.dress(), HOST, PORT)
+        without_door.launch(page, running, theme.dress(), HOST, PORT, PROXIES)
         page.block_thread()
     return 0
 

@@ -1,16 +1,12 @@
 """The app in a real browser: one server and one window for all tests, a fresh page for each that changes something."""
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.browser import ROOT, executable, write
+from support.browser import commanded, executable, write
 from support.desk import HEIGHT, WIDTH, at_rest, laying
 from support.hands import FLAGS, upload
 
@@ -41,21 +37,9 @@ def window(chromium) -> Iterator:
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the app is served, by its own command."""
-    executable()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     model = write(tmp_path_factory.mktemp("model"))
-    cache = tmp_path_factory.mktemp("cache")
-    command = [sys.executable, "app.py", "--model", str(model), "--port", str(port), "--device", "cpu"]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(cache)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        told = server.stdout.readline()
-        assert told == f"VAR Studio is at http://127.0.0.1:{port}/\n"
-        yield told.split()[-1]
-    finally:
-        server.terminate()
-        server.wait()
+    with commanded("app.py", model, tmp_path_factory.mktemp("cache")) as served:
+        yield served
 
 
 class Visits:

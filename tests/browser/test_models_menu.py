@@ -1,16 +1,12 @@
 """The menu of models as its user meets it, with a hub on this machine."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import hub, tiny
-from support.browser import ROOT, executable, write
+from support.browser import commanded, write
 
 MODEL = hub.model("plain")
 
@@ -25,22 +21,13 @@ def line() -> Iterator[hub.Hub]:
 @pytest.fixture
 def address(line: hub.Hub, tmp_path: Path) -> Iterator[str]:
     """Where the app is served that knows of nothing but this hub."""
-    executable()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     models = tmp_path / "models"
     models.mkdir()
-    start = str(write(models))
-    command = [sys.executable, "tests/browser/published_app.py", "--model", start, "--port", str(port)]
     surroundings = {"HF_ENDPOINT": line.address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
     surroundings["VAR_STUDIO_HOME"] = str(tmp_path)
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "cache"), **surroundings}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        yield server.stdout.readline().split()[-1]
-    finally:
-        server.terminate()
-        server.wait()
+    program = "tests/browser/published_app.py"
+    with commanded(program, write(models), tmp_path / "cache", **surroundings) as served:
+        yield served
 
 
 def choose(page, name: str) -> None:

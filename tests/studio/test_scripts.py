@@ -9,13 +9,20 @@ import pytest
 from support.node import node
 
 from var_core.inspection import render
+from var_core.settings import Setting, rows
 from var_studio.page import scripts, theme
-from var_studio.shared import palette
+from var_studio.shared import palette, setting_pictures
 from var_studio.shared.static import FOLDER
 
 TESTS = sorted((Path(__file__).parent / "scripts").glob("*.test.js"))
 MOST_LINES = 400
 COLOURS = "await import('./var_studio/static/scripts/explore/colours.js')"
+FIELDS = """
+import { fieldIdsOf } from "./var_studio/static/scripts/shared/words.js";
+import { readFileSync } from "node:fs";
+const [terms, errors] = JSON.parse(readFileSync(0, "utf8"));
+console.log(JSON.stringify(errors.map((error) => fieldIdsOf(error, terms))));
+"""
 
 
 def test_the_scripts_compute_what_they_should():
@@ -38,6 +45,34 @@ def test_the_colours_of_heat_maps_are_those_of_films_and_posters():
 def test_every_constant_is_read_by_the_page():
     text = (FOLDER / "scripts/shared/constants.js").read_text(encoding="utf-8")
     assert set(re.findall(r"varStudio\.(\w+)", text)) == scripts.constants().keys()
+
+
+def test_every_setting_has_a_word_of_its_own_in_errors():
+    settings = [row for table in setting_pictures.TABLES for row in rows(table)]
+    assert len({row.term for row in settings}) == len(settings)
+    assert scripts.field_terms().items() >= {(row.term, row.name) for row in settings}
+
+
+def test_every_error_about_a_setting_marks_its_field_and_no_other():
+    settings = [row for table in setting_pictures.TABLES for row in rows(table)]
+    errors = [(row.name, error) for row in settings for error in errors_about(row)]
+    told = json.dumps([scripts.field_terms(), [error for _, error in errors]])
+    found = json.loads(node("--input-type=module", "-e", FIELDS, text=told))
+    names = {row.name for row in settings}
+    assert {name for name, _ in errors} == names
+    for (name, error), ids in zip(errors, found, strict=True):
+        assert names.intersection(ids) == {name}, error
+
+
+def errors_about(row: Setting) -> list[str]:
+    """What is said of values that a setting does not take: words, nothing, and what is out of its range."""
+    values = ["nonsense"] if row.kind in (bool, str) else ["nonsense", None, row.kind(row.high + row.step)]
+    errors = []
+    for value in values:
+        with pytest.raises(ValueError) as refused:
+            row.parse(value)
+        errors.append(str(refused.value))
+    return errors
 
 
 def test_every_module_is_put_into_the_page_after_those_that_it_needs():

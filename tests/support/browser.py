@@ -2,6 +2,11 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,3 +48,21 @@ def executable() -> str:
         return found
     reason = "there is no 'chromium' on the PATH, so the app is not tested in a browser"
     return (pytest.fail if os.environ.get("VAR_STUDIO_BROWSER") == "1" else pytest.skip)(reason)
+
+
+@contextmanager
+def commanded(program: str, model: Path, cache: Path, *flags: str, **surroundings: str) -> Iterator[str]:
+    """Serve the app with a model by a program's own command; its address. `cache`: for visitors' files."""
+    executable()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, program, "--model", str(model), "--port", str(port), "--device", "cpu", *flags]
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(cache), **surroundings}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        told = server.stdout.readline()
+        assert told == f"VAR Studio is at http://127.0.0.1:{port}/\n"
+        yield told.split()[-1]
+    finally:
+        server.terminate()
+        server.wait()

@@ -1,12 +1,13 @@
 """The app served in this process, a proxy before it, and visitors that speak HTTP with it."""
 
+import asyncio
 import json
 import socket
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,27 @@ def served(cache: Path, hosting: Hosting = Hosting(), limits: Limits = HOME) -> 
             yield placed.address, figures
 
 
-def proxy(upstream: str, path: str, headers: dict[str, str]) -> ASGIApp:
-    """A proxy that serves `upstream` under a path, which it takes off, and adds headers."""
+@dataclass(frozen=True)
+class Passed:
+    """A request that came to a proxy, and the status of its answer."""
+
+    method: str
+    path: str
+    status: int
+
+
+def proxy(upstream: str, path: str, headers: dict[str, str], log: list[Passed]) -> ASGIApp:
+    """A proxy that serves `upstream` under a path, which it takes off, adds headers, and writes a log."""
 
     async def passing(scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["path"].startswith(path), scope["path"]
+        def noted(status: int, raw: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+            log.append(Passed(scope["method"], scope["path"], status))
+            return {"type": "http.response.start", "status": status, "headers": raw}
+
+        if not scope["path"].startswith(f"{path}/"):
+            await send(noted(404, []))
+            await send({"type": "http.response.body"})
+            return
         target = upstream.rstrip("/") + scope["raw_path"].decode().removeprefix(path)
         if scope["query_string"]:
             target += f"?{scope['query_string'].decode()}"
@@ -79,25 +96,40 @@ def proxy(upstream: str, path: str, headers: dict[str, str]) -> ASGIApp:
 
         told = {name.decode(): value.decode() for name, value in scope["headers"]}
         content = body() if "content-length" in told or "transfer-encoding" in told else None
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60, verify=False) as client:
             request = client.build_request(scope["method"], target, headers={**told, **headers}, content=content)
             answer = await client.send(request, stream=True)
-            start = {"type": "http.response.start", "status": answer.status_code, "headers": answer.headers.raw}
-            await send(start)
-            async for part in answer.aiter_raw():
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body"})
+
+            async def pass_on() -> None:
+                await send(noted(answer.status_code, answer.headers.raw))
+                async for part in answer.aiter_raw():
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                await send({"type": "http.response.body"})
+
+            async def leave() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+
+            both = {asyncio.create_task(pass_on()), asyncio.create_task(leave())}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
             await answer.aclose()
 
     return passing
 
 
 @contextmanager
-def proxied(upstream: str, path: str, **headers: str) -> Iterator[str]:
-    """Serve what is at `upstream` under a path; its address there, without a slash at the end."""
+def proxied(upstream: str, path: str, log: list[Passed] | None = None, **headers: str) -> Iterator[str]:
+    """Serve what is at `upstream` under a path; its address there, without a slash at the end.
+
+    `log` gets a line for each request.
+    """
     port = free_port()
-    passing = proxy(upstream, path, {name.replace("_", "-"): value for name, value in headers.items()})
-    config = uvicorn.Config(passing, port=port, lifespan="off", log_config=None)
+    added = {name.replace("_", "-"): value for name, value in headers.items()}
+    passing = proxy(upstream, path, added, [] if log is None else log)
+    config = uvicorn.Config(passing, port=port, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
     with running(lambda told: Server(config, told)):
         yield f"http://127.0.0.1:{port}{path}"
 

@@ -12,9 +12,9 @@ from var_core.config import AUTO, LoadOptions
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.engine.sampling import Step
-from var_core.weights.checkpoints import LoadedModel
+from var_core.weights.checkpoints import SUFFIX, LoadedModel
 
-from .replica import ReplicaRequest, application
+from .replica import ModelFile, application
 
 NAME = "var-studio"  # of the application in the cluster
 PATIENCE = 120.0  # seconds that a run waits for its next scale, or for a replica when the one that drew it is gone
@@ -64,14 +64,14 @@ class Cluster:
         found.cluster = self
         return found
 
-    def steps(self, name: str, asked: ReplicaRequest) -> Iterator[Step]:
+    def steps(self, model: ModelFile, request: Request) -> Iterator[Step]:
         """Draw a request to a model; if a replica is gone meanwhile, another one goes on from the same scale.
 
         ValueError if the request cannot be drawn, or no replica comes back.
         """
         done, since = 0, time.monotonic()
         while True:
-            answers = self.handle.options(stream=True, multiplexed_model_id=name).stream.remote(asked)
+            answers = self.handle.options(stream=True, multiplexed_model_id=model.to_text()).stream.remote(request)
             try:
                 for number, step in enumerate(_arriving(answers, self.patience)):
                     if number >= done:
@@ -135,7 +135,8 @@ class ClusterPipeline(Pipeline):
 
     def __init__(self, loaded: LoadedModel, options: LoadOptions):
         super().__init__(loaded, options)
-        self.called = str(loaded.path or loaded.spec.name)
+        path = Path(loaded.path or f"{loaded.spec.name}{SUFFIX}")
+        self.file = ModelFile(str(path.absolute()), self.digest)
 
     @property
     def lanes(self) -> int:
@@ -152,8 +153,4 @@ class ClusterPipeline(Pipeline):
         if self.finish is not None:
             return super().drawn(request)
         request.check(self.spec)
-        moved = (replace(step, f_hat=step.f_hat.to(self.device)) for step in self._elsewhere(request))
-        return moved
-
-    def _elsewhere(self, request: Request) -> Iterator[Step]:
-        return self.cluster.steps(self.called, ReplicaRequest(request, self.digest))
+        return (replace(step, f_hat=step.f_hat.to(self.device)) for step in self.cluster.steps(self.file, request))

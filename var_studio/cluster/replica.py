@@ -2,8 +2,10 @@
 
 import asyncio
 import importlib
+import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,49 @@ from var_core.config import LoadOptions, Sampling
 from var_core.engine.pipeline import Pipeline, use_threads
 from var_core.engine.request import Request
 from var_core.engine.sampling import Step
+from var_core.weights.checkpoints import file_digest, places
 
 MODELS = 2  # that a replica holds at once
 WAIT = 0.01  # seconds for other requests to come along
 
 
 @dataclass(frozen=True)
-class ReplicaRequest:
-    """A request to the model of a digest."""
+class ModelFile:
+    """A model as the app has it: the path of its file there, and its digest, by which each machine finds its own file.
 
-    request: Request
+    As text it is the name by which replicas tell models apart.
+    """
+
+    path: str
     digest: str
+
+    def to_text(self) -> str:
+        """Return it as text; `from_text` reads it."""
+        return json.dumps([self.path, self.digest])
+
+    @classmethod
+    def from_text(cls, text: str) -> "ModelFile":
+        """Read what `to_text` has written."""
+        return cls(*json.loads(text))
+
+    def here(self, folder: Path | None = None) -> Path:
+        """Return the file on this machine: at the same path, or of the same name in `folder` or the `places`.
+
+        ValueError, which names the model and not its path, if none of these has the digest.
+        """
+        same, others = Path(self.path), []
+        for path in (same, *(place / same.name for place in places(folder))):
+            if not path.is_file():
+                continue
+            with suppress(ValueError):  # a damaged file is none
+                others.append(file_digest(path))
+                if others[-1] == self.digest:
+                    return path
+        has = f"another {same.stem} ({', '.join(others)})" if others else f"no {same.stem}"
+        raise ValueError(
+            f"A worker has {has}: each machine needs the app's file ({self.digest}), at the same path or in its own "
+            "folder for models."
+        )
 
 
 @dataclass(eq=False)
@@ -110,14 +144,12 @@ def application(
         @serve.multiplexed(max_num_models_per_replica=MODELS)
         async def model(self, name: str) -> Pipeline:
             """Load a model, or give the one that is loaded."""
-            return await asyncio.to_thread(Pipeline.load, name, options, folder)
+            path = await asyncio.to_thread(ModelFile.from_text(name).here, folder)
+            return await asyncio.to_thread(Pipeline.load, str(path), options, folder)
 
-        async def stream(self, asked: ReplicaRequest) -> AsyncIterator[Step]:
+        async def stream(self, request: Request) -> AsyncIterator[Step]:
             """Draw a request, scale by scale."""
-            pipe = await self.model(serve.get_multiplexed_model_id())
-            if pipe.digest != asked.digest:
-                raise ValueError(f"A worker has another {pipe.spec.name} ({pipe.digest}): give all the same file.")
-            job = WaitingRequest(pipe, asked.request)
+            job = WaitingRequest(await self.model(serve.get_multiplexed_model_id()), request)
             self.busy += 1
             try:
                 async for step in self.drawn(job):

@@ -1,12 +1,13 @@
 """Handlers of the Create tab that change what the controls say, as functions of the widgets' values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import gradio as gr
 
 from var_core.engine.pipeline import Pipeline
+from var_core.engine.request import Request
 from var_core.recipe import OTHER_VERSION
 from var_core.settings import Value
 
@@ -64,7 +65,7 @@ class SettingHandlers:
         with in_words():
             made = self.files.recipe(path)
             recipe = made.adopted(self.pipe)
-            values = controls.show(self.pipe.spec, recipe.request(self.pipe))
+            values = self._shown(recipe.request(self.pipe))
         then = "Run makes the same picture again." if recipe is made else OTHER_VERSION
         gr.Info(f"Restored: {escape(values.class_name)}, seed {values.seed}. {then}")
         return *values.all(), True, None
@@ -76,7 +77,14 @@ class SettingHandlers:
             return SKIP, SKIP, SKIP, SKIP, SKIP, SKIP
         with in_words():
             request = controls.from_link(self.pipe.spec, query, self.models.limits.pictures)
-        return *controls.show(self.pipe.spec, request).all(), "seed" in query
+        return *self._shown(request).all(), "seed" in query
+
+    def _shown(self, request: Request) -> controls.ControlValues:
+        """Return what the controls say for a request from elsewhere, whose numbers may be lowered: that is told."""
+        sampling, told = controls.lowered(self.pipe.spec, request.sampling)
+        if told:
+            gr.Info(told)
+        return controls.show(self.pipe.spec, replace(request, sampling=sampling))
 
     def in_group(self, group: str, current: str) -> gr.Dropdown:
         """The classes of a group; the current one stays if it is among them."""

@@ -177,7 +177,10 @@ class EditRunHandlers:
         left, top, right, bottom = edited.extend
         extend = (left, top, right, bottom)
         redraws = task == EXTEND and now is not None and _redrew(edited, now)
-        form = EditForm(task, name, 1, str(recipe.seed), recipe.sampling, edited.settings, extend, box, redraws)
+        sampling, lowered = controls.lowered(self.pipe.spec, recipe.sampling)
+        if lowered:
+            gr.Info(lowered)
+        form = EditForm(task, name, 1, str(recipe.seed), sampling, edited.settings, extend, box, redraws)
         return forms.shown(form)
 
 

@@ -78,7 +78,7 @@ def similar(photo: np.ndarray, place: tuple[int, int], tolerance: object) -> np.
 
     Levels are those of CIELAB in 8 bits, each channel on its own; single pixels left out among painted ones are filled.
     """
-    levels = parse_int("the tolerance", tolerance)
+    levels = parse_int("tolerance", tolerance)
     if not 0 <= levels <= MOST_TOLERANCE:
         raise ValueError(f"tolerance {levels} is out of range: choose 0 to {MOST_TOLERANCE}.")
     height, width = photo.shape[:2]

@@ -33,6 +33,7 @@ from .links import link_in_words, public_link
 from .login import Attempts, SlowLogin
 from .logs import logged
 from .origins import OwnPages
+from .page_links import BesidePage
 from .protecting_headers import Protecting
 from .refusals import Answering
 from .routes import OnlyUsed
@@ -82,6 +83,7 @@ def behind_door(page: gr.Blocks, running: Models, hosting: Hosting, look: Look, 
     app = OwnPages(app, hosting.root, hosting.is_local)
     app = OpenRequests(app, limits.connections)
     app = Answering(app, figures.refused)
+    app = BesidePage(app)
     app = Caching(app)
     app = Protecting(app, hosting.embed)
     app = Health(app, lambda: running.is_loaded)

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from var_core.inspection import render
+from var_core.settings import rows
 
 from ..explore import messages
 from ..shared import palette, setting_pictures
@@ -33,8 +34,15 @@ def constants() -> dict[str, object]:
         "colours": palette.ON_MAPS,
         "markAlpha": palette.MARK_ALPHA,
         "settingPictures": setting_pictures.pictured_values(),
+        "fieldTerms": field_terms(),
         "catalogues": catalogues(),
     }
+
+
+def field_terms() -> dict[str, str]:
+    """Return the ids of fields by the words with which errors about them begin: of all settings, and of others."""
+    settings = {row.term: row.name for table in setting_pictures.TABLES for row in rows(table)}
+    return {**settings, "how free": "freedom"}
 
 
 def catalogues() -> dict[str, dict[str, str]]:

@@ -16,6 +16,7 @@ from .limits import HOME
 
 MOST_PICTURES = HOME.pictures
 NAMES = ("class", "count", "seed", *(row.name for row in rows(Sampling)))  # of what a link says
+NUMBERS_OF_SCALES = ("unguided_scales", "reused_scales")  # settings of the draw that end at the model's
 MOST_SEED = 2**31 - 1  # of the seeds that are rolled; typed ones may be larger
 
 
@@ -56,7 +57,7 @@ def read(
     """
     names = (str(class_name or ""), *map(str, also or ()))
     labels = tuple(dict.fromkeys(spec.label(complete(spec, name)) for name in names))
-    pictures, first = parse_int("pictures", count), read_seed(seed, len(Schedule.of(spec.tokenizer)))
+    pictures, first = parse_int("pictures", count), read_seed(seed, scales_of(spec))
     if not 1 <= pictures <= most:
         raise ValueError(f"pictures {pictures} is out of range: choose 1 to {most}.")
     if pictures * len(labels) > most:
@@ -87,6 +88,24 @@ def from_link(spec: ModelSpec, query: Mapping[str, str], most: int = MOST_PICTUR
     asked = {**defaults(spec).by_name(), **query}
     also = from_commas(str(asked.get("also", "")))
     return read(spec, asked["class"], asked["count"], asked["seed"], asked, also, most)
+
+
+def lowered(spec: ModelSpec, sampling: Sampling) -> tuple[Sampling, str]:
+    """Return the settings with no number of scales above the model's, and words on what was lowered, or none.
+
+    They draw the same pictures: more scales than there are mean all of them.
+    """
+    most = scales_of(spec)
+    over = [row for row in rows(Sampling) if row.name in NUMBERS_OF_SCALES and getattr(sampling, row.name) > most]
+    if not over:
+        return sampling, ""
+    fitting = parsed(sampling, dict.fromkeys((row.name for row in over), most))
+    return fitting, f"Lowered to this model's {most} scales: {', '.join(row.label for row in over)}."
+
+
+def scales_of(spec: ModelSpec) -> int:
+    """Return how many steps a model draws a picture in: its scales, or its cells if it draws those one by one."""
+    return len(Schedule.of(spec.tokenizer))
 
 
 def link(spec: ModelSpec, request: Request) -> str:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, TypedDict
 import gradio as gr
 
 from var_core.config import ModelSpec, Sampling
-from var_core.schedule import Schedule
 from var_core.settings import Declared, Setting, named, rows
 
 from . import controls, setting_pictures
@@ -15,7 +14,6 @@ from .events import AT_ONCE, Trigger, wire
 Knob = gr.Checkbox | gr.Dropdown | gr.Number | gr.Slider
 MOST_CHOICES = 100_000  # shown in a list: else those past the hundredth are found by typing alone
 SettingWidgets = dict[str, Knob]  # of a table of settings, by name
-NUMBERS_OF_SCALES = ("unguided_scales", "reused_scales")  # settings of the draw that end at the model's
 
 
 class Told(TypedDict, total=False):
@@ -121,7 +119,9 @@ def sampling_widgets(
 
     Second, what to wire to what follows that way back.
     """
-    widgets = setting_widgets(default_sampling(), prefix, **dict.fromkeys(NUMBERS_OF_SCALES, scales_of(spec)))
+    widgets = setting_widgets(
+        default_sampling(), prefix, **dict.fromkeys(controls.NUMBERS_OF_SCALES, controls.scales_of(spec))
+    )
     reset = gr.Button("Reset to defaults", size="sm", elem_id=f"{prefix}reset")
     restored = wire(reset.click, lambda: [named(default_sampling())], [], [widgets], AT_ONCE)
     return widgets, restored.then
@@ -129,10 +129,6 @@ def sampling_widgets(
 
 def renewed_sampling(sampling: Sampling, spec: ModelSpec) -> Mapping[str, object]:
     """Return new values for the controls of the draw by name, for another model that is loaded."""
-    ends = {name: gr.Slider(value=getattr(sampling, name), maximum=scales_of(spec)) for name in NUMBERS_OF_SCALES}
+    most = controls.scales_of(spec)
+    ends = {name: gr.Slider(value=getattr(sampling, name), maximum=most) for name in controls.NUMBERS_OF_SCALES}
     return {**named(sampling), **ends}
-
-
-def scales_of(spec: ModelSpec) -> int:
-    """Return how many steps a model draws a picture in: its scales, or its cells if it draws those one by one."""
-    return len(Schedule.of(spec.tokenizer))

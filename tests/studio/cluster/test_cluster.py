@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from support import browser, tiny
 from var_core.config import ON_CPU, Sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
-from var_studio.cluster import replica
+from var_core.weights.checkpoints import file_digest
 from var_studio.cluster.pipeline import Cluster, ClusterPipeline
-from var_studio.cluster.replica import WaitingRequest, grouped
+from var_studio.cluster.replica import ModelFile, WaitingRequest, grouped
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -61,6 +62,49 @@ def test_what_nobody_waits_for_any_more_is_drawn_no_further():
     assert all(group.next())
     group.jobs[1].gone = True
     assert group.next() == [None, None]
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> tuple[Path, Path]:
+    """The folders for models of the machine of the app, which has a model, and of another one."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    tiny.write(ours)
+    return ours, theirs
+
+
+def test_the_app_tells_replicas_where_its_model_lies_and_which_it_is(machines, monkeypatch):
+    monkeypatch.chdir(machines[0])
+    pipe = Cluster(None).load("tiny.safetensors", ON_CPU)
+    assert pipe.file == ModelFile(str(machines[0] / "tiny.safetensors"), pipe.digest)
+    assert ModelFile.from_text(pipe.file.to_text()) == pipe.file
+
+
+def test_a_model_is_found_at_the_same_path_or_by_its_name_in_a_machines_own_folder(machines):
+    ours, theirs = machines
+    path = ours / "tiny.safetensors"
+    model = ModelFile(str(path), file_digest(path))
+    assert model.here(theirs) == path
+    path.rename(theirs / path.name)
+    assert model.here(theirs) == theirs / path.name
+
+
+@pytest.mark.parametrize("there", ["nothing", "another one", "a damaged file"])
+def test_a_machine_without_the_model_names_it_and_says_what_it_needs(machines, there):
+    ours, theirs = machines
+    path, own = ours / "tiny.safetensors", theirs / "tiny.safetensors"
+    model = ModelFile(str(path), file_digest(path))
+    path.unlink()
+    has = "no tiny"
+    if there == "another one":
+        has = f"another tiny ({file_digest(tiny.write(theirs, seed=1))})"
+    elif there == "a damaged file":
+        own.write_bytes(b"no model")
+    with pytest.raises(ValueError) as told:
+        model.here(theirs)
+    assert f"A worker has {has}: each machine needs the app's file ({model.digest})" in str(told.value)
+    assert str(ours) not in str(told.value) and "in its own folder for models" in str(told.value)
 
 
 # ------------------------------------------------------------------------------------------------ two replicas
@@ -121,7 +165,7 @@ def test_many_at_once_do_not_mix(pipe, plain):
 
 def test_an_error_of_the_drawing_is_told_as_it_is(pipe):
     with pytest.raises(ValueError, match="has another random"):
-        list(pipe.cluster.steps(pipe.called, replica.ReplicaRequest(Request((1,), (2,)), "another")))
+        list(pipe.cluster.steps(replace(pipe.file, digest="another"), Request((1,), (2,))))
 
 
 def test_a_replica_killed_in_mid_run_costs_no_pixel(pipe, plain):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -238,6 +239,18 @@ def test_a_dropped_picture_restores_every_control(handlers: CreateRunHandlers):
     *values, locked, emptied = restored
     assert controls.read(SPEC, *values) == request
     assert locked and emptied is None
+
+
+def test_a_link_that_asks_for_more_scales_than_the_model_has_opens_and_says_what_was_lowered(
+    handlers: CreateRunHandlers, monkeypatch: pytest.MonkeyPatch
+):
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    query = {"class": "Sea", "seed": "3", "unguided_scales": "10"}
+    *values, locked = SettingHandlers(handlers.models, FILES).visit(SimpleNamespace(query_params=query))
+    sampling = replace(SPEC.default_sampling, unguided_scales=len(tiny.SIDES))
+    assert controls.read(SPEC, *values) == Request((6,), (3,), sampling) and locked
+    assert told == [f"Lowered to this model's {len(tiny.SIDES)} scales: Scales without guidance."]
 
 
 def test_a_picture_of_another_model_is_refused_by_name(handlers: CreateRunHandlers, tmp_path: Path):

@@ -48,6 +48,18 @@ def test_a_result_restores_every_control(handlers, label, boxes, extend, choice)
     assert np.array_equal(run_edit(tiny.pipeline(), again.edit)[0], results(last.result)[0])
 
 
+def test_a_result_that_asks_for_more_scales_than_there_are_restores_as_many_as_there_are_and_says_so(
+    handlers, monkeypatch
+):
+    edit = Edit(WORKSPACE.photo, painted(), (1,), (77,), Sampling(unguided_scales=9))
+    last = watched(handlers, EditJob("garden", handlers.pipe.digest, edit))
+    told = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    restored = handlers.restore(last.result.files[0], WORKSPACE)
+    assert restored.sampling["unguided_scales"] == len(tiny.SIDES)
+    assert f"Lowered to this model's {len(tiny.SIDES)} scales: Scales without guidance." in told
+
+
 def test_the_class_and_seed_of_a_result_go_to_the_create_tab(handlers):
     last = watched(handlers, asked(handlers, CHANGE, "Rose")[0])
     tabs, *values, locked = handlers.send_back(last.result, 1)

@@ -44,7 +44,10 @@ def test_through_a_proxy_the_page_and_what_it_loads_are_there(behind: tuple[str,
         for path in scripts[:3]:
             answer = visitor.http.get(path)
             assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
-        assert visitor.http.get("theme.css").status_code == 200
+        linked = re.findall(r'<link rel="(?:icon|manifest)" href="([^"]+)"', page)
+        assert sorted(linked) == ["favicon.ico", "manifest.json"]
+        for path in ("theme.css", *linked):
+            assert visitor.http.get(path).status_code == 200
         assert visitor.http.get("gradio_api/info").status_code == 200
 
 

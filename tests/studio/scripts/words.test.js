@@ -44,9 +44,16 @@ test("a widget's id names its setting, also after a tab's name, and the longest 
 });
 
 test("an error names the field that it is about", () => {
-  assert.ok(fieldIdsOf("variations 99 is out of range: choose 1 to 16.").includes("edit_variations"));
-  assert.ok(fieldIdsOf("pixels -4: choose 0 or more.").includes("mask_pixels"));
-  assert.ok(fieldIdsOf("top_k -1 is out of range: choose 0 to 1000000.").includes("explore_top_k"));
-  assert.deepEqual(fieldIdsOf("There is no class 'Sunflour'."), fieldIdsOf("'sea' may mean Sea or Seal: say which."));
-  assert.deepEqual(fieldIdsOf("Nothing is painted yet: paint over what should change."), []);
+  const terms = { guidance: "guidance", "guidance ramp": "ramp", "top-k": "top_k", "how free": "freedom" };
+  const ids = (error) => fieldIdsOf(error, terms);
+  assert.ok(ids("variations 99 is out of range: choose 1 to 16.").includes("edit_variations"));
+  assert.ok(ids("pixels -4: choose 0 or more.").includes("mask_pixels"));
+  assert.ok(ids("top_k -1 is out of range: choose 0 to 1000000.").includes("explore_top_k"));
+  assert.ok(ids("top-k is empty: type a number.").includes("top_k"));
+  assert.ok(ids("guidance is empty: type a number.").includes("edit_guidance"));
+  assert.ok(ids("guidance ramp is empty: type a number.").includes("edit_ramp"));
+  assert.ok(ids("how free 9 is out of range: choose 0 (the same) to 4.").includes("freedom"));
+  assert.ok(!ids("guidance ramp is empty: type a number.").includes("edit_guidance"));
+  assert.deepEqual(ids("There is no class 'Sunflour'."), ids("'sea' may mean Sea or Seal: say which."));
+  assert.deepEqual(ids("Nothing is painted yet: paint over what should change."), []);
 });

@@ -124,6 +124,21 @@ def test_a_short_link_leaves_the_rest_at_its_default():
     assert controls.from_link(SPEC, {"class": "lotus", "seed": "7"}) == Request((0,), (7,))
 
 
+@pytest.mark.parametrize("name", controls.NUMBERS_OF_SCALES)
+def test_a_link_that_asks_for_more_scales_than_there_are_is_lowered_and_draws_the_same(name: str):
+    most, (label,) = controls.scales_of(SPEC), (row.label for row in rows(Sampling) if row.name == name)
+    asked = controls.from_link(SPEC, {name: str(most + 5)})
+    sampling, told = controls.lowered(SPEC, asked.sampling)
+    assert (getattr(sampling, name), told) == (most, f"Lowered to this model's {most} scales: {label}.")
+    assert controls.lowered(SPEC, sampling) == (sampling, "")
+    assert tiny.pipeline().run(replace(asked, sampling=sampling)).images == tiny.pipeline().run(asked).images
+
+
+def test_both_numbers_of_scales_are_lowered_in_one_sentence():
+    asked = controls.from_link(SPEC, dict.fromkeys(controls.NUMBERS_OF_SCALES, "99"))
+    assert controls.lowered(SPEC, asked.sampling)[1].endswith("Scales without guidance, Scales that reuse guidance.")
+
+
 def test_groups_split_the_classes():
     assert controls.groups(SPEC) == ["flower", "scene"]
     assert controls.class_names(SPEC, "scene") == ["Forest", "Mountain", "Sea"]

@@ -1,4 +1,5 @@
 // Marks the field that an error is about, and writes the error under it, until something else stands there.
+import { fieldTerms } from "../shared/constants.js";
 import { made } from "../shared/elements.js";
 import { fieldIdsOf } from "../shared/words.js";
 import { englishOf } from "./translating.js";
@@ -11,7 +12,7 @@ let looking = 0;
 
 // The field in sight that an error names.
 const fieldOf = (text) =>
-  fieldIdsOf(text)
+  fieldIdsOf(text, fieldTerms)
     .map((id) => document.getElementById(id))
     .find((field) => field?.offsetParent);
 

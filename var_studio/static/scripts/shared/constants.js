@@ -8,4 +8,5 @@ export const leastProbability = varStudio.leastProbability; // the darkest colou
 export const colours = varStudio.colours; // of frames and maps, by their names in `shared/palette.py`
 export const markAlpha = varStudio.markAlpha; // how much of the photo the mask covers
 export const settingPictures = varStudio.settingPictures; // {label, values: those that are shown}, by the setting's name
+export const fieldTerms = varStudio.fieldTerms; // {words with which errors begin: the id of the field}
 export const catalogues = varStudio.catalogues; // {English text: text}, by the tag of each other language

@@ -31,9 +31,13 @@ export const inUnits = (values, units) => {
 const PREFIXES = ["", "edit_", "explore_", "extend_", "mask_"]; // of ids of fields
 const OF_CLASSES = /^(There is no class |Choose a class|'.*' may mean )/;
 
-// The ids that the field may have which an error is about: errors begin with its name, or speak of a class.
-export const fieldIdsOf = (error) => {
+// The ids that the field may have which an error is about: errors begin with its name, or with what `terms`
+// {words of errors: id} calls it, or speak of a class.
+export const fieldIdsOf = (error, terms) => {
   if (OF_CLASSES.test(error)) return ["class", "into", "explore_class"];
-  const [name] = error.split(" ");
+  const [term] = Object.keys(terms)
+    .filter((one) => error.startsWith(`${one} `))
+    .sort((one, other) => other.length - one.length); // "guidance ramp" before "guidance"
+  const name = terms[term] ?? error.split(" ")[0];
   return /^[a-z_]+$/.test(name) ? PREFIXES.map((prefix) => prefix + name) : [];
 };
