@@ -49,11 +49,20 @@ class Visits:
         self._chromium, self._window, self._address = chromium, window, address
         self._there, self._phones, self._troubles = window.pages, [], []
 
-    def open(self, query: str = "", width: int = 1440, height: int = 900, opened: bool = True, phone: bool = False):
-        """Open the app, by default at its plain address in a window of a laptop's size."""
+    def open(
+        self,
+        query: str = "",
+        width: int = 1440,
+        height: int = 900,
+        opened: bool = True,
+        phone: bool = False,
+        locale: str = "en-US",
+    ):
+        """Open the app, by default at its plain address in a window of a laptop's size; the locale is a phone's."""
         troubles, address = self._troubles, self._address
-        if phone:  # touch belongs to a window
-            self._phones.append(self._chromium.new_context(accept_downloads=True, has_touch=True, is_mobile=True))
+        if phone:  # touch and language belong to a window
+            touch = {"has_touch": True, "is_mobile": True}
+            self._phones.append(self._chromium.new_context(accept_downloads=True, locale=locale, **touch))
         page = (self._phones[-1] if phone else self._window).new_page()
         page.set_viewport_size({"width": width, "height": height})
         forget(page, address)

@@ -1,10 +1,12 @@
-"""The page as a whole, in every tab: what a newcomer meets, what it remembers, and whether everybody can use it."""
+"""The page as a whole, in every tab: what a newcomer meets, what it remembers, and whether everybody can use it.
+
+What axe says of it stands in `test_axe.py`.
+"""
 
 import re
 from collections.abc import Callable
 
 import pytest
-from support.axe import AXE, ours
 from support.hands import unfold, until
 
 TABS = ("Create", "Edit", "Explore", "Learn")
@@ -64,40 +66,6 @@ def seen(page, name: str) -> None:
 
 def dark(page) -> bool:
     return page.evaluate("document.body.classList.contains('dark')")
-
-
-def work(page, name: str) -> None:
-    """Do in a tab what one does there, so that more of it shows."""
-    if name == "Create":
-        run(page)
-        page.hover("#run")
-        unfold(page, "drawing", "guidance")
-        page.click("#models button.label-wrap")
-        page.locator("#model").wait_for()
-    elif name == "Edit":
-        page.locator("#examples .thumbnail-item").first.click()
-        unfold(page, "masking", "undo")
-        unfold(page, "editing", "context")
-        page.click("#task label:nth-of-type(3)")
-    elif name == "Explore":
-        before = page.evaluate("explorer.view.trace.node")
-        page.click("#explore_run")
-        page.wait_for_function("(before) => explorer.view.trace?.node !== before", arg=before)
-        page.evaluate("explorer.choose({scale: 4, index: 0})")
-        page.wait_for_function("explorer.view.options?.pictures.length === 10")
-    else:
-        page.keyboard.press("?")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_of_ours_in_any_tab_as_it_begins_and_at_work(visit: Callable, theme: str):
-    page = visit(f"?__theme={theme}")
-    page.evaluate(AXE)
-    for name in TABS:
-        seen(page, name)
-        assert ours(page) == [], name
-        work(page, name)
-        assert ours(page) == [], f"{name}, at work"
 
 
 def test_the_page_has_a_picture_before_anything_was_drawn(page):

@@ -5,7 +5,6 @@ import re
 import zipfile
 from pathlib import Path
 
-from support.axe import AXE, ours
 from support.hands import download, looked_at, pixels, set_number, unfold
 
 from var_core.recipe import Recipe
@@ -93,25 +92,10 @@ def test_two_are_compared_and_chosen_ones_downloaded_by_keys_alone(page):
     assert page.evaluate("document.activeElement.className") == "visit-open"
 
 
-def test_axe_finds_nothing_of_ours_in_the_open_panel(page):
-    drawn(page, 2)
-    page.evaluate(AXE)
-    page.click(".visit-open")
+def test_the_large_picture_fills_the_screen(page):
+    drawn(page, 1)
+    looked_at(page, 0)
     page.locator("#visit_picture img").wait_for()
-    page.click("#visit_star")
-    page.locator(".visit-card .star").wait_for()
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_function("(dark) => document.body.classList.contains('dark') === dark", arg=theme == "dark")
-        page.locator(".visit-card > button").first.click()
-        page.locator("#visit_picture img").wait_for()
-        assert ours(page) == [], f"one large, {theme}"
-        for box in page.locator(".visit-card input").all():
-            box.check()
-        page.click("[data-visit=compare]")
-        page.locator("#visit_compare img").nth(1).wait_for()
-        assert ours(page) == [], f"two compared, {theme}"
-    page.locator(".visit-card > button").first.click()
     page.get_by_role("button", name="Full screen", exact=True).first.click()
     page.wait_for_function("document.querySelector('#visit_picture').getBoundingClientRect().width > innerWidth * 0.9")
 

@@ -11,19 +11,33 @@ GRADIOS = {
     "label-content-name-mismatch": "thumbnail",
     "image-redundant-alt": "thumbnail",
 }
-# Whether nothing moves, for two frames; what turns for ever, as a sign of waiting does, changes no colour.
-STILL = """() => new Promise((told) => {
-  const moves = () => document.getAnimations().some(({ effect }) => effect.getComputedTiming().endTime < Infinity);
-  requestAnimationFrame(() => requestAnimationFrame(() => told(!moves())));
-})"""
-FOUND = """async () => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => [id, node.target.join(" "), node.html]));
+COLOUR = ["color-contrast", "link-in-text-block"]  # the rules whose answers change with the theme
+# Wait until nothing moves, for two frames; what turns for ever, as a sign of waiting does, changes no colour.
+STILL = """async () => {
+  const ends = ({ playState, effect }) => playState === "running" && effect.getComputedTiming().endTime < Infinity;
+  for (let still = 0; still < 2; still = document.getAnimations().some(ends) ? 0 : still + 1)
+    await new Promise(requestAnimationFrame);
+}"""
+FOUND = """async (rules) => {
+  const options = { resultTypes: ["violations"], elementRef: true, ...(rules && { runOnly: rules }) };
+  const { violations } = await axe.run(document, options);
+  const told = ({ target, element, html, failureSummary }) => [
+    `${target}, in ${element?.closest(".thumbnail-item, [id]")?.className}`, html, failureSummary];
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => [id, ...told(node)]));
 }"""
 
 
-def ours(page) -> list[list[str]]:
-    """What axe finds on the page once no colour fades, less what is Gradio's; the page has been given `AXE`."""
-    page.emulate_media(reduced_motion="reduce")
-    page.wait_for_function(STILL)
-    return [[rule, *rest] for rule, *rest in page.evaluate(FOUND) if GRADIOS.get(rule, "\0") not in " ".join(rest)]
+def found(page) -> list[list[str]]:
+    """What axe finds on the page, in the light theme and in the dark one, less what is Gradio's.
+
+    It looks once no colour fades, and ends in the light. The page has been given `AXE`, and no theme was chosen on it.
+    """
+    return _found(page, "dark", COLOUR) + _found(page, "light", None)
+
+
+def _found(page, theme: str, rules: list[str] | None) -> list[list[str]]:
+    page.emulate_media(reduced_motion="reduce", color_scheme=theme)
+    page.wait_for_function("(dark) => document.body.classList.contains('dark') === dark", arg=theme == "dark")
+    page.evaluate(STILL)  # it waits itself: a promise is something, by which `wait_for_function` would go on
+    seen = page.evaluate(FOUND, rules)
+    return [[theme, rule, *rest] for rule, *rest in seen if GRADIOS.get(rule, "\0") not in " ".join(rest)]

@@ -275,10 +275,8 @@ def _masks(square: KeptSquare) -> list[str]:
 
 
 def _figures(title: str, words: str, frames: Sequence[str]) -> str:
-    inside = "".join(frames)
     return (
-        f'<section class="strip"><h2>{escape(title)} <span>{escape(words)}</span></h2>'
-        f'<div class="frames">{inside}</div></section>'
+        f'<section class="strip"><h2>{escape(title)} <span>{escape(words)}</span></h2>{html.frames(frames)}</section>'
     )
 
 

@@ -22,11 +22,11 @@ def shipped_picture() -> tuple[list[Image.Image], str]:
     shown = [Image.fromarray(picture) for picture in trace.pictures.numpy()]
     sides = trace.about.sides
     captions = [f"{side}×{side}" for side in sides]  # noqa: RUF001
-    frames = "".join(
+    frames = html.frames(
         f'<figure><img src="{html.small_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
         for image, text in zip(shown, captions, strict=True)
     )
     name, last = escape(trace.about.class_name), sides[-1] ** 2
     says = f"How it grew, from one square (token) to {last}, scale by scale."
     title = f"<h2>{name} <span>seed {trace.about.seed}</span></h2>"
-    return shown[-1:], f'<section class="strip first">{title}<p>{says}</p><div class="frames">{frames}</div></section>'
+    return shown[-1:], f'<section class="strip first">{title}<p>{says}</p>{frames}</section>'

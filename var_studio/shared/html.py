@@ -3,6 +3,7 @@
 import base64
 import io
 import uuid
+from collections.abc import Iterable
 from html import escape
 
 from PIL import Image
@@ -32,6 +33,11 @@ def frame(image: Image.Image, caption: str) -> str:
     """A small picture with a line of text under it."""
     text = escape(caption)
     return f'<figure><img src="{data_uri(image)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+
+
+def frames(figures: Iterable[str]) -> str:
+    """Figures side by side; where there is no room for all, keys can scroll them."""
+    return f'<div class="frames" role="group" aria-label="Pictures" tabindex="0">{"".join(figures)}</div>'
 
 
 def data_uri(image: Image.Image) -> str:

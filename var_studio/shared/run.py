@@ -195,11 +195,11 @@ def strip(pipe: Pipeline, run: Run, index: int, host_paths: bool = True) -> str:
         html.shrunk(Image.fromarray(open_photo(run.files[index]))),
     ]
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001
-    frames = "".join(map(html.frame, shown, captions))
+    frames = html.frames(map(html.frame, shown, captions))
     request = alone(run, index)
     title = f"{escape(pipe.spec.class_name(request.labels[0]))} <span>seed {seed_text(request.seeds[0])}</span>"
     offered = f'<p class="copies">{copying.copy_buttons(pipe, request, host_paths)}</p>'
     if len(run.request.labels) > 1 and run.sweep is None:
         everything = copying.copy_buttons(pipe, run.request, host_paths)
         offered += f'<p class="copies">All {len(run.request.labels)}: {everything}</p>'
-    return f'<section class="strip"><h2>{title}</h2>{offered}<div class="frames">{frames}</div></section>'
+    return f'<section class="strip"><h2>{title}</h2>{offered}{frames}</section>'

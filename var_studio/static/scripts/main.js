@@ -3,6 +3,7 @@ import "./page/translating.js";
 import "./page/theme.js";
 import { hearingAll } from "./page/answers.js";
 import "./page/announcing.js";
+import "./page/messages.js";
 import "./page/names.js";
 import "./page/tab_keys.js";
 import "./page/tabs_tour.js";

@@ -81,7 +81,7 @@ const actOfKey = (event) => {
 
 const press = (event) => {
   if (!view.trace || !element("picture")?.offsetParent || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable], [role=tab], dialog")) return;
+  if (event.target.closest("input, textarea, select, [contenteditable], [role=tab], dialog, .xp-wide-table")) return;
   const act = actOfKey(event);
   if (!act) return;
   event.preventDefault();

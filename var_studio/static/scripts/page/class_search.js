@@ -11,6 +11,7 @@ let chosen = null; // the option that Enter takes
 
 const boxOf = (event) => event.target.closest?.(".class-search input[role=combobox]");
 const textOf = (option) => option.getAttribute("aria-label");
+const isOpen = (box) => box.getAttribute("aria-expanded") === "true";
 const listOf = (box) => document.getElementById(box.getAttribute("aria-controls"));
 
 const fitting = (box) => ranked([...(listOf(box)?.querySelectorAll(OPTION) ?? [])], box.value, textOf);
@@ -32,7 +33,7 @@ const mark = (box, options, option) => {
 };
 
 const show = (box) => {
-  if (typing !== box) return;
+  if (typing !== box || !isOpen(box)) return;
   const options = fitting(box);
   mark(box, options, options.includes(chosen) ? chosen : (options[0] ?? null));
 };
@@ -65,10 +66,12 @@ const leave = (event) => {
   if (list) list.tabIndex = -1;
 };
 
-// Gradio hears a letter late, and then opens the list again of a box that the cursor has left meanwhile.
+// A box whose list has closed points to no option of it any more. Gradio hears a letter late, and then opens the list
+// again of a box that the cursor has left meanwhile.
 const closing = new MutationObserver((changes) => {
   for (const { target: box } of changes)
-    if (box.getAttribute("aria-expanded") === "true" && box !== document.activeElement)
+    if (!isOpen(box)) box.removeAttribute("aria-activedescendant");
+    else if (box !== document.activeElement)
       box.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
 });
 

@@ -14,7 +14,7 @@ const panel = () => {
   if (found) return found;
   const fresh = made("div", "", { id: "setting_help", popover: "manual" });
   fresh.setAttribute("role", "tooltip");
-  document.querySelector(".gradio-container").append(fresh); // where the theme's colours are known
+  document.querySelector(".gradio-container main").append(fresh); // where the theme's colours are known
   return fresh;
 };
 

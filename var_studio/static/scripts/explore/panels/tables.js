@@ -49,22 +49,24 @@ export const costs = ({ trace }) => {
   const rows = trace.sides.map((side, scale) =>
     row([made("th", sizeOf(side)), ...measures.map(({ values, words }) => bar(values, scale, words))]),
   );
-  const title = titled(
-    "h3",
-    "What each scale costs, and decides",
-    "nearly all work is in the last scales, while the first ones settle the picture",
-  );
+  const name = "What each scale costs, and decides";
+  const title = titled("h3", name, "nearly all work is in the last scales, while the first ones settle the picture");
   const note = made("p", "known: it was not computed again, since nothing before it had changed.");
   element("costs").replaceChildren(
     title,
-    table("xp-table", [row([made("th", "scale"), ...head]), ...rows]),
+    table(name, "xp-table", [row([made("th", "scale"), ...head]), ...rows]),
     ...(trace.seconds.includes(0) ? [note] : []),
   );
 };
 
 const row = (cells) => box("", cells, "tr");
 
-const table = (className, rows) => box("xp-wide-table", [box(className, rows, "table")]);
+// Where there is no room for all of it, keys can scroll it.
+const table = (name, className, rows) => {
+  const place = box("xp-wide-table", [box(className, rows, "table")]);
+  Object.assign(place, { id: `xp-${className}`, tabIndex: 0, role: "group", ariaLabel: name });
+  return place;
+};
 
 // A cell that is filled as far as its value reaches.
 const bar = (values, scale, words) => {
@@ -81,12 +83,9 @@ export const masses = (view, acts) => {
   const rows = sides.map((side, from) =>
     row([made("th", sizeOf(side)), ...sides.map((_, to) => massCell(view, from, to))]),
   );
-  const title = titled(
-    "h3",
-    "Which scales look at which",
-    "attention in per cent, mean over the tokens of a row's scale",
-  );
-  const matrix = table("xp-matrix", [row([made("th", "from \\ to"), ...head]), ...rows]);
+  const name = "Which scales look at which";
+  const title = titled("h3", name, "attention in per cent, mean over the tokens of a row's scale");
+  const matrix = table(name, "xp-matrix", [row([made("th", "from \\ to"), ...head]), ...rows]);
   element("masses").replaceChildren(title, attentionChoice(view, acts, "masses"), matrix);
 };
 
