@@ -32,7 +32,14 @@ FLOORS = (
     ),
     *("var_core.device_memory", "var_core.nn", "var_core.weights", "var_core.engine", "var_core.editing"),
     *("var_core.recipe", "var_core.inspection", "var_core.findings", "var_core.training", "var_core.measuring"),
-    *("var_core.cli", "var_studio.shared", "var_studio.create", "var_studio.edit", "var_studio.explore"),
+    *(
+        "var_core.cli",
+        "var_studio.quick_import",
+        "var_studio.shared",
+        "var_studio.create",
+        "var_studio.edit",
+        "var_studio.explore",
+    ),
     *("var_studio.learn", "var_studio.api", "var_studio.cluster", "var_studio.page", "var_studio.hosting"),
     *("var_studio", "app"),
 )

@@ -16,6 +16,7 @@ from . import flags as options_of
 from .flags import FIRST_PORT
 from .hosting.accounts import Accounts
 from .hosting.serving import Hosting, own_cache
+from .quick_import import import_gradio
 from .shared.limits import HOME, Limits, foot
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ def run(
     taken: socket.socket,
 ) -> None:
     """Serve the page for a model on a port that was `taken` until interrupted; ValueError if it cannot be served."""
+    import_gradio()  # before all that imports it
     from .hosting.server import serve
     from .page import theme
     from .shared import heap
