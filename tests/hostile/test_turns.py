@@ -144,19 +144,23 @@ def test_a_run_whose_page_is_closed_goes_on_where_nobody_waits_and_its_pictures_
     house.await_runs(0)
 
 
-def test_a_run_ends_within_a_scale_when_it_is_cancelled(house: House):
-    anna = Guest(house, "cancelling")
+def test_a_run_that_is_cancelled_ends_within_a_scale_when_another_waits(house: House):
+    anna, ben = Guest(house, "cancelling"), Guest(house, "next")
     anna.prepare(seed=1, pictures=8)
+    ben.prepare(seed=2)
     event = anna.join("watch")
     with anna.listening() as messages, ThreadPoolExecutor(1) as pool:
         house.scales.let(1)
         next(one for one in messages if one["msg"] == "process_generating")
         body = {"session_hash": anna.name, "fn_index": house.number("watch"), "event_id": event}
         cancelled = pool.submit(anna.client.post, "/cancel", json=body)
-        house.scales.let(1)
+        other = ben.run(seed=2)
+        house.await_runs(2)
+        house.scales.let(1 + SCALES)  # that which is being made, and the other's
         assert cancelled.result().status_code == 200
+        assert other.over()[-1]["success"]
         house.await_runs(0)
-    assert len(house.scales.made) <= 2
+    assert house.scales.made.count(1) <= 2
 
 
 def test_a_run_that_nobody_listens_to_is_never_begun(house: House, monkeypatch: pytest.MonkeyPatch):
