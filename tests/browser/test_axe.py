@@ -142,21 +142,22 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module", params=["laptop", "german phone"])
 def opened(request, shared_visits):
-    """A page for all tests of a device, with axe on it, and the size of the other device."""
-    how, other = (LAPTOP, PHONE) if request.param == "laptop" else ({**PHONE, "phone": True, "locale": "de-DE"}, LAPTOP)
-    page = shared_visits.open(**how)
+    """A page for all tests of a device, with axe on it; and whether it is a laptop."""
+    laptop = request.param == "laptop"
+    page = shared_visits.open(**LAPTOP if laptop else {**PHONE, "phone": True, "locale": "de-DE"})
     page.evaluate(AXE)
-    return page, other
+    return page, laptop
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_axe_finds_nothing_of_ours(opened, shared_visits, name: str):
-    page, other = opened
+    """On the laptop in both themes, and in the end in a window as narrow as a phone's."""
+    page, laptop = opened
     page.locator(f"[role=tab][data-tab-id={'create' if name == 'around' else name}]:visible").click()
-    seen = {state: found(page) for state in STATES[name](page)}
-    own = page.viewport_size
-    page.set_viewport_size(other)
-    seen["in a window of another size"] = found(page)
-    page.set_viewport_size(own)
+    seen = {state: found(page, dark=laptop) for state in STATES[name](page)}
+    if laptop:
+        page.set_viewport_size(PHONE)
+        seen["in a narrow window"] = found(page)
+        page.set_viewport_size(LAPTOP)
     assert {state: each for state, each in seen.items() if each} == {}
     shared_visits.check()

@@ -201,6 +201,7 @@ def test_strokes_are_undone_and_redone_and_earlier_edits_come_back(desk):
     page = desk
     stroke(page, (0.3, 0.5), (0.6, 0.5))
     unfold(page, "masking", "undo")
+    at_rest(page)
     wanted = dilated(dilated(saved_mask(page), 8), 8)
 
     def grow_twice() -> None:
@@ -268,10 +269,12 @@ def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: 
     (tmp_path / "edited.png").write_bytes(first)
     set_number(page, "dilate", 0)
     page.get_by_text("Inpaint", exact=True).click()
+    page.locator("#into").wait_for(state="hidden")
     upload(page, "edit_restore", tmp_path / "edited.png")
     page.get_by_text("Settings restored").wait_for()
+    page.locator("#into").wait_for()
+    until(page, lambda: page.input_value("#dilate input") == "3" and page.is_checked("#edit_lock input"))
     page.wait_for_timeout(SETTLE)
-    assert page.input_value("#dilate input") == "3" and page.is_checked("#edit_lock input")
     run(page, 1)
     assert np.array_equal(pixels(download(page, "#edit_download")), pixels(first))
     page.click("#send_back")

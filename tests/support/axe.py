@@ -27,12 +27,12 @@ FOUND = """async (rules) => {
 }"""
 
 
-def found(page) -> list[list[str]]:
-    """What axe finds on the page, in the light theme and in the dark one, less what is Gradio's.
+def found(page, dark: bool = True) -> list[list[str]]:
+    """What axe finds on the page, in the light theme and, unless not wanted, in the dark one, less what is Gradio's.
 
     It looks once no colour fades, and ends in the light. The page has been given `AXE`, and no theme was chosen on it.
     """
-    return _found(page, "dark", COLOUR) + _found(page, "light", None)
+    return (_found(page, "dark", COLOUR) if dark else []) + _found(page, "light", None)
 
 
 def _found(page, theme: str, rules: list[str] | None) -> list[list[str]]:

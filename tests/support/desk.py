@@ -43,7 +43,9 @@ def laying(page, act: Callable[[], object]) -> None:
 
 def at_rest(page) -> None:
     """Wait until the canvas is there, and nothing on it moves any more."""
-    page.wait_for_function("window.editor?.ready.then(() => !editor.app.ticker.started)")
+    page.wait_for_function("window.editor")
+    page.evaluate("() => editor.ready")  # waits itself: by `wait_for_function` a promise would be something
+    page.wait_for_function("!editor.app.ticker.started")
 
 
 def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
