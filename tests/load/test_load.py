@@ -102,9 +102,11 @@ def test_memory_is_looked_at_once_in_so_many_runs(
         yield server
 
     monkeypatch.setattr(load, "served", there_already)
+    monkeypatch.setattr(load, "settled", lambda served, minutes: (served.megabytes(), int(minutes)))  # without waiting
     load.main(["--model", str(model), "--alone", "--runs", "4", "--every", "2"])
     told = capsys.readouterr().out
     assert "MB after 2 runs" in told and "MB after 4 runs" in told and "| errors | none |" in told
+    assert "| files left then | 10 |" in told
 
 
 def test_a_wait_ends_when_something_is_drawn():

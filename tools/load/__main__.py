@@ -45,7 +45,7 @@ def by_many(server: Server, asked: argparse.Namespace, folder: Path) -> Iterator
     """Yield what many visitors have met."""
     yield "visitors, minutes", f"{asked.visitors}, {asked.minutes:g}"
     tally = crowd(server, asked.visitors, asked.minutes, folder)
-    settled(server, tally, asked.idle_minutes)
+    tally.after, tally.files_left = settled(server, asked.idle_minutes)
     checked(tally, Pipeline.load(asked.model, ON_CPU) if asked.model else Pipeline.load(options=ON_CPU))
     yield from tally.rows()
 
@@ -65,6 +65,9 @@ def by_one(server: Server, asked: argparse.Namespace, folder: Path) -> Iterator[
     yield from ((f"error: {text[:100]}", "1") for text in errors[:9])
     if memory:
         yield "last against first look", f"{memory[-1] / memory[0]:.2f}"
+    megabytes, files = settled(server, asked.idle_minutes)
+    yield "MB when nobody had been there for long enough", f"{megabytes:.0f}"
+    yield "files left then", str(files)
 
 
 def by_signs(server: Server, _asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str]]:

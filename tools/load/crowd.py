@@ -108,12 +108,12 @@ def warmed_up(server: Server, folder: Path) -> Page:
         return person.page
 
 
-def settled(server: Server, tally: Tally, idle_minutes: float) -> None:
-    """Wait until all that visitors have left must be gone, then look what is left."""
+def settled(server: Server, idle_minutes: float) -> tuple[float, int]:
+    """Wait until all that visitors have left must be gone; return what is left: the server's MB, and files."""
     until = time.monotonic() + 60 * (idle_minutes + 2.5)
     while time.monotonic() < until and server.files():
         time.sleep(TICK)
-    tally.after, tally.files_left = server.megabytes(), server.files()
+    return server.megabytes(), server.files()
 
 
 def checked(tally: Tally, pipe: Pipeline) -> None:
