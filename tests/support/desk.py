@@ -55,6 +55,8 @@ def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
     page.mouse.move(*spot(page, *end), steps=3)  # each costs a canvas that is drawn without a GPU most of a second
     page.mouse.up()
     page.wait_for_timeout(500)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    at_rest(page)  # on a busy machine the last of it may be drawn later
 
 
 def saved_mask(page) -> np.ndarray:
