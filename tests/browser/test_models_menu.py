@@ -47,7 +47,7 @@ def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with
     page.click("#model_get")
     page.locator("span", has_text=re.compile(rf"^downloading {MODEL.file}: .* of ")).first.wait_for()
     page.click("#model_cancel")
-    page.get_by_text("Stopped. Download goes on from here the next time.").wait_for()
+    page.locator("#model_bar").get_by_text("Stopped. Download goes on from here the next time.").wait_for()
     line.go.set()
 
     page.click("#model_get")
