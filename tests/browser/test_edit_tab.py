@@ -1,6 +1,8 @@
 """The Edit tab as its user meets it: paint with the mouse, run, compare, go on."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,19 @@ def stop_an_extension(page, pixels: int) -> None:
     page.locator("#edit_run").wait_for()
     page.get_by_text("Inpaint", exact=True).click()
     set_number(page, "edit_variations", usual)
+
+
+@contextmanager
+def slowed(page, asked: str, seconds: float) -> Iterator[None]:
+    """A slow way to the server for what is asked of it meanwhile."""
+
+    def wait(route) -> None:
+        page.wait_for_timeout(1000 * seconds)
+        route.continue_()
+
+    page.route(asked, wait)
+    yield
+    page.unroute_all(behavior="wait")
 
 
 def mask_of(page) -> np.ndarray:
@@ -205,10 +220,12 @@ def test_strokes_are_undone_and_redone_and_earlier_edits_come_back(desk):
     wanted = dilated(dilated(saved_mask(page), 8), 8)
 
     def grow_twice() -> None:
-        page.click("#grow")
-        page.click("#grow")  # at once, before the canvas shows what the first did
+        with page.expect_request("**/queue/join*"):
+            page.click("#grow")
+        page.click("#grow")  # the server has yet to answer
 
-    laying(page, grow_twice)
+    with slowed(page, "**/queue/join*", 3.0):
+        laying(page, grow_twice)
     until(page, lambda: np.array_equal(saved_mask(page), wanted))
     run(page, 4)
     at_rest(page)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from ..shared.events import AT_ONCE, QUIET, EventOptions
+from ..shared.events import QUIET, REPEATED, EventOptions
 from .layout import Table
 from .photo_handlers import PhotoHandlers
 from .shapes import BRUSH, MOST_TOLERANCE, TOLERANCE, TOOLS
@@ -44,7 +44,7 @@ def wire_shaping(photos: PhotoHandlers, table: Table, row: Shaping) -> None:
     """Wire what the row tells to the mask; shapes that follow each other at once wait for one another."""
     here, both = [table.workspace, table.canvas], [table.canvas, table.workspace]
     given = [*here, row.shape, row.tolerance]
-    one_by_one: EventOptions = {**QUIET, "concurrency_limit": 1}
-    row.shape.change(photos.add_shape, given, both, trigger_mode="multiple", **one_by_one)
-    row.undo.click(photos.undo_mask, here, both, **AT_ONCE)
-    row.redo.click(photos.redo_mask, here, both, **AT_ONCE)
+    one_by_one: EventOptions = {**QUIET, "concurrency_limit": 1, "trigger_mode": "multiple"}
+    row.shape.change(photos.add_shape, given, both, **one_by_one)
+    row.undo.click(photos.undo_mask, here, both, **REPEATED)
+    row.redo.click(photos.redo_mask, here, both, **REPEATED)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ..shared.events import AT_ONCE, Renewal, Trigger, Widgets, buttons, halt, wire
+from ..shared.events import AT_ONCE, REPEATED, Renewal, Trigger, Widgets, buttons, halt, wire
 from ..shared.handover import CreateHandover, EditHandover, Giving
 from ..shared.left_runs import LeftRuns
 from ..shared.models import Models
@@ -131,10 +131,10 @@ def _wire_mask(photos: PhotoHandlers, table: Table, masking: Masking, box: gr.Te
     here, both = [table.workspace, table.canvas], [table.canvas, table.workspace]
     for act in ("invert", "clear", "grow", "shrink"):
         act_now = partial(photos.change_mask, act)
-        getattr(masking, act).click(act_now, [*here, masking.pixels], both, **AT_ONCE)
+        getattr(masking, act).click(act_now, [*here, masking.pixels], both, **REPEATED)
     masking.add.click(photos.add_rectangle, [*here, masking.corners], both, **AT_ONCE)
-    masking.undo.click(photos.undo_mask, here, both, **AT_ONCE)
-    masking.redo.click(photos.redo_mask, here, both, **AT_ONCE)
+    masking.undo.click(photos.undo_mask, here, both, **REPEATED)
+    masking.redo.click(photos.redo_mask, here, both, **REPEATED)
     masking.look.click(photos.look_there, [table.workspace, masking.corners], box, **AT_ONCE)
     masking.upload.upload(photos.load_mask, [*here, masking.upload], both, **AT_ONCE)
     saved = masking.save.click(photos.save_mask, here, masking.file, **AT_ONCE)

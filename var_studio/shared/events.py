@@ -27,11 +27,14 @@ class EventOptions(TypedDict, total=False):
     api_visibility: Literal["public", "private", "undocumented"]
     concurrency_limit: int | None
     concurrency_id: str
+    trigger_mode: Literal["once", "multiple", "always_last"]
 
 
 # Our own bar instead of Gradio's spinners, and no entry in its list of public calls.
 QUIET: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
 AT_ONCE: EventOptions = {**QUIET, "concurrency_limit": None}
+# What is clicked once more before the answer is there waits for that: it would be lost otherwise.
+REPEATED: EventOptions = {**AT_ONCE, "trigger_mode": "always_last"}
 # Who may begin is decided by `turns`, which holds for every way in, and goes round.
 ON_MODEL: EventOptions = {**AT_ONCE, "concurrency_id": "model"}
 

@@ -296,7 +296,8 @@ def test_more_like_this_keeps_the_coarse_scales_of_the_chosen_picture(handlers: 
             (a.tokens == b.tokens).all() for a, b in zip(stage.run.progress.of(index)[:3], before[:3], strict=True)
         )
     again = tiny.pipeline().run(Recipe.read(Path(stage.run.files[1])).request(tiny.pipeline())).images[0]
-    assert np.array_equal(np.asarray(Image.open(stage.run.files[1])), np.asarray(again))
+    saved = Image.open(stage.run.files[1])
+    assert np.abs(np.asarray(saved).astype(int) - np.asarray(again)).max() <= 1  # drawn among four, and alone
 
 
 def test_more_like_one_that_is_like_another_keeps_what_both_share(handlers: CreateRunHandlers):
