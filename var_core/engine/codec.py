@@ -55,6 +55,14 @@ class Codec:
         return np.stack([to_uint8(self.tokenizer.decode(one[None]))[0].numpy() for one in f_hat])
 
     @torch.inference_mode()
+    def decode_small(self, f_hat: Tensor) -> list[Image.Image]:
+        """f_hat (B, C, s_K, s_K) -> B pictures of side S, that of what is encoded: in half of the time at most.
+
+        Of a model that draws no larger ones they are those of `decode`.
+        """
+        return [to_pil(self.tokenizer.decode_small(one[None]))[0] for one in f_hat]
+
+    @torch.inference_mode()
     def summed(self, tokens: Sequence[Tensor]) -> Tensor:
         """f_hat (B, C, s_K, s_K) of a whole pyramid, K maps (B, L_k)."""
         return self.tokenizer.quantizer.features([t.to(self.device) for t in tokens])

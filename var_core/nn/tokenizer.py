@@ -117,10 +117,11 @@ class Decoder(nn.Module):
         self.refine = Refinement(*refinement) if config.refine else nn.Identity()
         self.enlarge = Enlargement(config) if config.enlarge > 1 else nn.Identity()
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, enlarge: bool = True) -> Tensor:
         deep = self.deep(features)
         if isinstance(self.enlarge, Enlargement):
-            return self.enlarge(*self.small(deep), deep)
+            small, hidden = self.small(deep)
+            return self.enlarge(small, hidden, deep) if enlarge else small
         return self.refine(self.shuffle(self.conv_out(deep)))
 
     def deep(self, features: Tensor) -> Tensor:
@@ -173,6 +174,10 @@ class Tokenizer(nn.Module):
     def decode(self, f_hat: Tensor) -> Tensor:
         """f_hat (B, C, s_K, s_K) -> pictures of side `config.drawn_side`, clamped to [-1, 1]."""
         return self.decode_unclamped(f_hat).clamp(-1, 1)
+
+    def decode_small(self, f_hat: Tensor) -> Tensor:
+        """f_hat (B, C, s_K, s_K) -> pictures of side S, those that `decode` enlarges, clamped to [-1, 1]."""
+        return self.decoder(self.after_quantizer(f_hat), enlarge=False).clamp(-1, 1)
 
     def decode_unclamped(self, f_hat: Tensor) -> Tensor:
         """Decode without clamping: what the training loss sees."""

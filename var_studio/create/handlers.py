@@ -1,7 +1,7 @@
 """Handlers of the Create tab that make pictures and show them, as functions of the widgets' values."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import gradio as gr
@@ -54,7 +54,7 @@ class CreateRunHandlers(Preparing):
             return StageUpdate()
         with in_words():
             run.need_files()
-            return self._chosen(run, event.index)
+            return self._chosen(replace(run, looks={}), event.index)  # what is kept of it shall not grow
 
     def check_files(self, run: Run | None) -> None:
         """Say so if the files of a run are gone that the browser is about to fetch."""
@@ -102,7 +102,7 @@ class CreateRunHandlers(Preparing):
                 f"Download all {count} (ZIP)", value=packed, visible=count > 1 and packed is not None
             ),
             sheet=sheet,
-            run=done,
+            run=replace(done, looks={}),
         )
 
     def _chosen(self, run: Run, index: int) -> StageUpdate:

@@ -116,7 +116,7 @@ def drawn_so_far(pipe: Pipeline, stage: EditStage) -> np.ndarray:
         return stage.drawn
     f_hat = stage.progress.f_hat
     if runs.decodes_live(pipe, len(f_hat)):
-        return pipe.pixels(f_hat)
+        return np.stack([np.asarray(picture) for picture in pipe.decode_small(f_hat)])
     return np.stack([np.asarray(picture) for picture in pipe.preview(f_hat)])
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Run:
     """A request to the model of a digest, and how far it has come, in `seconds`.
 
     `files`, of the pictures that have begun, once it is over. Of a `sweep` the request has the labels and the seeds
-    of all cells, and of their settings only the first ones.
+    of all cells, and of their settings only the first ones. While it is under way it has what was decoded of it.
     """
 
     request: Request
@@ -40,6 +40,7 @@ class Run:
     files: tuple[str, ...] = ()
     sweep: Sweep | None = None
     sheet: str = ""  # file of all pictures of the sweep on one
+    looks: dict[tuple[int, int], Image.Image] = field(default_factory=dict)  # by picture and number of scales
 
     @property
     def is_kept(self) -> bool:
@@ -77,9 +78,9 @@ class StopFlag:
 
 def after_each_scale(pipe: Pipeline, request: Request) -> Iterator[Run]:
     """Run a request; yield the run after each of its scales."""
-    started = time.perf_counter()
+    started, looks = time.perf_counter(), dict[tuple[int, int], Image.Image]()
     for progress in pipe.stream(request):
-        yield Run(request, pipe.digest, progress, time.perf_counter() - started)
+        yield Run(request, pipe.digest, progress, time.perf_counter() - started, looks=looks)
 
 
 def over_a_grid(pipe: Pipeline, sweep: Sweep) -> Iterator[Run]:
@@ -92,26 +93,35 @@ def over_a_grid(pipe: Pipeline, sweep: Sweep) -> Iterator[Run]:
 
 
 def decodes_live(pipe: Pipeline, count: int = 1) -> bool:
-    """Say whether so many pictures are decoded after every scale; of larger ones a cheap preview is shown instead.
-
-    To enlarge a picture n times takes about as long as to decode n of those before.
-    """
-    sizes = pipe.spec.tokenizer
-    return count * sizes.enlarge * sizes.image_side**2 <= LIVE_PIXELS
+    """Say whether so many pictures are decoded after every scale; of larger ones a cheap preview is shown instead."""
+    return count * pipe.spec.tokenizer.image_side**2 <= LIVE_PIXELS
 
 
 def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
     """The run's pictures as far as it has come, decoded; or cheap small ones where decoding would hold it up."""
     f_hat = run.progress.f_hat
-    return [
-        html.unique(image) for image in (pipe.decode(f_hat) if decodes_live(pipe, len(f_hat)) else pipe.preview(f_hat))
-    ]
+    if not decodes_live(pipe, len(f_hat)):
+        return [html.unique(image) for image in pipe.preview(f_hat)]
+    return [html.unique(_look(pipe, run, index).copy()) for index in range(len(f_hat))]
+
+
+def _look(pipe: Pipeline, run: Run, index: int, scales: int | None = None) -> Image.Image:
+    """One picture of a run after so many scales, decoded once: enlarged only if it is whole."""
+    steps = run.progress.of(index)[:scales]
+    found = run.looks.get((index, len(steps)))
+    if found is None:
+        decode = pipe.decode if len(steps) == run.progress.scales else pipe.decode_small
+        found = run.looks[index, len(steps)] = decode(steps[-1].f_hat)[0]
+    return found
 
 
 def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
     """Decode a run and write its pictures into a folder, each with its recipe if all its scales are there."""
     started = time.perf_counter()
-    images = pipe.decode(run.progress.f_hat)
+    images = [
+        _look(pipe, run, index) if run.complete(index) else pipe.decode(run.progress.of(index)[-1].f_hat)[0]
+        for index in range(run.progress.begun)
+    ]
     files = [folder / f"{_stem(pipe, run, index)}.png" for index in range(len(images))]
     for index, (image, file) in enumerate(zip(images, files, strict=True)):
         if run.complete(index):
@@ -189,9 +199,9 @@ def strip(pipe: Pipeline, run: Run, index: int, host_paths: bool = True) -> str:
 
     Without `host_paths` nothing tells where on this machine the model lies. ValueError if its file is gone.
     """
-    decode, steps = pipe.decode if decodes_live(pipe) else pipe.preview, run.progress.of(index)
+    steps, live = run.progress.of(index), decodes_live(pipe)
     shown = [
-        *(decode(step.f_hat)[0] for step in steps[:-1]),
+        *(_look(pipe, run, index, n) if live else pipe.preview(steps[n - 1].f_hat)[0] for n in range(1, len(steps))),
         html.shrunk(Image.fromarray(open_photo(run.files[index]))),
     ]
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001

@@ -80,6 +80,8 @@ def test_before_training_pictures_are_enlarged_by_interpolation_of_what_was_draw
     f_hat = torch.randn(2, 8, 4, 4)
     small = plain.decode_unclamped(f_hat)
     assert torch.equal(tokenizer.decode_unclamped(f_hat), enlarged(small, 2))
+    assert torch.equal(tokenizer.decode_small(f_hat), small.clamp(-1, 1))
+    assert torch.equal(plain.decode_small(f_hat), plain.decode(f_hat))
     assert not any(name.startswith("decoder.enlarge") for name in plain.state_dict())
 
 

@@ -1,13 +1,16 @@
 """What each handler of the Create tab returns. No browser here."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from support import tiny
 from support.form import SPEC, asked, asking, read
@@ -79,11 +82,27 @@ def test_larger_pictures_than_are_encoded_are_shown_and_written(tmp_path: Path):
     assert Image.open(made.files[0]).size == (64, 64)
 
 
-def test_pictures_that_take_longer_to_enlarge_are_previewed_sooner(monkeypatch: pytest.MonkeyPatch):
+def test_few_pictures_are_decoded_after_each_scale_and_many_previewed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runs, "LIVE_PIXELS", 3 * 32 * 32)
-    plain, large = tiny.pipeline(), tiny.pipeline(tiny.ENLARGING)
-    assert runs.decodes_live(plain, 3) and not runs.decodes_live(plain, 4)
-    assert runs.decodes_live(large, 1) and not runs.decodes_live(large, 2)
+    assert runs.decodes_live(tiny.pipeline(), 3) and not runs.decodes_live(tiny.pipeline(), 4)
+
+
+def test_each_scale_is_decoded_once_and_enlarged_only_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pipe, request, called = tiny.pipeline(tiny.ENLARGING), Request((1,), (5,)), list[str]()
+    wanted = np.asarray(pipe.run(request).images[0])
+
+    def counted(name: str, decode: Callable, f_hat: torch.Tensor) -> list[Image.Image]:
+        called.append(name)
+        return decode(f_hat)
+
+    for name in ("decode", "decode_small"):
+        monkeypatch.setattr(pipe, name, partial(counted, name, getattr(pipe, name)))
+    handlers = CreateRunHandlers(Models(pipe), str(tmp_path))
+    *_, over = handlers.watch(asked(request), StopFlag())
+    assert called == ["decode_small"] * 3 + ["decode"]  # shown at once, then written, then in the strip
+    assert np.array_equal(np.asarray(Image.open(over.run.files[0])), wanted) and over.strip.count("<figure>") == 4
+    handlers.choose(over.run, SimpleNamespace(index=0))
+    assert not over.run.looks  # what is kept for later does not grow
 
 
 def test_two_runs_never_share_a_file(handlers: CreateRunHandlers):
