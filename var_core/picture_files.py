@@ -15,8 +15,10 @@ PNG, JPEG, WEBP = KINDS = ("PNG", "JPEG", "WebP")
 SUFFIXES_OF_KINDS = {PNG: (".png",), JPEG: (".jpg", ".jpeg"), WEBP: (".webp",)}
 QUALITY = 95
 SIDE_LIMITS = {JPEG: 65_500, WEBP: 16_383}  # pixels
-LARGE = 10**6  # pixels from which on a PNG is packed quickly: in a fifth of the time
-QUICKLY: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}  # photos get no larger
+QUICKLY: dict[str, Any] = {
+    "compress_level": 1,
+    "compress_type": zlib.Z_RLE,
+}  # in a fifth of the time; photos get no larger
 MOST_EXIF, MOST_XMP = 65_533, 65_502  # bytes, in a JPEG
 CHUNK = "var-studio"  # a PNG's text of this name
 XMP_CHUNK = "XML:com.adobe.xmp"  # the same for XMP, by its standard
@@ -51,7 +53,7 @@ def save_picture(
     check_kind(picture.size, kind)
     options: dict[str, Any] = {"icc_profile": icc or None}
     if kind == PNG:
-        options |= {"pnginfo": PngInfo()} | (QUICKLY if picture.width * picture.height >= LARGE else {})
+        options |= {"pnginfo": PngInfo()} | QUICKLY
         options["pnginfo"].add_text(CHUNK, text)
         if xmp:
             options["pnginfo"].add_itxt(XMP_CHUNK, xmp)

@@ -8,6 +8,8 @@ from html import escape
 
 from PIL import Image
 
+from var_core.picture_files import QUICKLY
+
 from .visitor import visitor_mark
 
 MOST_SMALL = 256  # pixels along a side of pictures in small places
@@ -43,7 +45,7 @@ def frames(figures: Iterable[str]) -> str:
 def data_uri(image: Image.Image) -> str:
     """A picture as an address that holds it: a PNG, written quickly."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
+    image.save(buffer, "PNG", **QUICKLY)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
