@@ -131,6 +131,7 @@ class EditRunHandlers:
                 yield sheet.over(last)._replace(bar=html.bar("Stopped. The photo is as it was."))
                 return
             yield SheetUpdate(bar=STOPPING if stop_flag.is_set() else html.bar("Writing the results …", 1.0))
+            self.models.desk.turns.free()
             whole = kept if stopped and kept else (job, photos, squares_done, misfit)
             drawn = outcomes.best_first(*whole)
             with fresh_folder(self.cache) as folder:

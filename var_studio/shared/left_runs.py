@@ -66,12 +66,11 @@ def _rest(turns: Turns, job: Job, steps: Iterator[Any], last: Any, hears: Callab
             if not job.turn.wait(LOOK_AGAIN) or turns.wanted_by_others(job):
                 continue
             try:
-                last = next(steps)
+                with turns.turn_of(job):
+                    last = next(steps)
             except StopIteration:
                 finished = True
                 break
-            finally:
-                turns.give_back(job)
     finally:
         getattr(steps, "close", lambda: None)()
         turns.leave(job, finished)

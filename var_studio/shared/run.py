@@ -22,6 +22,7 @@ from . import copying, html
 
 # Decoding costs by the pixel: up to here every scale of a run is decoded, beyond it only the last one.
 LIVE_PIXELS = 3 * 128 * 128
+Looks = dict[tuple[int, int, bool], Image.Image]  # by number of the picture, of its scales, and whether it is enlarged
 GONE = "These pictures are no longer kept: press Use these settings, then Run, and they are drawn again."
 
 
@@ -40,7 +41,7 @@ class Run:
     files: tuple[str, ...] = ()
     sweep: Sweep | None = None
     sheet: str = ""  # file of all pictures of the sweep on one
-    looks: dict[tuple[int, int], Image.Image] = field(default_factory=dict)  # by picture and number of scales
+    looks: Looks = field(default_factory=dict)
 
     @property
     def is_kept(self) -> bool:
@@ -78,7 +79,7 @@ class StopFlag:
 
 def after_each_scale(pipe: Pipeline, request: Request) -> Iterator[Run]:
     """Run a request; yield the run after each of its scales."""
-    started, looks = time.perf_counter(), dict[tuple[int, int], Image.Image]()
+    started, looks = time.perf_counter(), Looks()
     for progress in pipe.stream(request):
         yield Run(request, pipe.digest, progress, time.perf_counter() - started, looks=looks)
 
@@ -102,26 +103,30 @@ def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
     f_hat = run.progress.f_hat
     if not decodes_live(pipe, len(f_hat)):
         return [html.unique(image) for image in pipe.preview(f_hat)]
-    return [html.unique(_look(pipe, run, index).copy()) for index in range(len(f_hat))]
+    return [html.unique(_look(pipe, run, index, run.complete(index)).copy()) for index in range(len(f_hat))]
 
 
-def _look(pipe: Pipeline, run: Run, index: int, scales: int | None = None) -> Image.Image:
-    """One picture of a run after so many scales, decoded once: enlarged only if it is whole."""
+def decode(pipe: Pipeline, run: Run) -> None:
+    """Decode all that `finish` writes of a run, and what `strip` shows of its first picture."""
+    for index in range(run.progress.begun):
+        _look(pipe, run, index, enlarge=True)
+    for scales in range(1, len(run.progress.of(0)) if decodes_live(pipe) else 0):
+        _look(pipe, run, 0, enlarge=False, scales=scales)
+
+
+def _look(pipe: Pipeline, run: Run, index: int, enlarge: bool, scales: int | None = None) -> Image.Image:
+    """One picture of a run after so many scales, by default all so far; each is decoded once."""
     steps = run.progress.of(index)[:scales]
-    found = run.looks.get((index, len(steps)))
-    if found is None:
-        decode = pipe.decode if len(steps) == run.progress.scales else pipe.decode_small
-        found = run.looks[index, len(steps)] = decode(steps[-1].f_hat)[0]
-    return found
+    known = index, len(steps), enlarge
+    if known not in run.looks:
+        run.looks[known] = (pipe.decode if enlarge else pipe.decode_small)(steps[-1].f_hat)[0]
+    return run.looks[known]
 
 
 def finish(pipe: Pipeline, run: Run, folder: Path) -> Run:
     """Decode a run and write its pictures into a folder, each with its recipe if all its scales are there."""
     started = time.perf_counter()
-    images = [
-        _look(pipe, run, index) if run.complete(index) else pipe.decode(run.progress.of(index)[-1].f_hat)[0]
-        for index in range(run.progress.begun)
-    ]
+    images = [_look(pipe, run, index, enlarge=True) for index in range(run.progress.begun)]
     files = [folder / f"{_stem(pipe, run, index)}.png" for index in range(len(images))]
     for index, (image, file) in enumerate(zip(images, files, strict=True)):
         if run.complete(index):
@@ -201,7 +206,10 @@ def strip(pipe: Pipeline, run: Run, index: int, host_paths: bool = True) -> str:
     """
     steps, live = run.progress.of(index), decodes_live(pipe)
     shown = [
-        *(_look(pipe, run, index, n) if live else pipe.preview(steps[n - 1].f_hat)[0] for n in range(1, len(steps))),
+        *(
+            _look(pipe, run, index, enlarge=False, scales=n) if live else pipe.preview(steps[n - 1].f_hat)[0]
+            for n in range(1, len(steps))
+        ),
         html.shrunk(Image.fromarray(open_photo(run.files[index]))),
     ]
     captions = (f"{step.side}×{step.side}" for step in steps)  # noqa: RUF001

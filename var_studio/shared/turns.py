@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -116,6 +117,7 @@ class Turns:
         self._now = 0  # counts what happens: stamps are of this
         self._addresses: dict[str, int] = {}  # when each had a turn last, or came
         self._means: dict[str, float] = {}  # seconds with the model, by kind
+        self._here = threading.local()  # the job whose step a thread is making
         self._lock = threading.RLock()  # a dropped run may leave while its own thread is in here
 
     def enter(self, visitor: Visitor, wish: Wish) -> Job:
@@ -152,6 +154,21 @@ class Turns:
                 job.stamp = self._addresses[job.visitor.address] = self._now
                 job.turn.clear()
                 self._pass_on()
+
+    @contextmanager
+    def turn_of(self, job: Job) -> Iterator[None]:
+        """Make a step in a job's turn, which ends with the step, or once `free` is called in it."""
+        self._here.job = job
+        try:
+            yield
+        finally:
+            self._here.job = None
+            self.give_back(job)
+
+    def free(self) -> None:
+        """Give back the turn of the step in which this is called, if any: the rest of it needs no model."""
+        if job := getattr(self._here, "job", None):
+            self.give_back(job)
 
     def leave(self, job: Job, finished: bool = True) -> None:
         """Leave the queue, with the turn if the job has it. Only what has `finished` tells how long its kind takes."""
@@ -262,14 +279,12 @@ def take_turns(
                 dropped = True
                 return
             try:
-                if steps is None:
-                    steps = begin()
-                update = next(steps)
+                with turns.turn_of(job):
+                    steps = begin() if steps is None else steps
+                    update = next(steps)
             except StopIteration:
                 finished = True
                 return
-            finally:
-                turns.give_back(job)
             yield update
     except GeneratorExit:
         dropped = True

@@ -47,6 +47,23 @@ class Round:
         return self.order
 
 
+def test_nobody_waits_for_the_part_of_a_step_that_needs_no_model():
+    turns, (anna, ben) = Turns(), visitors(2)
+    waiting = turns.enter(ben, RUN)
+
+    def steps() -> Iterator[str]:
+        turns.ask(waiting)
+        assert not waiting.turn.is_set()
+        turns.free()
+        assert waiting.turn.is_set()
+        turns.leave(waiting)
+        yield "written"
+
+    assert list(take_turns(turns, anna, RUN, steps)) == ["written"]
+    turns.free()  # where no step is made there is nothing to give back
+    assert turns.busy() == (0, 0)
+
+
 def test_nobody_waits_for_all_steps_of_another():
     anna, ben, cleo = visitors(3)
     hall = Round(Turns())
