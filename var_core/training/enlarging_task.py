@@ -30,7 +30,7 @@ from .trainer import Optimisation, channels_last
 ROLES = 8  # a picture's role depends on its place in the batch, modulo this
 DETAIL = (1, 3, 4, 6)  # places of sharp pictures, which are known at full size
 PARTIAL = (0,)  # places of pictures of which only the first scales are decoded
-FEWEST = 3  # scales of these
+CALM = 10.0  # weight of the finest detail of these, before they are enlarged
 FAITHFUL = 2.0  # weight of how far enlarged pictures are, when averaged, from those before
 ANCHORED = 0.02  # weight of how far the data's own, enlarged, are from plain enlargements
 LATTICE = 0.01  # weight of what lines of their spectrum stand out by, in dB squared
@@ -96,10 +96,11 @@ class EnlargingTask(DecoderTask):
 
     What a picture's role is depends on its place in the batch. Some are sharp pictures (`DETAIL`), encoded at the
     smaller side: what is decoded is compared with them. Of some only the first scales are decoded (`PARTIAL`): they
-    shall be smooth, so no discriminator sees them. All others are the data's own. Their enlargements must average to
-    what they were before, and stay near plain ones. Two more discriminators judge at full size, the sharp ones alone:
-    pulled without true pixels beside them, enlargements of what is drawn grow teeth along their edges. Where the
-    spectrum of enlarged pictures has a line, which a lattice of pixels makes, that is levelled.
+    shall be smooth, so no discriminator sees them, and detail as fine as a pixel is levelled. All others are the
+    data's own. Their enlargements must average to what they were before, and stay near plain ones. Two more
+    discriminators judge at full size, the sharp ones alone: pulled without true pixels beside them, enlargements of
+    what is drawn grow teeth along their edges. Where the spectrum of enlarged pictures has a line, which a lattice
+    of pixels makes, that is levelled.
     """
 
     maps: Critic
@@ -136,7 +137,7 @@ class EnlargingTask(DecoderTask):
             draw(rng, size)[micro_batch] for draw in (self.sharp_sampler.batch, self.sharp_sampler.mirrored)
         )
         region = self.region(rng)
-        firsts = rng.integers(FEWEST, max(FEWEST + 1, len(self.schedule)), size=size)[micro_batch]
+        firsts = rng.integers(1, max(2, len(self.schedule)), size=size)[micro_batch]
         null = self.var.config.null_label if self.var else 0
         labels = torch.where(roles.sharp, null, self.train.labels[rows])
         theirs, ours = self.sharp.tokens.tokens[sharp_flips.long(), sharp_rows], self.tokens.tokens[flips.long(), rows]
@@ -158,7 +159,12 @@ class EnlargingTask(DecoderTask):
         terms = self.fine_terms(small, made, real, roles, region)
         fine, said = self.judged_fine(made[roles.sharp], real, shift)
         measured |= {"pixels": pixels.item(), **{name: term.item() for name, term in terms.items()}, **said}
-        plain = FAITHFUL * terms["faithful"] + ANCHORED * terms["anchored"] + LATTICE * terms["lattice"]
+        plain = (
+            FAITHFUL * terms["faithful"]
+            + ANCHORED * terms["anchored"]
+            + LATTICE * terms["lattice"]
+            + CALM * terms["calm"]
+        )
         return loss + pixels + terms["exact"] + terms["smooth"] + plain + fine, measured
 
     def fine_terms(self, small: Tensor, made: Tensor, real: Tensor, roles: Roles, region: Region) -> dict[str, Tensor]:
@@ -173,6 +179,7 @@ class EnlargingTask(DecoderTask):
             "anchored": pixel_loss(made[roles.own], plain[roles.own]),
             "lattice": lattice(made[roles.full]),
             "smooth": pixel_loss(made[roles.partial], plain[roles.partial]) if some else 0.0 * exact,
+            "calm": finest(small[roles.partial]).abs().mean() if some else 0.0 * exact,
         }
 
     def judged_fine(self, made: Tensor, real: Tensor, shift: tuple[int, ...]) -> tuple[Tensor, dict[str, float]]:
@@ -234,6 +241,11 @@ def decoded(model: Tokenizer, f_hat: Tensor, region: Region | None = None) -> tu
     return small.float(), model.decoder.enlarge(small, hidden, deep, region).float()
 
 
+def finest(pictures: Tensor) -> Tensor:
+    """Return what pictures (B, 3, S, S) lose when they are averaged down to half of their side."""
+    return pictures - enlarged(averaged(pictures, pictures.shape[-1] // 2), 2)
+
+
 def lattice(pictures: Tensor) -> Tensor:
     """Return how far lines stand out of the spectra of pictures (b, 3, p, p), upright or level, in dB squared.
 
@@ -289,6 +301,6 @@ def enlarging_report(
         figures[name] = torch.cat(decibels).mean().item()
     figures |= {"near": torch.stack(near).mean().item(), "near_plain": torch.stack(near_plain).mean().item()}
     tokens = torch.cat(tokenizer.encode(to_float(val.spread(4).pixels).to(device)), 1)
-    firsts = [count for count in (3, 5, 7) if count < len(tokenizer.quantizer.schedule)]
+    firsts = [count for count in (2, 4, 6, 8) if count < len(tokenizer.quantizer.schedule)]
     shown += [tokenizer.decode(begun(tokenizer, tokens, count)) for count in firsts]
     return figures, tiled(to_pil(torch.cat(shown)), columns=6)

@@ -21,6 +21,7 @@ from var_core.training.enlarging_task import (
     begun,
     decoded,
     enlarging_report,
+    finest,
     lattice,
 )
 from var_core.training.export import load_tokenizer
@@ -84,6 +85,24 @@ def test_the_data_s_own_pictures_stay_near_plain_enlargements(folder, monkeypatc
     monkeypatch.setattr("var_core.training.enlarging_task.ANCHORED", 0.0)
     without = task.loss(0, slice(0, 8))[0]
     assert loss.item() - without.item() == pytest.approx(ANCHORED * told["anchored"], rel=1e-3)
+
+
+def test_dots_of_a_pixel_are_the_finest_detail_and_slow_waves_are_none():
+    across = torch.arange(64)
+    dots = 0.1 * (-1.0) ** (across[:, None] + across)
+    waves = 0.5 * torch.sin(across * torch.pi / 32).expand(64, 64)
+    found = finest((waves + dots).expand(2, 3, 64, 64))
+    middle = found[..., 2:-2, 2:-2]  # at the edges nothing is known of what is beyond
+    assert torch.allclose(middle, dots[2:-2, 2:-2].expand_as(middle), atol=0.01)
+
+
+def test_dots_in_pictures_of_the_first_scales_alone_are_taken_away(folder, tmp_path):
+    task = enlarging_task(folder, Optimisation(batch=8, warmup=2, learning_rate=3e-3))
+    with torch.no_grad():
+        task.model.decoder.conv_out.bias += torch.tensor([0.3, -0.3, -0.3, 0.3]).repeat(12)
+    before = task.loss(0, slice(0, 8))[1]["calm"]
+    trained(task, tmp_path, steps=30)
+    assert before > 0.1 and task.loss(0, slice(0, 8))[1]["calm"] < 0.5 * before
 
 
 @pytest.mark.parametrize(("period", "axis"), [(2, 2), (2, 3), (4, 2), (4, 3), (8, 2)])
