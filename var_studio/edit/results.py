@@ -30,6 +30,7 @@ from .workspace import Canvas, PackedLevels, PackedMask, Workspace, laid_out, pa
 
 MOST_SQUARES_SHOWN = 8
 GONE = "The pictures of this edit are no longer kept: run it again."
+DECODED = 2  # scales of a drawing, the last ones
 WRITERS = 2  # files that are written at the same time: each takes up to 400 MB meanwhile
 NOTHING = 232  # level of all colours where there is no photo: black would look like one
 LARGEST_PREVIEW = 2048  # the same of results on the page; their files are whole
@@ -111,11 +112,14 @@ def _page_file(picture: Image.Image, file: Path) -> str:
 
 
 def drawn_so_far(pipe: Pipeline, stage: EditStage) -> np.ndarray:
-    """Return what the model has drawn, uint8 (n, D, D, 3), or a cheap preview where decoding would hold the run up."""
+    """Return what the model has drawn, uint8 (n, s, s, 3), or a cheap preview where decoding would hold the run up.
+
+    One variation is drawn several times, and the first scales tell little: only the last ones are decoded.
+    """
     if stage.drawn is not None:
         return stage.drawn
-    f_hat = stage.progress.f_hat
-    if runs.decodes_live(pipe, len(f_hat)):
+    f_hat, progress = stage.progress.f_hat, stage.progress
+    if runs.decodes_live(pipe, len(f_hat)) and progress.last.scale >= progress.scales - DECODED:
         return np.stack([np.asarray(picture) for picture in pipe.decode_small(f_hat)])
     return np.stack([np.asarray(picture) for picture in pipe.preview(f_hat)])
 

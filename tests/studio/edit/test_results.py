@@ -7,9 +7,12 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from support.edits import FORM, SPEC, WORKSPACE, asked, at, photo, watched
+from support import tiny
+from support.edits import FORM, SPEC, WORKSPACE, asked, at, painted, photo, watched
 
+from var_core.editing.edit import stages
 from var_core.editing.photo_file import NO_EXTRAS, Extras
+from var_core.nn.tokenizer import Preview
 from var_studio.edit import form as forms
 from var_studio.edit import results as outcomes
 from var_studio.edit import workspace as workspaces
@@ -38,6 +41,15 @@ def test_a_mask_survives_being_packed(shape):
     packed = PackedMask.pack(mask)
     assert np.array_equal(packed.unpack(), mask) and packed.unpack().dtype == bool
     assert packed.bits.nbytes == -(-mask.size // 8)
+
+
+def test_of_an_edit_under_way_the_last_scales_are_decoded_and_those_before_previewed():
+    pipe, edit = tiny.pipeline(), forms.edit_asked_for(SPEC, WORKSPACE, painted(), FORM)
+    side, small = pipe.spec.tokenizer.image_side, Preview.CELL * pipe.schedule.sides[-1]
+    shown = [(stage, outcomes.drawn_so_far(pipe, stage)) for stage in stages(pipe, edit) if stage.drawn is None]
+    assert {stage.progress.last.scale for stage, _ in shown} == {0, 1, 2}  # with the last one all is drawn
+    for stage, drawn in shown:
+        assert drawn.shape == (1, *[side if stage.progress.last.scale >= 2 else small] * 2, 3)
 
 
 def test_while_an_edit_is_under_way_a_click_on_it_chooses_nothing(handlers):
