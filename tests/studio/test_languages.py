@@ -27,7 +27,7 @@ SAYING = """
 import { translator } from "./var_studio/static/scripts/shared/languages.js";
 import { readFileSync } from "node:fs";
 const [catalogue, texts] = JSON.parse(readFileSync(0, "utf8"));
-const say = translator(catalogue);
+const say = translator(catalogue, "de");
 console.log(JSON.stringify(texts.filter((text) => !Object.hasOwn(catalogue, text) && say(text) === text)));
 """
 

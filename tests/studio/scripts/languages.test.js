@@ -7,7 +7,7 @@ const FOLDER = new URL("../../../var_studio/static/languages/", import.meta.url)
 const PARTS = /\{\w+\}/g;
 const catalogues = readdirSync(FOLDER).map((name) => [name, JSON.parse(readFileSync(new URL(name, FOLDER), "utf8"))]);
 
-const say = translator({
+const CATALOGUE = {
   Run: "Starten",
   "{1} pictures": "{1} Bilder",
   "{what} in {1} s": "{what} in {1} s",
@@ -15,16 +15,25 @@ const say = translator({
   "{1} of {2}, {what}": "{what}: {1} von {2}",
   "seed {seed}": "Seed {seed}",
   "It was {name}.": "Es war {name}.",
-});
+};
+const say = translator(CATALOGUE, "de");
 
 test("a text is translated as a whole, and one that is not known stays as it is", () => {
   assert.deepEqual(["Run", "run", "Run it", ""].map(say), ["Starten", "run", "Run it", ""]);
 });
 
 test("what differs in a text is translated in turn, and may stand elsewhere", () => {
-  assert.equal(say("12 pictures in 3.5 s"), "12 Bilder in 3.5 s");
-  assert.equal(say("1 of 2, 1,200 pictures"), "1,200 Bilder: 1 von 2");
+  assert.equal(say("1 of 2, 12 pictures"), "12 Bilder: 1 von 2");
   assert.equal(say("no pictures"), "no pictures");
+});
+
+test("numbers in a text are written as the language writes them, and seeds as they are", () => {
+  assert.equal(say("12 pictures in 3.5 s"), "12 Bilder in 3,5 s");
+  assert.equal(say(say("12 pictures in 3.5 s")), "12 Bilder in 3,5 s");
+  assert.equal(say("1 of 2, 1,200 pictures"), "1.200 Bilder: 1 von 2");
+  assert.equal(say("1,234.50 pictures"), "1.234,50 Bilder");
+  assert.equal(translator({ "{1} pictures": "{1} images" }, "en")("1,234.50 pictures"), "1,234.50 images");
+  assert.equal(say("seed 5, 9"), "Seed 5, 9");
 });
 
 test("texts in one line are translated one by one", () => {
@@ -54,7 +63,7 @@ test("a language is known by its tag, of whatever country", () => {
 test("a translation has the parts of its English text, and is none itself", () => {
   assert.ok(catalogues.length);
   for (const [name, catalogue] of catalogues) {
-    const into = translator(catalogue);
+    const into = translator(catalogue, name.replace(".json", ""));
     for (const [english, said] of Object.entries(catalogue)) {
       const [ours, theirs] = [english, said].map((text) => [...new Set(text.match(PARTS))].sort());
       assert.deepEqual(theirs, ours, `${name}: ${english}`);

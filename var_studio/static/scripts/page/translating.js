@@ -9,7 +9,7 @@ const SAID = ["alt", "aria-label", "placeholder", "title"]; // attributes that a
 const LEFT = "script, style, textarea, [contenteditable=true], [translate=no], .class-search ul"; // classes are names
 
 const language = languageOf(recalled("language") ?? navigator.language, LANGUAGES) ?? "en";
-const say = translator(catalogues[language] ?? {});
+const say = translator(catalogues[language] ?? {}, language);
 const english = new WeakMap(); // what stood in a text node
 
 const translated = (text) => {
