@@ -71,7 +71,7 @@ class CreateRunHandlers(Preparing):
 
     def _over(self, run: Run) -> StageUpdate:
         """The stage of a run that has ended, by itself or by Stop."""
-        runs.decode(self.pipe, run)
+        run = runs.with_looks(self.pipe, run)
         self.models.desk.turns.free()
         with in_words(), fresh_folder(self.cache) as folder:
             done = runs.finish(self.pipe, run, folder)

@@ -106,12 +106,15 @@ def pictures(pipe: Pipeline, run: Run) -> list[Image.Image]:
     return [html.unique(_look(pipe, run, index, run.complete(index)).copy()) for index in range(len(f_hat))]
 
 
-def decode(pipe: Pipeline, run: Run) -> None:
-    """Decode all that `finish` writes of a run, and what `strip` shows of its first picture."""
+def with_looks(pipe: Pipeline, run: Run) -> Run:
+    """Decode what `finish` writes of a run, which counts as its time, and what `strip` shows of its first picture."""
+    started = time.perf_counter()
     for index in range(run.progress.begun):
         _look(pipe, run, index, enlarge=True)
+    seconds = run.seconds + time.perf_counter() - started
     for scales in range(1, len(run.progress.of(0)) if decodes_live(pipe) else 0):
         _look(pipe, run, 0, enlarge=False, scales=scales)
+    return replace(run, seconds=seconds)
 
 
 def _look(pipe: Pipeline, run: Run, index: int, enlarge: bool, scales: int | None = None) -> Image.Image:
