@@ -28,8 +28,13 @@ def chromium() -> Iterator:
 
 @pytest.fixture(scope="session")
 def window(chromium) -> Iterator:
-    """A window with a cache for all tests: what Gradio's page consists of is fetched and compiled once."""
+    """A window with a cache for all tests: what Gradio's page consists of is fetched and compiled once.
+
+    It keeps an empty page. Without one it closes after each test, and every new one loads the parts of its own frame,
+    four hundred files, which takes as long as a third of the app's page.
+    """
     context = chromium.new_context(accept_downloads=True)
+    context.new_page()
     yield context
     context.close()
 
