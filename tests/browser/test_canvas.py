@@ -37,6 +37,7 @@ def test_the_canvas_zooms_and_pans_by_wheel_keys_and_fingers_and_nothing_is_pain
     unfold(page, "masking", "save_mask")
     page.evaluate("scrollTo(0, 0)")
     assert page.evaluate("editor.outline_graphics.filters?.length ?? 0") == 0  # nothing is blurred for every frame
+    assert page.evaluate("editor.app.renderer.limits.maxBatchableTextures") == 4  # in which each pixel is looked for
     fit = zoom(page)
     x, y = spot(page, 0.5, 0.5)
     page.mouse.move(x, y)
