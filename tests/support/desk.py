@@ -52,11 +52,10 @@ def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
     page.locator("#canvas canvas").first.scroll_into_view_if_needed()
     page.mouse.move(*spot(page, *start))
     page.mouse.down()
-    page.mouse.move(*spot(page, *end), steps=3)  # each costs a canvas that is drawn without a GPU most of a second
+    page.mouse.move(*spot(page, *end), steps=3)  # each costs a canvas that is drawn without a GPU a while
     page.mouse.up()
-    page.wait_for_timeout(500)
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    at_rest(page)  # on a busy machine the last of it may be drawn later
+    at_rest(page)  # which it is half a second after the last touch, on a busy machine later
 
 
 def saved_mask(page) -> np.ndarray:
