@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from support.hands import SIDES, download, drop, pixels, set_number, unfold, until
+from support.hands import SIDES, download, drop, pixels, reads, set_number, unfold, until
 
 from var_core.recipe import Recipe
 
@@ -53,7 +53,7 @@ def run(page, count: int) -> None:
 
 
 def finished(page, count: int) -> None:
-    page.locator("#bar").get_by_text(re.compile(rf"^{count} pictures? in ")).wait_for()
+    reads(page, "#bar", f"{count} pictures? in ")
     page.locator("#run").wait_for()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.desk import HEIGHT, WIDTH, at_rest, laying, saved_mask, stroke
-from support.hands import SETTLE, download, looked_at, pixels, set_number, unfold, until, upload
+from support.hands import SETTLE, download, looked_at, pixels, reads, set_number, unfold, until, upload
 
 from var_core.editing.canvas import dilated
 from var_core.editing.edit_settings import EditSettings
@@ -33,8 +33,8 @@ def drag(page, start: tuple[float, float], end: tuple[float, float]) -> None:
 def run(page, count: int) -> None:
     page.click("#edit_run")
     page.locator("#edit_stop").wait_for()
-    page.locator("#edit_run").wait_for()
-    page.locator("#edit_bar").get_by_text(re.compile(rf"^{count} variations? in ")).wait_for()
+    page.wait_for_function("document.querySelector('#edit_run')?.checkVisibility()")  # at every frame
+    reads(page, "#edit_bar", f"{count} variations? in ")
 
 
 def stop_an_extension(page, pixels: int) -> None:

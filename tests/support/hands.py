@@ -71,6 +71,15 @@ def until(page, holds: Callable[[], bool], seconds: int = 30) -> None:
     assert holds()
 
 
+def reads(page, selector: str, words: str) -> None:
+    """Wait until a line within an element begins with words, a regular expression.
+
+    It is looked for at every frame; a locator that waits looks twice a second.
+    """
+    begins = "([selector, words]) => RegExp(`^(?:${words})`, 'm').test(document.querySelector(selector)?.innerText)"
+    page.wait_for_function(begins, arg=[selector, words])
+
+
 def upload(page, button: str, file: Path) -> None:
     page.set_input_files(f"xpath=//*[@id='{button}']/preceding-sibling::input[1]", str(file))
 
