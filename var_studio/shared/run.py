@@ -41,7 +41,7 @@ class Run:
     files: tuple[str, ...] = ()
     sweep: Sweep | None = None
     sheet: str = ""  # file of all pictures of the sweep on one
-    looks: Looks = field(default_factory=dict)
+    looks: Looks = field(default_factory=dict, compare=False)
 
     @property
     def is_kept(self) -> bool:

@@ -103,6 +103,7 @@ def test_each_scale_is_decoded_once_and_enlarged_only_in_the_end(tmp_path: Path,
     assert np.array_equal(np.asarray(Image.open(over.run.files[0])), wanted) and over.strip.count("<figure>") == 4
     handlers.choose(over.run, SimpleNamespace(index=0))
     assert not over.run.looks  # what is kept for later does not grow
+    assert hash(over.run)  # by which Gradio tells whether a state has changed
 
 
 def test_two_runs_never_share_a_file(handlers: CreateRunHandlers):
