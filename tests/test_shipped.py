@@ -16,6 +16,7 @@ from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
 from var_core.files import ASSETS, CHECKPOINTS
 from var_core.picture_reading import open_mask, open_photo
+from var_core.training.enlarging_task import finest
 from var_core.weights import checkpoints, registry
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +67,15 @@ def test_a_picture_of_the_bundled_model_does_not_depend_on_its_batch_by_one_pixe
     for place, (label, seed) in enumerate(((1, 0), (2, 50), (3, 90))):
         alone = pipe.run(Request((label,), (seed,))).images[0]
         assert np.array_equal(np.asarray(alone), np.asarray(together.images[place]))
+
+
+@torch.inference_mode()
+def test_pictures_of_the_first_scales_alone_have_no_dots(pipe):
+    """Detail as fine as a pixel comes with the last scale."""
+    labels = pipe.spec.label("lotus"), pipe.spec.label("mountain")
+    *before, whole = (pipe.tokenizer.decode_small(step.f_hat) for step in pipe.steps(Request(labels, (7, 8))))
+    *found, last = (finest(pictures)[..., 8:-8, 8:-8].square().mean().sqrt() for pictures in (*before, whole))
+    assert max(found) < 0.02 < last
 
 
 def test_previews_look_like_the_decoded_picture(pipe):

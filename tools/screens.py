@@ -76,11 +76,11 @@ def create(browser: Browser, address: str) -> None:
     """One picture with its scales; several pictures, and the settings of the draw."""
     page = opened(browser, f"{address}?class=sunflower&seed=0")
     page.click("#run")
-    page.get_by_text("1 picture in").wait_for()
+    page.locator("#bar").get_by_text("1 picture in").wait_for()
     taken(page, "create")
     page = opened(browser, f"{address}?class=water+lily&seed=0&count=6")
     page.click("#run")
-    page.get_by_text("6 pictures in").wait_for()
+    page.locator("#bar").get_by_text("6 pictures in").wait_for()
     unfolded(page, "drawing", "guidance")
     scrolled_to(page, "#create")
     taken(page, "create-several")
@@ -157,7 +157,7 @@ def phone(browser: Browser, address: str) -> None:
     """The Create tab on a phone."""
     page = opened(browser, f"{address}?class=sunflower&seed=0", PHONE)
     page.click("#run")
-    page.get_by_text("1 picture in").wait_for()
+    page.locator("#bar").get_by_text("1 picture in").wait_for()
     taken(page, "phone")
 
 
