@@ -72,7 +72,7 @@ HORIZON = Scene("hilltop.jpg", place=(0.3, 0.4, 0.52, 0.72))
 SCENES = {  # of settings that show more of themselves elsewhere
     "candidates": Scene("dandelion.jpg", seed=1),
     "context": MEADOW,
-    "detail": Scene("meadow.jpg", place=(0.25, 0.68, 0.5, 0.95), around=0.6),
+    "detail": Scene("meadow.jpg", place=(0.5, 0.7, 0.75, 0.97), around=0.6),
     "dilate": ROSE,
     "feather": HORIZON._replace(also={**UNSEEN, "match": False}),
     "fill": MEADOW,

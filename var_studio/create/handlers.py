@@ -54,7 +54,7 @@ class CreateRunHandlers(Preparing):
             return StageUpdate()
         with in_words():
             run.need_files()
-            return self._chosen(replace(run, looks={}), event.index)  # what is kept of it shall not grow
+            return self._chosen(run, event.index)
 
     def check_files(self, run: Run | None) -> None:
         """Say so if the files of a run are gone that the browser is about to fetch."""
@@ -75,7 +75,7 @@ class CreateRunHandlers(Preparing):
         self.models.desk.turns.free()
         with in_words(), fresh_folder(self.cache) as folder:
             done = runs.finish(self.pipe, run, folder)
-        return self._finished(done)
+        return self._finished(done)._replace(run=replace(done, looks={}))
 
     def show_again(self, found: object) -> Iterator[StageUpdate]:
         """Show a run that ended earlier, if its model is loaded.
@@ -104,7 +104,7 @@ class CreateRunHandlers(Preparing):
                 f"Download all {count} (ZIP)", value=packed, visible=count > 1 and packed is not None
             ),
             sheet=sheet,
-            run=replace(done, looks={}),
+            run=done,
         )
 
     def _chosen(self, run: Run, index: int) -> StageUpdate:

@@ -207,10 +207,10 @@ def strip(pipe: Pipeline, run: Run, index: int, host_paths: bool = True) -> str:
 
     Without `host_paths` nothing tells where on this machine the model lies. ValueError if its file is gone.
     """
-    steps, live = run.progress.of(index), decodes_live(pipe)
+    steps, live, seen = run.progress.of(index), decodes_live(pipe), replace(run, looks={**run.looks})
     shown = [
         *(
-            _look(pipe, run, index, enlarge=False, scales=n) if live else pipe.preview(steps[n - 1].f_hat)[0]
+            _look(pipe, seen, index, enlarge=False, scales=n) if live else pipe.preview(steps[n - 1].f_hat)[0]
             for n in range(1, len(steps))
         ),
         html.shrunk(Image.fromarray(open_photo(run.files[index]))),

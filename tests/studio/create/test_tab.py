@@ -101,8 +101,9 @@ def test_each_scale_is_decoded_once_and_enlarged_only_in_the_end(tmp_path: Path,
     *_, over = handlers.watch(asked(request), StopFlag())
     assert called == ["decode_small"] * 3 + ["decode"]  # shown at once, then written, then in the strip
     assert np.array_equal(np.asarray(Image.open(over.run.files[0])), wanted) and over.strip.count("<figure>") == 4
+    assert not over.run.looks  # what is kept for later
     handlers.choose(over.run, SimpleNamespace(index=0))
-    assert not over.run.looks  # what is kept for later does not grow
+    assert not over.run.looks
     assert hash(over.run)  # by which Gradio tells whether a state has changed
 
 
