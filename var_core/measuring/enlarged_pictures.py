@@ -41,9 +41,7 @@ def before_enlarging(tokenizer: Tokenizer) -> Draw:
 
     @torch.inference_mode()
     def draw(f_hat: Tensor) -> Tensor:
-        if tokenizer.config.enlarge == 1:
-            return to_uint8(tokenizer.decode(f_hat))
-        return to_uint8(tokenizer.decoder.small(tokenizer.decoder.deep(tokenizer.after_quantizer(f_hat)))[0])
+        return to_uint8(tokenizer.decode_small(f_hat))
 
     return draw
 

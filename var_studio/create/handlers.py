@@ -71,9 +71,9 @@ class CreateRunHandlers(Preparing):
 
     def _over(self, run: Run) -> StageUpdate:
         """The stage of a run that has ended, by itself or by Stop."""
-        run = runs.with_looks(self.pipe, run)
-        self.models.desk.turns.free()
         with in_words(), fresh_folder(self.cache) as folder:
+            run = runs.with_looks(self.pipe, run)
+            self.models.desk.turns.free()
             done = runs.finish(self.pipe, run, folder)
         return self._finished(done)._replace(run=replace(done, looks={}))
 

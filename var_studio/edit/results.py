@@ -119,9 +119,8 @@ def drawn_so_far(pipe: Pipeline, stage: EditStage) -> np.ndarray:
     if stage.drawn is not None:
         return stage.drawn
     f_hat, progress = stage.progress.f_hat, stage.progress
-    if runs.decodes_live(pipe, len(f_hat)) and progress.last.scale >= progress.scales - DECODED:
-        return np.stack([np.asarray(picture) for picture in pipe.decode_small(f_hat)])
-    return np.stack([np.asarray(picture) for picture in pipe.preview(f_hat)])
+    live = runs.decodes_live(pipe, len(f_hat)) and progress.last.scale >= progress.scales - DECODED
+    return np.stack([np.asarray(picture) for picture in (pipe.decode_small if live else pipe.preview)(f_hat)])
 
 
 def live(stage: EditStage, drawn: np.ndarray) -> list[Image.Image]:

@@ -77,7 +77,7 @@ def _seconds(pipe: Pipeline) -> float | None:
         run.pictures(pipe, made)
         if time.perf_counter() - began > PATIENCE:
             return None
-    pipe.decode(made.progress.f_hat)
+    run.with_looks(pipe, made)
     return time.perf_counter() - began
 
 
