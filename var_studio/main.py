@@ -222,9 +222,11 @@ def run(
     from .shared import heap
     from .shared.models import Models
     from .shared.pace import Pace
+    from .shared.switching import switch_often
 
     guard_gradio()
     heap.keep_small()
+    switch_often()
     pace = Pace()
     running = Models(pipe, options, limits=limits, pace=pace)
     serve(page_of(running, choose, public), running, hosting, theme.dress(), partial(pace.begin, pipe), taken)

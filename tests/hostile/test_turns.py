@@ -32,7 +32,10 @@ def house(server: House) -> Iterator[House]:
     server.scales._free = 0
 
 
-def test_a_run_of_many_pictures_gives_way_to_another_visitor_s_after_each_scale(house: House):
+def test_a_run_of_many_pictures_gives_way_to_another_visitor_s_after_each_scale(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(house.models.desk.turns, "young", 0.0)  # as if scales took long
     anna, ben = Guest(house, "anna"), Guest(house, "ben")
     long = anna.run(seed=1, pictures=8)
     house.scales.let(1)

@@ -32,6 +32,7 @@ class Tally:
     files_left: int = 0
     wrong: list[str] = field(default_factory=list)
     loop_seconds: float = 0.0  # of the same runs in a plain loop
+    worked: tuple[float, float, float] = (0.0, 0.0, 0.0)  # seconds of a core: the server, the visitors, the plain loop
     waits: list[float] = field(default_factory=list)  # seconds of runs of pictures until they were drawn
 
     @property
@@ -53,6 +54,8 @@ class Tally:
         if self.loop_seconds:
             yield "seconds served, and in a plain loop", f"{self.seconds:.0f}, {self.loop_seconds:.0f}"
             yield "throughput against a plain loop", f"{100 * self.loop_seconds / self.seconds:.0f} %"
+            told = ", ".join(f"{seconds:.0f}" for seconds in self.worked)
+            yield "seconds of a core: the server, the visitors, the plain loop", told
         yield "memory before, at most, and after, MB", f"{self.before:.0f}, {self.peak:.0f}, {self.after:.0f}"
         yield "files left when all had been idle for long enough", str(self.files_left)
 
@@ -72,7 +75,7 @@ def crowd(server: Server, visitors: int, minutes: float, folder: Path) -> Tally:
                 done.append(visit.do())
         return done
 
-    began = time.monotonic()
+    began, server_before, visitors_before = time.monotonic(), server.processor_seconds(), time.process_time()
     with ThreadPoolExecutor(visitors) as pool:
         going = [pool.submit(visit, number) for number in range(visitors)]
         while not all(one.done() for one in going):
@@ -83,6 +86,7 @@ def crowd(server: Server, visitors: int, minutes: float, folder: Path) -> Tally:
             later = one.result()[1:]  # at first nobody was before them
             tally.waits += [made.told.waited for made in later if made.act == "create" and made.told.began]
     tally.seconds = time.monotonic() - began
+    tally.worked = server.processor_seconds() - server_before, time.process_time() - visitors_before, 0.0
     return tally
 
 
@@ -118,9 +122,11 @@ def settled(server: Server, idle_minutes: float) -> tuple[float, int]:
 
 def checked(tally: Tally, pipe: Pipeline) -> None:
     """Make again, in a plain loop, what the crowd has made."""
+    before = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         for made in tally.made:
             if made.act in CHECKED and made.files and not made.told.error:
                 seconds, wrong = again(pipe, made, Path(folder))
                 tally.loop_seconds += seconds
                 tally.wrong += wrong
+    tally.worked = *tally.worked[:2], time.process_time() - before

@@ -20,9 +20,16 @@ class Server:
 
     def megabytes(self) -> float:
         """Return its memory and that of its own processes, without what is shared with files."""
+        return sum(map(private, self._processes())) / 1000
+
+    def processor_seconds(self) -> float:
+        """Return the seconds of a core that it and its own processes have taken, those that have ended included."""
+        return sum(map(spent, self._processes()))
+
+    def _processes(self) -> list[str]:
+        """List its number and those of its own processes."""
         number = self.process.pid
-        children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
-        return sum(map(private, (str(number), *children))) / 1000
+        return [str(number), *Path(f"/proc/{number}/task/{number}/children").read_text().split()]
 
     def files(self) -> int:
         """Count the files that lie in the folder of visitors' files, while the server may delete some."""
@@ -36,6 +43,15 @@ def private(process: str) -> float:
     except OSError:
         return 0.0
     return sum(float(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
+
+
+def spent(process: str) -> float:
+    """Return the seconds of a core that one process, and those of its own that have ended, took; 0: it has ended."""
+    try:
+        figures = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, figures[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

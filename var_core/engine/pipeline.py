@@ -28,6 +28,8 @@ from .request import Request
 from .sampling import Step
 
 INT8 = "int8"
+SMALL = 100_000_000  # weights of a transformer whose products are too small for several cores
+MOST_LANES = 4  # runs at the same time on a CPU: more would take memory, and none would be faster
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,12 @@ class Pipeline(Codec):
 
     @property
     def lanes(self) -> int:
-        """Return how many runs it draws at the same time as fast as one."""
-        return 1
+        """Return how many runs are drawn at the same time where many are wanted, each with its part of the threads.
+
+        On a CPU, whose cores the small products of a small model do not keep busy together: see `part_of_threads`.
+        """
+        small = sum(weight.numel() for weight in self.var.parameters()) < SMALL
+        return min(MOST_LANES, torch.get_num_threads()) if self.device.type == "cpu" and small else 1
 
     @property
     def loader(self) -> Callable[[str, LoadOptions, Path | None], "Pipeline"]:
@@ -205,6 +211,15 @@ def use_threads(count: int) -> None:
     if count < 1:
         raise ValueError(f"threads {count} is out of range: choose 1 or more.")
     torch.set_num_threads(count)
+
+
+def part_of_threads() -> Callable[[int], None]:
+    """Return what lets the thread that calls it have its part of the CPU's threads, beside so many others in all.
+
+    To be called in the main thread, before any other has got its part: torch counts threads for each.
+    """
+    threads = torch.get_num_threads()
+    return lambda sharing: torch.set_num_threads(max(1, threads // sharing))
 
 
 def pick_dtype(name: str, device: str) -> torch.dtype:

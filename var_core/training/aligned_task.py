@@ -60,6 +60,9 @@ class AlignedTask(TransformerTask):
         shown = TransformerSettings(class_dropout=settings.class_dropout, compiled=settings.compiled)
         super().__init__(start.config, tokenizer, data, shown, optimisation, device, start)
         self.reference = start.to(device).requires_grad_(False).eval()
+        if settings.compiled:
+            for block in self.reference.blocks:
+                block.compile(dynamic=False)
         self.alignment = settings
 
     def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
@@ -73,11 +76,12 @@ class AlignedTask(TransformerTask):
         nameless = torch.from_numpy(rng.random(size) < self.settings.class_dropout)[micro_batch]
         labels = self.train.labels[rows].masked_fill(nameless, self.model.config.null_label)
         others = labels.roll(1)
-        wrong = (~nameless & (others != labels) & (others != self.model.config.null_label)).nonzero()[:, 0]
+        wrong = ~nameless & (others != labels) & (others != self.model.config.null_label)
         tokens = self.train.tokens[mirrored, rows].long()
-        given = torch.cat((tokens, tokens[wrong])), torch.cat((labels, others[wrong]))
-        gained = self.gained(self.model, *(part.to(self.device) for part in given))  # (b + n,)
-        own, other = gained.split((len(labels), len(wrong)))
+        given = tokens.repeat(2, 1), torch.cat((labels, others))  # always of one size, which compiled blocks want
+        gained = self.gained(self.model, *(part.to(self.device) for part in given))  # (2b,)
+        own, other = gained.chunk(2)
+        other = other[wrong.to(self.device)]
         likelier = -F.logsigmoid(self.alignment.sharpness * own) / self.alignment.contrast
         unlikelier = -F.logsigmoid(-self.alignment.sharpness * other)
         total = self.model.schedule.total

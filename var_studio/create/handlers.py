@@ -29,7 +29,7 @@ class CreateRunHandlers(Preparing):
     """Handlers of runs, from what is asked for to what is shown of it."""
 
     def watch(self, asked: Asked, stop_flag: StopFlag) -> Iterator[StageUpdate]:
-        """Make a request's pictures; the stage after each scale, and at the end. The flag ends it within a scale."""
+        """Make a request's pictures; the stage after scales, and at the end. The flag ends it within a scale."""
         if stop_flag.is_set():  # while it waited for its turn
             yield StageUpdate(bar=READY)
             return
@@ -38,6 +38,8 @@ class CreateRunHandlers(Preparing):
         pipe = self.pipe
         going = runs.over_a_grid(pipe, asked.sweep) if asked.sweep else runs.after_each_scale(pipe, asked.request)
         for run in going:
+            if self.models.desk.turns.goes_on():
+                continue
             if not stop_flag.is_set():
                 yield self._under_way(run)
             if stop_flag.is_set():

@@ -99,7 +99,7 @@ class EditRunHandlers:
         return job, StopFlag(), seed_used, bar, *buttons(running=True), hidden, sheet.NONE
 
     def watch(self, job: EditJob, stop_flag: StopFlag, last: EditResult | None) -> Iterator[SheetUpdate]:
-        """Do an edit; the sheet after each scale, and at the end. The stop flag ends it within a scale.
+        """Do an edit; the sheet after scales, and at the end. The stop flag ends it within a scale.
 
         Squares that are done by then are kept. If none is, the results of the `last` edit come back, as they do after
         an error.
@@ -122,6 +122,8 @@ class EditRunHandlers:
                 extends = any(job.edit.extend)
                 if stage.done and extends and (part := cut_to(job.edit, boxes, photos, stage.done)):
                     kept = replace(job, edit=part[0]), part[1], squares_done, misfit
+                if self.models.desk.turns.goes_on():
+                    continue
                 if not stop_flag.is_set():
                     bar = outcomes.edit_progress(stage, time.perf_counter() - started)
                     yield sheet.under_way(bar, outcomes.live(stage, outcomes.drawn_so_far(self.pipe, stage)))

@@ -1,5 +1,7 @@
 """Keep beside the model the prefix cache of its last run and the atlas of its codes."""
 
+import threading
+
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.prefix_cache import PrefixCache
 from var_core.inspection.atlas import Atlas, atlas_path
@@ -12,13 +14,14 @@ class CacheSlot:
 
     def __init__(self) -> None:
         self._owner: StopFlag | None = None
-        self._prefix_cache = PrefixCache()
+        self._prefix_cache, self._lock = PrefixCache(), threading.Lock()
 
     def of(self, owner: StopFlag) -> PrefixCache:
         """The prefix cache of a visitor; a fresh one if another visitor's run came between."""
-        if owner is not self._owner:
-            self._owner, self._prefix_cache = owner, PrefixCache()
-        return self._prefix_cache
+        with self._lock:
+            if owner is not self._owner:
+                self._owner, self._prefix_cache = owner, PrefixCache()
+            return self._prefix_cache
 
 
 def atlas_of(pipe: Pipeline) -> Atlas | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from var_core.config import AUTO, LoadOptions, Sampling
 from var_core.editing.edit_settings import usual_sampling
-from var_core.engine.pipeline import Pipeline
+from var_core.engine.pipeline import Pipeline, part_of_threads
 from var_core.engine.two_models import finished
 from var_core.inspection.atlas import Atlas
 from var_core.weights import checkpoints
@@ -56,11 +56,13 @@ class Models:
         """
         self.options, self.folder, self.limits = options, folder, limits
         self.pace = pace or Pace()
-        self.desk = Desk(Turns(limits, models=pipe.lanes), Listeners())
+        self.desk = Desk(Turns(limits, models=pipe.lanes, shares=part_of_threads()), Listeners())
         self._loaded: ModelInUse | None = ModelInUse.of(pipe)  # None: another one is being loaded
         self._lost, self._changed = False, threading.Condition()  # lost: none could be loaded any more
 
     def _set(self, loaded: ModelInUse | None, lost: bool = False) -> None:
+        if loaded:
+            self.desk.turns.models = loaded.pipe.lanes
         with self._changed:
             self._loaded, self._lost = loaded, lost
             self._changed.notify_all()

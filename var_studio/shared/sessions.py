@@ -24,6 +24,8 @@ class Session(SessionState):
 
     def __init__(self, blocks: gr.Blocks):
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks=()))  # type: ignore[arg-type]
+        # Else each update of a widget is described at length: a third of what the server does besides its runs.
+        vars(self.blocks_config)["config_for_block"] = lambda *_: {}
 
     def __setitem__(self, key: int, value: object) -> None:
         super().__setitem__(key, value)

@@ -1,4 +1,4 @@
-"""Turns at the model: a bounded queue of runs, of which several go on in turns, a scale or a square at a time.
+"""Turns at the model: a bounded queue of runs, of which several go on in turns, a scale or some at a time.
 
 A visitor runs one thing at a time, and among visitors the turn goes round. It goes round among addresses first, so that
 many names at one address get no more turns than one at another. Between two steps nobody holds the model: a run that is
@@ -22,6 +22,7 @@ TICK = 1.0  # seconds after which whoever waits is told anew
 PATIENCE = 10.0  # seconds within which somebody must listen to a run before it begins
 NEWER = 0.3  # weight of the last run in the mean duration of its kind
 LEFT = 0.1  # share of its kind's duration that a run still takes at least, however long it has run
+YOUNG = 0.25  # seconds for which a run that others wait for makes one scale after another, without showing them
 
 SMALL = 5  # times as many small wishes of a visitor may wait as runs
 
@@ -94,6 +95,7 @@ class Job:
     left: bool = False  # its visitor has left: it gives way to everybody else
     turn: threading.Event = field(default_factory=threading.Event)
     seconds: float = 0.0  # with the model
+    is_heard: Callable[[], bool] = lambda: True
 
     @property
     def stopped(self) -> bool:
@@ -109,9 +111,14 @@ class Turns:
         slots: int = SLOTS,
         clock: Callable[[], float] = time.perf_counter,
         models: int = 1,
+        shares: Callable[[int], None] = lambda _sharing: None,
     ):
-        """`models` is how many draw at the same time: 1, or as many as there are replicas, with as many more slots."""
+        """`models` is how many draw at the same time, with as many more slots; `shares` hears of how many do.
+
+        It is called at the beginning of a step, in its thread.
+        """
         self.limits, self.slots, self.clock, self.models = limits, slots + models - 1, clock, models
+        self.young, self.shares = YOUNG, shares
         self._jobs: list[Job] = []  # in the order in which they came
         self._holders: dict[Job, float] = {}  # who has a turn, and since when
         self._now = 0  # counts what happens: stamps are of this
@@ -160,6 +167,7 @@ class Turns:
         """Make a step in a job's turn, which ends with the step, or once `free` is called in it."""
         self._here.job = job
         try:
+            self.shares(max(1, len(self._holders)))
             yield
         finally:
             self._here.job = None
@@ -169,6 +177,18 @@ class Turns:
         """Give back the turn of the step in which this is called, if any: the rest of it needs no model."""
         if job := getattr(self._here, "job", None):
             self.give_back(job)
+
+    def goes_on(self) -> bool:
+        """Say whether the step in which this is called goes on with the next scale, and shows nothing of this one.
+
+        So it is while others wait and its turn is young: to show a small scale takes longer than to draw it.
+        """
+        job = getattr(self._here, "job", None)
+        with self._lock:
+            if job not in self._holders or job.stopped or job.left or self.clock() - self._holders[job] > self.young:
+                return False
+            others = any(other.wants and not other.left for other in self._jobs if other not in self._holders)
+        return others and job.is_heard()
 
     def leave(self, job: Job, finished: bool = True) -> None:
         """Leave the queue, with the turn if the job has it. Only what has `finished` tells how long its kind takes."""
@@ -213,7 +233,7 @@ class Turns:
                 return Ahead(len(each))
             left = [(other.visitor, self._left(other)) for other in begun]
             queued = [(other.visitor, self._means[other.wish.kind]) for other in before]
-            return Ahead(len(each), time_until_begun(job.visitor, left, queued, self.slots))
+            return Ahead(len(each), time_until_begun(job.visitor, left, queued, self.slots, self.models))
 
     def _left(self, job: Job) -> float:
         mean = self._means[job.wish.kind]
@@ -270,6 +290,7 @@ def take_turns(
     is full.
     """
     job, finished, dropped = turns.enter(visitor, wish), False, False
+    job.is_heard = is_heard
     steps: Iterator[Update] | None = None
     update: Update | None = None
     try:
@@ -313,9 +334,13 @@ def _wait(turns: Turns, job: Job, is_heard: Callable[[], bool]) -> Iterator[Ahea
 
 
 def time_until_begun(
-    visitor: Visitor, under_way: list[tuple[Visitor, float]], queued: list[tuple[Visitor, float]], slots: int
+    visitor: Visitor,
+    under_way: list[tuple[Visitor, float]],
+    queued: list[tuple[Visitor, float]],
+    slots: int,
+    models: int = 1,
 ) -> float:
-    """Return after how many seconds a visitor's run begins, after those that are queued, if all share one model.
+    """Return after how many seconds a visitor's run begins, after those that are queued, if all share the models.
 
     Each run comes with the seconds that it needs the model. At most `slots` go on together, one of each visitor.
     """
@@ -323,7 +348,7 @@ def time_until_begun(
     for who, needs in [*queued, (visitor, 0.0)]:
         while who in running or len(running) >= slots:
             least = min(running.values())
-            passed += least * len(running)
+            passed += least * max(1.0, len(running) / models)
             running = {other: left - least for other, left in running.items() if left > least}
         running[who] = needs
     return passed

@@ -11,7 +11,7 @@ from support.tiny import SIDES, SPEC, pipeline, reconstruct, write
 
 from var_core.config import ON_CPU, LoadOptions, Sampling
 from var_core.engine.classifier import token_losses
-from var_core.engine.pipeline import Pipeline, pick_device, pick_dtype
+from var_core.engine.pipeline import Pipeline, part_of_threads, pick_device, pick_dtype
 from var_core.engine.plan import Plan
 from var_core.engine.request import Request
 from var_core.nn.tokenizer import Preview
@@ -192,3 +192,22 @@ def test_token_losses_are_those_of_the_distributions_drawn_from():
         -drawn.log(),
         atol=1e-4,
     )
+
+
+def test_small_models_draw_as_many_runs_at_once_as_there_are_threads_and_others_one(monkeypatch: pytest.MonkeyPatch):
+    pipe = pipeline()
+    for threads, lanes in ((1, 1), (3, 3), (64, 4)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert pipe.lanes == lanes
+    monkeypatch.setattr("var_core.engine.pipeline.SMALL", 10)
+    assert pipe.lanes == 1
+
+
+def test_threads_are_shared_by_how_many_draw(monkeypatch: pytest.MonkeyPatch):
+    used: list[int] = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    share = part_of_threads()
+    for sharing in (1, 2, 3, 9):
+        share(sharing)
+    assert used == [4, 2, 1, 1]

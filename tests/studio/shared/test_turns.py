@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,9 @@ import torch
 from support import tiny
 from support.form import read
 
+from var_core.engine.pipeline import part_of_threads
+from var_core.engine.progress import Progress
+from var_core.engine.request import Request
 from var_studio.shared.limits import HOME
 from var_studio.shared.run import StopFlag
 from var_studio.shared.turns import Ahead, TurnRefused, Turns, Visitor, Wish, rounded, take_turns, time_until_begun
@@ -283,6 +287,22 @@ def test_runs_in_turns_draw_the_tokens_that_they_draw_alone():
         assert ended.last.tokens.equal(alone.last.tokens)
 
 
+def test_runs_drawn_at_the_same_time_are_those_that_are_drawn_alone():
+    pipe = tiny.pipeline()
+    turns = Turns(models=3, shares=part_of_threads())
+    requests = [read(**{"class": name, "count": 2, "seed": str(seed)}) for seed, name in enumerate(tiny.NAMES[:3])]
+
+    def draw(who: Visitor, asked: Request) -> list[Progress]:
+        updates = take_turns(turns, who, RUN, lambda: pipe.stream(asked))
+        return [update for update in updates if isinstance(update, Progress)]
+
+    with ThreadPoolExecutor(3) as pool:
+        drawn = list(pool.map(draw, visitors(3), requests))
+    for asked, updates in zip(requests, drawn, strict=True):
+        *_, alone = pipe.stream(asked)
+        assert len(updates) == updates[-1].scales and torch.equal(updates[-1].f_hat, alone.f_hat)
+
+
 def test_the_time_that_is_told_is_that_which_it_takes():
     """Simulated: each step takes a second, and how long runs take is known."""
     now = [0.0]
@@ -317,6 +337,7 @@ def test_time_until_a_run_begins_counts_those_that_share_the_model():
     assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [], slots=2) == 8
     assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [(cleo, 3.0)], slots=2) == 14
     assert time_until_begun(anna, [(anna, 4.0), (ben, 10.0)], [], slots=4) == 8  # it is their own that they wait for
+    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [(cleo, 3.0)], slots=2, models=2) == 7
 
 
 @pytest.mark.parametrize(
@@ -348,3 +369,42 @@ def test_with_two_replicas_two_runs_have_a_turn_at_once():
     assert [job.turn.is_set() for job in jobs] == [False, True, True, False]
     turns.leave(jobs[1])
     assert jobs[3].turn.is_set() and turns.busy() == (3, 0)
+
+
+def test_a_young_turn_goes_on_to_the_next_scale_where_others_wait():
+    now, stop = [0.0], StopFlag()
+    turns, (anna, ben) = Turns(clock=lambda: now[0]), visitors(2)
+    seen = []
+
+    def steps() -> Iterator[str]:
+        seen.append(turns.goes_on())  # nobody waits
+        other = turns.enter(ben, RUN)
+        turns.ask(other)
+        seen.append(turns.goes_on())
+        now[0] = turns.young + 1
+        seen.append(turns.goes_on())
+        now[0] = 0.0
+        stop.set()
+        seen.append(turns.goes_on())
+        stop.clear()
+        turns.leave(other)
+        seen.append(turns.goes_on())
+        yield "shown"
+
+    assert list(take_turns(turns, anna, replace(RUN, stop=stop), steps)) == ["shown"]
+    assert seen == [False, True, False, False, False]
+    assert not turns.goes_on()  # where no step is made
+
+
+def test_a_step_hears_of_how_many_have_a_turn_at_the_same_time():
+    heard: list[int] = []
+    turns, (anna, ben) = Turns(models=2, shares=heard.append), visitors(2)
+    other = turns.enter(ben, RUN)
+
+    def steps() -> Iterator[None]:
+        yield
+        turns.ask(other)
+        yield
+
+    list(take_turns(turns, anna, RUN, steps))
+    assert heard == [1, 1, 2]  # the last one finds that there are no more
