@@ -18,6 +18,8 @@ from ..training.aligned_task import AlignedSettings, AlignedTask
 from ..training.crops import CropTokens
 from ..training.data import Classes
 from ..training.decoder_task import DecoderSettings, DecoderTask, refined
+from ..training.distilled_task import KEPT as KEPT_OF_DISTILLATION
+from ..training.distilled_task import DistilledSettings, DistilledTask
 from ..training.enlarging_task import EnlargingTask, check_enlarging
 from ..training.export import load_tokenizer
 from ..training.masked_task import KEPT, MaskedSettings, MaskedTask
@@ -214,9 +216,23 @@ def train_aligned(options: argparse.Namespace) -> None:
     carry_out(AlignedTask(loaded.var, loaded.tokenizer, tokens, choices, settings, device), options)
 
 
+@jointly
+def train_distilled(options: argparse.Namespace) -> None:
+    """Train a model's transformer to give at once what guidance makes of two answers, or go on with that."""
+    settings, kept = replace(optimisation(options), muon=options.muon), resumed(options, DistilledTask.KIND)
+    loaded, tokens, device = model_to_train(options, kept, "a distillation")
+    usual = loaded.spec.default_sampling
+    given = {name: getattr(options, name) for name in KEPT_OF_DISTILLATION}
+    asked = {name: getattr(usual, name) if value is None else value for name, value in given.items()}
+    source: dict[str, Any] = kept or asked
+    choices = DistilledSettings(**{name: source[name] for name in KEPT_OF_DISTILLATION}, compiled=options.compile)
+    torch.manual_seed(options.seed)
+    carry_out(DistilledTask(loaded.var, loaded.tokenizer, tokens, choices, settings, device), options)
+
+
 def add_commands(commands: Commands) -> None:
     """Add them to the program's."""
-    text = "Train a tokenizer, its decoder, a transformer, a masked path, or an alignment."
+    text = "Train a tokenizer, its decoder, a transformer, a masked path, or a transformer that needs no guidance."
     train = commands.add_parser("train", help=text)
     networks = train.add_subparsers(required=True)
     _tokenizer_command(networks)
@@ -224,6 +240,7 @@ def add_commands(commands: Commands) -> None:
     _transformer_command(networks)
     _masked_command(networks)
     _aligned_command(networks)
+    _distilled_command(networks)
 
 
 def _tokenizer_command(commands: Commands) -> None:
@@ -322,4 +339,19 @@ def _aligned_command(commands: Commands) -> None:
     text = "fraction of the pictures that are shown without their class, which guidance needs"
     made.add_argument("--class-dropout", type=float, default=0.1, help=text)
     made.add_argument("--compile", action="store_true", help="fuse the blocks with torch.compile")
+    device_option(made)
+
+
+def _distilled_command(commands: Commands) -> None:
+    made = command(commands, "distilled", train_distilled)
+    training_options(made, batch=32, rate=2e-4)
+    made.add_argument("--model", required=True, help="name or path of the model whose transformer it begins with")
+    text = "guidance that is built in (default: that with which the model draws best)"
+    made.add_argument("--guidance", type=float, help=text)
+    text = "fraction of it that grows with the scales (default: that with which the model draws best)"
+    made.add_argument("--ramp", type=float, help=text)
+    text = "fraction of the pictures that are shown without their class, and learned as they were"
+    made.add_argument("--class-dropout", type=float, default=0.1, help=text)
+    made.add_argument("--compile", action="store_true", help="fuse the blocks with torch.compile")
+    made.add_argument("--muon", action="store_true", help="train the matrices of the blocks with Muon")
     device_option(made)

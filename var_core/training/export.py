@@ -15,6 +15,7 @@ from ..schema import entry
 from ..weights.checkpoints import SUFFIX, load, load_strict, save
 from .aligned_task import AlignedTask
 from .data import Classes, PictureSet
+from .distilled_task import DistilledTask
 from .masked_task import MaskedTask
 from .tokenizer_task import TokenizerTask, same_in_file, same_tokenizer
 from .trainer import config_in, load_state
@@ -34,8 +35,8 @@ def load_tokenizer(source: Path) -> Tokenizer:
 
 
 def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
-    """Load the averaged weights of a transformer's run, or an alignment's; ValueError if it learned other tokens."""
-    return _load_run(run, tokenizer, VAR, TransformerTask.KIND, AlignedTask.KIND)
+    """Load the averaged weights of a run of a transformer of any kind; ValueError if it learned other tokens."""
+    return _load_run(run, tokenizer, VAR, TransformerTask.KIND, AlignedTask.KIND, DistilledTask.KIND)
 
 
 def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:

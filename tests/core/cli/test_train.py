@@ -55,18 +55,25 @@ def test_a_masked_path_is_trained_added_and_measured_on_photos(data, tmp_path, t
     assert "Name a data folder with --data" in fails(capsys, "evaluate", "--model", out)
 
 
-def test_a_transformer_is_aligned_and_packed_as_a_model_that_needs_no_guidance(data, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("kind", "choice", "refused", "words"),
+    [
+        ("aligned", ("--contrast", 5), ("--contrast", 0), "contrast 0.0: choose both above 0"),
+        ("distilled", ("--ramp", 0.2), ("--guidance", 0), "guidance 0 leaves nothing to learn"),
+    ],
+)
+def test_a_transformer_is_packed_as_a_model_that_needs_no_guidance(
+    data, tmp_path, capsys, kind, choice, refused, words
+):
     transformer, names = replace(tiny.SPEC.transformer, classes=3), ("A", "B", "C")
     spec = replace(
         tiny.SPEC, transformer=transformer, class_names=names, class_groups=tiny.SPEC.class_groups[:3], showcase=""
     )
-    model, run_folder, out = tiny.write(tmp_path, spec=spec), tmp_path / "aligned", tmp_path / "fast.safetensors"
-    training = ("train", "aligned", "--model", model, "--data", data, "--batch", 4, "--out", run_folder, "--steps", 2)
-    assert run(*training, "--contrast", 5) == 0
+    model, run_folder, out = tiny.write(tmp_path, spec=spec), tmp_path / kind, tmp_path / "fast.safetensors"
+    training = ("train", kind, "--model", model, "--data", data, "--batch", 4, "--out", run_folder, "--steps", 2)
+    assert run(*training, *choice) == 0
     assert run(*training, "--resume") == 0
-    assert "contrast 0.0: choose both above 0" in fails(
-        capsys, *training[:-4], "--out", tmp_path / "no", "--contrast", 0
-    )
+    assert words in fails(capsys, *training[:-4], "--out", tmp_path / "no", *refused)
     packing = ("export", "--data", data, "--tokenizer", model, "--transformer", run_folder, "--name", "fast")
     assert run(*packing, "--guidance", 0, "--out", out) == 0
     assert checkpoints.load(str(out)).spec.default_sampling.guidance == 0
