@@ -20,7 +20,8 @@ from var_studio.shared import served_files
 from var_studio.shared.limits import PUBLIC
 from var_studio.shared.served_files import LOOKED, NotedFiles
 from var_studio.shared.sessions import Sessions
-from var_studio.shared.turns import Turns, Visitor, Wish
+from var_studio.shared.turns import Turns, Wish
+from var_studio.shared.waiting import Visitor
 
 DAY = 24 * 3600.0
 Jump = Callable[[], None]

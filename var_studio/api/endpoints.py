@@ -17,7 +17,7 @@ from ..shared.events import SKIP, Unchanged, in_words
 from ..shared.limits import Limits
 from ..shared.run import Run
 from ..shared.served_files import fresh_folder
-from ..shared.turns import Ahead
+from ..shared.waiting import Ahead
 from .values import Pictures, Served, Status, known, status_of, table_of
 
 NAMED = 5  # classes that `classify` names

@@ -14,8 +14,9 @@ from .html import READY
 from .left_runs import LeftRuns
 from .listeners import Listeners
 from .run import StopFlag
-from .turns import Ahead, TurnRefused, Turns, Visitor, Wish, take_turns
+from .turns import TurnRefused, Turns, Wish, take_turns
 from .visitor import address_of, visitor
+from .waiting import Ahead, Visitor
 
 Update = TypeVar("Update")
 DIRECT = "without a name"  # all who call so at one address are one visitor

@@ -8,7 +8,7 @@ dropped there leaves nothing behind but what its iterator knew.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
@@ -16,14 +16,12 @@ from typing import NamedTuple, Protocol, TypeVar
 from var_core.words import counted
 
 from .limits import HOME, Limits
+from .waiting import Ahead, Durations, Visitor, time_until_begun
 
 SLOTS = 4  # runs under way at once: each keeps in memory what it knows of its pictures
 TICK = 1.0  # seconds after which whoever waits is told anew
 PATIENCE = 10.0  # seconds within which somebody must listen to a run before it begins
-NEWER = 0.3  # weight of the last run in the mean duration of its kind
-LEFT = 0.1  # share of its kind's duration that a run still takes at least, however long it has run
 YOUNG = 0.25  # seconds for which a run that others wait for makes one scale after another, without showing them
-
 SMALL = 5  # times as many small wishes of a visitor may wait as runs
 
 Update = TypeVar("Update")
@@ -33,31 +31,10 @@ class TurnRefused(ValueError):
     """There is no place in the queue for one more run; says in words why, and what to do."""
 
 
-class Visitor(NamedTuple):
-    """Who asks: a name that a browser gives itself, and where it comes from; "" is an address that tells nothing."""
-
-    name: str
-    address: str = ""
-
-
 class Stopping(Protocol):
     """Tells whether its visitor has stopped a run."""
 
     def is_set(self) -> bool: ...
-
-
-class Ahead(NamedTuple):
-    """The wait of a run: how many are before it, and about how many seconds they take, if that is known."""
-
-    runs: int
-    seconds: float | None = None
-
-    def __str__(self) -> str:
-        """Say it to the visitor."""
-        if not self.runs:
-            return "Waiting for the model …"
-        time_left = "" if self.seconds is None else f", about {rounded(self.seconds)}"
-        return f"Waiting: {counted(self.runs, 'run')} before yours{time_left}"
 
 
 class Busy(NamedTuple):
@@ -123,7 +100,7 @@ class Turns:
         self._holders: dict[Job, float] = {}  # who has a turn, and since when
         self._now = 0  # counts what happens: stamps are of this
         self._addresses: dict[str, int] = {}  # when each had a turn last, or came
-        self._means: dict[str, float] = {}  # seconds with the model, by kind
+        self._durations = Durations()
         self._here = threading.local()  # the job whose step a thread is making
         self._lock = threading.RLock()  # a dropped run may leave while its own thread is in here
 
@@ -200,8 +177,7 @@ class Turns:
             if all(other.visitor.address != job.visitor.address for other in self._jobs):
                 del self._addresses[job.visitor.address]
             if finished and job.begun:
-                before = self._means.get(job.wish.kind, job.seconds)
-                self._means[job.wish.kind] = before + NEWER * (job.seconds - before)
+                self._durations.learn(job.wish.kind, job.seconds)
             self._pass_on()
 
     def abandon(self, job: Job) -> None:
@@ -229,15 +205,12 @@ class Turns:
             before = waiting[: waiting.index(job)]
             begun = [other for other in self._jobs if other.begun]
             each = [*begun, *before]
-            if not all(other.wish.kind in self._means for other in each):
+            kinds = [(other.visitor, other.wish.kind, other.seconds) for other in each]
+            needed = self._durations.needed(kinds)
+            if needed is None:
                 return Ahead(len(each))
-            left = [(other.visitor, self._left(other)) for other in begun]
-            queued = [(other.visitor, self._means[other.wish.kind]) for other in before]
-            return Ahead(len(each), time_until_begun(job.visitor, left, queued, self.slots, self.models))
-
-    def _left(self, job: Job) -> float:
-        mean = self._means[job.wish.kind]
-        return max(mean - job.seconds, LEFT * mean)
+            under_way, queued = needed[: len(begun)], needed[len(begun) :]
+            return Ahead(len(each), time_until_begun(job.visitor, under_way, queued, self.slots, self.models))
 
     def _order(self, job: Job) -> tuple[bool, bool, int, int]:
         """Order those that want a turn: who has left comes last, who stops first; round by address and its visitors."""
@@ -246,30 +219,31 @@ class Turns:
     def _pass_on(self) -> None:
         """Give a model that nobody has to whoever is next."""
         while len(self._holders) < self.models:
-            following = min(self._candidates(), key=self._order, default=None)
+            following = min(_candidates(self._jobs, self._holders, self.slots), key=self._order, default=None)
             if following is None:
                 return
             self._holders[following], following.begun = self.clock(), True
             following.turn.set()
 
-    def _candidates(self) -> list[Job]:
-        """List the jobs that want a turn and may have it now."""
-        begun = [job for job in self._jobs if job.begun]
-        if any(job.wish.alone for job in begun):
-            return [job for job in begun if job.wants and job not in self._holders]
-        running, under_way = {job.visitor for job in begun}, [job for job in begun if not job.wish.brief]
-        by_address = Counter(job.visitor.address for job in under_way if job.visitor.address)
-        found = [job for job in begun if job.wants and job not in self._holders]
-        for job in self._jobs:
-            if job.begun or job.visitor in running:
-                continue
-            running.add(job.visitor)  # of those of a visitor the first
-            if job.wish.alone and job.wants:
-                return found if begun else [job]
-            room = len(under_way) < self.slots and by_address[job.visitor.address] < max(1, self.slots - 1)
-            if job.wants and not job.wish.alone and (room or job.wish.brief or job.stopped):
-                found.append(job)
-        return found
+
+def _candidates(jobs: Sequence[Job], holders: Container[Job], slots: int) -> list[Job]:
+    """List the jobs that want a turn and may have it now."""
+    begun = [job for job in jobs if job.begun]
+    if any(job.wish.alone for job in begun):
+        return [job for job in begun if job.wants and job not in holders]
+    running, under_way = {job.visitor for job in begun}, [job for job in begun if not job.wish.brief]
+    by_address = Counter(job.visitor.address for job in under_way if job.visitor.address)
+    found = [job for job in begun if job.wants and job not in holders]
+    for job in jobs:
+        if job.begun or job.visitor in running:
+            continue
+        running.add(job.visitor)  # of those of a visitor the first
+        if job.wish.alone and job.wants:
+            return found if begun else [job]
+        room = len(under_way) < slots and by_address[job.visitor.address] < max(1, slots - 1)
+        if job.wants and not job.wish.alone and (room or job.wish.brief or job.stopped):
+            found.append(job)
+    return found
 
 
 TakeOver = Callable[[Job, Iterator[object], object], bool]
@@ -331,31 +305,3 @@ def _wait(turns: Turns, job: Job, is_heard: Callable[[], bool]) -> Iterator[Ahea
             turns.give_back(job)
             return
         turns.ask(job)
-
-
-def time_until_begun(
-    visitor: Visitor,
-    under_way: list[tuple[Visitor, float]],
-    queued: list[tuple[Visitor, float]],
-    slots: int,
-    models: int = 1,
-) -> float:
-    """Return after how many seconds a visitor's run begins, after those that are queued, if all share the models.
-
-    Each run comes with the seconds that it needs the model. At most `slots` go on together, one of each visitor.
-    """
-    running, passed = dict(under_way), 0.0
-    for who, needs in [*queued, (visitor, 0.0)]:
-        while who in running or len(running) >= slots:
-            least = min(running.values())
-            passed += least * max(1.0, len(running) / models)
-            running = {other: left - least for other, left in running.items() if left > least}
-        running[who] = needs
-    return passed
-
-
-def rounded(seconds: float) -> str:
-    """Say a time as nearly as it is known: to a second, five, or a minute."""
-    if seconds >= 100:
-        return f"{round(seconds / 60)} min"
-    return f"{5 * round(seconds / 5)} s" if seconds >= 12 else f"{max(1, round(seconds))} s"

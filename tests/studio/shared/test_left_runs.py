@@ -11,7 +11,8 @@ from var_studio.shared import left_runs
 from var_studio.shared.left_runs import LeftRuns
 from var_studio.shared.limits import HOME
 from var_studio.shared.run import StopFlag
-from var_studio.shared.turns import Turns, Visitor, Wish, take_turns
+from var_studio.shared.turns import Turns, Wish, take_turns
+from var_studio.shared.waiting import Visitor
 
 ANNA, BEN = Visitor("anna"), Visitor("ben")
 SOON = 20.0  # seconds

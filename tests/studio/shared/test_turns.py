@@ -16,7 +16,8 @@ from var_core.engine.progress import Progress
 from var_core.engine.request import Request
 from var_studio.shared.limits import HOME
 from var_studio.shared.run import StopFlag
-from var_studio.shared.turns import Ahead, TurnRefused, Turns, Visitor, Wish, rounded, take_turns, time_until_begun
+from var_studio.shared.turns import TurnRefused, Turns, Wish, take_turns
+from var_studio.shared.waiting import Ahead, Visitor
 
 RUN, BRIEF, ALONE = Wish("run"), Wish("brief", brief=True, small=True), Wish("load", alone=True)
 
@@ -329,34 +330,6 @@ def test_the_time_that_is_told_is_that_which_it_takes():
     for job in jobs:
         assert told[job].seconds == pytest.approx(began[job] - began_at, abs=2.0)
     assert [told[job].runs for job in jobs] == [0, 1, 2, 3, 4]
-
-
-def test_time_until_a_run_begins_counts_those_that_share_the_model():
-    anna, ben, cleo, dora = visitors(4)
-    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [], slots=3) == 0
-    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [], slots=2) == 8
-    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [(cleo, 3.0)], slots=2) == 14
-    assert time_until_begun(anna, [(anna, 4.0), (ben, 10.0)], [], slots=4) == 8  # it is their own that they wait for
-    assert time_until_begun(dora, [(anna, 4.0), (ben, 10.0)], [(cleo, 3.0)], slots=2, models=2) == 7
-
-
-@pytest.mark.parametrize(
-    ("ahead", "words"),
-    [
-        (Ahead(0), "Waiting for the model …"),
-        (Ahead(1), "Waiting: 1 run before yours"),
-        (Ahead(2, 11.7), "Waiting: 2 runs before yours, about 12 s"),
-        (Ahead(9, 0.1), "Waiting: 9 runs before yours, about 1 s"),
-    ],
-)
-def test_who_waits_is_told_in_words(ahead: Ahead, words: str):
-    assert str(ahead) == words
-
-
-def test_times_are_told_as_nearly_as_they_are_known():
-    assert [rounded(seconds) for seconds in (0.2, 11.4, 12.6, 58, 99, 130)] == [
-        *("1 s", "11 s", "15 s", "60 s", "100 s", "2 min"),
-    ]
 
 
 def test_with_two_replicas_two_runs_have_a_turn_at_once():
