@@ -112,7 +112,9 @@ def add_commands(commands: Commands) -> None:
     sampling_options(pack, "how the model draws best, which its file will say")
     added = command(commands, "add-masked", add_masked_path)
     model_option(added, required=True)
-    added.add_argument("--masked", type=Path, required=True, help="folder of a run of `train masked` for that model")
+    added.add_argument(
+        "--masked", type=Path, required=True, help="folder of a run of `train masked`, or a model with one"
+    )
     rewriting_options(added)
     changed = command(commands, "replace-decoder", replace_a_decoder)
     data_options(changed, required=True, text="the data folder that the decoder was trained on")

@@ -39,9 +39,19 @@ def load_transformer(run: Path, tokenizer: Tokenizer) -> VAR:
     return _load_run(run, tokenizer, VAR, TransformerTask.KIND, AlignedTask.KIND, DistilledTask.KIND)
 
 
-def load_masked(run: Path, tokenizer: Tokenizer) -> MaskedVAR:
-    """Load the averaged weights of a masked path's run; ValueError if it learned another tokenizer's tokens."""
-    return _load_run(run, tokenizer, MaskedVAR, MaskedTask.KIND)
+def load_masked(source: Path, tokenizer: Tokenizer) -> MaskedVAR:
+    """Load the averaged weights of a masked path's run, or the masked path of a model file.
+
+    ValueError if it learned another tokenizer's tokens, or the file has none.
+    """
+    if source.suffix != SUFFIX:
+        return _load_run(source, tokenizer, MaskedVAR, MaskedTask.KIND)
+    made = load(str(source))
+    if made.masked is None:
+        raise ValueError(f"{source} has no masked path: name a model that has one, or the run of one.")
+    if not same_in_file(made.tokenizer, tokenizer):
+        raise ValueError(f"The masked path in {source} draws another tokenizer's tokens.")
+    return made.masked
 
 
 def _load_run(run: Path, tokenizer: Tokenizer, network: type[Network], *kinds: str) -> Network:
@@ -54,15 +64,15 @@ def _load_run(run: Path, tokenizer: Tokenizer, network: type[Network], *kinds: s
 
 
 def add_masked(model: str, run: Path, out: Path) -> None:
-    """Write a model's file again with the masked path of a training run.
+    """Write a model's file again with the masked path of a training run, or of another model's file.
 
     The model's digest stays as it is, since a masked path draws edits alone, whose recipes name it by a digest of its
-    own. ValueError if the run is of another model.
+    own. ValueError if it is one for another model.
     """
     loaded = load(model)
     masked = load_masked(run, loaded.tokenizer)
     if masked.config != loaded.spec.transformer:
-        raise ValueError(f"{run} has trained the masked path of a model of other sizes than {model}.")
+        raise ValueError(f"The masked path in {run} is of a model of other sizes than {model}.")
     out.parent.mkdir(parents=True, exist_ok=True)
     save(out, loaded.spec, loaded.tokenizer, loaded.preview, loaded.var, masked, loaded.digest)
 

@@ -42,6 +42,12 @@ def test_a_masked_path_is_trained_added_and_measured_on_photos(data, tmp_path, t
     assert "7 classes" in fails(capsys, *training[:3], other, *training[4:-1], tmp_path / "no", "--steps", 2)
     assert run("add-masked", "--model", model, "--masked", run_folder, "--out", out) == 0
     assert (path := checkpoints.load(str(out)).masked) is not None
+    again = tmp_path / "again.safetensors"
+    assert run("add-masked", "--model", model, "--masked", out, "--out", again) == 0
+    assert checkpoints.load(str(again)).masked_digest == checkpoints.load(str(out)).masked_digest
+    adding = ("add-masked", "--out", tmp_path / "no.safetensors", "--model")
+    assert "has no masked path" in fails(capsys, *adding, model, "--masked", model)
+    assert "of other sizes" in fails(capsys, *adding, other, "--masked", out)
     further = (*training[:3], out, *training[4:-1], tmp_path / "further", "--rate", 1e-12, "--steps", 1)
     assert run(*further, "--per-picture", 1) == 0
     kept = load_state(tmp_path / "further", "masked")["ema"]
