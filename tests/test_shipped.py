@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 import torch
 
 from var_core.cli import parser
+from var_core.config import ON_CPU
 from var_core.editing.canvas import dilated
 from var_core.editing.edit import Edit, run_edit
 from var_core.editing.edit_settings import REPAINTING, usual_sampling
 from var_core.engine.pipeline import Pipeline
 from var_core.engine.request import Request
+from var_core.engine.sampling import guide
 from var_core.files import ASSETS, CHECKPOINTS
 from var_core.picture_reading import open_mask, open_photo
 from var_core.training.enlarging_task import finest
@@ -21,6 +24,7 @@ from var_core.weights import checkpoints, registry
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FAST = f"{checkpoints.DEFAULT}-fast"
 MODELS = [name for name in checkpoints.available(CHECKPOINTS) if name not in registry.MODELS]  # those may lie there too
 
 
@@ -60,6 +64,33 @@ def test_the_bundled_model_tells_classes_apart(pipe):
                 for label in (own, other)
             ]
             assert log_likelihood[0] > log_likelihood[1] + 10
+
+
+@torch.inference_mode()
+def test_the_fast_model_says_at_once_nearly_what_guidance_makes_of_two_answers(pipe):
+    """In nats a token, on pictures of the guided one; its own answer with the class alone is several times as far."""
+    fast, asked = Pipeline.load(FAST, ON_CPU), pipe.spec.default_sampling
+    assert asked.guidance and not fast.spec.default_sampling.guidance
+    assert replace(fast.spec.default_sampling, guidance=asked.guidance, ramp=asked.ramp) == asked
+    labels = tuple(pipe.spec.label(name) for name in ("lotus", "sea", "forest", "sunflower"))
+    tokens = pipe.run(Request(labels, (1, 2, 3, 4))).tokens
+    teacher_input, given = pipe.tokenizer.quantizer.teacher_input(tokens), torch.tensor(labels)
+    nothing = torch.full_like(given, pipe.spec.transformer.null_label)
+    own, none = (pipe.var(rows, teacher_input) for rows in (given, nothing))
+    strengths = [
+        torch.full((length,), asked.strength(k, pipe.schedule)) for k, length in enumerate(pipe.schedule.lengths)
+    ]
+    guided = guide(own, none, torch.cat(strengths)[:, None]).log_softmax(-1)
+    answers = fast.var(given, teacher_input), own
+    apart, before = ((guided.exp() * (guided - one.log_softmax(-1))).sum(-1).mean().item() for one in answers)
+    assert apart < before / 2, (apart, before)
+
+
+def test_the_fast_model_has_the_same_tokens_decoder_and_masked_path(pipe):
+    fast = Pipeline.load(FAST, ON_CPU)
+    assert fast.masked_digest == pipe.masked_digest
+    for name, weight in pipe.tokenizer.state_dict().items():
+        assert torch.equal(fast.tokenizer.state_dict()[name], weight), name
 
 
 def test_a_picture_of_the_bundled_model_does_not_depend_on_its_batch_by_one_pixel(pipe):

@@ -225,11 +225,12 @@ def run(
     from .shared.switching import switch_often
 
     guard_gradio()
-    heap.keep_small()
     switch_often()
     pace = Pace()
     running = Models(pipe, options, limits=limits, pace=pace)
-    serve(page_of(running, choose, public), running, hosting, theme.dress(), partial(pace.begin, pipe), taken)
+    page = page_of(running, choose, public)
+    heap.keep_small()
+    serve(page, running, hosting, theme.dress(), partial(pace.begin, pipe), taken)
 
 
 def guard_gradio() -> None:

@@ -113,7 +113,10 @@ def add_commands(commands: Commands) -> None:
     added = command(commands, "add-masked", add_masked_path)
     model_option(added, required=True)
     added.add_argument(
-        "--masked", type=Path, required=True, help="folder of a run of `train masked`, or a model with one"
+        "--masked",
+        type=Path,
+        required=True,
+        help="folder of a run of `train masked`, or the .safetensors file of a model with one",
     )
     rewriting_options(added)
     changed = command(commands, "replace-decoder", replace_a_decoder)

@@ -1,5 +1,6 @@
 """Turns pictures into tokens and back: the only place where pictures, devices and a tokenizer meet."""
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ class Codec:
                 part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preview_map = preview.to(device)
         self.schedule = Schedule.of(spec.tokenizer)
+        self._laying_out = threading.Lock()
 
     @torch.inference_mode()
     def encode(self, image: Image.Image) -> list[Tensor]:
@@ -41,8 +43,8 @@ class Codec:
 
         Of a large model the encoder is but mapped from its file until it is needed here, and then laid out for speed.
         """
-        # no work but the first time
-        self.tokenizer.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with self._laying_out:  # no work but the first time
+            self.tokenizer.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self.tokenizer.features(images.to(self.device))
 
     def decode(self, f_hat: Tensor) -> list[Image.Image]:

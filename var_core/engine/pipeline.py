@@ -66,6 +66,7 @@ class Pipeline(Codec):
             elif self.device.type == "cpu":
                 pack(transformer)
         self.finish: Finish | None = None
+        self._sharing = self.lanes  # runs that may draw at the same time: now, since a thread may have but its part
 
     @classmethod
     def load(
@@ -104,9 +105,11 @@ class Pipeline(Codec):
         """Return how many runs are drawn at the same time where many are wanted, each with its part of the threads.
 
         On a CPU, whose cores the small products of a small model do not keep busy together: see `part_of_threads`.
+        Compiled blocks cannot be compiled in two threads at once.
         """
         small = sum(weight.numel() for weight in self.var.parameters()) < SMALL
-        return min(MOST_LANES, torch.get_num_threads()) if self.device.type == "cpu" and small else 1
+        several = self.device.type == "cpu" and small and not self.options.compiled
+        return min(MOST_LANES, torch.get_num_threads()) if several else 1
 
     @property
     def loader(self) -> Callable[[str, LoadOptions, Path | None], "Pipeline"]:
@@ -150,7 +153,7 @@ class Pipeline(Codec):
     def at_once(self, request: Request, free: int | None = None) -> int:
         """Return how many pictures of a request go in one pass: as many as need no more than `free` bytes, at least 1.
 
-        By default those that are free where the model is.
+        By default those that are free where the model is, shared by as many runs as may be drawn at the same time.
         """
         some = any(label != self.spec.transformer.null_label for label in request.labels)
         branches = 2 if some and request.sampling.guidance else 1
@@ -159,7 +162,9 @@ class Pipeline(Codec):
         context = self.masked.context if shown and self.masked is not None else 0
         lengths, smooth = self.schedule.lengths, request.sampling.smooth
         each = picture_bytes(self.spec, lengths, branches, smooth, number, context)
-        most = fitting(each, free_memory(self.device.type) if free is None else free)
+        if free is None and (found := free_memory(self.device.type)) is not None:
+            free = found // self._sharing
+        most = fitting(each, free)
         return min(most, len(request.labels))
 
     def stream(self, request: Request, free: int | None = None) -> Iterator[Progress]:
@@ -214,12 +219,18 @@ def use_threads(count: int) -> None:
 
 
 def part_of_threads() -> Callable[[int], None]:
-    """Return what lets the thread that calls it have its part of the CPU's threads, beside so many others in all.
+    """Return what gives the thread that calls it its part of the CPU's threads, where so many share them.
 
-    To be called in the main thread, before any other has got its part: torch counts threads for each.
+    To be called before any thread has got a part, since torch counts threads for each: all of them are shared.
     """
     threads = torch.get_num_threads()
-    return lambda sharing: torch.set_num_threads(max(1, threads // sharing))
+
+    def share(sharing: int) -> None:
+        part = max(1, threads // sharing)
+        if torch.get_num_threads() != part:  # to set it costs, even if nothing changes
+            torch.set_num_threads(part)
+
+    return share
 
 
 def pick_dtype(name: str, device: str) -> torch.dtype:

@@ -67,8 +67,8 @@ class Step:
         return among(filled, self.keep, self._distribution.positions, drawn)
 
 
-def guide(conditional: Tensor, unconditional: Tensor, strength: float) -> Tensor:
-    """(1 + t) * conditional - t * unconditional, of any one shape."""
+def guide(conditional: Tensor, unconditional: Tensor, strength: float | Tensor) -> Tensor:
+    """(1 + t) * conditional - t * unconditional, of any one shape; t of one that goes with it."""
     return (1 + strength) * conditional - strength * unconditional
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..config import Sampling
+from ..engine.sampling import guide
 from ..findings.run_log import LogRow
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
@@ -94,7 +95,7 @@ class DistilledTask(TransformerTask):
                 teacher_input = quantizer.teacher_input(model.schedule.split(tokens))
             condition = self.reference.condition(torch.cat((labels, nothing)))
             conditional, unconditional = self.reference.read(condition, teacher_input.repeat(2, 1, 1)).chunk(2)
-            guided = conditional + self.strengths[:, None] * (conditional - unconditional)
+            guided = guide(conditional, unconditional, self.strengths[:, None])
             wanted = self.reference.logits(guided).log_softmax(-1)
         found = model(labels, teacher_input).log_softmax(-1)
         return F.kl_div(found, wanted, reduction="none", log_target=True).sum(-1)

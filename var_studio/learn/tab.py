@@ -1,5 +1,6 @@
 """The Learn tab: why scale by scale, on a live picture, in a race, and in numbers measured here and published there."""
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Racers:
     """The two models that race: the one that comes with the app, and one of its size that draws in raster order."""
 
     def __init__(self, models: Models):
-        self.models = models
+        self.models, self._loading = models, threading.Lock()
         own = checkpoints.find(checkpoints.DEFAULT)
         self.spec, self.digest = checkpoints.read_spec(own), checkpoints.file_digest(own)
 
@@ -59,7 +60,8 @@ class Racers:
     def pipes(self) -> tuple[Pipeline, Pipeline]:
         """Loaded when they are needed first; the app's own model is not loaded twice."""
         loaded = self.models.pipe
-        return (loaded if loaded.digest == self.digest else self._own), self._raster
+        with self._loading:
+            return (loaded if loaded.digest == self.digest else self._own), self._raster
 
 
 class Live(NamedTuple):

@@ -120,14 +120,19 @@ class Models:
 
     @property
     def finishers(self) -> list[str]:
-        """List the models here that can finish what the loaded one begins: with its tokenizer and its classes."""
+        """List the models here that can finish what the loaded one begins: with its tokenizer and its classes.
+
+        And with as much guidance: it has to mean the same for both.
+        """
         ours = self.pipe.spec
         found = (name for name in checkpoints.available(self.folder) if name != self.name)
         specs = {name: checkpoints.read_spec(checkpoints.find(name, self.folder)) for name in found}
         return [
             name
             for name, spec in specs.items()
-            if spec.tokenizer == ours.tokenizer and spec.transformer.classes == ours.transformer.classes
+            if spec.tokenizer == ours.tokenizer
+            and spec.transformer.classes == ours.transformer.classes
+            and spec.default_sampling.guidance == ours.default_sampling.guidance
         ]
 
     def finish_with(self, name: str, scale: int) -> None:

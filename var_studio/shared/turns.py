@@ -21,7 +21,9 @@ from .waiting import Ahead, Durations, Visitor, time_until_begun
 SLOTS = 4  # runs under way at once: each keeps in memory what it knows of its pictures
 TICK = 1.0  # seconds after which whoever waits is told anew
 PATIENCE = 10.0  # seconds within which somebody must listen to a run before it begins
-YOUNG = 0.25  # seconds for which a run that others wait for makes one scale after another, without showing them
+# Seconds for which a run that others wait for makes one scale after another, without showing them: to show a small one
+# takes longer than to draw it.
+YOUNG = 0.25
 SMALL = 5  # times as many small wishes of a visitor may wait as runs
 
 Update = TypeVar("Update")
@@ -90,11 +92,11 @@ class Turns:
         models: int = 1,
         shares: Callable[[int], None] = lambda _sharing: None,
     ):
-        """`models` is how many draw at the same time, with as many more slots; `shares` hears of how many do.
+        """`models` is how many draw at the same time, with a slot more for each beyond the first.
 
-        It is called at the beginning of a step, in its thread.
+        `shares` hears of how many do so, at the beginning of a step and in its thread, and of 1 at its end.
         """
-        self.limits, self.slots, self.clock, self.models = limits, slots + models - 1, clock, models
+        self.limits, self.slots, self.clock, self.models = limits, slots, clock, models
         self.young, self.shares = YOUNG, shares
         self._jobs: list[Job] = []  # in the order in which they came
         self._holders: dict[Job, float] = {}  # who has a turn, and since when
@@ -147,6 +149,7 @@ class Turns:
             self.shares(max(1, len(self._holders)))
             yield
         finally:
+            self.shares(1)
             self._here.job = None
             self.give_back(job)
 
@@ -156,15 +159,12 @@ class Turns:
             self.give_back(job)
 
     def goes_on(self) -> bool:
-        """Say whether the step in which this is called goes on with the next scale, and shows nothing of this one.
-
-        So it is while others wait and its turn is young: to show a small scale takes longer than to draw it.
-        """
+        """Say whether the step in which this is called goes on with the next scale and shows nothing of this one."""
         job = getattr(self._here, "job", None)
         with self._lock:
             if job not in self._holders or job.stopped or job.left or self.clock() - self._holders[job] > self.young:
                 return False
-            others = any(other.wants and not other.left for other in self._jobs if other not in self._holders)
+            others = any(not other.left for other in _candidates(self._jobs, self._holders, self._places))
         return others and job.is_heard()
 
     def leave(self, job: Job, finished: bool = True) -> None:
@@ -210,7 +210,12 @@ class Turns:
             if needed is None:
                 return Ahead(len(each))
             under_way, queued = needed[: len(begun)], needed[len(begun) :]
-            return Ahead(len(each), time_until_begun(job.visitor, under_way, queued, self.slots, self.models))
+            return Ahead(len(each), time_until_begun(job.visitor, under_way, queued, self._places, self.models))
+
+    @property
+    def _places(self) -> int:
+        """Return how many runs may be under way."""
+        return self.slots + self.models - 1
 
     def _order(self, job: Job) -> tuple[bool, bool, int, int]:
         """Order those that want a turn: who has left comes last, who stops first; round by address and its visitors."""
@@ -219,7 +224,7 @@ class Turns:
     def _pass_on(self) -> None:
         """Give a model that nobody has to whoever is next."""
         while len(self._holders) < self.models:
-            following = min(_candidates(self._jobs, self._holders, self.slots), key=self._order, default=None)
+            following = min(_candidates(self._jobs, self._holders, self._places), key=self._order, default=None)
             if following is None:
                 return
             self._holders[following], following.begun = self.clock(), True

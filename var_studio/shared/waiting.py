@@ -1,4 +1,4 @@
-"""What a run waits for, and about how long: reckoned from how long runs of each kind took, and said in words."""
+"""The wait of a run, and about how long it is: reckoned from how long runs of each kind took, and said in words."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -23,7 +23,7 @@ class Ahead(NamedTuple):
     seconds: float | None = None
 
     def __str__(self) -> str:
-        """Say it to the visitor."""
+        """Return the words for the visitor who waits."""
         if not self.runs:
             return "Waiting for the model …"
         time_left = "" if self.seconds is None else f", about {rounded(self.seconds)}"

@@ -11,7 +11,6 @@ import torch
 from support import tiny
 from support.form import read
 
-from var_core.engine.pipeline import part_of_threads
 from var_core.engine.progress import Progress
 from var_core.engine.request import Request
 from var_studio.shared.limits import HOME
@@ -290,7 +289,7 @@ def test_runs_in_turns_draw_the_tokens_that_they_draw_alone():
 
 def test_runs_drawn_at_the_same_time_are_those_that_are_drawn_alone():
     pipe = tiny.pipeline()
-    turns = Turns(models=3, shares=part_of_threads())
+    turns = Turns(models=3, shares=lambda sharing: torch.set_num_threads(1 + sharing % 2))
     requests = [read(**{"class": name, "count": 2, "seed": str(seed)}) for seed, name in enumerate(tiny.NAMES[:3])]
 
     def draw(who: Visitor, asked: Request) -> list[Progress]:
@@ -302,6 +301,7 @@ def test_runs_drawn_at_the_same_time_are_those_that_are_drawn_alone():
     for asked, updates in zip(requests, drawn, strict=True):
         *_, alone = pipe.stream(asked)
         assert len(updates) == updates[-1].scales and torch.equal(updates[-1].f_hat, alone.f_hat)
+    torch.set_num_threads(1)
 
 
 def test_the_time_that_is_told_is_that_which_it_takes():
@@ -380,4 +380,4 @@ def test_a_step_hears_of_how_many_have_a_turn_at_the_same_time():
         yield
 
     list(take_turns(turns, anna, RUN, steps))
-    assert heard == [1, 1, 2]  # the last one finds that there are no more
+    assert heard == [1, 1, 1, 1, 2, 1]  # the last step finds that there are no more
