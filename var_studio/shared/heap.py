@@ -1,7 +1,7 @@
 """Memory that the C library holds for this process: few arenas, and what is free goes back to the system.
 
-Where many threads answer visitors, glibc gives each an arena of its own and keeps what they have freed. And Python looks
-for what nobody needs any more only now and then: a run that was dropped would keep its 64 MB for minutes.
+Where many threads answer visitors, glibc gives each an arena of its own and keeps what they have freed. And Python
+looks for what nobody needs any more only now and then: a run that was dropped would keep its 64 MB for minutes.
 """
 
 import ctypes
