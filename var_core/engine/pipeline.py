@@ -14,6 +14,7 @@ from ..config import AUTO, ON_CPU, LoadOptions
 from ..device_memory import fitting, free_memory, is_shortage, picture_bytes, portions
 from ..nn.layers import Block, compile_block
 from ..nn.linear import pack, to_int8
+from ..nn.transformer import VAR
 from ..weights import checkpoints, pretrained
 from ..weights.checkpoints import LoadedModel
 from ..words import counted
@@ -66,7 +67,7 @@ class Pipeline(Codec):
             elif self.device.type == "cpu":
                 pack(transformer)
         self.finish: Finish | None = None
-        self._sharing = self.lanes  # runs that may draw at the same time: now, since a thread may have but its part
+        self._sharing = _runs_at_once(self.var, options, self.device)
 
     @classmethod
     def load(
@@ -102,14 +103,8 @@ class Pipeline(Codec):
 
     @property
     def lanes(self) -> int:
-        """Return how many runs are drawn at the same time where many are wanted, each with its part of the threads.
-
-        On a CPU, whose cores the small products of a small model do not keep busy together: see `part_of_threads`.
-        Compiled blocks cannot be compiled in two threads at once.
-        """
-        small = sum(weight.numel() for weight in self.var.parameters()) < SMALL
-        several = self.device.type == "cpu" and small and not self.options.compiled
-        return min(MOST_LANES, torch.get_num_threads()) if several else 1
+        """Return how many runs are drawn at the same time where many are wanted."""
+        return self._sharing
 
     @property
     def loader(self) -> Callable[[str, LoadOptions, Path | None], "Pipeline"]:
@@ -216,6 +211,17 @@ def use_threads(count: int) -> None:
     if count < 1:
         raise ValueError(f"threads {count} is out of range: choose 1 or more.")
     torch.set_num_threads(count)
+
+
+def _runs_at_once(var: VAR, options: LoadOptions, device: torch.device) -> int:
+    """Return how many runs draw at the same time, each with its part of the threads that this thread has now.
+
+    Several on a CPU, whose cores the small products of a small model do not keep busy together: see `part_of_threads`.
+    Compiled blocks cannot be compiled in two threads at once.
+    """
+    small = sum(weight.numel() for weight in var.parameters()) < SMALL
+    several = device.type == "cpu" and small and not options.compiled
+    return min(MOST_LANES, torch.get_num_threads()) if several else 1
 
 
 def part_of_threads() -> Callable[[int], None]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.tiny import SIDES, SPEC, pipeline, reconstruct, write
+from support.tiny import SIDES, SPEC, networks, pipeline, reconstruct, write
 
 from var_core.config import ON_CPU, LoadOptions, Sampling
 from var_core.engine.classifier import token_losses
@@ -16,6 +16,7 @@ from var_core.engine.plan import Plan
 from var_core.engine.request import Request
 from var_core.nn.tokenizer import Preview
 from var_core.schedule import Schedule
+from var_core.weights import checkpoints
 
 SIDE = SPEC.tokenizer.image_side
 
@@ -195,12 +196,13 @@ def test_token_losses_are_those_of_the_distributions_drawn_from():
 
 
 def test_small_models_draw_as_many_runs_at_once_as_there_are_threads_and_others_one(monkeypatch: pytest.MonkeyPatch):
-    pipe = pipeline()
     for threads, lanes in ((1, 1), (3, 3), (64, 4)):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        assert pipe.lanes == lanes
+        assert pipeline.__wrapped__().lanes == lanes  # of a fresh one
+    compiled = checkpoints.LoadedModel(SPEC, *networks(), digest="0123456789ab")
+    assert Pipeline(compiled, LoadOptions("cpu", compiled=True)).lanes == 1
     monkeypatch.setattr("var_core.engine.pipeline.SMALL", 10)
-    assert pipe.lanes == 1
+    assert pipeline.__wrapped__().lanes == 1
 
 
 def test_threads_are_shared_by_how_many_draw(monkeypatch: pytest.MonkeyPatch):
