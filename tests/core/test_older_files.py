@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.tasks import SETTINGS, curve, last
+from support.tasks import SETTINGS, curve, token_data
 from support.tiny import NAMES, SIDES, networks
 
 from var_core.config import ON_CPU, ModelSpec, Sampling, TokenizerConfig, TransformerConfig
@@ -19,7 +19,6 @@ from var_core.editing.edit_settings import EditSettings
 from var_core.engine.pipeline import Pipeline
 from var_core.recipe import Recipe
 from var_core.training.data import Dataset
-from var_core.training.tokenizer_task import TokenData, tokenise
 from var_core.training.trainer import load_state
 from var_core.training.transformer_task import TransformerSettings, TransformerTask
 
@@ -110,7 +109,7 @@ def test_a_training_of_the_first_version_goes_on_as_it_would_have(folder: Datase
     shutil.copy(DATA / "state_version_1.pt", tmp_path / "state.pt")
     assert load_state(tmp_path, "transformer")["step"] == 2
     tokenizer = networks(0, SPEC)[0]
-    data = TokenData(folder.classes, *(last(tokenise(tokenizer, split)) for split in (folder.train, folder.val)))
+    data = token_data(folder, tokenizer)
     config = TransformerConfig(SIDES, 3, 1, 16, 2, vocabulary=16, code_width=4)
     task = TransformerTask(config, tokenizer, data, TransformerSettings(), SETTINGS)
     assert curve(task, tmp_path, steps=2, resume=True) == pytest.approx(CURVE, rel=1e-3)

@@ -9,6 +9,7 @@ from support import pictures, tiny
 
 from var_core.config import TransformerConfig
 from var_core.measuring.reference import Measured
+from var_core.nn.tokenizer import Tokenizer
 from var_core.training.data import Classes, Dataset, PictureSet, load_split
 from var_core.training.decoder_task import DecoderSettings, DecoderTask, refined
 from var_core.training.enlarging_task import EnlargingTask
@@ -36,9 +37,14 @@ def tokenizer_task(folder: Dataset, settings: Optimisation = SETTINGS, **choices
     return TokenizerTask(tiny.SPEC.tokenizer, folder, TokenizerSettings(**choices), settings)
 
 
+def token_data(folder: Dataset, tokenizer: Tokenizer) -> TokenData:
+    """The pictures of a folder as tokens."""
+    return TokenData(folder.classes, *(last(tokenise(tokenizer, split)) for split in (folder.train, folder.val)))
+
+
 def transformer_task(folder: Dataset, settings: Optimisation = SETTINGS, **choices) -> TransformerTask:
     tokenizer = tiny.networks()[0]
-    data = TokenData(folder.classes, *(last(tokenise(tokenizer, split)) for split in (folder.train, folder.val)))
+    data = token_data(folder, tokenizer)
     torch.manual_seed(0)
     config = TransformerConfig(tiny.SIDES, 3, 2, 32, 2, vocabulary=64, code_width=8)
     return TransformerTask(config, tokenizer, data, TransformerSettings(**choices), settings)

@@ -4,7 +4,6 @@ arXiv 2410.09347, section 3. A picture's tokens shall become likelier under its 
 copy of the transformer, and less likely under another picture's.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -16,12 +15,12 @@ from ..findings.run_log import LogRow
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
 from ..schema import Fields
+from .frozen_copy_task import FrozenCopyTask
 from .tokenizer_task import TokenData
 from .trainer import Optimisation
-from .transformer_task import TransformerSettings, TransformerTask
+from .transformer_task import TransformerSettings
 
 KEPT = ("sharpness", "contrast", "class_dropout")  # settings that a resumed run keeps
-MEASURED = 192  # pictures, at most, of a report
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class AlignedSettings:
             raise ValueError(f"sharpness {self.sharpness}, contrast {self.contrast}: choose both above 0.")
 
 
-class AlignedTask(TransformerTask):
+class AlignedTask(FrozenCopyTask):
     """The contrastive loss of pictures under their own classes and under those of their neighbours in the batch."""
 
     KIND = "aligned"
@@ -58,11 +57,7 @@ class AlignedTask(TransformerTask):
         device: str = "cpu",
     ):
         shown = TransformerSettings(class_dropout=settings.class_dropout, compiled=settings.compiled)
-        super().__init__(start.config, tokenizer, data, shown, optimisation, device, start)
-        self.reference = start.to(device).requires_grad_(False).eval()
-        if settings.compiled:
-            for block in self.reference.blocks:
-                block.compile(dynamic=False)
+        super().__init__(start, tokenizer, data, shown, optimisation, device)
         self.alignment = settings
 
     def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
@@ -70,14 +65,9 @@ class AlignedTask(TransformerTask):
 
         `own` and `other` are in nats a token, under the own class and under another.
         """
-        rng, size = self.sampler.rng(step), self.optimisation.batch
-        rows = self.sampler.batch(rng, size)[micro_batch]
-        mirrored = self.sampler.mirrored(rng, size)[micro_batch].long()
-        nameless = torch.from_numpy(rng.random(size) < self.settings.class_dropout)[micro_batch]
-        labels = self.train.labels[rows].masked_fill(nameless, self.model.config.null_label)
-        others = labels.roll(1)
-        wrong = ~nameless & (others != labels) & (others != self.model.config.null_label)
-        tokens = self.train.tokens[mirrored, rows].long()
+        tokens, labels = self.pictures(self.sampler.rng(step), micro_batch)
+        others, nothing = labels.roll(1), self.model.config.null_label
+        wrong = (labels != nothing) & (others != labels) & (others != nothing)
         given = tokens.repeat(2, 1), torch.cat((labels, others))  # always of one size, which compiled blocks want
         gained = self.gained(self.model, *(part.to(self.device) for part in given))  # (2b,)
         own, other = gained.chunk(2)
@@ -100,8 +90,7 @@ class AlignedTask(TransformerTask):
     @torch.no_grad()
     def report(self, ema: VAR) -> tuple[LogRow, Image.Image]:
         """Measure on val pictures how much likelier they became, in nats a token; draw a sheet without guidance."""
-        rows = torch.linspace(0, len(self.val.labels) - 1, min(MEASURED, len(self.val.labels))).long()
-        tokens, labels = self.val.tokens[0, rows].long(), self.val.labels[rows]
+        tokens, labels = (torch.cat(parts) for parts in zip(*self.measured(), strict=True))
         figures = {
             f"val_{name}": self.mean_gain(ema, tokens, under)
             for name, under in (("own", labels), ("other", labels.roll(1)))
@@ -110,9 +99,8 @@ class AlignedTask(TransformerTask):
 
     def mean_gain(self, model: VAR, tokens: Tensor, labels: Tensor) -> float:
         """Return the mean over pictures of `gained`, in nats a token."""
-        parts: Sequence[tuple[Tensor, Tensor]] = list(zip(tokens.split(32), labels.split(32), strict=True))
-        gained = [self.gained(model, *(part.to(self.device) for part in pair)) for pair in parts]
-        return torch.cat(gained).mean().item() / model.schedule.total
+        parts = zip(tokens.split(32), labels.split(32), strict=True)
+        return torch.cat([self.gained(model, *part) for part in parts]).mean().item() / model.schedule.total
 
     def extra_state(self) -> Fields:
         """Return what `TransformerTask` keeps, and the settings of the alignment."""

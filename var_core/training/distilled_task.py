@@ -4,7 +4,6 @@ arXiv 2210.03142, section 3, here for tokens: at every position its distribution
 copy, which is asked with the class and without.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -18,12 +17,12 @@ from ..findings.run_log import LogRow
 from ..nn.tokenizer import Tokenizer
 from ..nn.transformer import VAR
 from ..schema import Fields
+from .frozen_copy_task import FrozenCopyTask
 from .tokenizer_task import TokenData
 from .trainer import Optimisation
-from .transformer_task import TransformerSettings, TransformerTask
+from .transformer_task import TransformerSettings
 
 KEPT = ("guidance", "ramp", "class_dropout")  # settings that a resumed run keeps
-MEASURED = 192  # pictures, at most, of a report
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class DistilledSettings:
             raise ValueError("guidance 0 leaves nothing to learn: choose more.")
 
 
-class DistilledTask(TransformerTask):
+class DistilledTask(FrozenCopyTask):
     """The Kullback-Leibler divergence of the network's distributions from the guided ones, on tokens of pictures."""
 
     KIND = "distilled"
@@ -60,11 +59,7 @@ class DistilledTask(TransformerTask):
         device: str = "cpu",
     ):
         shown = TransformerSettings(class_dropout=settings.class_dropout, compiled=settings.compiled)
-        super().__init__(start.config, tokenizer, data, shown, optimisation, device, start)
-        self.reference = start.to(device).requires_grad_(False).eval()
-        if settings.compiled:
-            for block in self.reference.blocks:
-                block.compile(dynamic=False)
+        super().__init__(start, tokenizer, data, shown, optimisation, device)
         self.distillation, schedule = settings, start.schedule
         sampling = Sampling(guidance=settings.guidance, ramp=settings.ramp)
         each = [torch.full((length,), sampling.strength(k, schedule)) for k, length in enumerate(schedule.lengths)]
@@ -75,12 +70,7 @@ class DistilledTask(TransformerTask):
 
     def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a part of a step's batch, and `apart`, the mean divergence in nats a token."""
-        rng, size = self.sampler.rng(step), self.optimisation.batch
-        rows = self.sampler.batch(rng, size)[micro_batch]
-        mirrored = self.sampler.mirrored(rng, size)[micro_batch].long()
-        nameless = torch.from_numpy(rng.random(size) < self.settings.class_dropout)[micro_batch]
-        labels = self.train.labels[rows].masked_fill(nameless, self.model.config.null_label)
-        tokens = self.train.tokens[mirrored, rows].long()
+        tokens, labels = self.pictures(self.sampler.rng(step), micro_batch)
         apart = self.divergences(self.model, tokens.to(self.device), labels.to(self.device))
         return (apart * self.weights).sum(1).mean(), {"apart": apart.detach().mean().item()}
 
@@ -103,15 +93,10 @@ class DistilledTask(TransformerTask):
     @torch.no_grad()
     def report(self, ema: VAR) -> tuple[LogRow, Image.Image]:
         """Measure the mean divergence on val pictures, in nats a token, by scale and in all; draw without guidance."""
-        rows = torch.linspace(0, len(self.val.labels) - 1, min(MEASURED, len(self.val.labels))).long()
-        pairs: Sequence[tuple[Tensor, Tensor]] = list(
-            zip(self.val.tokens[0, rows].long().split(32), self.val.labels[rows].split(32), strict=True)
-        )
-        found = [self.divergences(ema, *(part.to(self.device) for part in pair)) for pair in pairs]
-        apart = torch.cat(found).mean(0).cpu()
+        apart = torch.cat([self.divergences(ema, *part) for part in self.measured()]).mean(0).cpu()
         by_scale = [round(part.mean().item(), 4) for part in ema.schedule.maps(apart[None])]
         return {"val_apart": apart.mean().item(), "apart_by_scale": by_scale}, self.sheet(ema, guidance=0.0)
 
     def extra_state(self) -> Fields:
-        """Return what `TransformerTask` keeps, and the settings of the distillation."""
+        """Return what every transformer's task keeps, and the settings of the distillation."""
         return {**super().extra_state(), **{name: asdict(self.distillation)[name] for name in KEPT}}

@@ -56,6 +56,12 @@ class TransformerSettings:
             raise ValueError(f"self-correction {self.self_correction} is for scales: in the order {order} choose 0.")
 
 
+def compile_blocks(model: VAR) -> None:
+    """Let torch.compile fuse the blocks of a network, for each size of batch anew."""
+    for block in model.blocks:
+        block.compile(dynamic=False)
+
+
 class TransformerTask:
     """Cross-entropy of all tokens of all scales at once, under the block-causal mask.
 
@@ -78,8 +84,7 @@ class TransformerTask:
         self.model = (adapted(start, config) if start else initialise(VAR(config))).to(device)
         leave_out(self.model, settings.without)
         if settings.compiled:
-            for block in self.model.blocks:
-                block.compile(dynamic=False)
+            compile_blocks(self.model)
         self.tokenizer = tokenizer.to(device).requires_grad_(False).eval()
         self.settings, self.optimisation, self.device = settings, optimisation, device
         self.train, self.val = data.train, data.val
@@ -113,16 +118,21 @@ class TransformerTask:
 
     def loss(self, step: int, micro_batch: slice) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a part of a step's batch; nothing else is measured."""
-        rng, size = self.sampler.rng(step), self.optimisation.batch
-        rows = self.sampler.batch(rng, size)[micro_batch]
-        mirrored = self.sampler.mirrored(rng, size)[micro_batch].long()
-        dropped = torch.from_numpy(rng.random(size) < self.settings.class_dropout)[micro_batch]
-        labels = self.train.labels[rows].masked_fill(dropped, self.model.config.null_label)
-        tokens = self.train.tokens[mirrored, rows].long()
+        rng = self.sampler.rng(step)
+        tokens, labels = self.pictures(rng, micro_batch)
         positions = self.positions(rng).to(self.device)
         wrong = self.wrong(rng, micro_batch) if self.settings.self_correction else None
         entropy, _ = self.losses(self.model, tokens.to(self.device), labels.to(self.device), positions, wrong)
         return entropy.mean(), {}
+
+    def pictures(self, rng: np.random.Generator, micro_batch: slice) -> tuple[Tensor, Tensor]:
+        """Draw pictures for a part of a step: tokens (b, L), some mirrored, and labels (b,), some of no class."""
+        size = self.optimisation.batch
+        rows = self.sampler.batch(rng, size)[micro_batch]
+        mirrored = self.sampler.mirrored(rng, size)[micro_batch].long()
+        dropped = torch.from_numpy(rng.random(size) < self.settings.class_dropout)[micro_batch]
+        labels = self.train.labels[rows].masked_fill(dropped, self.model.config.null_label)
+        return self.train.tokens[mirrored, rows].long(), labels
 
     def wrong(self, rng: np.random.Generator, micro_batch: slice) -> tuple[Tensor, Tensor]:
         """Draw tokens of other pictures (b, L) for a part of a step, and where they replace its own, bool (b, L)."""

@@ -5,10 +5,9 @@ import math
 import pytest
 import torch
 from support import tiny
-from support.tasks import assert_same, last, trained
+from support.tasks import assert_same, token_data, trained
 
 from var_core.training.aligned_task import AlignedSettings, AlignedTask
-from var_core.training.tokenizer_task import TokenData, tokenise
 from var_core.training.trainer import Optimisation
 
 SETTINGS = Optimisation(batch=8, warmup=2, learning_rate=2e-3, ema_decay=0.5)
@@ -16,7 +15,7 @@ SETTINGS = Optimisation(batch=8, warmup=2, learning_rate=2e-3, ema_decay=0.5)
 
 def aligned_task(folder, **choices) -> AlignedTask:
     tokenizer, _, var = tiny.networks()
-    data = TokenData(folder.classes, *(last(tokenise(tokenizer, split)) for split in (folder.train, folder.val)))
+    data = token_data(folder, tokenizer)
     return AlignedTask(var, tokenizer, data, AlignedSettings(**choices), SETTINGS)
 
 

@@ -3,12 +3,11 @@
 import pytest
 import torch
 from support import tiny
-from support.tasks import assert_same, last, trained
+from support.tasks import assert_same, token_data, trained
 
 from var_core.config import Sampling
 from var_core.engine.sampling import guide
 from var_core.training.distilled_task import DistilledSettings, DistilledTask
-from var_core.training.tokenizer_task import TokenData, tokenise
 from var_core.training.trainer import Optimisation
 
 SETTINGS = Optimisation(batch=8, warmup=2, learning_rate=5e-3, ema_decay=0.5)
@@ -16,7 +15,7 @@ SETTINGS = Optimisation(batch=8, warmup=2, learning_rate=5e-3, ema_decay=0.5)
 
 def distilled_task(folder, **choices) -> DistilledTask:
     tokenizer, _, var = tiny.networks()
-    data = TokenData(folder.classes, *(last(tokenise(tokenizer, split)) for split in (folder.train, folder.val)))
+    data = token_data(folder, tokenizer)
     return DistilledTask(var, tokenizer, data, DistilledSettings(**choices), SETTINGS)
 
 
