@@ -96,7 +96,7 @@ def test_a_downloaded_picture_brings_back_its_settings_and_its_pixels(page, tmp_
     page.wait_for_function("document.querySelector('#seed input').value !== '77'")
     page.uncheck("#lock input")
     drop(page, f"{made.seed}.png", first)
-    page.get_by_text("Restored: Tulip").wait_for()
+    page.get_by_text("Restored: Tulip").first.wait_for()
     until(page, lambda: controls(page) == before)  # the message comes before the values
 
     run(page, 1)
@@ -107,7 +107,7 @@ def test_use_these_settings_and_the_large_view_give_the_same_file(page, tmp_path
     set_number(page, "pictures", 3)
     run(page, 3)
     page.locator("#gallery .thumbnail-lg").nth(1).click()
-    page.get_by_text(re.compile(r"^seed ")).wait_for()
+    page.get_by_text(re.compile(r"^seed ")).first.wait_for()
     seen = download(page, "#gallery button[title=Download]")
     seed = recipe(seen, tmp_path).seed
     page.locator("#strip").get_by_text(f"seed {seed}").wait_for()
@@ -178,7 +178,7 @@ def test_a_picture_without_a_recipe_changes_nothing(page, tmp_path: Path):
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
     before = controls(page)
     page.set_input_files("input[type=file]", tmp_path / "plain.png")
-    page.get_by_text("carries no recipe").wait_for()
+    page.get_by_text("carries no recipe").first.wait_for()
     assert controls(page) == before
 
 
@@ -237,7 +237,7 @@ def test_more_like_this_draws_pictures_that_share_the_coarse_scales_and_leaves_t
     page.click("#alike")
     finished(page, 4)
     page.locator("#gallery .thumbnail-lg").nth(2).click()
-    page.get_by_text(re.compile("^Picture 3 of 4: ")).wait_for()
+    page.get_by_text(re.compile("^Picture 3 of 4: ")).first.wait_for()
     made = recipe(download(page, "#download"), tmp_path)
     (scale, other), *more = made.later
     assert (made.seed, made.class_name, more) == (first.seed, first.class_name, []) and 0 < scale < SCALES
@@ -250,7 +250,7 @@ def test_more_like_this_draws_pictures_that_share_the_coarse_scales_and_leaves_t
 def test_the_buttons_say_which_picture_they_act_on_and_it_has_a_line_around_it(page):
     set_number(page, "pictures", 2)
     run(page, 2)
-    page.get_by_text(re.compile(r"^Picture 1 of 2: .*, seed \d+$")).wait_for()
+    page.get_by_text(re.compile(r"^Picture 1 of 2: .*, seed \d+$")).first.wait_for()
     styles = "them => them.map((one) => getComputedStyle(one).outlineStyle)"
     assert page.locator("#gallery .thumbnail-lg").evaluate_all(styles) == ["solid", "none"]
 
@@ -291,7 +291,7 @@ def test_several_classes_are_drawn_in_one_run_with_their_names(page):
     run(page, 4)
     words = page.locator("#gallery .thumbnail-lg .caption-label").all_inner_texts()
     assert [text.split(",")[0] for text in words] == ["Sunflower", "Sunflower", "Rose", "Rose"]
-    page.get_by_text("All 4:").wait_for()
+    page.get_by_text("All 4:").first.wait_for()
 
 
 def test_a_grid_over_two_settings_comes_as_one_picture_with_labels(page):

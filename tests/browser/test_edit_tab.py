@@ -121,7 +121,7 @@ def test_nothing_painted_is_said_and_a_class_edit_takes_its_class(desk, tmp_path
     page.keyboard.type("Sunflower")
     page.keyboard.press("Enter")
     page.click("#edit_run")
-    page.get_by_text("Nothing is painted yet").wait_for()
+    page.get_by_text("Nothing is painted yet").first.wait_for()
     unfold(page, "masking", "corners")
     page.fill("#corners input, #corners textarea", "100, 50, 180, 140")
     page.wait_for_timeout(SETTLE)
@@ -144,7 +144,7 @@ def test_a_mask_survives_another_tab_and_a_bad_file(desk, tmp_path: Path):
     page.get_by_role("tab", name="Edit").click()
     (tmp_path / "notes.png").write_text("no picture")
     upload(page, "open", tmp_path / "notes.png")
-    page.get_by_text("not a picture that can be read").wait_for()
+    page.get_by_text("not a picture that can be read").first.wait_for()
     run(page, 4)
     assert np.array_equal(mask_of(page), before)
 
@@ -177,7 +177,7 @@ def test_keys_take_a_stroke_back_and_bring_it_again_and_change_the_brush(desk):
     page.keyboard.press("Control+z")
     page.wait_for_timeout(SETTLE)
     page.click("#edit_run")
-    page.get_by_text("Nothing is painted yet").wait_for()
+    page.get_by_text("Nothing is painted yet").first.wait_for()
     page.keyboard.press("Control+y")
     page.wait_for_timeout(SETTLE)
     run(page, 4)
@@ -255,11 +255,11 @@ def test_edits_of_the_visit_come_back_with_settings_and_mask(desk, tmp_path: Pat
     page.get_by_text("Remove", exact=True).click()
     run(page, 1)
     looked_at(page, -1)
-    page.get_by_text(re.compile("^Edit: garden · Inpaint · no class · seed ")).wait_for()
+    page.get_by_text(re.compile("^Edit: garden · Inpaint · no class · seed ")).first.wait_for()
 
     def use_settings() -> None:
         page.click("#visit_use")
-        page.get_by_text("Settings and mask are back.").wait_for()
+        page.get_by_text("Settings and mask are back.").first.wait_for()
 
     laying(page, use_settings)
     run(page, 1)
@@ -288,7 +288,7 @@ def test_a_downloaded_edit_restores_its_settings_and_its_pixels(desk, tmp_path: 
     page.get_by_text("Inpaint", exact=True).click()
     page.wait_for_timeout(SETTLE)
     upload(page, "edit_restore", tmp_path / "edited.png")
-    page.get_by_text("Settings restored").wait_for()
+    page.get_by_text("Settings restored").first.wait_for()
     until(page, lambda: page.input_value("#dilate input") == "3" and page.is_checked("#edit_lock input"))
     until(page, lambda: page.input_value("#task input:checked") == "Change into …")
     page.wait_for_timeout(SETTLE)
@@ -370,4 +370,4 @@ def test_what_a_photo_looks_like_is_one_click_from_the_class(desk):
         answers.first.click()
         page.wait_for_function("(name) => document.querySelector('#into input').value === name", arg=name)
     else:
-        page.get_by_text("none of the classes of this model").wait_for()
+        page.get_by_text("none of the classes of this model").first.wait_for()

@@ -51,7 +51,7 @@ def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with
     line.go.set()
 
     page.click("#model_get")
-    page.get_by_text(f"{MODEL.name} is here: load it.").wait_for()
+    page.locator("#model_bar").get_by_text(f"{MODEL.name} is here: load it.").wait_for()
     assert line.gets(MODEL.file)[-1].start > 0
     assert (tmp_path / "models" / f"{MODEL.name}.safetensors").is_file()
 
@@ -60,7 +60,7 @@ def test_a_model_is_chosen_downloaded_stopped_gone_on_with_loaded_and_drawn_with
     page.wait_for_function("document.querySelector('#class input').value === '0'")
     assert MODEL.name in page.inner_text("#header")
     page.click("#run")
-    page.get_by_text(re.compile(r"^1 picture in ")).wait_for()
+    page.get_by_text(re.compile(r"^1 picture in ")).first.wait_for()
     assert page.locator("#strip figure").count() == len(MODEL.spec.tokenizer.sides)
 
     later = page.context.new_page()  # whoever comes now finds the other model
@@ -79,7 +79,7 @@ def test_a_file_that_came_since_the_start_can_be_loaded_from_a_page_opened_then(
     page.wait_for_function("explorer.view.trace?.live")
     for name, live in ((newer, "false"), ("random", "true")):  # what the other model made is to look at only
         choose(page, name)
-        page.get_by_text("It is here.").wait_for()
+        page.get_by_text("It is here.").first.wait_for()
         page.click("#model_load")
         page.locator("#model_bar", has_text=f"{name} is loaded.").wait_for()
         page.wait_for_function(f"explorer.view.trace.live === {live}")

@@ -35,7 +35,7 @@ def test_pictures_go_from_tab_to_tab_and_come_back_after_a_reload(page, tmp_path
     page.click("#visit_star")
     page.locator(".visit-card .star").wait_for()
     page.click("#visit_delete")
-    page.get_by_text("take its star away before you delete it").wait_for()
+    page.get_by_text("take its star away before you delete it").first.wait_for()
 
     page.reload()
     page.locator(".visit-open").wait_for()
