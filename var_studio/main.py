@@ -17,6 +17,7 @@ from .flags import FIRST_PORT
 from .hosting.accounts import Accounts
 from .hosting.serving import Hosting, own_cache
 from .quick_import import import_gradio
+from .shared import heap
 from .shared.limits import HOME, Limits, foot
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         public = options_of.is_public(flags, host)
         limits = options_of.limits(flags, public)
         options = LoadOptions(flags.device, flags.dtype, flags.compile)
+        heap.prepare_few()
         with taken, own_cache():
             replicas = flags.replicas if flags.backend == "ray" else None
             pipe = load(flags.model, options, flags.threads, replicas, flags.ray_address)
@@ -219,7 +221,6 @@ def run(
     import_gradio()  # before all that imports it
     from .hosting.server import serve
     from .page import theme
-    from .shared import heap
     from .shared.models import Models
     from .shared.pace import Pace
     from .shared.switching import switch_often

@@ -1,6 +1,7 @@
 """Memory that is free goes back to the system, in a process of its own."""
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import weakref
 from pathlib import Path
 
 import pytest
+import torch
 
 from var_studio.shared import heap
 
@@ -34,6 +36,36 @@ print(full - resident())
 def test_what_was_freed_among_what_stays_goes_back():
     done = subprocess.run([sys.executable, "-c", WORK], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) >= 100_000_000
+
+
+# As many operations as are kept at most, each prepared once; then the first of them again.
+PREPARED = """
+import sys, torch
+from var_studio.shared import heap
+if sys.argv[1] == "few":
+    heap.prepare_few()
+weights = torch.zeros(8, 64, 3, 3)
+for side in (*range(8, 9 + int(heap.PREPARED["ONEDNN_PRIMITIVE_CACHE_CAPACITY"])), 8):
+    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON_CREATION if side == 8 else 0):
+        torch.conv2d(torch.zeros(2, 64, side, 32), weights)
+"""
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch has no oneDNN here")
+@pytest.mark.parametrize(("kept", "found"), [("few", "create:cache_miss"), ("many", "create:cache_hit")])
+def test_of_many_prepared_operations_few_are_kept(kept, found):
+    around = {name: value for name, value in os.environ.items() if name not in heap.PREPARED}
+    command = [sys.executable, "-c", PREPARED, kept]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=around)
+    first, again = [line for line in done.stdout.splitlines() if "create:" in line and ",convolution," in line]
+    assert "create:cache_miss" in first
+    assert found in again
+
+
+def test_what_the_environment_says_of_prepared_operations_stays():
+    environment = {"LRU_CACHE_CAPACITY": "7"}
+    heap.prepare_few(environment)
+    assert environment == {**heap.PREPARED, "LRU_CACHE_CAPACITY": "7"}
 
 
 class Holding:
