@@ -9,14 +9,15 @@ import pytest
 from support import tiny
 
 from tools.load import __main__ as load
-from tools.load.acts import MIX, Visit
+from tools.load.acts import MIX, Made, Visit, scales
 from tools.load.crowd import Tally, checked, crowd
-from tools.load.loop import differ
+from tools.load.loop import again, differ
 from tools.load.person import Person, Told
 from tools.load.server import Server, served
 from tools.load.signs import WRITING, edited, phases
 from var_core.config import ON_CPU
 from var_core.engine.pipeline import Pipeline
+from var_studio.shared import run as runs
 
 SECONDS = 5
 LIMITS = ("--limit", "idle_minutes=10")  # as the tool's command asks for by itself
@@ -71,6 +72,17 @@ def test_a_result_of_somebody_else_would_be_found(server: Server, model: Path, t
     assert differ(*pixels) and not differ(pixels[0], pixels[0])
 
 
+def test_of_a_run_that_was_stopped_a_plain_loop_makes_so_many_scales(model: Path, tmp_path: Path, monkeypatch):
+    pipe, drawn = Pipeline.load(str(model), ON_CPU), []
+    monkeypatch.setattr(runs, "pictures", lambda _pipe, run: drawn.append(run.progress.last.scale))
+    for act in ("stop", "leave"):
+        made = Made(
+            act, Told(0.0), name=pipe.spec.class_name(1), scales=scales(["scale 1 of 3", "stopped after scale 2 of 3"])
+        )
+        assert again(pipe, made, tmp_path)[1] == []
+    assert drawn == [0, 1, 0, 1]
+
+
 def load_picture(file: Path) -> np.ndarray:
     from var_core.picture_reading import open_photo
 
@@ -83,6 +95,7 @@ def test_each_act_is_done_as_on_the_page(server: Server, tmp_path: Path, act: st
         made = Visit(person, tmp_path, seed=3).do(act)
     assert not made.told.error and all(file.stat().st_size for file in made.files)
     assert bool(made.files) == (act in ("create", "edit", "explore"))
+    assert (made.scales > 0) == (act in ("stop", "leave"))
 
 
 def test_what_a_run_tells_is_divided_into_drawing_and_writing(server: Server, tmp_path: Path):

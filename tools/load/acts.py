@@ -1,7 +1,8 @@
 """Acts of visitors: each is done as on the page, and what it has made is kept with what is needed to check it."""
 
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from .person import Person, Told
 
 MIX = {"create": 6, "edit": 3, "explore": 2, "upload": 2, "stop": 1, "leave": 1}  # weights
 SIDE = 300  # pixels of photos
+MANY = 8  # pictures of a run that is not awaited
+SCALE = re.compile(r"scale (\d+) of ")
 
 
 @dataclass
@@ -23,6 +26,8 @@ class Made:
     files: list[Path] = field(default_factory=list)
     photo: Path | None = None
     mask: Path | None = None
+    name: str = ""  # of the class of a run that was stopped or left
+    scales: int = 0  # of such a run, that were drawn as far as is known
 
 
 class Visit:
@@ -54,14 +59,15 @@ class Visit:
 
     def stop(self) -> Made:
         """Stop a run of many pictures once it draws."""
-        self._want(8)
-        return Made("stop", self.person.press("run", drawing=lambda: self.person.send("stop")))
+        name = self._want(MANY)
+        told = self.person.press("run", drawing=lambda: self.person.send("stop"))
+        return Made("stop", told, name=name, scales=scales(told.words))
 
     def leave(self) -> Made:
         """Leave while something is drawn, and come back as somebody else."""
-        self._want(8)
-        self.person.leave_once_drawing("run")
-        return Made("leave", Told(0.0))
+        name = self._want(MANY)
+        words = self.person.leave_once_drawing("run")
+        return Made("leave", Told(0.0), name=name, scales=scales([words]))
 
     def upload(self) -> Made:
         """Open a photo."""
@@ -106,9 +112,11 @@ class Visit:
         if not told.error:
             file.write_bytes(self.person.file(given.values[name]))
 
-    def _want(self, pictures: int) -> None:
-        """Turn the widgets of Create; the server rolls a seed."""
-        self.person.set(**{"class": self.chance.choice(self.person.page.classes), "pictures": pictures})
+    def _want(self, pictures: int) -> str:
+        """Turn the widgets of Create; the server rolls a seed. Return the name of the class."""
+        name = str(self.chance.choice(self.person.page.classes))
+        self.person.set(**{"class": name, "pictures": pictures})
+        return name
 
     def _saved(self, told: Told) -> list[Path]:
         """Save the pictures of a gallery."""
@@ -128,3 +136,8 @@ class Visit:
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{self.count:05d}-{len(list(self.folder.glob(f'{self.count:05d}-*')))}-{name}"
+
+
+def scales(words: Sequence[str]) -> int:
+    """Return the last scale that a run's bars have named; 0: none."""
+    return max((int(number) for one in words for number in SCALE.findall(one)), default=0)

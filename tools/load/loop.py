@@ -1,8 +1,9 @@
-"""Runs of a crowd in a plain loop, without a server: each result is made again from its own recipe, and timed."""
+"""Acts of a crowd in a plain loop, without a server, timed; each result is made again from its own recipe."""
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from var_core.picture_reading import open_levels, open_photo
 from var_core.recipe import Recipe
 from var_studio.shared import run as runs
 
-from .acts import Made
+from .acts import MANY, Made
 
 NEAR = 2  # levels by which pixels may differ: sums of numbers in another order
 
@@ -28,6 +29,9 @@ def again(pipe: Pipeline, made: Made, folder: Path) -> tuple[float, list[str]]:
         "create": _created,
         "edit": _edited,
         "explore": _explored,
+        "upload": _opened,
+        "stop": _begun,
+        "leave": _begun,
     }
     began = time.perf_counter()
     wrong = kinds[made.act](pipe, made, folder)
@@ -62,6 +66,22 @@ def _explored(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
     other.save(folder / "trace.safetensors")
     same = other.tokens.equal(trace.tokens) and not differ(other.pictures.numpy(), trace.pictures.numpy())
     return [] if same else [str(file)]
+
+
+def _opened(_pipe: Pipeline, made: Made, _folder: Path) -> list[str]:
+    assert made.photo, "it was opened"
+    open_photo(made.photo)
+    return []
+
+
+def _begun(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
+    """Make as much of a run as was made of it before it was stopped, or had been when its visitor left."""
+    request = Request((pipe.spec.label(made.name),) * MANY, tuple(range(MANY)), pipe.spec.default_sampling)
+    for going in islice(runs.after_each_scale(pipe, request), made.scales):
+        runs.pictures(pipe, going)
+    if made.act == "stop" and made.scales:
+        runs.finish(pipe, going, folder)
+    return []
 
 
 def differ(one: np.ndarray, other: np.ndarray) -> bool:

@@ -103,13 +103,17 @@ class Person:
             events += self.page.following(event)
         return whole
 
-    def leave_once_drawing(self, name: str) -> None:
-        """Press a button, and go when something is drawn: the stream is closed, and this visitor is somebody new."""
+    def leave_once_drawing(self, name: str) -> str:
+        """Press a button, and go when something is drawn: the stream is closed, and this visitor is somebody new.
+
+        Return what was told of the drawing.
+        """
         first = self.page.pressed(name, "click")
         self.hear(first)
         with self._joined(self.page.following(first)[0]) as messages:
-            next((one for one in messages if "scale " in str(one)), None)
+            told = next((str(one) for one in messages if "scale " in str(one)), "")
         self.session, self.values = secrets.token_hex(6), dict(self.page.first)
+        return told
 
     def send(self, name: str, trigger: str = "click") -> None:
         """Press a button without listening to what is told of it: another stream hears of it."""
