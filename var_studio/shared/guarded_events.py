@@ -16,6 +16,7 @@ from gradio.state_holder import SessionState
 from var_core.files import FULL, Unwritten
 
 from .events import refusal
+from .unchanged_outputs import postprocess_changed
 
 LOG = logging.getLogger(__name__)
 STRANGE = "What was sent is not what this app understands: reload the page, and try again."
@@ -59,9 +60,9 @@ def guard(page: gr.Blocks) -> None:
         under_way.set(made.get("iterator"))
         return made
 
-    async def postprocess_data(fn: BlockFunction, *others: Any, **more: Any) -> Any:
+    async def postprocess_data(fn: BlockFunction, values: object, state: SessionState | None) -> Any:
         try:
-            return await postprocess(fn, *others, **more)
+            return await postprocess_changed(postprocess, fn, values, state)
         except Exception as error:
             # Gradio forgets a run whose pictures cannot be shown, which would keep its place in the queue.
             if run := under_way.get(None):
