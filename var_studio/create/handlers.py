@@ -1,6 +1,6 @@
 """Handlers of the Create tab that make pictures and show them, as functions of the widgets' values."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
@@ -8,7 +8,6 @@ import gradio as gr
 from PIL import Image
 
 from var_core.engine.pipeline import Pipeline
-from var_core.files import Unwritten
 from var_core.picture_reading import open_photo
 
 from ..shared import downloads
@@ -64,6 +63,18 @@ class CreateRunHandlers(Preparing):
             if run:
                 run.need_files()
 
+    def larger(self, run: Run, index: int) -> str:
+        """Write a larger copy of the picture that is chosen; its path."""
+        with in_words():
+            run.need_files()
+            return downloads.write_enlarged(run.files[index])
+
+    def everything(self, run: Run, _index: int) -> str:
+        """Write a ZIP of all pictures of the run; its path."""
+        with in_words():
+            run.need_files()
+            return downloads.packed(self.pipe, run)
+
     def _under_way(self, run: Run) -> StageUpdate:
         """The stage of a run under way; of a sweep, which may have many pictures, after each part."""
         progress = run.progress
@@ -97,14 +108,11 @@ class CreateRunHandlers(Preparing):
     def _finished(self, done: Run) -> StageUpdate:
         count, sheet = len(done.files), gr.DownloadButton(value=done.sheet or None, visible=bool(done.sheet))
         first = self._chosen(done, 0)
-        packed = _if_there_is_room(lambda: downloads.packed(self.pipe, done))
         return first._replace(
             gallery=_gallery(self.pipe, done, done.files),
             bar=runs.summary(done),
             after=gr.Column(visible=True),
-            everything=gr.DownloadButton(
-                f"Download all {count} (ZIP)", value=packed, visible=count > 1 and packed is not None
-            ),
+            everything=gr.Button(f"Download all {count} (ZIP)", visible=count > 1),
             sheet=sheet,
             run=done,
         )
@@ -115,23 +123,13 @@ class CreateRunHandlers(Preparing):
         picture = Image.fromarray(open_photo(file))
         where = f"Picture {index + 1} of {len(run.files)}" if len(run.files) > 1 else "This picture"
         words = f"{where}: {runs.picture_title(self.pipe, run, index)}" if ours else where
-        large = _if_there_is_room(lambda: downloads.write_enlarged(file))
         return StageUpdate(
             strip=runs.strip(self.pipe, run, index, self.models.limits.host_paths) if ours else "",
             marked=_marked(words, index if len(run.files) > 1 else None),
             download=gr.DownloadButton(f"Download {picture.width} px", value=file),
-            large=gr.DownloadButton(_enlarged_words(picture.width), value=large, visible=large is not None),
+            large=gr.Button(f"Download {downloads.TIMES * picture.width} px (resized)"),
             chosen=index,
         )
-
-
-def _if_there_is_room(write: Callable[[], str]) -> str | None:
-    """Return the file that something writes; None, and a word to the visitor, if there is no room for it."""
-    try:
-        return write()
-    except Unwritten as error:
-        gr.Warning(str(error))
-        return None
 
 
 def _asked_for(run: Run) -> Asked:
@@ -164,7 +162,3 @@ def _marked(words: str, index: int | None) -> str:
     place = f"#gallery .grid-container > :nth-child({index + 1}) .thumbnail-lg"
     line = f"<style>{place} {{ outline: 3px solid var(--color-accent); outline-offset: 2px }}</style>"
     return f'{line}<p role="status">{escape(words)}</p>'
-
-
-def _enlarged_words(side: int) -> str:
-    return f"Download {downloads.TIMES * side} px (resized)"

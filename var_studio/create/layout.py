@@ -65,8 +65,8 @@ class RunStage(NamedTuple):
     after: gr.Column
     marked: gr.HTML
     download: gr.DownloadButton
-    large: gr.DownloadButton
-    everything: gr.DownloadButton
+    large: gr.Button
+    everything: gr.Button
     sheet: gr.DownloadButton
     run: gr.State
     chosen: gr.State
@@ -81,8 +81,8 @@ class StageUpdate(NamedTuple):
     after: gr.Column | Unchanged = SKIP
     marked: str | Unchanged = SKIP
     download: gr.DownloadButton | Unchanged = SKIP
-    large: gr.DownloadButton | Unchanged = SKIP
-    everything: gr.DownloadButton | Unchanged = SKIP
+    large: gr.Button | Unchanged = SKIP
+    everything: gr.Button | Unchanged = SKIP
     sheet: gr.DownloadButton | Unchanged = SKIP
     run: Run | Unchanged = SKIP
     chosen: int | Unchanged = SKIP
@@ -96,6 +96,7 @@ class PictureButtons(NamedTuple):
     use: gr.Button
     send: gr.Button
     explore: gr.Button
+    file: gr.DownloadButton  # what is written once it is asked for
 
 
 def settings_column(models: Models) -> tuple[RequestControls, Helpers, GridControls, Actions]:
@@ -176,8 +177,8 @@ def stage_column(models: Models) -> tuple[RunStage, PictureButtons]:
         marked = gr.HTML(elem_id="marked")
         with gr.Row(elem_classes="onward"):
             download = gr.DownloadButton("Download PNG", size="sm", elem_id="download")
-            large = gr.DownloadButton(f"Download ×{downloads.TIMES}", size="sm", elem_id="large")  # noqa: RUF001
-            everything = gr.DownloadButton("Download all", size="sm", elem_id="everything")
+            large = gr.Button(f"Download ×{downloads.TIMES}", size="sm", elem_id="large")  # noqa: RUF001
+            everything = gr.Button("Download all", size="sm", elem_id="everything")
             sheet = gr.DownloadButton("Download the grid", size="sm", elem_id="sheet", visible=False)
         with gr.Row(elem_classes="onward"):
             use = gr.Button("Use these settings", size="sm", elem_id="use_settings")
@@ -186,9 +187,10 @@ def stage_column(models: Models) -> tuple[RunStage, PictureButtons]:
         with gr.Row(elem_classes="onward"):
             alike = gr.Button("More like this", size="sm", variant="primary", elem_id="alike")
             freedom = freedom_slider(models.pipe.spec)
+        file = gr.DownloadButton(visible="hidden", elem_id="file")
     strip = gr.HTML(growth, elem_id="strip")
     stage = RunStage(gallery, bar, strip, after, marked, download, large, everything, sheet, gr.State(), gr.State(0))
-    return stage, PictureButtons(alike, freedom, use, send, explore)
+    return stage, PictureButtons(alike, freedom, use, send, explore, file)
 
 
 def freedom_slider(spec: ModelSpec) -> gr.Slider:

@@ -47,8 +47,11 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
     runs_of = CreateRunHandlers(models, stage.gallery.GRADIO_CACHE)
     left = LeftRuns(lambda update: found if isinstance(found := update.run, Run) else None)
     asked, begin = _wire_runs(runs_of, left, settings, helpers, grid, actions, stage, onward)
-    for button in (stage.download, stage.large, stage.everything, stage.sheet):
+    for button in (stage.download, stage.sheet):
         button.click(runs_of.check_files, stage.run, None, **AT_ONCE)
+    for asked_for, write in ((stage.large, runs_of.larger), (stage.everything, runs_of.everything)):
+        written = asked_for.click(write, [stage.run, stage.chosen], onward.file, **AT_ONCE)
+        written.success(None, None, None, js="() => document.querySelector('#file').click()")
 
     def draws(trigger: Trigger, tabs: gr.Tabs, shown: gr.State) -> None:
         begin(trigger, runs_of.prepare_again, [shown], [tabs])

@@ -74,6 +74,8 @@ def test_pictures_whose_files_are_gone_are_told_of_with_a_way_to_have_them_again
     for act in (
         lambda: handlers.choose(gone, SimpleNamespace(index=1)),
         lambda: handlers.check_files(gone),
+        lambda: handlers.larger(gone, 1),
+        lambda: handlers.everything(gone, 1),
         lambda: photos.receive(gone, 0, None, None),
     ):
         with pytest.raises(gr.Error, match="no longer kept: press Use these settings, then Run"):
