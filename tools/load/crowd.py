@@ -47,6 +47,7 @@ class Tally:
         yield from ((f"error: {text[:100]}", str(count)) for text, count in self.errors.items())
         checked = sum(len(one.files) for one in self.made if one.act in CHECKED)
         yield "results that are not what their recipes say", f"{len(self.wrong)} of {checked}"
+        yield from ((f"not what its recipe says: {told}", "1") for told in self.wrong)
         if self.waits:
             mean = statistics.mean(self.waits)
             yield "waiting for a run of pictures, mean and longest", f"{mean:.1f} s, {max(self.waits):.1f} s"
@@ -128,5 +129,5 @@ def checked(tally: Tally, pipe: Pipeline) -> None:
             if (made.act not in CHECKED or made.files) and not made.told.error:
                 seconds, wrong = again(pipe, made, Path(folder))
                 tally.loop_seconds += seconds
-                tally.wrong += wrong
+                tally.wrong += [f"{made.act}: {told}" for told in wrong]
     tally.worked = *tally.worked[:2], time.process_time() - before

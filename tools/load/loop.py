@@ -24,7 +24,7 @@ NEAR = 2  # levels by which pixels may differ: sums of numbers in another order
 
 
 def again(pipe: Pipeline, made: Made, folder: Path) -> tuple[float, list[str]]:
-    """Make it again; return the seconds that it takes, and the files that are not what their recipes say."""
+    """Make it again; return the seconds that it takes, and by how much each is not what its recipe says that is not."""
     kinds: dict[str, Callable[[Pipeline, Made, Path], list[str]]] = {
         "create": _created,
         "edit": _edited,
@@ -46,7 +46,7 @@ def _created(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
         runs.pictures(pipe, going)
     done = runs.finish(pipe, going, folder)
     pairs = zip(made.files, done.files, strict=True)
-    return [str(file) for file, other in pairs if differ(open_photo(file), open_photo(other))]
+    return [told for file, other in pairs if (told := difference(open_photo(file), open_photo(other)))]
 
 
 def _edited(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
@@ -56,7 +56,7 @@ def _edited(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
     edit = Recipe.read(file).edit(pipe, photo, levels)
     drawn = run_edit(pipe, replace(edit, labels=edit.labels * 2, seeds=(edit.seeds[0], edit.seeds[0] + 1)))
     Image.fromarray(drawn[0]).save(folder / "edited.png")
-    return [str(file)] if differ(drawn[0], open_photo(file)) else []
+    return list(filter(None, [difference(open_photo(file), drawn[0])]))
 
 
 def _explored(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
@@ -64,8 +64,9 @@ def _explored(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
     trace = Trace.load(file)
     other = recorded(pipe, trace.request())
     other.save(folder / "trace.safetensors")
-    same = other.tokens.equal(trace.tokens) and not differ(other.pictures.numpy(), trace.pictures.numpy())
-    return [] if same else [str(file)]
+    first = 1 + int((other.tokens != trace.tokens).flatten().int().argmax())
+    tokens = "" if other.tokens.equal(trace.tokens) else f"other tokens from the {first}. of {other.tokens.numel()} on"
+    return list(filter(None, [tokens or difference(trace.pictures.numpy(), other.pictures.numpy())]))
 
 
 def _opened(_pipe: Pipeline, made: Made, _folder: Path) -> list[str]:
@@ -84,6 +85,9 @@ def _begun(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
     return []
 
 
-def differ(one: np.ndarray, other: np.ndarray) -> bool:
-    """Say whether two pictures are not the same one."""
-    return one.shape != other.shape or bool((np.abs(one.astype(int) - other.astype(int)) > NEAR).any())
+def difference(one: np.ndarray, other: np.ndarray) -> str:
+    """Say by how much a picture is not another; nothing if it is the same one."""
+    if one.shape != other.shape:
+        return f"{one.shape} for {other.shape}"
+    apart = np.abs(one.astype(int) - other.astype(int))
+    return "" if apart.max() <= NEAR else f"{100 * (apart > NEAR).mean():.1f} % of it differ, by at most {apart.max()}"
