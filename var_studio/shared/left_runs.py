@@ -66,8 +66,7 @@ def _rest(turns: Turns, job: Job, steps: Iterator[Any], last: Any, hears: Callab
             if not job.turn.wait(LOOK_AGAIN) or turns.wanted_by_others(job):
                 continue
             try:
-                with turns.turn_of(job):
-                    last = next(steps)
+                last = turns.make(job, steps.__next__)
             except StopIteration:
                 finished = True
                 break

@@ -9,12 +9,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 from var_core.words import counted
 
+from .drawing_threads import DrawingThreads
 from .limits import HOME, Limits
 from .waiting import Ahead, Durations, Visitor, time_until_begun
 
@@ -97,13 +97,14 @@ class Turns:
         `shares` hears of how many do so, at the beginning of a step and in its thread, and of 1 at its end.
         """
         self.limits, self.slots, self.clock, self.models = limits, slots, clock, models
-        self.young, self.shares = YOUNG, shares
+        self.young = YOUNG
         self._jobs: list[Job] = []  # in the order in which they came
         self._holders: dict[Job, float] = {}  # who has a turn, and since when
         self._now = 0  # counts what happens: stamps are of this
         self._addresses: dict[str, int] = {}  # when each had a turn last, or came
         self._durations = Durations()
         self._here = threading.local()  # the job whose step a thread is making
+        self._threads = DrawingThreads(shares)
         self._lock = threading.RLock()  # a dropped run may leave while its own thread is in here
 
     def enter(self, visitor: Visitor, wish: Wish) -> Job:
@@ -141,17 +142,18 @@ class Turns:
                 job.turn.clear()
                 self._pass_on()
 
-    @contextmanager
-    def turn_of(self, job: Job) -> Iterator[None]:
-        """Make a step in a job's turn, which ends with the step, or once `free` is called in it."""
-        self._here.job = job
-        try:
-            self.shares(max(1, len(self._holders)))
-            yield
-        finally:
-            self.shares(1)
-            self._here.job = None
-            self.give_back(job)
+    def make(self, job: Job, step: Callable[[], Update]) -> Update:
+        """Make a step in a job's turn, which ends with the step, or once `free` is called in it; what it returns."""
+
+        def in_turn() -> Update:
+            self._here.job = job
+            try:
+                return step()
+            finally:
+                self._here.job = None
+                self.give_back(job)
+
+        return self._threads.make(in_turn, lambda: max(1, len(self._holders)))
 
     def free(self) -> None:
         """Give back the turn of the step in which this is called, if any: the rest of it needs no model."""
@@ -272,6 +274,12 @@ def take_turns(
     job.is_heard = is_heard
     steps: Iterator[Update] | None = None
     update: Update | None = None
+
+    def following() -> Update:
+        nonlocal steps
+        steps = begin() if steps is None else steps
+        return next(steps)
+
     try:
         while True:
             yield from _wait(turns, job, is_heard)
@@ -279,9 +287,7 @@ def take_turns(
                 dropped = True
                 return
             try:
-                with turns.turn_of(job):
-                    steps = begin() if steps is None else steps
-                    update = next(steps)
+                update = turns.make(job, following)
             except StopIteration:
                 finished = True
                 return
