@@ -150,7 +150,8 @@ def transformer_settings(options: argparse.Namespace, kept: Fields | None) -> Tr
     """Return the settings of the command line, or of a run to go on with where it keeps them."""
     source: dict[str, Any] = kept or vars(options)
     fractions = (source["class_dropout"], options.most_per_scale, source["self_correction"])
-    return TransformerSettings(*fractions, tuple(source["without"]), options.compile)
+    own = source.get("own_mistakes", False)  # states of before had none
+    return TransformerSettings(*fractions, tuple(source["without"]), options.compile, own)
 
 
 def transformer_sizes(
@@ -301,6 +302,8 @@ def _transformer_command(commands: Commands) -> None:
     made.add_argument("--most-per-scale", type=int, default=0, help="random tokens a scale and step, 0 = all")
     text = "largest fraction of a picture's tokens that wrong ones replace, which finer scales learn to make up for"
     made.add_argument("--self-correction", type=float, default=0.0, help=text)
+    text = "let these be tokens that the network draws there itself, instead of another picture's; takes longer"
+    made.add_argument("--own-mistakes", action="store_true", help=text)
     text = f"parts to do without, of {', '.join(PARTS)}"
     made.add_argument("--without", choices=PARTS, nargs="+", default=(), help=text)
     text = "fuse the blocks with torch.compile: faster after the first minute; needs a C++ compiler"

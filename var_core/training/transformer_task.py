@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..config import SCALES, Sampling, TransformerConfig
 from ..engine.request import Request
-from ..engine.sampling import steps
+from ..engine.sampling import sample_tokens, steps
 from ..findings.run_log import LogRow
 from ..images import tiled, to_pil
 from ..nn.tokenizer import Tokenizer
@@ -32,7 +32,10 @@ class TransformerSettings:
     Up to a fraction `self_correction` of a picture's tokens, another for each picture, is replaced by those that
     another picture has at the same positions, and the finer scales learn to make up for it: drawn tokens are decided
     one by one and do not fit each other as those of a real picture do (as flipped bits in Infinity, Han et al. 2024,
-    section 3.3). A fraction `class_dropout` of the pictures is shown without its class: guidance leads away from that.
+    section 3.3). With `own_mistakes` they are replaced by those that the network itself draws there, shown the true
+    ones: its own mistakes (as in SAR, arXiv 2512.06421); a step then asks the network once more.
+
+    A fraction `class_dropout` of the pictures is shown without its class: guidance leads away from that.
 
     `without` names parts of the network to do without, see `leave_out`. With `compiled`, torch.compile fuses the blocks
     in the first minute, and all other steps are faster.
@@ -43,6 +46,7 @@ class TransformerSettings:
     self_correction: float = 0.0
     without: tuple[str, ...] = ()
     compiled: bool = False
+    own_mistakes: bool = False
 
     def __post_init__(self) -> None:
         fractions = {"class dropout": self.class_dropout, "self-correction": self.self_correction}
@@ -121,8 +125,12 @@ class TransformerTask:
         rng = self.sampler.rng(step)
         tokens, labels = self.pictures(rng, micro_batch)
         positions = self.positions(rng).to(self.device)
+        tokens, labels = tokens.to(self.device), labels.to(self.device)
         wrong = self.wrong(rng, micro_batch) if self.settings.self_correction else None
-        entropy, _ = self.losses(self.model, tokens.to(self.device), labels.to(self.device), positions, wrong)
+        if wrong and self.settings.own_mistakes:
+            uniform = rng.random((self.optimisation.batch, len(positions)), dtype=np.float32)[micro_batch]
+            wrong = self.own(tokens, labels, positions, torch.from_numpy(uniform)), wrong[1]
+        entropy, _ = self.losses(self.model, tokens, labels, positions, wrong)
         return entropy.mean(), {}
 
     def pictures(self, rng: np.random.Generator, micro_batch: slice) -> tuple[Tensor, Tensor]:
@@ -141,6 +149,18 @@ class TransformerTask:
         rates = self.settings.self_correction * rng.random(size)[micro_batch, None]
         where = rng.random((size, tokens.shape[1]))[micro_batch] < rates
         return tokens.to(self.device), torch.from_numpy(where).to(self.device)
+
+    @torch.no_grad()
+    def own(self, tokens: Tensor, labels: Tensor, positions: Tensor, uniform: Tensor) -> Tensor:
+        """Draw tokens at `positions` (n,), as the network does that is shown the true ones (b, L); those elsewhere.
+
+        `uniform` (b, n) are numbers in [0, 1) to draw with.
+        """
+        split = self.model.schedule.split
+        with torch.autocast(tokens.device.type, enabled=False):
+            teacher_input = self.tokenizer.quantizer.teacher_input(split(tokens))
+        probability = self.model(labels, teacher_input, positions).float().softmax(-1)
+        return tokens.index_copy(1, positions, sample_tokens(probability, uniform.to(self.device)))
 
     def after(self, _step: int) -> dict[str, float]:
         """Do nothing besides the optimiser's step."""
@@ -180,6 +200,7 @@ class TransformerTask:
             "without": list(self.settings.without),
             "class_dropout": self.settings.class_dropout,
             "self_correction": self.settings.self_correction,
+            "own_mistakes": self.settings.own_mistakes,
         }
 
     def load_extra_state(self, state: Fields) -> None:

@@ -15,7 +15,7 @@ from collections.abc import MutableMapping
 
 ARENA_MAX, ARENAS = -8, 2  # M_ARENA_MAX of mallopt
 # How many prepared operations oneDNN keeps, about three times those of one picture, and torch for each thread.
-PREPARED = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "1"}
+PREPARED = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "16"}
 PERIOD = 20.0  # seconds between two times that it gives back, which hold up all threads for some milliseconds
 
 

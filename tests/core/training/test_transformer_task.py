@@ -55,6 +55,28 @@ def test_self_correction_shows_up_to_so_many_wrong_tokens_whatever_the_share(fol
     assert task.loss(0, everything)[0] != plain.loss(0, everything)[0]
 
 
+def test_own_mistakes_are_what_the_network_draws_where_it_is_shown_the_true_ones(folder):
+    task = transformer_task(folder, Optimisation(batch=8), self_correction=0.5, own_mistakes=True)
+    tokens, labels = task.pictures(task.sampler.rng(0), slice(0, 8))
+    positions = torch.tensor([0, 2, 9])
+    sure = torch.full((8, 3), 1 - 1e-6)
+    drawn = task.own(tokens, labels, positions, torch.zeros(8, 3))
+    others = [place for place in range(tokens.shape[1]) if place not in positions]
+    assert torch.equal(drawn[:, others], tokens[:, others])
+    assert (drawn[:, positions] == 0).all()  # the first code of a cumulative distribution
+    assert (task.own(tokens, labels, positions, sure)[:, positions] == task.model.config.vocabulary - 1).all()
+    task.model.head.bias.data[7] += 100.0  # who knows but one code draws no other
+    assert (task.own(tokens, labels, positions, torch.rand(8, 3))[:, positions] == 7).all()
+
+
+def test_own_mistakes_are_the_same_however_a_step_is_divided(folder):
+    task = transformer_task(folder, Optimisation(batch=8), self_correction=0.5, own_mistakes=True)
+    parts = [task.loss(0, micro_batch)[0] for micro_batch in (slice(0, 4), slice(4, 8))]
+    assert task.loss(0, slice(0, 8))[0].item() == pytest.approx(torch.stack(parts).mean().item(), rel=1e-5)
+    others = transformer_task(folder, Optimisation(batch=8), self_correction=0.5)
+    assert task.loss(0, slice(0, 8))[0] != others.loss(0, slice(0, 8))[0]
+
+
 @pytest.mark.parametrize("name", ["self_correction", "class_dropout"])
 def test_fractions_are_between_0_and_1(folder, name):
     with pytest.raises(ValueError, match=r"(self-correction|class dropout) 1\.5 is out of range: choose 0 to 1"):
