@@ -197,7 +197,8 @@ class Sampling:
     nothing (the paper's authors use 900; 100 measured better on the bundled model, whose unlikely tokens are noise);
     `smooth` mixes codes by probability instead of choosing one: pleasant to look at, worse in the metrics.
     So many last scales, `unguided_scales`, are drawn without guidance, for half of their work; or with the guidance of
-    the scale before them, enlarged, for half of their work too: `reused_scales`.
+    the scale before them, enlarged, for half of their work too: `reused_scales`. `spatial_guidance` leads the finest
+    third of the scales away from what the scale before them reads, enlarged (SSG, arXiv 2602.05534): crisper.
     """
 
     guidance: float = declared(4.0, Setting("Guidance", "How strongly the class pulls; 0 is off.", 0, 30, 0.1))
@@ -237,6 +238,18 @@ class Sampling:
             1000,
             most_shown=10,
             short="guidance reused at the last {} scale{s}",
+            idle=0,
+        ),
+    )
+    spatial_guidance: float = declared(
+        0.0,
+        Setting(
+            "Spatial guidance",
+            "How far the finest third of the scales goes beyond the scale before: crisper; 0 is off.",
+            0,
+            5,
+            0.1,
+            short="spatial guidance {}",
             idle=0,
         ),
     )

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from .schema import Fields
 
-FORMAT = 6  # raised whenever what a file holds is renamed, or more of it
+FORMAT = 7  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 
 # What sizes in a file may be, before it is asked whether they go together; the largest published model has 36 blocks.
@@ -29,6 +29,7 @@ Texts = Annotated[tuple[Text, ...], Meta(max_length=2**16)]
 ADDED_SAMPLING: dict[int, Fields] = {
     2: {"ramp": 1.0, "cooling": 0.0, "unguided_scales": 0},
     3: {"reused_scales": 0},
+    7: {"spatial_guidance": 0.0},
 }
 ADDED_TOKENIZER: dict[int, Fields] = {
     2: {"refine": 0, "refine_blocks": 0, "order": "scales", "own_codes": False},

@@ -9,9 +9,9 @@ from var_core.editing.edit_settings import EditSettings
 from var_core.formats import FORMAT
 from var_core.inspection.trace import About
 
-HELD_BY = 6  # the format of which `HELD` is true
+HELD_BY = 7  # the format of which `HELD` is true
 HELD = {
-    Sampling: "guidance ramp temperature cooling top_k top_p smooth unguided_scales reused_scales",
+    Sampling: "guidance ramp temperature cooling top_k top_p smooth unguided_scales reused_scales spatial_guidance",
     EditSettings: (
         "fill first_free_scale min_coverage follow match detail dilate feather context harmonise shown "
         "candidates soft likeness"

@@ -76,14 +76,18 @@ class Guidance:
     """Mixes both branches of a run of `rows` pictures, scale after scale, in order.
 
     At the last `Sampling.reused_scales` the branch without a class is not asked: the difference that it made at the
-    scale before them, enlarged, is added instead.
+    scale before them, enlarged, is added instead. The finest third of the scales is led away from what the scale before
+    it has come to, enlarged, by `Sampling.spatial_guidance`.
     """
 
     def __init__(self, sampling: Sampling, schedule: Schedule, rows: int):
         self.strengths = [sampling.strength(scale, schedule) for scale in range(len(schedule))]
-        self.schedule, self.rows = schedule, rows
+        self.rows = rows
         self.first_reused = max(1, len(schedule) - sampling.reused_scales)
         self.difference: Tensor | None = None
+        self.spatial = 0.0 if schedule.by_cell else sampling.spatial_guidance
+        self.first_spatial = max(1, len(schedule) - len(schedule) // 3)
+        self.before: Tensor | None = None  # what was mixed at the scale before, where the next one is led away from it
 
     def needs_both(self, scale: int) -> bool:
         """Say whether this scale or a later one asks the branch without a class."""
@@ -94,6 +98,14 @@ class Guidance:
 
         Before the head, which is affine: the same logits for half of its work.
         """
+        mixed = self._of_branches(hidden, scale)
+        before, self.before = self.before, mixed if self.spatial and scale + 1 >= self.first_spatial else None
+        if before is None or not self.spatial or scale < self.first_spatial:
+            return mixed
+        return guide(mixed, enlarged(before, mixed.shape[1]), self.spatial)
+
+    def _of_branches(self, hidden: Tensor, scale: int) -> Tensor:
+        """Mix both branches, or add the difference that is reused."""
         strength = self.strengths[scale]
         if len(hidden) > self.rows:
             conditional, unconditional = hidden.chunk(2)
@@ -103,15 +115,15 @@ class Guidance:
             hidden = conditional
         if scale < self.first_reused or self.difference is None or not strength:
             return hidden
-        return hidden + strength * self.enlarged(scale)
+        return hidden + strength * enlarged(self.difference, hidden.shape[1])
 
-    def enlarged(self, scale: int) -> Tensor:
-        """Return the difference that is reused, (rows, L_k, D), at the size of a scale."""
-        assert self.difference is not None
-        before, side = (math.isqrt(self.schedule.lengths[k]) for k in (self.first_reused - 1, scale))
-        cells = self.difference.transpose(1, 2).unflatten(2, (before, before))
-        whole = F.interpolate(cells, size=(side, side), mode="bilinear", align_corners=False)
-        return whole.flatten(2).transpose(1, 2)
+
+def enlarged(hidden: Tensor, length: int) -> Tensor:
+    """Return what was read at a scale, (B, L_k, D), at the size of another one, (B, length, D): bilinear."""
+    before, side = math.isqrt(hidden.shape[1]), math.isqrt(length)
+    cells = hidden.transpose(1, 2).unflatten(2, (before, before))
+    whole = F.interpolate(cells, size=(side, side), mode="bilinear", align_corners=False)
+    return whole.flatten(2).transpose(1, 2)
 
 
 def filter_logits(logits: Tensor, top_k: int, top_p: float) -> Tensor:

@@ -21,6 +21,7 @@ VALUES: dict[str, tuple[Value, ...]] = {
     "smooth": SWITCHED,
     "unguided_scales": (0, 3, 6),
     "reused_scales": (0, 3, 6),
+    "spatial_guidance": (0, 1, 4),
     "fill": ("none", "mean", "navier-stokes"),
     "first_free_scale": (0, 3, 6),
     "min_coverage": (0.1, 0.6, 1),
