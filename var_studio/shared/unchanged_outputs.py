@@ -37,4 +37,9 @@ def changed(outputs: Sequence[Block], values: object) -> list[int] | None:
     """List the places of the outputs that a handler has given values; None: they are not given by widget."""
     if not isinstance(values, dict) or not values or not all(widget in outputs for widget in values):
         return None
-    return [place for place, widget in enumerate(outputs) if values.get(widget, gr.skip()) != gr.skip()]
+    return [place for place, widget in enumerate(outputs) if widget in values and not _stays(values[widget])]
+
+
+def _stays(value: object) -> bool:
+    """Say whether a handler's value means that a widget stays as it is; arrays compare place by place."""
+    return isinstance(value, dict) and value == gr.skip()

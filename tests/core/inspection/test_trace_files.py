@@ -150,7 +150,8 @@ def test_settings_with_odd_values_are_refused(field, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("ramp", 1.0), ("cooling", 0.0), ("unguided_scales", 0), ("reused_scales", 0), ("spatial_guidance", 0.0)]
+    ("field", "value"),
+    [("ramp", 1.0), ("cooling", 0.0), ("unguided_scales", 0), ("reused_scales", 0), ("spatial_guidance", 0.0)],
 )
 def test_a_setting_that_the_first_format_left_out_is_as_it_was_then(field, value):
     told = {name: value for name, value in asdict(Sampling()).items() if name != field}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 from gradio.state_holder import SessionState
 
@@ -35,6 +36,7 @@ class Parts:
 GIVEN = {
     "one": lambda here: {here.number: 7},
     "an update": lambda here: {here.button: gr.Button(interactive=False), here.number: gr.Number(value=3, label="n")},
+    "an array": lambda here: {here.kept: np.zeros(3), here.number: 4},
     "a state": lambda here: {here.kept: "new", here.text: "words"},
     "a skip": lambda here: {here.text: gr.skip(), here.kept: gr.skip(), here.number: 2},
     "all, in their order": lambda _: ["words", 1, "new", gr.Button(visible=False)],
@@ -47,7 +49,7 @@ GIVEN = {
 def test_the_page_is_told_what_gradio_would_tell(give):
     ours, plain = Parts(give), Parts(give, guarded=False)
     assert ours.told() == plain.told()
-    assert ours.kept_now() == plain.kept_now()
+    assert np.array_equal(ours.kept_now(), plain.kept_now())
 
 
 def test_widgets_that_stay_as_they_are_are_not_made_anew():
