@@ -18,6 +18,7 @@ from var_studio import main as studio
 from var_studio.hosting import without_door
 from var_studio.hosting.serving import OWN_MACHINE, own_cache
 from var_studio.page import theme
+from var_studio.shared.heap import prepare_few
 from var_studio.shared.limits import PUBLIC
 from var_studio.shared.models import Models
 
@@ -70,6 +71,7 @@ def main() -> int:
     """Serve the app at the port of Spaces; with ZeroGPU by Gradio's own server, on whose start `spaces` waits."""
     if "SPACES_ZERO_GPU" not in os.environ:
         return studio.main(["--host", HOST, "--port", str(PORT), "--public", "--proxies", PROXIES])
+    prepare_few()
     with own_cache():
         running = Models(lent("cuda", spaces.GPU(duration=LENT_SECONDS)), limits=PUBLIC)
         page = studio.page_of(running, choose=False, public=True)

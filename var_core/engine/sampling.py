@@ -87,7 +87,8 @@ class Guidance:
         self.difference: Tensor | None = None
         self.spatial = 0.0 if schedule.by_cell else sampling.spatial_guidance
         self.first_spatial = max(1, len(schedule) - len(schedule) // 3)
-        self.before: Tensor | None = None  # what was mixed at the scale before, where the next one is led away from it
+        # What was mixed at the scale before, and what its branch with a class has read, where the next needs them.
+        self.before: tuple[Tensor, Tensor] | None = None
 
     def needs_both(self, scale: int) -> bool:
         """Say whether this scale or a later one asks the branch without a class."""
@@ -99,10 +100,13 @@ class Guidance:
         Before the head, which is affine: the same logits for half of its work.
         """
         mixed = self._of_branches(hidden, scale)
-        before, self.before = self.before, mixed if self.spatial and scale + 1 >= self.first_spatial else None
-        if before is None or not self.spatial or scale < self.first_spatial:
+        before, self.before = self.before, None
+        if self.spatial and scale + 1 >= self.first_spatial:
+            self.before = mixed, hidden[: self.rows]
+        if before is None or scale < self.first_spatial:
             return mixed
-        return guide(mixed, enlarged(before, mixed.shape[1]), self.spatial)
+        guided, plain = before  # of a scale without guidance, that of the scale before is not taken away
+        return guide(mixed, at_length(guided if self.strengths[scale] else plain, mixed.shape[1]), self.spatial)
 
     def _of_branches(self, hidden: Tensor, scale: int) -> Tensor:
         """Mix both branches, or add the difference that is reused."""
@@ -115,10 +119,10 @@ class Guidance:
             hidden = conditional
         if scale < self.first_reused or self.difference is None or not strength:
             return hidden
-        return hidden + strength * enlarged(self.difference, hidden.shape[1])
+        return hidden + strength * at_length(self.difference, hidden.shape[1])
 
 
-def enlarged(hidden: Tensor, length: int) -> Tensor:
+def at_length(hidden: Tensor, length: int) -> Tensor:
     """Return what was read at a scale, (B, L_k, D), at the size of another one, (B, length, D): bilinear."""
     before, side = math.isqrt(hidden.shape[1]), math.isqrt(length)
     cells = hidden.transpose(1, 2).unflatten(2, (before, before))

@@ -90,6 +90,8 @@ def examine(
     guidance, heats = Guidance(sampling, schedule, 1), [sampling.heat(scale, schedule) for scale in schedule.levels()]
     guided = [guidance.mix(hidden, scale) for scale, hidden in enumerate(cache.hidden)]
     logits = var.logits(torch.cat(guided, 1)) / plain.new_tensor(heats)[:, None]
+    alone = Guidance(replace(sampling, guidance=0.0), schedule, 1)  # what guidance does not change stays
+    without = var.logits(torch.cat([alone.mix(hidden[:1], scale) for scale, hidden in enumerate(cache.hidden)], 1))
     logs = logits.log_softmax(-1)
     own = logits.gather(-1, tokens[..., None])
     count = min(LIKELIEST, logits.shape[-1])
@@ -103,7 +105,7 @@ def examine(
         rank=((logits > own).sum(-1)[0] + 1).int().cpu(),
         divergence=_divergence(plain, unconditional)[0].cpu(),
         evidence=_evidence(plain, unconditional, tokens)[0].cpu(),
-        unguided=_unguided(pipe, request, plain, keep).int().cpu(),
+        unguided=_unguided(pipe, request, without, keep).int().cpu(),
         likeliest=likeliest.int().cpu(),
         likeliest_probability=likeliest_logs.exp().cpu(),
         queries=cache.kv.queries[:, 0].half().cpu(),

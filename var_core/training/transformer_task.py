@@ -53,6 +53,8 @@ class TransformerSettings:
         for name, fraction in fractions.items():
             if not 0 <= fraction <= 1:
                 raise ValueError(f"{name} {fraction} is out of range: choose 0 to 1.")
+        if self.own_mistakes and not self.self_correction:
+            raise ValueError("own mistakes replace those of self-correction: add self-correction above 0.")
 
     def check_order(self, order: str) -> None:
         """Raise ValueError if tokens in this order cannot be learned so."""
@@ -129,7 +131,8 @@ class TransformerTask:
         wrong = self.wrong(rng, micro_batch) if self.settings.self_correction else None
         if wrong and self.settings.own_mistakes:
             uniform = rng.random((self.optimisation.batch, len(positions)), dtype=np.float32)[micro_batch]
-            wrong = self.own(tokens, labels, positions, torch.from_numpy(uniform)), wrong[1]
+            own = self.own(tokens, labels, positions, torch.from_numpy(uniform))
+            wrong = wrong[0].index_copy(1, positions, own), wrong[1]
         entropy, _ = self.losses(self.model, tokens, labels, positions, wrong)
         return entropy.mean(), {}
 
@@ -152,7 +155,7 @@ class TransformerTask:
 
     @torch.no_grad()
     def own(self, tokens: Tensor, labels: Tensor, positions: Tensor, uniform: Tensor) -> Tensor:
-        """Draw tokens at `positions` (n,), as the network does that is shown the true ones (b, L); those elsewhere.
+        """Draw tokens (b, n) at `positions` (n,), as the network does that is shown the true ones (b, L).
 
         `uniform` (b, n) are numbers in [0, 1) to draw with.
         """
@@ -160,7 +163,8 @@ class TransformerTask:
         with torch.autocast(tokens.device.type, enabled=False):
             teacher_input = self.tokenizer.quantizer.teacher_input(split(tokens))
         probability = self.model(labels, teacher_input, positions).float().softmax(-1)
-        return tokens.index_copy(1, positions, sample_tokens(probability, uniform.to(self.device)))
+        torch.clear_autocast_cache()  # else the weights as they were cast here, without gradients, serve the next pass
+        return sample_tokens(probability, uniform.to(self.device))
 
     def after(self, _step: int) -> dict[str, float]:
         """Do nothing besides the optimiser's step."""

@@ -73,7 +73,7 @@ class CreateRunHandlers(Preparing):
         """Write a ZIP of all pictures of the run; its path."""
         with in_words():
             run.need_files()
-            return downloads.packed(self.pipe, run)
+            return downloads.packed(run)
 
     def _under_way(self, run: Run) -> StageUpdate:
         """The stage of a run under way; of a sweep, which may have many pictures, after each part."""
@@ -88,6 +88,8 @@ class CreateRunHandlers(Preparing):
             run = runs.with_looks(self.pipe, run)
             self.models.desk.turns.free()
             done = runs.finish(self.pipe, run, folder)
+            if len(done.files) > 1:
+                downloads.write_table(self.pipe, done)
         return self._finished(done)._replace(run=replace(done, looks={}))
 
     def show_again(self, found: object) -> Iterator[StageUpdate]:

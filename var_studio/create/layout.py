@@ -96,7 +96,8 @@ class PictureButtons(NamedTuple):
     use: gr.Button
     send: gr.Button
     explore: gr.Button
-    file: gr.DownloadButton  # what is written once it is asked for
+    larger_file: gr.DownloadButton  # what is written once it is asked for, and the next one
+    packed_file: gr.DownloadButton
 
 
 def settings_column(models: Models) -> tuple[RequestControls, Helpers, GridControls, Actions]:
@@ -187,10 +188,11 @@ def stage_column(models: Models) -> tuple[RunStage, PictureButtons]:
         with gr.Row(elem_classes="onward"):
             alike = gr.Button("More like this", size="sm", variant="primary", elem_id="alike")
             freedom = freedom_slider(models.pipe.spec)
-        file = gr.DownloadButton(visible="hidden", elem_id="file")
+        larger_file = gr.DownloadButton(visible="hidden", elem_id="larger_file")
+        packed_file = gr.DownloadButton(visible="hidden", elem_id="packed_file")
     strip = gr.HTML(growth, elem_id="strip")
     stage = RunStage(gallery, bar, strip, after, marked, download, large, everything, sheet, gr.State(), gr.State(0))
-    return stage, PictureButtons(alike, freedom, use, send, explore, file)
+    return stage, PictureButtons(alike, freedom, use, send, explore, larger_file, packed_file)
 
 
 def freedom_slider(spec: ModelSpec) -> gr.Slider:

@@ -49,9 +49,12 @@ def tab(models: Models, files: VisitorFiles) -> CreateHandover:
     asked, begin = _wire_runs(runs_of, left, settings, helpers, grid, actions, stage, onward)
     for button in (stage.download, stage.sheet):
         button.click(runs_of.check_files, stage.run, None, **AT_ONCE)
-    for asked_for, write in ((stage.large, runs_of.larger), (stage.everything, runs_of.everything)):
-        written = asked_for.click(write, [stage.run, stage.chosen], onward.file, **AT_ONCE)
-        written.success(None, None, None, js="() => document.querySelector('#file').click()")
+    for asked_for, write, file in (
+        (stage.large, runs_of.larger, onward.larger_file),
+        (stage.everything, runs_of.everything, onward.packed_file),
+    ):
+        written = asked_for.click(write, [stage.run, stage.chosen], file, **AT_ONCE)
+        written.success(None, None, None, js=f"() => document.querySelector('#{file.elem_id}').click()")
 
     def draws(trigger: Trigger, tabs: gr.Tabs, shown: gr.State) -> None:
         begin(trigger, runs_of.prepare_again, [shown], [tabs])

@@ -20,6 +20,7 @@ from . import run as runs
 from .run import Run
 
 TIMES = 4  # as many pixels a side as the model draws
+TABLE = "pictures.csv"
 
 
 def write_enlarged(file: str) -> str:
@@ -42,15 +43,27 @@ def write_enlarged(file: str) -> str:
     return str(made)
 
 
-def packed(pipe: Pipeline, run: Run) -> str:
-    """Write a ZIP of all files of a run, with recipes inside them, and a table of how each was made; its path."""
-    first = Path(run.files[0])
-    made = first.with_name("grid.zip" if run.sweep else f"{len(run.files)}-pictures.zip")
+def write_table(pipe: Pipeline, run: Run) -> None:
+    """Write beside the pictures of a run, by the model that drew it, how each of them was made."""
+    with replacing(_beside(run, TABLE)) as part:
+        part.write_text(_table(pipe, run), "utf-8", newline="")
+
+
+def packed(run: Run) -> str:
+    """Write a ZIP of all files of a run, with recipes inside them, and its table; its path. Once is enough."""
+    made = _beside(run, "grid.zip" if run.sweep else f"{len(run.files)}-pictures.zip")
+    if made.exists():
+        return str(made)
     with replacing(made) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:  # PNG does not shrink
         for file in (*run.files, *([run.sheet] if run.sheet else [])):
             archive.write(file, Path(file).name)
-        archive.writestr("pictures.csv", _table(pipe, run))
+        archive.write(_beside(run, TABLE), TABLE)
     return str(made)
+
+
+def _beside(run: Run, name: str) -> Path:
+    """Return the path of a file beside the pictures of a run."""
+    return Path(run.files[0]).with_name(name)
 
 
 def _table(pipe: Pipeline, run: Run) -> str:

@@ -8,18 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
-MOST = 8  # runs that are drawn, or whose files are written
+FEW = 8  # runs that are drawn, or whose files are written
 Made = TypeVar("Made")
 
 
 class DrawingThreads:
     """Threads that make steps for others; those that are idle make the next ones.
 
-    `shares` hears in such a thread of how many draw at the same time, before a step, and of 1 after it.
+    There are as many as `most`, and no fewer than a few: whoever has a turn must not wait for a thread. `shares` hears
+    in such a thread of how many draw at the same time, before a step, and of 1 after it.
     """
 
-    def __init__(self, shares: Callable[[int], None] = lambda _sharing: None, most: int = MOST):
-        self.shares, self._pool = shares, ThreadPoolExecutor(most, "draws")
+    def __init__(self, shares: Callable[[int], None] = lambda _sharing: None, most: int = FEW):
+        self.shares, self._pool = shares, ThreadPoolExecutor(max(FEW, most), "draws")
 
     def make(self, step: Callable[[], Made], sharing: Callable[[], int] = lambda: 1) -> Made:
         """Make a step with the context variables of the thread that asks; return what it does, or raise its error."""

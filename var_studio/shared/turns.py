@@ -104,7 +104,7 @@ class Turns:
         self._addresses: dict[str, int] = {}  # when each had a turn last, or came
         self._durations = Durations()
         self._here = threading.local()  # the job whose step a thread is making
-        self._threads = DrawingThreads(shares)
+        self._threads = DrawingThreads(shares, self._places + self.models)
         self._lock = threading.RLock()  # a dropped run may leave while its own thread is in here
 
     def enter(self, visitor: Visitor, wish: Wish) -> Job:

@@ -132,36 +132,6 @@ def test_scales_that_reuse_guidance_are_the_same_with_a_memory_and_in_its_trace(
     torch.testing.assert_close(recorded(pipeline(), whole(request)).entropy, entropy, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("strength", [0.0, 1.5])
-def test_spatial_guidance_leads_the_finest_third_away_from_the_scale_before_enlarged(strength):
-    sides = (1, 2, 3, 4, 5, 6)
-    schedule, sampling = Schedule(sides), dataclasses.replace(PLAIN, guidance=3.0, spatial_guidance=strength)
-    plain, led = (Guidance(one, schedule, 2) for one in (dataclasses.replace(sampling, spatial_guidance=0.0), sampling))
-    before = None
-    for scale, side in enumerate(sides):
-        read = torch.randn(4, schedule.lengths[scale], 8)
-        mixed = plain.mix(read, scale)
-        wanted = mixed
-        if scale >= 4:
-            cells = before.transpose(1, 2).unflatten(2, (sides[scale - 1],) * 2)
-            large = torch.nn.functional.interpolate(cells, size=side, mode="bilinear").flatten(2).transpose(1, 2)
-            wanted = mixed + strength * (mixed - large)
-        torch.testing.assert_close(led.mix(read, scale), wanted)
-        before = mixed
-
-
-def test_spatial_guidance_changes_the_finest_scales_alone_and_is_the_same_with_a_memory_and_in_its_trace():
-    request = Request((1,), (7,), dataclasses.replace(PLAIN, guidance=6.0))
-    led = dataclasses.replace(request, sampling=dataclasses.replace(request.sampling, spatial_guidance=3.0))
-    first = len(SIDES) - len(SIDES) // 3
-    plain, found = ([step.entropy for step in pipeline().steps(one)] for one in (request, led))
-    assert same(plain[:first], found[:first]) and not same(plain[first:], found[first:])
-    alone, remembered = (list(pipeline().steps(led, memory)) for memory in (None, PrefixCache()))
-    assert same([step.tokens for step in alone], [step.tokens for step in remembered])
-    entropy = torch.cat([step.entropy for step in pipeline().steps(whole(led))], 1)[0]
-    torch.testing.assert_close(recorded(pipeline(), whole(led)).entropy, entropy, rtol=1e-3, atol=1e-3)
-
-
 def whole(request: Request) -> Request:
     """The request without filters, which a trace does not apply."""
     return dataclasses.replace(request, sampling=dataclasses.replace(request.sampling, top_k=0, top_p=1.0))

@@ -60,13 +60,22 @@ def test_own_mistakes_are_what_the_network_draws_where_it_is_shown_the_true_ones
     tokens, labels = task.pictures(task.sampler.rng(0), slice(0, 8))
     positions = torch.tensor([0, 2, 9])
     sure = torch.full((8, 3), 1 - 1e-6)
-    drawn = task.own(tokens, labels, positions, torch.zeros(8, 3))
-    others = [place for place in range(tokens.shape[1]) if place not in positions]
-    assert torch.equal(drawn[:, others], tokens[:, others])
-    assert (drawn[:, positions] == 0).all()  # the first code of a cumulative distribution
-    assert (task.own(tokens, labels, positions, sure)[:, positions] == task.model.config.vocabulary - 1).all()
+    assert (task.own(tokens, labels, positions, torch.zeros(8, 3)) == 0).all()  # the first of all codes
+    assert (task.own(tokens, labels, positions, sure) == task.model.config.vocabulary - 1).all()
     task.model.head.bias.data[7] += 100.0  # who knows but one code draws no other
-    assert (task.own(tokens, labels, positions, torch.rand(8, 3))[:, positions] == 7).all()
+    assert (task.own(tokens, labels, positions, torch.rand(8, 3)) == 7).all()
+
+
+def test_own_mistakes_leave_every_weight_its_gradient_in_bfloat16(folder):
+    task = transformer_task(folder, Optimisation(batch=8), self_correction=0.5, own_mistakes=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        task.loss(0, slice(0, 8))[0].backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in task.model.blocks.parameters())
+
+
+def test_own_mistakes_without_self_correction_are_refused(folder):
+    with pytest.raises(ValueError, match="add self-correction above 0"):
+        transformer_task(folder, Optimisation(batch=8), own_mistakes=True)
 
 
 def test_own_mistakes_are_the_same_however_a_step_is_divided(folder):
