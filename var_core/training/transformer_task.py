@@ -163,7 +163,6 @@ class TransformerTask:
         with torch.autocast(tokens.device.type, enabled=False):
             teacher_input = self.tokenizer.quantizer.teacher_input(split(tokens))
         probability = self.model(labels, teacher_input, positions).float().softmax(-1)
-        torch.clear_autocast_cache()  # else the weights as they were cast here, without gradients, serve the next pass
         return sample_tokens(probability, uniform.to(self.device))
 
     def after(self, _step: int) -> dict[str, float]:
