@@ -260,6 +260,7 @@ def test_larger_and_packed_downloads(page, tmp_path: Path):
     run(page, 2)
     side = pixels(download(page, "#download")).shape[0]
     assert page.inner_text("#large") == f"Download {4 * side} px (resized)"
+    assert not page.is_visible("#larger_file") and not page.is_visible("#packed_file")  # they only give files over
     large = download(page, "#large")
     assert pixels(large).shape[0] == 4 * side and recipe(large, tmp_path)
     with zipfile.ZipFile(io.BytesIO(download(page, "#everything"))) as archive:

@@ -188,9 +188,9 @@ def stage_column(models: Models) -> tuple[RunStage, PictureButtons]:
         with gr.Row(elem_classes="onward"):
             alike = gr.Button("More like this", size="sm", variant="primary", elem_id="alike")
             freedom = freedom_slider(models.pipe.spec)
-        larger_file = gr.DownloadButton(visible="hidden", elem_id="larger_file")
-        packed_file = gr.DownloadButton(visible="hidden", elem_id="packed_file")
     strip = gr.HTML(growth, elem_id="strip")
+    larger_file = gr.DownloadButton(visible="hidden", elem_id="larger_file")
+    packed_file = gr.DownloadButton(visible="hidden", elem_id="packed_file")
     stage = RunStage(gallery, bar, strip, after, marked, download, large, everything, sheet, gr.State(), gr.State(0))
     return stage, PictureButtons(alike, freedom, use, send, explore, larger_file, packed_file)
 
