@@ -34,7 +34,7 @@ def again(pipe: Pipeline, made: Made, folder: Path) -> tuple[float, list[str]]:
         "leave": _begun,
     }
     began = time.perf_counter()
-    wrong = kinds[made.act](pipe, made, folder)
+    wrong = [told for told in kinds[made.act](pipe, made, folder) if told]
     return time.perf_counter() - began, wrong
 
 
@@ -46,7 +46,7 @@ def _created(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
         runs.pictures(pipe, going)
     done = runs.finish(pipe, going, folder)
     pairs = zip(made.files, done.files, strict=True)
-    return [told for file, other in pairs if (told := difference(open_photo(file), open_photo(other)))]
+    return [difference(open_photo(file), open_photo(other)) for file, other in pairs]
 
 
 def _edited(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
@@ -56,7 +56,7 @@ def _edited(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
     edit = Recipe.read(file).edit(pipe, photo, levels)
     drawn = run_edit(pipe, replace(edit, labels=edit.labels * 2, seeds=(edit.seeds[0], edit.seeds[0] + 1)))
     Image.fromarray(drawn[0]).save(folder / "edited.png")
-    return list(filter(None, [difference(open_photo(file), drawn[0])]))
+    return [difference(open_photo(file), drawn[0])]
 
 
 def _explored(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
@@ -66,7 +66,7 @@ def _explored(pipe: Pipeline, made: Made, folder: Path) -> list[str]:
     other.save(folder / "trace.safetensors")
     first = 1 + int((other.tokens != trace.tokens).flatten().int().argmax())
     tokens = "" if other.tokens.equal(trace.tokens) else f"other tokens from the {first}. of {other.tokens.numel()} on"
-    return list(filter(None, [tokens or difference(trace.pictures.numpy(), other.pictures.numpy())]))
+    return [tokens or difference(trace.pictures.numpy(), other.pictures.numpy())]
 
 
 def _opened(_pipe: Pipeline, made: Made, _folder: Path) -> list[str]:

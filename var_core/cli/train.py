@@ -150,8 +150,7 @@ def transformer_settings(options: argparse.Namespace, kept: Fields | None) -> Tr
     """Return the settings of the command line, or of a run to go on with where it keeps them."""
     source: dict[str, Any] = kept or vars(options)
     fractions = (source["class_dropout"], options.most_per_scale, source["self_correction"])
-    own = source.get("own_mistakes", False)  # states of before had none
-    return TransformerSettings(*fractions, tuple(source["without"]), options.compile, own)
+    return TransformerSettings(*fractions, tuple(source["without"]), options.compile, source["own_mistakes"])
 
 
 def transformer_sizes(

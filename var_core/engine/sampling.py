@@ -100,10 +100,9 @@ class Guidance:
         Before the head, which is affine: the same logits for half of its work.
         """
         mixed = self._of_branches(hidden, scale)
-        before, self.before = self.before, None
-        if self.spatial and scale + 1 >= self.first_spatial:
-            self.before = mixed, hidden[: self.rows]
-        if before is None or scale < self.first_spatial:
+        leads = self.spatial and scale + 1 >= self.first_spatial
+        before, self.before = self.before, (mixed, hidden[: self.rows]) if leads else None
+        if before is None:
             return mixed
         guided, plain = before  # of a scale without guidance, that of the scale before is not taken away
         return guide(mixed, at_length(guided if self.strengths[scale] else plain, mixed.shape[1]), self.spatial)

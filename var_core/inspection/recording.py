@@ -90,8 +90,10 @@ def examine(
     guidance, heats = Guidance(sampling, schedule, 1), [sampling.heat(scale, schedule) for scale in schedule.levels()]
     guided = [guidance.mix(hidden, scale) for scale, hidden in enumerate(cache.hidden)]
     logits = var.logits(torch.cat(guided, 1)) / plain.new_tensor(heats)[:, None]
-    alone = Guidance(replace(sampling, guidance=0.0), schedule, 1)  # what guidance does not change stays
-    without = var.logits(torch.cat([alone.mix(hidden[:1], scale) for scale, hidden in enumerate(cache.hidden)], 1))
+    without = plain
+    if sampling.spatial_guidance:  # it stays where there is no other guidance
+        alone = Guidance(replace(sampling, guidance=0.0), schedule, 1)
+        without = var.logits(torch.cat([alone.mix(hidden[:1], scale) for scale, hidden in enumerate(cache.hidden)], 1))
     logs = logits.log_softmax(-1)
     own = logits.gather(-1, tokens[..., None])
     count = min(LIKELIEST, logits.shape[-1])

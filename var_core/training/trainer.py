@@ -302,6 +302,8 @@ def upgrade(values: Mapping[str, object]) -> Fields:
     if version == 1:
         state = {{"average": "ema"}.get(name, name): value for name, value in state.items()}
         state["extra"] = _upgraded_extra(state["kind"], entry(state, "extra", dict))
+    if state["kind"] == "transformer" and version < 7:
+        state["extra"] = {"own_mistakes": False, **entry(state, "extra", dict)}
     if state["kind"] in ("tokenizer", "decoder") and version < 3:
         extra = entry(state, "extra", dict)
         state["extra"] = {**extra, "config": tokenizer_of_format(version, extra["config"])}

@@ -163,6 +163,11 @@ def test_a_run_of_before_decoders_enlarged_goes_on(make, folder, tmp_path):
     assert_same(whole, trained(make(folder), tmp_path / "old", steps=1, resume=True))
 
 
+def test_a_transformer_s_run_of_before_made_no_mistakes_of_its_own():
+    state = {FORMAT_KEY: 6, "kind": "transformer", "extra": {"self_correction": 0.3}}
+    assert upgrade(state)["extra"] == {"self_correction": 0.3, "own_mistakes": False}
+
+
 def test_a_state_of_this_version_is_left_as_it_is_and_one_of_a_later_is_refused():
     state = {"kind": "tokenizer", "extra": {}}
     assert upgrade({FORMAT_KEY: FORMAT, **state}) == state
