@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from .schema import Fields
 
-FORMAT = 7  # raised whenever what a file holds is renamed, or more of it
+FORMAT = 8  # raised whenever what a file holds is renamed, or more of it
 FORMAT_KEY = "format"  # of the number; files of format 1 hold none
 
 # What sizes in a file may be, before it is asked whether they go together; the largest published model has 36 blocks.
@@ -42,6 +42,7 @@ ADDED_EDIT_SETTINGS: dict[int, Fields] = {
     4: {"candidates": 1},
     5: {"soft": False},
     6: {"likeness": 0.0},
+    8: {"smallest_square": 1.0},
 }
 # How models draw that say nothing of it, from before they could.
 FIRST_SAMPLING = {

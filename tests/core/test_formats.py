@@ -9,12 +9,12 @@ from var_core.editing.edit_settings import EditSettings
 from var_core.formats import FORMAT
 from var_core.inspection.trace import About
 
-HELD_BY = 7  # the format of which `HELD` is true
+HELD_BY = 8  # the format of which `HELD` is true
 HELD = {
     Sampling: "guidance ramp temperature cooling top_k top_p smooth unguided_scales reused_scales spatial_guidance",
     EditSettings: (
         "fill first_free_scale min_coverage follow match detail dilate feather context harmonise shown "
-        "candidates soft likeness"
+        "candidates soft likeness smallest_square"
     ),
     ModelSpec: "name tokenizer transformer class_names class_groups class_synonyms default_sampling showcase",
     TokenizerConfig: (

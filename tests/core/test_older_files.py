@@ -105,6 +105,14 @@ def test_an_edit_of_the_fifth_version_is_made_again_without_a_likeness(older):
     assert_alike(found, pixels("edit_version_5.png"))
 
 
+def test_an_edit_of_the_seventh_version_is_made_again_in_a_square_as_wide_as_what_is_encoded(older):
+    recipe = Recipe.read(DATA / "edit_version_7.png")
+    settings = EditSettings(dilate=1, feather=3, shown=False, context=1.25, likeness=2, smallest_square=1)
+    assert recipe.edited.settings == settings
+    (found,) = run_edit(older, recipe.edit(older, pixels("picture_version_1.png"), painted()))
+    assert_alike(found, pixels("edit_version_7.png"))
+
+
 def test_a_training_of_the_first_version_goes_on_as_it_would_have(folder: Dataset, tmp_path: Path):
     shutil.copy(DATA / "state_version_1.pt", tmp_path / "state.pt")
     assert load_state(tmp_path, "transformer")["step"] == 2

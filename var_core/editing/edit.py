@@ -1,5 +1,6 @@
 """Editing a photo: a task becomes plans, the one loop draws them, and only what was painted changes in the photo."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -181,9 +182,13 @@ def squares(pipe: Pipeline, edit: Edit, hole_mask: np.ndarray) -> list[Box]:
     return boxes
 
 
-def surrounding(painted: np.ndarray, settings: EditSettings, least: int) -> Box | None:
-    """The square around what is painted, bool (H, W), and its feather; None if nothing is painted."""
-    box, feathered = window(painted, settings.context, least), dilated(painted, settings.feather)
+def surrounding(painted: np.ndarray, settings: EditSettings, side: int) -> Box | None:
+    """The square around what is painted, bool (H, W), and its feather, for a model that encodes pictures of a side.
+
+    None if nothing is painted.
+    """
+    least, feathered = math.ceil(settings.smallest_square * side), dilated(painted, settings.feather)
+    box = window(painted, settings.context, least)
     if box and feathered[box.inside(feathered.shape)].sum() < feathered.sum():
         box = window(feathered, 1.0, box.side)
     if box and box.side > MOST_SIDE:

@@ -7,6 +7,7 @@ from ..settings import Setting, check, declared
 from .canvas import FILLS
 
 MOST_CONTEXT, MOST_HARMONISED, MOST_CANDIDATES, MOST_LIKENESS = 10, 32, 16, 12
+LEAST_SQUARE = 0.05
 FAINTEST = 16  # levels of 255: what is darker in a soft mask is noise of its file, and not painted
 
 
@@ -57,7 +58,7 @@ class EditSettings:
     )
     feather: int = declared(2, Setting("Feather", "Pixels over which the edge blends.", 0, 4096, typed=True))
     context: float = declared(
-        2.0, Setting("Context", "How much around the mask the model sees, in its size.", 1, MOST_CONTEXT, 0.25)
+        2.0, Setting("Context", "How much around the mask the model sees, in its size.", 1, MOST_CONTEXT, 0.05)
     )
     harmonise: int = declared(
         0,
@@ -98,6 +99,17 @@ class EditSettings:
         ),
     )
 
+    smallest_square: float = declared(
+        1.0,
+        Setting(
+            "Smallest square",
+            "How wide the model's square is at least, in widths that it encodes; less enlarges small parts for it.",
+            LEAST_SQUARE,
+            1,
+            0.05,
+        ),
+    )
+
     def __post_init__(self) -> None:
         check(self)
 
@@ -116,5 +128,5 @@ REPAINTING = EditSettings()
 # What is taken away leaves a rim and a shadow; and among more candidates is one with nothing in the thing's place.
 REMOVING = EditSettings(dilate=4, candidates=6)
 # The coarsest scales hold colours and layout, and what shall become something else needs other ones. Whoever sees what
-# is around it continues that.
-CHANGING = EditSettings(first_free_scale=0, min_coverage=0.1, shown=False)
+# is around it continues that: so little of it is kept, and the new thing fills the square, as things do in training.
+CHANGING = EditSettings(first_free_scale=0, min_coverage=0.1, shown=False, context=1.15, smallest_square=0.25)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from ..config import Sampling
 from ..editing.canvas import FILLS, Box, dilated, filled_view
-from ..editing.edit import Edit, run_edit, shifted
+from ..editing.edit import Edit, run_edit, shifted, surrounding
 from ..editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from ..editing.square import Work, prepare, second_pass
 from ..engine.classifier import token_losses
@@ -103,9 +103,10 @@ def ours(pipe: Pipeline, settings: EditSettings, sampling: Sampling, batch: int 
     """Return the editing of this project, with the case's class, as a method."""
 
     def work(case: Case) -> Work:
-        return prepare(
-            pipe, (case.picture,), dilated(case.mask, settings.dilate), Box(0, 0, len(case.picture)), settings
-        )
+        hole_mask = dilated(case.mask, settings.dilate)
+        box = surrounding(hole_mask, settings, pipe.spec.tokenizer.image_side)
+        assert box is not None, "something is painted in every case"
+        return prepare(pipe, (case.picture,), hole_mask, box, settings)
 
     def method(given: Sequence[Case]) -> list[np.ndarray]:
         results = []
@@ -207,6 +208,7 @@ def methods(pipe: Pipeline, sampling: Sampling, filling: Sampling, train: Pictur
         "authors' notebook, filled first": without_leak(notebook(pipe, sampling)),
         "ours": ours(pipe, usual, sampling),
         "ours, as for a change": ours(pipe, CHANGING, sampling),
+        "ours, as for a change, from further away": ours(pipe, replace(CHANGING, context=2.0), sampling),
         "ours, as for a change, its shape kept a little": ours(pipe, replace(CHANGING, likeness=2), sampling),
         "ours, as for a change, its shape kept more": ours(pipe, replace(CHANGING, likeness=4), sampling),
         "ours, no class": ours_without_class(pipe, usual, filling),

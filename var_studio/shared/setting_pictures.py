@@ -30,12 +30,13 @@ VALUES: dict[str, tuple[Value, ...]] = {
     "detail": SWITCHED,
     "dilate": (-8, 0, 12),
     "feather": (0, 16, 64),
-    "context": (1, 2, 4),
+    "context": (1.15, 2, 4),
     "harmonise": (0, 4, 16),
     "shown": SWITCHED,
     "candidates": (1, 3, 8),
     "soft": SWITCHED,
     "likeness": (0, 4, 8),
+    "smallest_square": (0.25, 0.5, 1),
 }
 
 

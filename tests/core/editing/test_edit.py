@@ -147,6 +147,17 @@ def test_the_square_holds_the_feather(feather, context):
     assert box.side == max(40 * context, 40 + 2 * feather)
 
 
+def test_a_small_part_is_enlarged_where_the_square_may_be_smaller_than_what_is_encoded():
+    mask = painted(90, 110, (slice(20, 30), slice(30, 40)))
+    for smallest, side in ((1.0, SIDE), (0.5, SIDE // 2), (0.05, 15)):
+        settings = EditSettings(context=1.5, feather=0, smallest_square=smallest)
+        edit = Edit(photo(90, 110), mask, (1,), (3,), settings=settings)
+        (box,) = squares(pipeline(), edit, edit.hole_mask())
+        assert box.side == side
+        (result,) = run_edit(pipeline(), edit)
+        assert np.array_equal(result[~mask], edit.photo[~mask]) and (result != edit.photo)[mask].any()
+
+
 def test_a_feather_around_all_there_is_to_see_fades_everywhere():
     mask = painted(90, 110, (slice(20, 60), slice(30, 70)))
     (result,) = run_edit(

@@ -109,6 +109,7 @@ def test_each_control_changes_its_own_setting(field):
         "shown": False,
         "soft": True,
         "min_coverage": 0.9,
+        "smallest_square": 0.5,
     }.get(field, 4)
     assert changed != getattr(EditSettings(), field)
     assert parsed(EditSettings(), {**SETTINGS, field: changed}) == replace(EditSettings(), **{field: changed})
@@ -143,12 +144,15 @@ def usual(task: str, **now: object) -> dict[str, object]:
 
 
 def test_a_task_has_settings_of_its_own_and_what_was_set_otherwise_stays():
-    freeing, removing = {"first_free_scale": 0, "min_coverage": 0.1, "shown": False}, {"dilate": 4, "candidates": 6}
+    nearer = {"context": 1.15, "smallest_square": 0.25}
+    freeing = {"first_free_scale": 0, "min_coverage": 0.1, "shown": False, **nearer}
+    removing = {"dilate": 4, "candidates": 6}
     assert usual(CHANGE) == freeing and usual(REMOVE) == removing and usual(EXTEND) == usual(INPAINT) == {}
-    assert usual(INPAINT, **freeing) == {"first_free_scale": 2, "min_coverage": 0.6, "shown": True}
+    back = {"first_free_scale": 2, "min_coverage": 0.6, "shown": True, "context": 2, "smallest_square": 1}
+    assert usual(INPAINT, **freeing) == back
     assert usual(CHANGE, **removing) == {**freeing, "dilate": 0, "candidates": 3}
     assert usual(CHANGE, **freeing) == {} and usual(REMOVE, **removing) == {}
-    assert usual(CHANGE, first_free_scale=4, min_coverage=0.45) == {"shown": False}
+    assert usual(CHANGE, first_free_scale=4, min_coverage=0.45) == {"shown": False, **nearer}
     assert usual(INPAINT, first_free_scale=1, min_coverage=0.1) == {"min_coverage": 0.6}
     assert usual(REMOVE, dilate=9, fill="telea") == {"candidates": 6}
 
