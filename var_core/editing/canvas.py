@@ -17,6 +17,7 @@ Array = np.ndarray
 FILLS = ("spread", "telea", "navier-stokes", "mean", "none")
 SMOOTHINGS = 2  # of every level of the pyramid in `spread`
 THINNEST = 8  # a strip is drawn in squares so many times as wide, or half as large as the photo's shorter side
+BEYOND = 1.5  # times what is painted is enough to see of a photo that has no more above and below
 MOST_SIDE = 6144  # pixels of a square's side: its arrays of floats take about 450 MB each
 _OPENCV_FILLS = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
 
@@ -73,10 +74,11 @@ def check_box(box: Box, size: tuple[int, int]) -> None:
         raise ValueError(f"{named} is too large: its side may be {MOST_SIDE} pixels at most. Choose a smaller one.")
 
 
-def window(mask: Array, context: float, least: int) -> Box | None:
+def window(mask: Array, context: float, least: int, beyond: float = BEYOND) -> Box | None:
     """The square to work on: `context` times as large as what is painted, at least `least` pixels.
 
-    It stays on the photo where it can, and is larger than `MOST_SIDE` only if what is painted is. None if nothing is.
+    It stays on the photo where it can, or else is `beyond` times as large as what is painted. It is larger than
+    `MOST_SIDE` only if what is painted is. None if nothing is.
     """
     if not mask.any():
         return None
@@ -85,7 +87,7 @@ def window(mask: Array, context: float, least: int) -> Box | None:
     most = min(max(mask.shape), max(painted, MOST_SIDE))
     side = max(painted, min(max(math.ceil(context * painted), least), most))
     if side > min(mask.shape):  # beyond the shorter side nothing more is known above and below: stay near it
-        side = max(min(side, min(mask.shape)), min(math.ceil(1.5 * painted), most))
+        side = max(min(side, min(mask.shape)), min(math.ceil(beyond * painted), most))
     top, left = (placed(*extent, side, full) for extent, full in zip(spans, mask.shape, strict=True))
     return Box(left, top, side)
 

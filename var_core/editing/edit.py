@@ -16,8 +16,8 @@ from ..engine.progress import Progress
 from ..engine.request import Request
 from ..engine.sampling import Step
 from .candidates import drawings
-from .canvas import MOST_SIDE, Box, check_box, dilated, extended, filled_view, tiles, view, window
-from .edit_settings import FAINTEST, EditSettings
+from .canvas import BEYOND, MOST_SIDE, Box, check_box, dilated, extended, filled_view, tiles, view, window
+from .edit_settings import FAINTEST, REPAINTING, EditSettings
 from .square import Work, prepare, second_pass
 
 MOST_HARD = 0.002  # of a mask's pixels may be grey where its edge is hard
@@ -188,9 +188,10 @@ def surrounding(painted: np.ndarray, settings: EditSettings, side: int) -> Box |
     None if nothing is painted.
     """
     least, feathered = math.ceil(settings.smallest_square * side), dilated(painted, settings.feather)
-    box = window(painted, settings.context, least)
+    beyond = min(settings.context, BEYOND)
+    box = window(painted, settings.context, least, beyond)
     if box and feathered[box.inside(feathered.shape)].sum() < feathered.sum():
-        box = window(feathered, 1.0, box.side)
+        box = window(feathered, 1.0, box.side, beyond)
     if box and box.side > MOST_SIDE:
         raise ValueError(
             f"this takes a square of {box.side} pixels: at most {MOST_SIDE}. Paint less at once, feather by less, or "
@@ -202,11 +203,13 @@ def surrounding(painted: np.ndarray, settings: EditSettings, side: int) -> Box |
 def guess(pipe: Pipeline, photo: np.ndarray, hole_mask: np.ndarray, settings: EditSettings) -> list[ClassShare]:
     """Return classes that a photo uint8 (H, W, 3) may show around a hole, bool (H, W), the likeliest first.
 
-    With no hole its middle is looked at. What lies in the hole is not looked at.
+    With no hole its middle is looked at. What lies in the hole is not looked at, and around it as much as a repainting
+    sees at least.
     """
     side, (height, width) = pipe.spec.tokenizer.image_side, hole_mask.shape
     short = min(height, width)
-    box = surrounding(hole_mask, settings, side) or Box((width - short) // 2, (height - short) // 2, short)
+    further = replace(settings, context=max(settings.context, REPAINTING.context), smallest_square=1.0)
+    box = surrounding(hole_mask, further, side) or Box((width - short) // 2, (height - short) // 2, short)
     pixels, hole = view(photo, hole_mask, box, side)
     seen = filled_view(pixels, hole.mask, settings.fill)
     return pipe.classify(Image.fromarray(seen), torch.from_numpy(hole.coverage))

@@ -103,7 +103,7 @@ class EditSettings:
         1.0,
         Setting(
             "Smallest square",
-            "How wide the model's square is at least, in widths that it encodes; less enlarges small parts for it.",
+            "The least width of the square that the model sees, as a share of what it encodes. Below 1, small parts grow.",
             LEAST_SQUARE,
             1,
             0.05,

@@ -197,7 +197,7 @@ def methods(pipe: Pipeline, sampling: Sampling, filling: Sampling, train: Pictur
 
     Rows with a class are drawn with `sampling`, those without with `filling`.
     """
-    usual = REPAINTING
+    usual, further = REPAINTING, replace(CHANGING, context=2.0, smallest_square=1.0)
     rows: dict[str, Method] = {
         REAL: transplanted(train),
         "mean fill": filled("mean"),
@@ -208,7 +208,7 @@ def methods(pipe: Pipeline, sampling: Sampling, filling: Sampling, train: Pictur
         "authors' notebook, filled first": without_leak(notebook(pipe, sampling)),
         "ours": ours(pipe, usual, sampling),
         "ours, as for a change": ours(pipe, CHANGING, sampling),
-        "ours, as for a change, from further away": ours(pipe, replace(CHANGING, context=2.0), sampling),
+        "ours, as for a change, from further away": ours(pipe, further, sampling),
         "ours, as for a change, its shape kept a little": ours(pipe, replace(CHANGING, likeness=2), sampling),
         "ours, as for a change, its shape kept more": ours(pipe, replace(CHANGING, likeness=4), sampling),
         "ours, no class": ours_without_class(pipe, usual, filling),

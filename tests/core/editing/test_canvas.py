@@ -1,5 +1,6 @@
 """Squares of photos: what the model may see of them, and what it may change."""
 
+import math
 from itertools import islice
 
 import cv2
@@ -72,6 +73,13 @@ def test_a_window_around_a_wide_mask_shows_what_lies_left_and_right_of_it():
     mask = rectangle(400, 600, slice(100, 300), slice(75, 525))
     box = window(mask, 2.0, 16)
     assert box.left < 75 - 20 and box.left + box.side > 525 + 20
+
+
+@pytest.mark.parametrize("high", [300, 340, 399])
+def test_a_small_context_holds_for_a_mask_nearly_as_high_as_the_photo(high):
+    mask = rectangle(400, 600, slice(0, high), slice(100, 200))
+    assert window(mask, 1.15, 16, beyond=1.15).side == math.ceil(1.15 * high)
+    assert window(mask, 2.0, 16).side == max(400, math.ceil(1.5 * high))
 
 
 def test_context_never_makes_a_window_too_large_to_work_on():

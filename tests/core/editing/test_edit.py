@@ -12,8 +12,8 @@ from var_core.config import Sampling
 from var_core.device_memory import picture_bytes
 from var_core.editing import edit as edit_module
 from var_core.editing.canvas import FILLS, MOST_SIDE, Box, dilated
-from var_core.editing.edit import MOST_SQUARES, Edit, run_edit, squares, stages
-from var_core.editing.edit_settings import EditSettings
+from var_core.editing.edit import MOST_SQUARES, Edit, guess, run_edit, squares, stages
+from var_core.editing.edit_settings import REPAINTING, EditSettings
 from var_core.editing.square import second_pass
 from var_core.engine.inpainting import inpainting
 from var_core.engine.request import Request
@@ -147,9 +147,17 @@ def test_the_square_holds_the_feather(feather, context):
     assert box.side == max(40 * context, 40 + 2 * feather)
 
 
+def test_what_a_change_looks_at_leaves_what_is_guessed_as_it_is():
+    """A guess needs what is around, of which a change looks at little."""
+    mask = painted(90, 110, (slice(20, 60), slice(30, 70)))
+    wanted = guess(pipeline(), photo(90, 110), mask, REPAINTING)
+    assert guess(pipeline(), photo(90, 110), mask, replace(REPAINTING, context=1.15, smallest_square=0.25)) == wanted
+    assert guess(pipeline(), photo(90, 110), mask, replace(REPAINTING, context=4.0)) != wanted
+
+
 def test_a_small_part_is_enlarged_where_the_square_may_be_smaller_than_what_is_encoded():
     mask = painted(90, 110, (slice(20, 30), slice(30, 40)))
-    for smallest, side in ((1.0, SIDE), (0.5, SIDE // 2), (0.05, 15)):
+    for smallest, side in ((1.0, SIDE), (0.55, 18), (0.05, 15)):
         settings = EditSettings(context=1.5, feather=0, smallest_square=smallest)
         edit = Edit(photo(90, 110), mask, (1,), (3,), settings=settings)
         (box,) = squares(pipeline(), edit, edit.hole_mask())

@@ -9,7 +9,8 @@ from support.judged import half, noise
 from support.tiny import pipeline
 
 from var_core.config import Sampling
-from var_core.editing.edit_settings import EditSettings
+from var_core.editing.edit import Edit, run_edit
+from var_core.editing.edit_settings import CHANGING, REPAINTING, EditSettings
 from var_core.measuring.edit_benchmark import (
     HALVES,
     KINDS,
@@ -76,6 +77,15 @@ def test_every_method_answers_every_case(name):
         assert (result[case.mask] != case.picture[case.mask]).any()
         if not name.startswith("authors' notebook"):
             assert np.array_equal(result[0], case.picture[0])  # far from the mask
+
+
+@pytest.mark.parametrize("settings", [CHANGING, REPAINTING])
+def test_ours_is_what_the_app_makes_of_a_case(settings):
+    """In the square that the settings ask for, too."""
+    given = cases(pictures(), "centre box")
+    for case, result in zip(given, ours(pipeline(), settings, Sampling(), batch=1)(given), strict=True):
+        edit = Edit(case.picture, case.mask, (case.label,), (case.seed,), Sampling(), settings)
+        assert np.array_equal(result, run_edit(pipeline(), edit)[0])
 
 
 @pytest.mark.parametrize("kept", [True, False])

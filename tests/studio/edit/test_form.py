@@ -95,7 +95,7 @@ def test_a_class_that_is_not_there_is_answered_with_the_nearest():
 
 
 def test_settings_survive_the_way_to_the_controls_and_back():
-    settings = EditSettings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6, False, 5, True, 2.5)
+    settings = EditSettings("telea", 3, 0.45, False, False, False, 7, 9, 3.25, 6, False, 5, True, 2.5, 0.5)
     assert parsed(EditSettings(), named(settings)) == settings
 
 
