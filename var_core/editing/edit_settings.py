@@ -103,7 +103,7 @@ class EditSettings:
         1.0,
         Setting(
             "Smallest square",
-            "The least width of the square that the model sees, as a share of what it encodes. Below 1, small parts grow.",
+            "The least width of the model's square, as a share of what it encodes. Below 1, small parts grow.",
             LEAST_SQUARE,
             1,
             0.05,
