@@ -22,6 +22,7 @@ OUT = ROOT / "docs" / "pictures"
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 60_000  # milliseconds that a run may take on a busy machine
 QUALITY = 86  # of the JPEG files
+ROOM = 400  # pixels of a window beside an element that is shown whole
 
 
 @contextmanager
@@ -54,8 +55,12 @@ def taken(page: Page, name: str, element: str | None = None) -> None:
     """Write what the window shows, or one element of the page, to docs/pictures."""
     page.mouse.move(2, 2)  # no tooltip
     page.wait_for_timeout(1500)
-    target = page.locator(element).first if element else page
+    target, window = page.locator(element).first if element else page, page.viewport_size
+    if element and (height := target.bounding_box()["height"]) > window["height"] - ROOM:
+        page.set_viewport_size({**window, "height": round(height) + ROOM})  # or the rest is blank
+        page.wait_for_timeout(1500)
     target.screenshot(path=OUT / f"{name}.jpg", type="jpeg", quality=QUALITY)
+    page.set_viewport_size(window)
 
 
 def scrolled_to(page: Page, element: str, above: int = 20) -> None:
