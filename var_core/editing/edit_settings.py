@@ -7,7 +7,6 @@ from ..settings import Setting, check, declared
 from .canvas import FILLS
 
 MOST_CONTEXT, MOST_HARMONISED, MOST_CANDIDATES, MOST_LIKENESS = 10, 32, 16, 12
-LEAST_SQUARE = 0.05
 FAINTEST = 16  # levels of 255: what is darker in a soft mask is noise of its file, and not painted
 
 
@@ -104,7 +103,7 @@ class EditSettings:
         Setting(
             "Smallest square",
             "The least width of the model's square, as a share of what it encodes. Below 1, small parts grow.",
-            LEAST_SQUARE,
+            0.05,
             1,
             0.05,
         ),
